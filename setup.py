@@ -1,0 +1,44 @@
+"""Package tf_inverse; the folder tools/ is installed as tf_inverse.tools."""
+
+import pathlib
+import re
+
+from setuptools import find_packages, setup
+
+here = pathlib.Path(__file__).parent
+version = re.search(
+    r'^__version__ = "(.+)"$', (here / "tf_inverse" / "version.py").read_text(), re.MULTILINE
+).group(1)
+
+test = ["pytest>=8", "ruff>=0.12", "opencv-python-headless>=4.10,<5"]
+
+setup(
+    name="tf_inverse",
+    version=version,
+    description="Sample the inverse set of a neuron: the natural-looking inputs that excite it to "
+    "a chosen range.",
+    long_description=(here / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.10",
+    packages=[*find_packages(include=["tf_inverse", "tf_inverse.*"]), "tf_inverse.tools"],
+    package_dir={"tf_inverse.tools": "tools"},
+    package_data={"tf_inverse": ["py.typed", "models/pairs/*/*", "models/labels/*", "report/*.html"]},
+    install_requires=[
+        "tensorflow>=2.21",
+        "keras>=3.15.1",
+        "numpy",
+        "pillow",
+        "fire>=0.7.1",
+        "h5py<3.15",
+    ],
+    extras_require={"test": test, "gpu": ["tensorflow[and-cuda]>=2.21"]},
+    entry_points={"console_scripts": ["tf-inverse = tf_inverse.tools.cli:main"]},
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
+)

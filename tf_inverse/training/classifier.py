@@ -1,0 +1,192 @@
+"""A small classifier, and the judge: another architecture, to see whether the first is fooled.
+
+Both train on the steepest small perturbation of every image instead of the image itself
+(Goodfellow et al. 2015, with a step drawn in [0, epsilon] in the L2 norm). A classifier trained so
+has features that people recognise (Engstrom et al. 2019), which is what a neuron is looked at for.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+
+def _conv(x, name, filters, strides=1):
+    x = layers.Conv2D(
+        filters, 3, strides, padding="same", use_bias=False, name=f"conv{name}"
+    )(x)
+    x = layers.BatchNormalization(momentum=0.95, name=f"norm{name}")(x)
+    return layers.ReLU(name=f"relu{name}")(x)
+
+
+def classifier(classes: int, size: tuple[int, int] = (32, 32), code: int = 384) -> keras.Model:
+    """Six convolutions and three dense layers, with the names of their likes in CaffeNet.
+
+    Takes RGB 0..255, [B, H, W, 3]; gives logits [B, classes]. `relu6`, [B, code], is meant as the
+    encoding. Batch normalisation is for training only: `folded` removes it.
+    """
+    images = keras.Input((*size, 3), name="data")
+    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(images)
+    x = _conv(x, "1_1", 32)
+    x = _conv(x, "1_2", 64, strides=2)
+    x = _conv(x, "2_1", 96)
+    x = _conv(x, "2_2", 128, strides=2)
+    x = _conv(x, "3_1", 192)
+    x = _conv(x, "3_2", 128, strides=2)
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dropout(0.2, name="drop5")(x)
+    x = layers.ReLU(name="relu6")(layers.Dense(code, name="fc6")(x))
+    x = layers.Dropout(0.2, name="drop6")(x)
+    x = layers.ReLU(name="relu7")(layers.Dense(code // 2, name="fc7")(x))
+    return keras.Model(images, layers.Dense(classes, name="fc8")(x), name="classifier")
+
+
+def judge(classes: int, size: tuple[int, int] = (32, 32)) -> keras.Model:
+    """A residual network without dense hidden layers: as unlike `classifier` as its size allows."""
+    images = keras.Input((*size, 3), name="data")
+    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(images)
+    x = _conv(x, "1", 48, strides=2)
+    for stage, (filters, strides) in enumerate(((64, 1), (128, 2), (256, 2)), start=2):
+        x = _conv(x, f"{stage}_in", filters, strides)
+        y = _conv(_conv(x, f"{stage}_a", filters), f"{stage}_b", filters)
+        x = layers.Add(name=f"add{stage}")([x, y])
+    x = layers.GlobalMaxPooling2D(name="pool")(x)
+    return keras.Model(images, layers.Dense(classes, name="fc")(x), name="judge")
+
+
+def folded(model: keras.Model) -> keras.Model:
+    """The same function without batch normalisation and dropout: each scale is in its kernel."""
+
+    def clone(layer):
+        if isinstance(layer, layers.BatchNormalization | layers.Dropout):
+            return layers.Identity(name=layer.name)
+        config = layer.get_config()
+        if isinstance(layer, layers.Conv2D):
+            config["use_bias"] = True
+        return layer.__class__.from_config(config)
+
+    with_identities = keras.models.clone_model(model, clone_function=clone)
+    for layer in model.layers:
+        if isinstance(layer, layers.Conv2D):
+            norm = model.get_layer(layer.name.replace("conv", "norm"))
+            gamma, beta, mean, variance = norm.get_weights()
+            scale = gamma / np.sqrt(variance + norm.epsilon)
+            kernel = layer.get_weights()[0] * scale
+            with_identities.get_layer(layer.name).set_weights([kernel, beta - mean * scale])
+        elif layer.get_weights() and not isinstance(layer, layers.BatchNormalization):
+            with_identities.get_layer(layer.name).set_weights(layer.get_weights())
+    return _without_identities(with_identities)
+
+
+def _without_identities(model):
+    x = images = keras.Input(model.input_shape[1:], name="data")
+    for layer in model.layers[1:]:
+        if not isinstance(layer, layers.Identity):
+            x = layer(x)
+    return keras.Model(images, x, name=model.name)
+
+
+@keras.saving.register_keras_serializable("tf_inverse")
+class Robust(keras.Model):
+    """Trains a network on images moved one gradient step up the loss.
+
+    Args:
+        network: Images RGB 0..255 -> logits.
+        epsilon: Largest L2 norm of the move, as a fraction of the full range of one pixel (0.25 is
+            a usual value for 32x32 images).
+    """
+
+    def __init__(self, network, epsilon):
+        """Wrap the network; see the class for the arguments."""
+        super().__init__()
+        self.network, self.epsilon = network, 255.0 * epsilon
+
+    def build(self, input_shape):
+        """Nothing to make: the network has its weights."""
+        self.built = True
+
+    def call(self, x, training=False):
+        """Logits of the network."""
+        return self.network(x, training=training)
+
+    def _steepest(self, x, y):
+        # Evaluation mode: batch statistics must not see these images twice.
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = self.compute_loss(y=y, y_pred=self.network(x, training=False))
+        g = tape.gradient(loss, x)
+        norm = tf.sqrt(tf.reduce_sum(g**2, axis=(1, 2, 3), keepdims=True)) + 1e-12
+        return tf.random.uniform(tf.shape(norm), 0.0, self.epsilon) * g / norm
+
+    def train_step(self, data):
+        """One step on the perturbed batch (or the plain one where epsilon is 0)."""
+        x, y = data
+        if self.epsilon:
+            x = x + self._steepest(x, y)
+        with tf.GradientTape() as tape:
+            y_pred = self(x, training=True)
+            loss = self.compute_loss(y=y, y_pred=y_pred)
+        self.optimizer.apply(
+            tape.gradient(loss, self.trainable_variables), self.trainable_variables
+        )
+        return self.compute_metrics(x, y, y_pred)
+
+
+def batches(images, labels, batch: int, seed: int, pad: int = 4) -> tf.data.Dataset:
+    """Shuffled batches, each image mirrored half of the time and shifted by up to `pad` pixels."""
+    h, w, channels = images.shape[1:]
+
+    def augment(x, y, seeds):
+        x = tf.pad(x, [[pad, pad], [pad, pad], [0, 0]], mode="REFLECT")
+        x = tf.image.stateless_random_crop(x, (h, w, channels), seeds)
+        x = tf.image.stateless_random_flip_left_right(x, seeds + 1)
+        return tf.cast(x, tf.float32), y
+
+    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
+    data = tf.data.Dataset.from_tensor_slices((images, labels))
+    data = data.shuffle(len(images), seed=seed, reshuffle_each_iteration=True)
+    data = tf.data.Dataset.zip(data, seeds).map(lambda xy, s: augment(*xy, s))
+    return data.batch(batch, drop_remainder=True).prefetch(4)
+
+
+def train(network, images, labels, test, *, epochs, epsilon, seed, backup, batch=128, lr=2e-3):
+    """Train to the end; go on from `backup` where an earlier run was interrupted.
+
+    Args:
+        network: From `classifier` or `judge`.
+        images: [N, H, W, 3] uint8.
+        labels: [N] integers.
+        test: (images, labels) to report accuracy on after each epoch.
+        epochs: Passes over the images.
+        epsilon: See `Robust`.
+        seed: Of order and augmentation; weights were drawn before.
+        backup: Folder for the state of an interrupted run.
+        batch: Images a step.
+        lr: Peak learning rate; it rises over one epoch and falls as a cosine.
+
+    Returns:
+        Keras' history; the network is trained in place.
+    """
+    keras.utils.set_random_seed(seed)
+    steps = len(images) // batch
+    rate = keras.optimizers.schedules.CosineDecay(
+        lr / 20, (epochs - 1) * steps, alpha=0.0, warmup_target=lr, warmup_steps=steps
+    )
+    trainer = Robust(network, epsilon)
+    trainer.build((None, *images.shape[1:]))
+    trainer.compile(
+        keras.optimizers.AdamW(rate, weight_decay=0.02),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    return trainer.fit(
+        batches(images, labels, batch, seed),
+        epochs=epochs,
+        validation_data=tf.data.Dataset.from_tensor_slices(
+            (test[0].astype(np.float32), test[1])
+        ).batch(500),
+        callbacks=[keras.callbacks.BackupAndRestore(backup)],
+        verbose=2,
+    )

@@ -1,0 +1,102 @@
+"""Training images: a folder, an .h5 or an .npz file -> one uint8 array."""
+
+from __future__ import annotations
+
+import io
+import pathlib
+
+import h5py
+import numpy as np
+from PIL import Image
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+MAX_PIXELS = 64 * 1024 * 1024
+
+
+def load(path, size: tuple[int, int], split: str = "train", channels: int = 3):
+    """Images and labels, every image resized to one size.
+
+    Three sources are understood: a folder of pictures (sub-folders are classes, in alphabetical
+    order); an .npz file with `images` [N, H, W, C] uint8 and optionally `labels` [N]; an .h5 file
+    with the same two datasets, or with `jpeg_bytes`, `offsets` and `labels` (all JPEG files end to
+    end), at its top level or in a group named after the split.
+
+    Args:
+        path: The folder or file.
+        size: Height and width to resize to (antialiased), in pixels.
+        split: Group of an .h5 file or prefix of an .npz file's arrays, where they have splits.
+        channels: 3 for RGB, 1 for grey.
+
+    Returns:
+        images [N, H, W, channels] uint8, and labels [N] int64 or None where the source has none.
+
+    Raises:
+        FileNotFoundError: Nothing at path.
+        ValueError: No images there, or arrays of another form.
+    """
+    path = pathlib.Path(path)
+    if path.is_dir():
+        return _from_folder(path, size, channels)
+    if not path.exists():
+        raise FileNotFoundError(f"expected a folder, .h5 or .npz of images, found nothing at {path}")
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as arrays:
+            return _from_arrays(arrays, split + "_", size, channels, path)
+    if path.suffix in (".h5", ".hdf5"):
+        with h5py.File(path, "r") as file:
+            return _from_arrays(file.get(split, file), "", size, channels, path)
+    raise ValueError(f"expected a folder, .h5 or .npz of images, got {path.name}")
+
+
+def _from_folder(folder, size, channels):
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    if not files:
+        raise ValueError(f"expected pictures ({', '.join(SUFFIXES)}) below {folder}, found none")
+    names = sorted({p.parent.name for p in files if p.parent != folder})
+    labels = [names.index(p.parent.name) if p.parent != folder else -1 for p in files]
+    images = np.stack([picture(p, size, channels) for p in files])
+    return images, np.asarray(labels) if names and min(labels) >= 0 else None
+
+
+def _from_arrays(arrays, prefix, size, channels, path):
+    def array(name):
+        key = prefix + name if prefix + name in arrays else name
+        return arrays[key][()] if key in arrays else None
+
+    labels = array("labels")
+    labels = None if labels is None else np.asarray(labels, np.int64)
+    images = array("images")
+    if images is not None:
+        if images.ndim != 4 or images.dtype != np.uint8:
+            raise ValueError(
+                f"expected images [N, H, W, C] uint8 in {path.name}, "
+                f"got {images.dtype} {list(images.shape)}"
+            )
+        if images.shape[1:] == (*size, channels):
+            return images, labels
+        return np.stack([_fit(Image.fromarray(x.squeeze()), size, channels) for x in images]), labels
+    data, offsets = array("jpeg_bytes"), array("offsets")
+    if data is None or offsets is None:
+        raise ValueError(f"expected images, or jpeg_bytes and offsets, in {path.name}")
+    data = data.tobytes()
+    images = np.empty((len(offsets) - 1, *size, channels), np.uint8)
+    for i, (start, stop) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
+        images[i] = picture(io.BytesIO(data[start:stop]), size, channels)
+    return images, labels
+
+
+def picture(file, size: tuple[int, int] | None, channels: int = 3) -> np.ndarray:
+    """One picture file as [H, W, channels] uint8; refused before decoding when it is too large."""
+    with Image.open(file) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise ValueError(
+                f"expected a picture of at most {MAX_PIXELS} pixels, got {image.width}x{image.height}"
+            )
+        return _fit(image, size, channels)
+
+
+def _fit(image, size, channels):
+    image = image.convert("RGB" if channels == 3 else "L")
+    if size is not None and image.size != (size[1], size[0]):
+        image = image.resize((size[1], size[0]), Image.Resampling.BICUBIC)
+    return np.asarray(image).reshape(image.height, image.width, channels)
