@@ -1,6 +1,7 @@
 """How good a sample of an inverse set is: in range, diverse, and even over the range.
 
-Everything here takes NumPy arrays and needs no TensorFlow. Distances are Euclidean, between encodings e = E(x).
+Everything here takes NumPy arrays and needs no TensorFlow. Distances are Euclidean, between
+encodings e = E(x).
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def pair_distance(encodings):
     n = len(e)
     if n < 2:
         return 0.0
-    total = sum(float(np.sqrt(squares).sum()) for _, squares in _square_blocks(e))
+    total = sum(float(np.sqrt(squares).sum()) for _, squares in square_blocks(e))
     return total / (n * (n - 1))
 
 
@@ -75,7 +76,7 @@ def nearest_distance(encodings):
     if len(e) < 2:
         return 0.0
     nearest = []
-    for start, squares in _square_blocks(e):
+    for start, squares in square_blocks(e):
         rows = np.arange(len(squares))
         squares[rows, start + rows] = np.inf
         nearest.append(np.sqrt(squares.min(axis=1)))
@@ -85,8 +86,8 @@ def nearest_distance(encodings):
 def vendi(encodings, bandwidth):
     """Vendi score: the effective number of different samples, between 1 and n.
 
-    exp(-sum(l * log(l))) over the eigenvalues l of k / n, with k_ij = exp(-|e_i - e_j|^2 / (2 h^2)). The project's
-    convention for h is half the mean pair distance of the encodings of random codes.
+    exp(-sum(l * log(l))) over the eigenvalues l of k / n, k_ij = exp(-|e_i - e_j|^2 / (2 h^2)).
+    The project's convention for h: half the mean pair distance of the encodings of random codes.
 
     Args:
         encodings: Encodings e, [n, d].
@@ -100,7 +101,7 @@ def vendi(encodings, bandwidth):
 
     Source: Friedman and Dieng, The Vendi Score, TMLR 2023 (arXiv 2210.02410), definition 3.1.
 
-    >>> round(vendi(np.array([[0.0], [0.0], [1000.0]]), bandwidth=1.0), 4)  # eigenvalues 2/3 and 1/3
+    >>> round(vendi(np.array([[0.0], [0.0], [99.0]]), bandwidth=1.0), 4)  # eigenvalues 2/3, 1/3
     1.8899
     """
     if not (np.isfinite(bandwidth) and bandwidth > 0):
@@ -109,7 +110,7 @@ def vendi(encodings, bandwidth):
     if not len(e):
         return 0.0
     k = np.empty((len(e), len(e)))
-    for start, squares in _square_blocks(e):
+    for start, squares in square_blocks(e):
         k[start : start + len(squares)] = np.exp(squares / (-2.0 * bandwidth**2))
     eigenvalues = np.linalg.eigvalsh(k / len(e))
     eigenvalues = eigenvalues[eigenvalues > 0]  # those that rounding made negative are zeros
@@ -117,7 +118,7 @@ def vendi(encodings, bandwidth):
 
 
 def coverage(activations, z1, z2):
-    """How unevenly each neuron's activations cover its band: Kolmogorov-Smirnov distance to uniform.
+    """How unevenly activations cover their bands: Kolmogorov-Smirnov distance to uniform.
 
     Args:
         activations: Activations z, [n, p].
@@ -180,8 +181,28 @@ def summary(encodings, activations, z1, z2, *, asked, bandwidth=None, natural_en
     return figures | _beside_nature(e, natural_encodings, bandwidth)
 
 
+def square_blocks(e):
+    """Squared distances of all pairs, a block of rows at a time, so that memory stays bounded.
+
+    Args:
+        e: Encodings in float64, best about their mean: |a|^2 + |b|^2 - 2 a.b cancels less, [n, d].
+
+    Yields:
+        (number of the block's first row, squared distances [rows, n]); exactly 0 on the diagonal.
+    """
+    norms = np.einsum("ij,ij->i", e, e)
+    rows = max(1, _BLOCK_ELEMENTS // len(e))
+    for start in range(0, len(e), rows):
+        block = slice(start, start + rows)
+        squares = norms[block, None] + norms[None, :] - 2.0 * (e[block] @ e.T)
+        np.maximum(squares, 0.0, out=squares)
+        own = np.arange(len(squares))
+        squares[own, start + own] = 0.0
+        yield start, squares
+
+
 def evenly(rows, count):
-    """At most `count` of the rows, evenly spaced in their order; all of them where there are fewer."""
+    """At most `count` of the rows, evenly spaced in their order."""
     if len(rows) <= count:
         return rows
     return rows[np.linspace(0, len(rows) - 1, count).round().astype(int)]
@@ -207,19 +228,6 @@ def _matrix(values, name):
 
 
 def _centred(encodings):
-    """Encodings in float64 about their mean: less cancellation in |a|^2 + |b|^2 - 2 a.b."""
+    """Encodings in float64 about their mean, [n, d]."""
     e = _matrix(encodings, "encodings")
     return e - e.mean(axis=0) if len(e) else e
-
-
-def _square_blocks(e):
-    """Yields (first row, squared distances [rows, n]) of blocks of bounded size."""
-    norms = np.einsum("ij,ij->i", e, e)
-    rows = max(1, _BLOCK_ELEMENTS // len(e))
-    for start in range(0, len(e), rows):
-        block = slice(start, start + rows)
-        squares = norms[block, None] + norms[None, :] - 2.0 * (e[block] @ e.T)
-        np.maximum(squares, 0.0, out=squares)
-        own = np.arange(len(squares))
-        squares[own, start + own] = 0.0
-        yield start, squares

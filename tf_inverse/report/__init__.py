@@ -1,0 +1,1 @@
+"""Looking at samples: contact sheets, HTML pages, TensorBoard; all without TensorFlow."""

@@ -1,0 +1,194 @@
+"""Contact sheets: many images with their captions as one picture."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+PAPER, INK, FAINT = (255, 255, 255), (24, 26, 31), (104, 109, 120)
+
+
+class Row(NamedTuple):
+    """One labelled group of a sheet."""
+
+    heading: str
+    images: np.ndarray
+    captions: list[str]
+
+
+class _Layout(NamedTuple):
+    """Every measure of a sheet in pixels."""
+
+    columns: int
+    tile: tuple[int, int]
+    gap: int
+    caption: int
+    margin: int
+    width: int
+
+
+def contact_sheet(images, captions, title=(), columns=None, tile=None):
+    """Draws images in a grid, each with a caption under it.
+
+    Args:
+        images: uint8 [n, H, W, C], C 1 or 3.
+        captions: n texts, for instance activations.
+        title: Lines over the grid; the first is the heading.
+        columns: Images a row; chosen for a landscape sheet by default.
+        tile: Width of an image on the sheet in pixels; small images are enlarged to about 96.
+
+    Returns:
+        PIL.Image.Image in RGB.
+    """
+    return row_sheet([Row("", images, captions)], title, columns, tile)
+
+
+def row_sheet(rows, title=(), columns=None, tile=None):
+    """Draws groups of images under each other, each with its heading.
+
+    Args:
+        rows: Row tuples with at least one image each.
+        title: Lines over the groups; the first is the heading.
+        columns: Images a line.
+        tile: Width of an image on the sheet in pixels.
+
+    Returns:
+        PIL.Image.Image in RGB.
+
+    Raises:
+        ValueError: No images, or not as many captions as images.
+    """
+    rows = [Row(row.heading, np.asarray(row.images), list(row.captions)) for row in rows]
+    for row in rows:
+        _check(row)
+    if not rows:
+        raise ValueError("expected at least one row of images, got none")
+    layout = _lay_out(rows, columns, tile)
+    title = _wrap_title(title, layout)
+    height = layout.margin * 2 + sum(size * 14 // 10 for _, size in title)
+    height += sum(_height(row, layout) for row in rows) - layout.gap
+    sheet = Image.new("RGB", (layout.width, height + (layout.gap if title else 0)), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    top = _draw_title(draw, title, layout)
+    for row in rows:
+        top = _draw_row(sheet, draw, row, top, layout)
+    return sheet
+
+
+def _check(row):
+    if row.images.dtype != np.uint8 or row.images.ndim != 4 or row.images.shape[3] not in (1, 3):
+        raise ValueError(
+            "expected images as uint8 [n, H, W, 1 or 3], "
+            f"got {row.images.dtype} {list(row.images.shape)}"
+        )
+    if not len(row.images) or len(row.captions) != len(row.images):
+        raise ValueError(
+            f"expected one caption for each image and at least one image, "
+            f"got {len(row.captions)} captions for {len(row.images)} images"
+        )
+
+
+def _lay_out(rows, columns, tile):
+    """Chooses the measures from the largest image and the longest group."""
+    high = max(row.images.shape[1] for row in rows)
+    wide = max(row.images.shape[2] for row in rows)
+    tile = int(tile or (96 if wide <= 96 else min(wide, 160)))
+    most = max(len(row.images) for row in rows)
+    columns = int(columns or _landscape(most)) if most else 1
+    gap, margin = max(6, tile // 12), max(16, tile // 4)
+    width = max(2 * margin + columns * (tile + gap) - gap, 420)
+    size = (tile, max(1, round(tile * high / wide)))
+    return _Layout(columns, size, gap, max(11, min(15, tile // 7)), margin, width)
+
+
+def _landscape(n):
+    """Columns of a grid about 1.5 times as wide as high, with few empty places in its last line.
+
+    >>> _landscape(200)
+    20
+    """
+    if n <= 8:
+        return n
+    ideal = (1.5 * n) ** 0.5
+    candidates = range(max(1, round(ideal * 0.85)), round(ideal * 1.2) + 1)
+    return min(candidates, key=lambda columns: (-n % columns, abs(columns - ideal)))
+
+
+def _height(row, layout):
+    lines = -(-len(row.images) // layout.columns)
+    heading = 3 * layout.caption if row.heading else 0
+    return heading + lines * _pitch(layout)
+
+
+def _pitch(layout):
+    """From the top of one line of images to the next."""
+    return layout.tile[1] + layout.caption * 14 // 10 + layout.gap
+
+
+def _wrap_title(title, layout):
+    """(line, font size) pairs that fit the sheet's width."""
+    lines = []
+    for number, text in enumerate(title):
+        size = 24 if number == 0 else 15
+        lines += [(line, size) for line in _wrap(text, _font(size), layout)]
+    return lines
+
+
+def _wrap(text, font, layout):
+    room, lines = layout.width - 2 * layout.margin, [""]
+    for word in str(text).split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and font.getlength(longer) > room:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return [_fitted(line, font, room) for line in lines]
+
+
+def _fitted(text, font, room):
+    """The text, cut with three dots where it is wider than the room."""
+    if font.getlength(text) <= room:
+        return text
+    while text and font.getlength(text + "...") > room:
+        text = text[:-1]
+    return text + "..."
+
+
+def _draw_title(draw, title, layout):
+    top = layout.margin
+    for text, size in title:
+        draw.text((layout.margin, top), text, INK if size > 15 else FAINT, _font(size))
+        top += size * 14 // 10
+    return top + (layout.gap if title else 0)
+
+
+def _draw_row(sheet, draw, row, top, layout):
+    """Draws one group from `top` down and returns where the next begins."""
+    bottom = top + _height(row, layout)
+    if row.heading:
+        font = _font(layout.caption * 5 // 4)
+        text = _fitted(row.heading, font, layout.width - 2 * layout.margin)
+        draw.text((layout.margin, top + layout.caption), text, INK, font)
+        top += 3 * layout.caption
+    font = _font(layout.caption)
+    for i, (image, caption) in enumerate(zip(row.images, row.captions, strict=True)):
+        line, column = divmod(i, layout.columns)
+        x = layout.margin + column * (layout.tile[0] + layout.gap)
+        y = top + line * _pitch(layout)
+        sheet.paste(_tile(image, layout.tile), (x, y))
+        text = _fitted(caption, font, layout.tile[0])
+        centre, below = x + layout.tile[0] / 2, y + layout.tile[1] + layout.caption * 3 // 10
+        draw.text((centre, below), text, FAINT, font, anchor="ma")
+    return bottom
+
+
+def _tile(image, size):
+    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+    return picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+
+
+def _font(size):
+    """Pillow's own font, so that a sheet looks the same on every machine."""
+    return ImageFont.load_default(size)
