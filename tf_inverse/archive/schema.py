@@ -1,0 +1,215 @@
+"""What an archive holds: the columns, the header and the limits, schema version 1.
+
+A finished archive is one HDF5 file. Axis 0 of every column is the sample. A run in progress is a folder of
+shards, small files with the same columns (folder.py). Nothing here opens a file.
+"""
+
+import hashlib
+import json
+import math
+import re
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tf_inverse.errors import RefusedInput
+
+FORMAT = "tf_inverse samples"
+SHARD_FORMAT = "tf_inverse shard"
+VERSION = 1
+TIMES = ("seconds",)  # never stored: the same machine and settings give the same bytes
+
+MAX_CHUNK = 16 << 20  # bytes of one chunk, unpacked: bounds what a reader allocates at a time
+MAX_TEXT = 60_000  # bytes of one JSON attribute: HDF5 keeps attributes below 64 KiB in the object's header
+MAX_ROWS = 10**8
+MAX_STATE = 256  # arrays in the state
+STATE_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
+THUMBNAIL = 32  # pixels, the longer side
+
+
+class Samples(NamedTuple):
+    """A batch of samples, NumPy arrays with the sample on axis 0.
+
+    Attributes:
+        images: uint8 [n, H, W, C], RGB, the images whose activations count.
+        codes: float32 [n, d].
+        encodings: float32 [n, dE].
+        activations: float32 [n, p], one column a target.
+        steps: int64 [n], gradient step of the run at which the sample was emitted.
+        chain: int32 [n], row of the pool, or seed, that it came from.
+    """
+
+    images: np.ndarray
+    codes: np.ndarray
+    encodings: np.ndarray
+    activations: np.ndarray
+    steps: np.ndarray
+    chain: np.ndarray
+
+
+class Column(NamedTuple):
+    """One dataset: its name, symbol in the paper, type, number of axes, units and meaning."""
+
+    name: str
+    symbol: str
+    dtype: str
+    rank: int
+    units: str
+    description: str
+
+
+COLUMNS = {
+    column.name: column
+    for column in (
+        Column("images", "x", "|u1", 4, "RGB level, 0..255", "the images, as they were scored"),
+        Column("codes", "c", "<f4", 2, "units of the generator's code", "codes: images are G(codes)"),
+        Column("encodings", "e", "<f4", 2, "activation", "encodings E(images), whose distances are the diversity"),
+        Column("activations", "z", "<f4", 2, "activation", "activations f(images), a column a target"),
+        Column("steps", "r", "<i8", 1, "gradient steps", "step of the run at which the sample was emitted"),
+        Column("chain", "k", "<i4", 1, "row", "row of the pool, or seed, that the sample came from"),
+        Column("thumbnails", "x", "|u1", 4, "RGB level, 0..255", "small images, where images are not stored"),
+    )
+}
+NATURAL = {
+    column.name: column
+    for column in (
+        Column("activations", "z", "<f4", 2, "activation", "activations of natural images, a column a target"),
+        Column("encodings", "e", "<f4", 2, "activation", "encodings of natural images in the range"),
+    )
+}
+TEXTS = ("name", "network")
+OBJECTS = {"targets": list, "settings": dict, "versions": dict, "checksums": dict, "summary": dict}
+INTEGERS = ("seed", "asked")
+GIVEN = ("name", "targets", "settings", "versions", "checksums", "network", "seed", "asked")
+SHARD_ATTRIBUTES = ("format", "version", "run", "start")
+
+
+def to_json(value: Any) -> str:
+    """The one text form of a JSON value: sorted, compact, no NaN.
+
+    Raises:
+        ValueError: NaN or infinity, or a type JSON has not.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def from_json(text: str | bytes, what: str) -> Any:
+    """Parses JSON from a file that may be hostile.
+
+    Raises:
+        RefusedInput: not JSON, NaN, or nested too deeply.
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise RefusedInput(f"{what} is not valid JSON") from error
+
+
+def _refuse_constant(name: str):
+    raise ValueError(f"{name} is not JSON")
+
+
+def check_header(header: dict, what: str = "header") -> dict:
+    """A copy of the header with exactly the fields of GIVEN, each of its type.
+
+    Raises:
+        ValueError: a field is missing, unexpected, too long or of another type; names it.
+    """
+    missing, extra = sorted(set(GIVEN) - set(header)), sorted(set(header) - set(GIVEN))
+    if missing or extra:
+        raise ValueError(f"{what}: expected the fields {', '.join(GIVEN)}; missing {missing}, unexpected {extra}")
+    for name in TEXTS:
+        if not isinstance(header[name], str) or len(header[name].encode()) > MAX_TEXT:
+            raise ValueError(f"{what}: {name} must be a text of at most {MAX_TEXT} bytes")
+    for name in INTEGERS:
+        if isinstance(header[name], bool) or not isinstance(header[name], int) or not 0 <= header[name] < 2**63:
+            raise ValueError(f"{what}: {name} must be a whole number from 0 to 2**63 - 1, got {header[name]!r}")
+    for name, kind in OBJECTS.items():
+        if name in GIVEN:
+            check_object(header[name], kind, f"{what}: {name}")
+    check_targets(header["targets"], what)
+    return {name: header[name] for name in GIVEN}
+
+
+def read_header(attributes: dict, what: str) -> dict:
+    """The header out of a finished file's root attributes.
+
+    Raises:
+        RefusedInput: a field is missing or not what it should be.
+    """
+    expected = {"format", "version", "complete", "summary", *GIVEN}
+    if set(attributes) != expected:
+        raise RefusedInput(
+            f"{what}: attributes missing {sorted(expected - set(attributes))}, "
+            f"unexpected {sorted(set(attributes) - expected)!s:.200}"
+        )
+    if not isinstance(attributes["complete"], bool):
+        raise RefusedInput(f"{what}: attribute complete must be true or false")
+    try:
+        return check_header({name: read_attribute(attributes, name, what) for name in GIVEN}, what)
+    except ValueError as error:
+        raise RefusedInput(f"{error}") from error
+
+
+def read_attribute(attributes: dict, name: str, what: str) -> Any:
+    """One attribute, parsed where it is JSON."""
+    value = attributes[name]
+    if name not in OBJECTS:
+        return value
+    if not isinstance(value, str):
+        raise RefusedInput(f"{what}: attribute {name} must be a text")
+    return from_json(value, f"{what}: attribute {name}")
+
+
+def check_object(value: Any, kind: type, what: str) -> None:
+    """Raises ValueError unless value is a JSON object (or list) of the kind and short enough to store."""
+    if not isinstance(value, kind):
+        raise ValueError(f"{what} must be a {kind.__name__}, got {type(value).__name__}")
+    size = len(to_json(value).encode())
+    if size > MAX_TEXT:
+        raise ValueError(f"{what} is {size} bytes of JSON, at most {MAX_TEXT} can be stored")
+
+
+def check_targets(targets: list, what: str) -> None:
+    """Raises ValueError unless each target has a layer, a unit and finite z1 <= z2."""
+    if not targets:
+        raise ValueError(f"{what}: targets is empty, expected at least one")
+    for target in targets:
+        if not isinstance(target, dict) or not isinstance(target.get("layer"), str):
+            raise ValueError(f"{what}: each target needs layer, unit, z1, z2; got {target!r:.200}")
+        ends = [target.get("z1"), target.get("z2")]
+        if not all(isinstance(end, (int, float)) and math.isfinite(end) for end in ends) or ends[0] > ends[1]:
+            raise ValueError(f"{what}: expected finite z1 <= z2 in each target, got z1={ends[0]}, z2={ends[1]}")
+
+
+def digest(header: dict) -> str:
+    """sha256 of what makes two runs the same run: everything but the number asked for."""
+    return hashlib.sha256(to_json({k: v for k, v in header.items() if k != "asked"}).encode()).hexdigest()
+
+
+def differences(stored: Any, given: Any, name: str = "") -> list[str]:
+    """Every leaf in which two headers differ, as "settings.K: 10 in the archive, 20 now"."""
+    if isinstance(stored, dict) and isinstance(given, dict):
+        keys = sorted(set(stored) | set(given))
+        return [
+            line
+            for key in keys
+            for line in differences(stored.get(key, "absent"), given.get(key, "absent"), f"{name}.{key}".lstrip("."))
+        ]
+    if stored == given:
+        return []
+    return [f"{name}: {stored!s:.80} in the archive, {given!s:.80} now"]
+
+
+def without_times(value: Any) -> Any:
+    """A summary without its wall-clock entries (TIMES), at any depth."""
+    if isinstance(value, dict):
+        return {key: without_times(item) for key, item in value.items() if key not in TIMES}
+    return value
+
+
+def rows_per_chunk(name: str, row_bytes: int, n: int) -> int:
+    """Rows in one chunk: one image, or about 64 KiB of anything else."""
+    if name == "images":
+        return 1
+    return max(1, min(n, (1 << 16) // max(row_bytes, 1)))
