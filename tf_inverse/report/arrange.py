@@ -6,6 +6,8 @@ import numpy as np
 
 from tf_inverse.metrics import square_blocks
 
+_MATRIX = 4000
+
 
 def by_activation(activations):
     """Order from the lowest to the highest activation of the first neuron.
@@ -38,15 +40,16 @@ def most_different(encodings, count):
     >>> most_different(np.array([[0.0], [1.0], [10.0], [5.0]]), 3).tolist()
     [2, 0, 3]
     """
-    e = np.asarray(encodings, np.float64)
+    e = _centred(encodings)
     if not len(e) or count < 1:
         return np.zeros(0, np.int64)
-    chosen = [int(np.argmax(_squares(e, e.mean(axis=0))))]
-    closest = _squares(e, e[chosen[0]])
+    squares = _squares_to(e)
+    chosen = [int(np.argmax(np.einsum("ij,ij->i", e, e)))]
+    closest = np.full(len(e), np.inf)
     while len(chosen) < min(count, len(e)):
+        closest = np.minimum(closest, squares(chosen[-1]))
         closest[chosen] = -1.0  # a twin of a chosen one is at 0, which still beats the chosen
         chosen.append(int(np.argmax(closest)))
-        closest = np.minimum(closest, _squares(e, e[chosen[-1]]))
     return np.asarray(chosen)
 
 
@@ -62,11 +65,12 @@ def by_similarity(encodings):
     >>> by_similarity(np.array([[0.0], [9.1], [1.0], [8.0]])).tolist()
     [1, 3, 2, 0]
     """
-    order = list(most_different(encodings, 1))
-    squares = _all_squares(encodings)
-    for _ in range(len(squares) - 1):
-        squares[:, order[-1]] = np.inf
-        order.append(int(np.argmin(squares[order[-1]])))
+    e, order = _centred(encodings), list(most_different(encodings, 1))
+    squares = _squares_to(e) if order else None
+    shown = np.zeros(len(e), bool)
+    while len(order) < len(e):
+        shown[order[-1]] = True
+        order.append(int(np.argmin(np.where(shown, np.inf, squares(order[-1])))))
     return np.asarray(order, np.int64)
 
 
@@ -80,10 +84,14 @@ def nearest(encodings, count):
     Returns:
         Row numbers, [n, min(count, n - 1)].
     """
-    squares = _all_squares(encodings)
-    np.fill_diagonal(squares, np.inf)
-    count = min(count, max(len(squares) - 1, 0))
-    return np.argsort(squares, axis=1, kind="stable")[:, :count]
+    e = _centred(encodings)
+    count = min(count, max(len(e) - 1, 0))
+    rows = [np.zeros((0, count), np.int64)]
+    for start, squares in square_blocks(e) if count else ():
+        own = np.arange(len(squares))
+        squares[own, start + own] = np.inf
+        rows.append(np.argsort(squares, axis=1, kind="stable")[:, :count])
+    return np.concatenate(rows)
 
 
 def principal_map(encodings):
@@ -95,11 +103,10 @@ def principal_map(encodings):
     Returns:
         (places [n, 2] in units of the encoding, explained [2] shares of the variance).
     """
-    e = np.asarray(encodings, np.float64)
+    e = _centred(encodings)
     places, explained = np.zeros((len(e), 2)), np.zeros(2)
     if len(e) < 2:
         return places, explained
-    e = e - e.mean(axis=0)
     gram = e @ e.T if len(e) < e.shape[1] else e.T @ e
     values, vectors = np.linalg.eigh(gram)
     rank = min(2, len(values))
@@ -110,15 +117,14 @@ def principal_map(encodings):
     return places, explained
 
 
-def _all_squares(encodings):
-    """Squared distances of all pairs, [n, n]; fine for the few thousand a person looks at."""
+def _centred(encodings):
     e = np.asarray(encodings, np.float64)
-    if not len(e):
-        return np.zeros((0, 0))
-    return np.concatenate([squares for _, squares in square_blocks(e - e.mean(axis=0))])
+    return e - e.mean(axis=0) if len(e) else e
 
 
-def _squares(e, one):
-    """Squared distance of every row to one encoding, [n]."""
-    difference = e - one
-    return np.einsum("ij,ij->i", difference, difference)
+def _squares_to(e):
+    """A function from a row to its squared distances, [n]; a matrix while that is small."""
+    if len(e) <= _MATRIX:
+        return np.concatenate([squares for _, squares in square_blocks(e)]).__getitem__
+    norms = np.einsum("ij,ij->i", e, e)
+    return lambda row: np.maximum(norms + norms[row] - 2.0 * (e @ e[row]), 0.0)

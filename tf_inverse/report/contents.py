@@ -1,0 +1,196 @@
+"""What a page shows of archives, as plain data ready for JSON."""
+
+from __future__ import annotations
+
+import pathlib
+import shlex
+
+import numpy as np
+
+from tf_inverse import metrics
+from tf_inverse.report import arrange, pictures, words
+
+NEIGHBOURS = 8
+BINS = 40
+
+
+def figures(archive, bandwidth=None):
+    """The metrics of an archive, measured again from what it holds.
+
+    Args:
+        archive: archive.Archive.
+        bandwidth: h of the Vendi score; the archive's own by default.
+
+    Returns:
+        dict with the keys of metrics.summary, and steps and seconds as the run stored them.
+    """
+    stored = dict(archive.summary or {})
+    z1, z2 = ends(archive)
+    natural = archive.natural
+    measured = metrics.summary(
+        archive.encodings[:],
+        archive.activations[:],
+        z1,
+        z2,
+        asked=archive.asked,
+        bandwidth=bandwidth or stored.get("bandwidth"),
+        natural_encodings=None if natural is None else natural.encodings,
+    )
+    if measured["vendi_natural"] is None and not bandwidth:
+        measured["vendi_natural"] = stored.get("vendi_natural")
+    return measured | {key: stored.get(key) for key in ("steps", "seconds")}
+
+
+def ends(archive):
+    """The ends z1 [p] and z2 [p] of an archive's bands."""
+    targets = archive.targets
+    return np.array([t["z1"] for t in targets]), np.array([t["z2"] for t in targets])
+
+
+def page(archives, names):
+    """Everything a page holds.
+
+    Args:
+        archives: archive.Archive list; at least one.
+        names: A name for each, as shown.
+
+    Returns:
+        dict for JSON; see the functions below for its parts.
+    """
+    shown = [_archive(archive, name) for archive, name in zip(archives, names, strict=True)]
+    titles = list(dict.fromkeys(words.question(a.targets, a.network) for a in archives))
+    return {
+        "title": titles[0] if len(titles) == 1 else f"{len(archives)} inverse sets",
+        "archives": shown,
+        "figures": [[key, *words.FIGURES[key]] for key in words.FIGURES],
+        "maps": _maps(archives, names),
+    }
+
+
+def shown_images(archive):
+    """The archive's images, or its thumbnails where it stores codes only, [n, H, W, C]."""
+    return archive.thumbnails if archive.images is None else archive.images
+
+
+def command(archive, path="samples.h5"):
+    """The command line that draws this sample again."""
+    targets = " ".join(target["text"] for target in archive.targets)
+    flags = {"network": archive.network, "targets": targets, "n": archive.asked}
+    flags |= {"seed": archive.seed}
+    flags |= {
+        key: value
+        for key, value in archive.settings.items()
+        if key not in flags and isinstance(value, (str, int, float)) and value != ""
+    }
+    parts = [f"--{key}={value}" for key, value in flags.items()]
+    return shlex.join(["tf-inverse", "sample", pathlib.Path(path).name, *parts])
+
+
+def _archive(archive, name):
+    z, e, images = archive.activations[:], archive.encodings[:], shown_images(archive)
+    thumbnails, larges = pictures.for_page(images[:])
+    return {
+        "name": name,
+        "question": words.question(archive.targets, archive.network),
+        "complete": bool(archive.complete),
+        "size": list(images.shape[1:3]),
+        "targets": [_target(archive, i) for i in range(len(archive.targets))],
+        "metrics": _metrics(archive),
+        "facts": _facts(archive, name),
+        "samples": {
+            "activations": _short(z),
+            "captions": words.captions(z, archive.targets),
+            "steps": archive.steps[:].tolist(),
+            "chain": archive.chain[:].tolist(),
+            "similar": arrange.by_similarity(e).tolist(),
+            "different": arrange.most_different(e, len(e)).tolist(),
+            "nearest": arrange.nearest(e, NEIGHBOURS).tolist(),
+            "thumbnails": thumbnails,
+            "larges": larges,
+        },
+    }
+
+
+def _target(archive, i):
+    target = archive.targets[i]
+    natural = natural_activations(archive, i)
+    z = archive.activations[:][:, i]
+    return {
+        "name": words.neuron(target),
+        "text": target["text"],
+        "z1": float(target["z1"]),
+        "z2": float(target["z2"]),
+        "decimals": words.decimals(target["z1"], target["z2"]),
+        "natural": None if natural is None else words.natural_band(target, natural),
+        "quantiles": None
+        if natural is None
+        else _short(np.quantile(natural, np.arange(101) / 100)),
+        "histogram": _histogram(z, natural),
+    }
+
+
+def natural_activations(archive, i):
+    """Activations of the i-th target over natural images, [N], or None where unknown."""
+    natural = archive.natural
+    if natural is None or natural.activations is None or not len(natural.activations):
+        return None
+    return np.asarray(natural.activations)[:, i]
+
+
+def _histogram(z, natural):
+    """Shares of samples and natural images in common bins."""
+    both = z if natural is None else np.concatenate([z, natural])
+    edges = np.histogram_bin_edges(both, BINS) if len(both) else np.arange(BINS + 1.0)
+
+    def shares(values):
+        return _short(np.histogram(values, edges)[0] / max(len(values), 1))
+
+    return {
+        "edges": _short(edges),
+        "samples": shares(z),
+        "natural": None if natural is None else shares(natural),
+    }
+
+
+def _metrics(archive):
+    measured = figures(archive)
+    return {key: words.number(measured[key]) for key in words.FIGURES if key in measured}
+
+
+def _facts(archive, name):
+    settings = archive.settings | {"seed": archive.seed, "network": archive.network}
+    return [
+        ["Command", [["", command(archive, name)]]],
+        ["Settings", _pairs(settings)],
+        ["Versions", _pairs(archive.versions)],
+        ["Checksums (SHA-256)", _pairs(archive.checksums)],
+    ]
+
+
+def _pairs(mapping):
+    return [[str(key), str(value)] for key, value in mapping.items()]
+
+
+def _maps(archives, names):
+    """One map of all archives where their encodings are of one network, else one for each."""
+    kinds = {(a.encodings.shape[1], tuple(sorted(a.checksums.items()))) for a in archives}
+    if len(kinds) == 1:
+        return [_map("all", archives, range(len(archives)))]
+    return [_map(name, [a], [i]) for i, (a, name) in enumerate(zip(archives, names, strict=True))]
+
+
+def _map(name, archives, numbers):
+    places, explained = arrange.principal_map(np.concatenate([a.encodings[:] for a in archives]))
+    extent = np.abs(places).max(initial=0) or 1.0
+    members = [[k, i] for k, a in zip(numbers, archives, strict=True) for i in range(len(a))]
+    return {
+        "name": name,
+        "members": members,
+        "places": _short(places / extent),
+        "explained": _short(explained),
+    }
+
+
+def _short(values):
+    """Nested lists of numbers with six digits, which is what a page can show."""
+    return [_short(v) if np.ndim(v) else float(f"{v:.6g}") for v in np.asarray(values)]

@@ -1,0 +1,105 @@
+"""The report: one HTML file that holds everything it needs and asks no network for anything."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import importlib.resources
+import io
+import json
+import string
+
+import numpy as np
+
+from tf_inverse.report import arrange, contents, pictures, sheet, words
+from tf_inverse.version import __version__
+
+SCRIPTS = ("model", "sheet", "range", "large", "map", "pointer", "figures", "start")
+
+_INLINE = string.Template(
+    '<figure style="margin:0"><img alt="$question" src="$image" style="max-width:100%">'
+    "<figcaption>$line</figcaption></figure>"
+)
+
+
+def render(archives, names):
+    """The report of one or several archives.
+
+    Text of archives enters the page as JSON, from which its script makes text nodes, or escaped;
+    a content security policy lets no other script, style or address through.
+
+    Args:
+        archives: archive.Archive list, at least one.
+        names: A name for each, as shown.
+
+    Returns:
+        Text of a self-contained HTML page.
+    """
+    data = contents.page(archives, names)
+    style = _part("style.css")
+    script = "\n".join(_part(f"{name}.js") for name in SCRIPTS)
+    return string.Template(_part("page.html")).substitute(
+        title=html.escape(data["title"]),
+        version=__version__,
+        style=style,
+        style_hash=_hash(style),
+        script=script,
+        script_hash=_hash(script),
+        data=script_json(data),
+    )
+
+
+def script_json(data):
+    """JSON that may stand inside a script element: no text in it can end the element.
+
+    >>> script_json({"label": "</script>"})
+    '{"label":"\\\\u003c/script\\\\u003e"}'
+    """
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    for sign in "<>&":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
+
+def inline(samples, targets=(), network="", most=60):
+    """A small piece of HTML for notebooks: the most different samples as a sheet.
+
+    Args:
+        samples: An archive, or anything with arrays images, encodings and activations.
+        targets: Target dictionaries; those of the archive by default.
+        network: Name of the network; that of the archive by default.
+        most: Largest number of images shown.
+
+    Returns:
+        HTML text with everything in it.
+    """
+    targets = targets or getattr(samples, "targets", ())
+    network = network or getattr(samples, "network", "")
+    question, n = words.question(targets, network), len(samples.images)
+    if not n:
+        return string.Template("<p>$question No samples.</p>").substitute(
+            question=html.escape(question)
+        )
+    images, z = samples.images[:], np.asarray(samples.activations[:])
+    chosen = arrange.most_different(samples.encodings[:], most)
+    chosen = chosen[arrange.by_activation(z[chosen])]
+    buffer = io.BytesIO()
+    picture = sheet.contact_sheet(images[chosen], words.captions(z[chosen], targets), tile=64)
+    picture.save(buffer, "PNG")
+    line = f"{question} {len(chosen)} of {n} samples, by activation."
+    return _INLINE.substitute(
+        question=html.escape(question),
+        image=pictures.data_address(buffer.getvalue()),
+        line=html.escape(line),
+    )
+
+
+def _part(name):
+    folder = importlib.resources.files("tf_inverse.report") / "page"
+    return (folder / name).read_text(encoding="utf-8")
+
+
+def _hash(text):
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"sha256-{base64.b64encode(digest).decode('ascii')}"

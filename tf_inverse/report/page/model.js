@@ -1,0 +1,57 @@
+"use strict";
+// The page's data: archives as written by report/contents.py, and all their samples in one list.
+
+const page = JSON.parse(document.getElementById("data").textContent);
+const archives = page.archives;
+const samples = archives.flatMap((archive, k) =>
+  archive.samples.thumbnails.map((thumbnail, i) => ({
+    archive: k,
+    row: i,
+    thumbnail,
+    large: archive.samples.larges ? archive.samples.larges[i] : thumbnail,
+    caption: archive.samples.captions[i],
+    activations: archive.samples.activations[i],
+    step: archive.samples.steps[i],
+    chain: archive.samples.chain[i],
+    shown: true,
+  })),
+);
+const firstOf = archives.map((_, k) => samples.findIndex((sample) => sample.archive === k));
+
+function sampleAt(k, row) {
+  return samples[firstOf[k] + row];
+}
+
+function byId(id) {
+  return document.getElementById(id);
+}
+
+// An element with properties and children; text always goes in as text, never as markup.
+function make(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name in element) element[name] = value;
+    else element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+// The percentile of an activation among natural images, from their 101 quantiles.
+function level(target, z) {
+  const above = target.quantiles.findIndex((quantile) => quantile > z);
+  if (above === 0) return "below nature";
+  if (above < 0) return z > target.quantiles[100] ? "above nature" : "p100";
+  const [left, right] = [target.quantiles[above - 1], target.quantiles[above]];
+  return `p${(above - 1 + (z - left) / (right - left)).toPrecision(3)}`;
+}
+
+function standing(target, z) {
+  const text = z.toFixed(target.decimals);
+  return target.quantiles ? `${text} (${level(target, z)})` : text;
+}
+
+function describe(sample) {
+  const owner = archives.length > 1 ? ` of ${archives[sample.archive].name}` : "";
+  return `Row ${sample.row}${owner}, activation ${sample.caption}`;
+}

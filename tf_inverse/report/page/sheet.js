@@ -1,0 +1,136 @@
+// The sheet: one list of tiles for each archive; order, filter, size and keys.
+
+const tiles = new Map(); // sample -> its <li>
+
+function tile(sample, alt = "") {
+  const image = make("img", { alt, width: 80, height: 80, decoding: "async" });
+  return make("button", { type: "button", className: "tile", "aria-label": describe(sample) },
+    image, make("span", { "aria-hidden": "true" }, sample.caption));
+}
+
+// Thumbnails get their source when they come near the window: a page of thousands opens at once.
+const nearWindow = new IntersectionObserver((entries) => {
+  for (const entry of entries) if (entry.isIntersecting) reveal(entry.target.sample);
+}, { rootMargin: "600px" });
+
+function reveal(sample) {
+  const item = tiles.get(sample);
+  item.querySelector("img").src = sample.thumbnail;
+  nearWindow.unobserve(item);
+}
+
+function buildSheet() {
+  archives.forEach((archive, k) => {
+    const list = make("ul", { className: "tiles", role: "list", "aria-label": archive.name });
+    list.style.setProperty("--aspect", `${archive.size[1]} / ${archive.size[0]}`);
+    const section = make("section");
+    if (archives.length > 1) section.append(make("h2", {}, `${archive.name}: ${targetWords(archive)}`));
+    section.append(list);
+    byId("sheet").append(section);
+    for (const sample of samples) if (sample.archive === k) list.append(item(sample));
+  });
+  byId("sheet").className = archives.length > 1 ? "rows" : "grids";
+  byId("layout-label").hidden = archives.length < 2;
+}
+
+function item(sample) {
+  const button = tile(sample);
+  button.tabIndex = -1;
+  button.addEventListener("click", () => openLarge(sample));
+  button.addEventListener("focus", () => rove(button));
+  const li = make("li", {}, button);
+  li.sample = sample;
+  tiles.set(sample, li);
+  nearWindow.observe(li);
+  return li;
+}
+
+function targetWords(archive) {
+  return archive.targets.map((t) => `${t.name} from ${t.z1} to ${t.z2}`).join(" and ");
+}
+
+// Only one tile of the sheet is in the tab order; arrow keys move between them.
+let roving = null;
+function rove(button) {
+  if (roving) roving.tabIndex = -1;
+  roving = button;
+  if (roving) roving.tabIndex = 0;
+}
+
+const orders = {
+  found: (archive) => archive.samples.thumbnails.map((_, i) => i),
+  rising: (archive) => orders.found(archive).sort((a, b) => key(archive, a) - key(archive, b)),
+  falling: (archive) => orders.rising(archive).reverse(),
+  similar: (archive) => archive.samples.similar,
+  different: (archive) => archive.samples.different,
+};
+
+function key(archive, row) {
+  const at = archive.targets.findIndex((target) => target.name === byId("neuron").value);
+  return archive.samples.activations[row][Math.max(at, 0)];
+}
+
+function shownInOrder(k) {
+  const rows = orders[byId("order").value](archives[k]);
+  return rows.map((row) => sampleAt(k, row)).filter((sample) => sample.shown);
+}
+
+function arrange() {
+  document.querySelectorAll("#sheet ul").forEach((list, k) => {
+    const rows = orders[byId("order").value](archives[k]);
+    list.append(...rows.map((row) => tiles.get(sampleAt(k, row))));
+  });
+  rove(document.querySelector("#sheet li:not([hidden]) .tile"));
+}
+
+function filter() {
+  const name = byId("neuron").value;
+  const at = archives.map((archive) => archive.targets.findIndex((t) => t.name === name));
+  const [low, high] = limits();
+  for (const sample of samples) {
+    const z = sample.activations[at[sample.archive]];
+    sample.shown = z === undefined || (z >= low && z <= high);
+    tiles.get(sample).hidden = !sample.shown;
+  }
+  const count = samples.filter((sample) => sample.shown).length;
+  byId("count").value = `${count} of ${samples.length} images`;
+  if (!roving || roving.parentElement.hidden) {
+    rove(document.querySelector("#sheet li:not([hidden]) .tile"));
+  }
+  drawMap();
+}
+
+function onSheetKey(event) {
+  const current = event.target.closest("#sheet .tile");
+  if (!current) return;
+  const all = [...document.querySelectorAll("#sheet li:not([hidden]) .tile")];
+  const to = all[step(all, all.indexOf(current), event.key)];
+  if (!to) return;
+  event.preventDefault();
+  to.focus();
+}
+
+function step(all, at, pressed) {
+  if (pressed === "ArrowRight") return at + 1;
+  if (pressed === "ArrowLeft") return at - 1;
+  if (pressed === "Home") return 0;
+  if (pressed === "End") return all.length - 1;
+  if (pressed === "ArrowDown") return vertical(all, at, 1);
+  if (pressed === "ArrowUp") return vertical(all, at, -1);
+  return -1;
+}
+
+// The tile in the next line whose centre is nearest in the horizontal direction.
+function vertical(all, at, direction) {
+  const from = all[at].getBoundingClientRect();
+  let line = null, best = -1, distance = Infinity;
+  for (let i = at + direction; i >= 0 && i < all.length; i += direction) {
+    const box = all[i].getBoundingClientRect();
+    if (Math.abs(box.top - from.top) < 2) continue;
+    line ??= box.top;
+    if (Math.abs(box.top - line) > 2) break;
+    const away = Math.abs(box.left - from.left);
+    if (away < distance) [best, distance] = [i, away];
+  }
+  return best;
+}

@@ -1,0 +1,39 @@
+// Puts the page together once it is read.
+
+function show(name) {
+  for (const other of ["sheet", "map"]) {
+    byId(other).hidden = other !== name;
+    byId(`view-${other}`).setAttribute("aria-pressed", String(other === name));
+  }
+  if (name === "map") { loadPictures(); drawMap(); }
+}
+
+function switchTheme() {
+  const style = document.documentElement.style;
+  const dark = style.colorScheme
+    ? style.colorScheme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  style.colorScheme = dark ? "light" : "dark";
+  byId("theme").textContent = dark ? "Dark" : "Light";
+}
+
+buildSummaries();
+buildCharts();
+buildMetrics();
+buildFacts();
+buildSheet();
+buildLarge();
+buildMap();
+buildRange();
+arrange();
+byId("order").addEventListener("change", arrange);
+byId("toolbar").addEventListener("submit", (event) => event.preventDefault());
+byId("tile").addEventListener("input", (event) =>
+  document.documentElement.style.setProperty("--tile", `${event.target.value}px`));
+byId("layout").addEventListener("change", (event) => { byId("sheet").className = event.target.value; });
+byId("sheet").addEventListener("keydown", onSheetKey);
+byId("view-sheet").addEventListener("click", () => show("sheet"));
+byId("view-map").addEventListener("click", () => show("map"));
+byId("theme").addEventListener("click", switchTheme);
+byId("theme").textContent = matchMedia("(prefers-color-scheme: dark)").matches ? "Light" : "Dark";
+addEventListener("beforeprint", () => samples.forEach(reveal));
+document.documentElement.dataset.ready = "true";

@@ -1,0 +1,184 @@
+"""Samples, targets and metrics in words and numbers for people."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+FIGURES = {
+    "found": ("found", "samples in the archive"),
+    "asked": ("asked", "samples asked for"),
+    "in_range": ("in range", "samples whose stored image lies in every band"),
+    "steps": ("steps", "gradient steps taken"),
+    "seconds": ("seconds", "wall time of the run"),
+    "pair_distance": ("pair distance", "mean distance of two samples' encodings"),
+    "pair_distance_per_dimension": (
+        "... per dimension",
+        "pair distance divided by the square root of the encoding's size",
+    ),
+    "nearest_distance": ("nearest distance", "mean distance to the most similar other sample"),
+    "vendi": ("Vendi score", "effective number of different samples, 1 to found"),
+    "natural": ("natural images", "natural images in the same bands, at most as many as samples"),
+    "vendi_natural": ("Vendi of nature", "Vendi score of those natural images"),
+    "vendi_equal_count": ("Vendi of as many", "Vendi score of equally many of the samples"),
+    "coverage": ("unevenness", "distance of the activations from an even spread; 0 is even"),
+}
+"""Key of metrics.summary -> (name in tables, what it means)."""
+
+
+def number(value, digits=4):
+    """A figure with about `digits` digits, and a dash for what is unknown.
+
+    >>> number(1234.5), number(0.012345), number(200), number(None)
+    ('1234', '0.01235', '200', '-')
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "-"
+    if isinstance(value, (int, np.integer)):
+        return str(value)
+    if abs(value) >= 10**digits:
+        return f"{value:.0f}"
+    return f"{value:.{digits}g}"
+
+
+def decimals(z1, z2):
+    """Decimals that tell activations within a band apart.
+
+    >>> decimals(8, 10), decimals(50, 60), decimals(0, 0.4)
+    (2, 1, 3)
+    """
+    return min(6, max(0, 2 - math.floor(math.log10(max(z2 - z1, 1e-9)))))
+
+
+def captions(activations, targets):
+    """The activations of each sample as text, one number for each target.
+
+    Args:
+        activations: Activations z, [n, p].
+        targets: p target dictionaries of an archive.
+
+    Returns:
+        n texts such as "8.73" or "8.73 / 4.1".
+    """
+    places = [decimals(target["z1"], target["z2"]) for target in targets]
+    return [
+        " / ".join(f"{z:.{place}f}" for z, place in zip(row, places, strict=True))
+        for row in np.asarray(activations, np.float64)
+    ]
+
+
+def neuron(target):
+    """Layer, unit and label of a target.
+
+    >>> neuron({"layer": "fc8", "unit": 8, "label": "ship", "at": None})
+    'fc8:8 (ship)'
+    >>> neuron({"layer": "conv5", "unit": 196, "label": None, "at": [6, 6]})
+    'conv5:196 at row 6, column 6'
+    """
+    words, at = f"{target['layer']}:{target['unit']}", target.get("at")
+    if isinstance(at, str):
+        words += f", {at} over its map,"
+    elif at:
+        words += f" at row {at[0]}, column {at[1]}"
+    return words + (f" ({target['label']})" if target.get("label") else "")
+
+
+def band(target):
+    """The range of a target.
+
+    >>> band({"z1": 8.0, "z2": 10.0})
+    '8 to 10'
+    """
+    return f"{number(target['z1'])} to {number(target['z2'])}"
+
+
+def question(targets, network):
+    """What the sample answers, as one sentence."""
+    parts = [f"{neuron(target)} at {band(target)}" for target in targets]
+    return f"Which inputs hold {' and '.join(parts)} in {network or 'the network'}?"
+
+
+def standing(z, natural):
+    """Where an activation stands among those of natural images.
+
+    Args:
+        z: Activation.
+        natural: Activations of one unit over natural images, [N].
+
+    Returns:
+        Text such as "p93, +1.8 sd" or "above all, +4.1 sd".
+    """
+    natural = np.asarray(natural, np.float64)
+    share = float(np.mean(natural <= z))
+    place = "above all" if z > natural.max() else "below all" if z < natural.min() else None
+    place = place or f"p{100 * share:.3g}"
+    spread = float(natural.std())
+    return f"{place}, {(z - natural.mean()) / spread:+.1f} sd" if spread > 0 else place
+
+
+def natural_band(target, natural):
+    """What a target's range means beside natural images, as one sentence.
+
+    Args:
+        target: Target dictionary.
+        natural: Activations of its unit over natural images, [N].
+    """
+    natural = np.asarray(natural, np.float64)
+    ends = [f"{number(z)} is {standing(z, natural)}" for z in (target["z1"], target["z2"])]
+    share = float(np.mean((natural >= target["z1"]) & (natural <= target["z2"])))
+    return (
+        f"Over {len(natural)} natural images {neuron(target)} has mean {number(natural.mean(), 3)} "
+        f"and s.d. {number(natural.std(), 3)}; {'; '.join(ends)}; "
+        f"{100 * share:.3g} % of them lie in the range."
+    )
+
+
+def histogram(values, z1, z2, bins=10, width=40):
+    """Histogram of activations over a band as text for terminals.
+
+    Args:
+        values: Activations of one neuron, [n].
+        z1: Lower end.
+        z2: Upper end.
+        bins: Lines.
+        width: Characters of the longest bar.
+
+    Returns:
+        Text of `bins` lines: range, bar, count.
+
+    >>> print(histogram([8.1, 8.2, 9.5], 8, 10, bins=2, width=4))
+      8.00 ..   9.00  ####  2
+      9.00 ..  10.00  ##    1
+    """
+    counts, edges = np.histogram(values, bins, (z1, z2))
+    place, most = decimals(z1, z2), max(int(counts.max()), 1)
+    lines = []
+    for count, left, right in zip(counts, edges, edges[1:], strict=False):
+        bar = "#" * -(-int(count) * width // most)
+        lines.append(f"{left:>6.{place}f} .. {right:>6.{place}f}  {bar:<{width}}  {count}")
+    return "\n".join(lines)
+
+
+def table(columns):
+    """Metrics of several archives beside each other as text.
+
+    Args:
+        columns: dict of archive name -> dict of figures, keys as in FIGURES.
+
+    Returns:
+        Text with one line for each figure that any of them has.
+    """
+    keys = [
+        key for key in FIGURES if any(figures.get(key) is not None for figures in columns.values())
+    ]
+    rows = [["", *columns]]
+    rows += [[FIGURES[key][0], *(number(f.get(key)) for f in columns.values())] for key in keys]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
