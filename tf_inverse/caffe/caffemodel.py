@@ -1,0 +1,172 @@
+"""Reads weights: `.caffemodel` and `.binaryproto` files, memory-mapped.
+
+Field numbers are those of caffe.proto. The file is never loaded as a whole, so its size has no
+limit but the disk's; a blob's numbers are read when they are asked for.
+"""
+
+import collections
+import math
+import os
+from typing import NamedTuple
+
+import numpy as np
+
+from tf_inverse.caffe import versions, wire
+from tf_inverse.errors import RefusedInput
+
+# NetParameter
+NET_NAME, NET_LAYERS_V1, NET_LAYERS_V2 = 1, 2, 100
+# name, type, bottom, top, blobs of LayerParameter, V1LayerParameter and V0LayerParameter
+V2 = {1: "name", 2: "type", 3: "bottom", 4: "top", 7: "blob"}
+V1 = {4: "name", 5: "type", 2: "bottom", 3: "top", 6: "blob", 1: "inner"}
+V0 = {1: "name", 2: "type", 50: "blob"}
+# BlobProto
+BLOB_DIMS, BLOB_FLOATS, BLOB_SHAPE, BLOB_DOUBLES = range(1, 5), 5, 7, 8
+
+
+class Blob(NamedTuple):
+    """One array of a file: shape in Caffe's order; `legacy` shapes are always four numbers."""
+
+    shape: tuple[int, ...]
+    legacy: bool
+    values: np.ndarray
+
+    def array(self, shape=None) -> np.ndarray:
+        """The numbers, float32 (a view of the file where it holds float32)."""
+        values = self.values.reshape(self.shape if shape is None else shape)
+        return values.astype(np.float32, copy=False)
+
+    def fits(self, shape) -> bool:
+        """Whether this blob has a shape; the old form pads shapes with ones in front."""
+        if self.legacy and len(shape) <= 4:
+            return self.shape == (1,) * (4 - len(shape)) + tuple(shape)
+        return self.shape == tuple(shape)
+
+
+class Layer(NamedTuple):
+    """A layer of a weight file. The type is as V2 names it, "" where the file has none."""
+
+    name: str
+    type: str
+    bottoms: tuple[str, ...]
+    tops: tuple[str, ...]
+    blobs: tuple[Blob, ...]
+
+
+class Caffemodel(NamedTuple):
+    """A weight file: `layers` in file order; `mapped` is its memory map."""
+
+    path: str
+    name: str
+    layers: tuple[Layer, ...]
+    mapped: object
+
+    def weights(self) -> dict[str, Layer]:
+        """The layers that hold blobs, by name."""
+        return {layer.name: layer for layer in self.layers if layer.blobs}
+
+
+def read(path: str | os.PathLike) -> Caffemodel:
+    """Open a `.caffemodel` of any version of the format.
+
+    Raises:
+        RefusedInput: Not such a file, damaged or truncated; the message names file and layer.
+        FileNotFoundError: No such file.
+    """
+    mapped = wire.map_file(path)
+    reader, name, layers = wire.Reader(mapped), "", []
+    try:
+        for number, kind, value in reader.fields(0, len(mapped)):
+            if number == NET_NAME:
+                name = reader.text(kind, value)
+            elif number in (NET_LAYERS_V1, NET_LAYERS_V2):
+                fields = V1 if number == NET_LAYERS_V1 else V2
+                layers.append(_layer(reader, fields, kind, value))
+    except RefusedInput as error:
+        raise RefusedInput(f"{path} after layer {_last(layers)}: {error}") from None
+    if not layers:
+        raise RefusedInput(f"expected a .caffemodel, found no layer in {path}")
+    _refuse_repeats(path, layers)
+    return Caffemodel(str(path), name, tuple(layers), mapped)
+
+
+def read_mean(path: str | os.PathLike) -> np.ndarray:
+    """A mean image from a `.binaryproto` file, [H, W, C], channels in the file's order."""
+    mapped = wire.map_file(path)
+    try:
+        blob = _blob(wire.Reader(mapped), wire.BYTES, (0, len(mapped)))
+    except RefusedInput as error:
+        raise RefusedInput(f"{path}: {error}") from None
+    shape = blob.shape[1:] if len(blob.shape) == 4 and blob.shape[0] == 1 else blob.shape
+    if len(shape) != 3 or shape[0] not in (1, 3):
+        raise RefusedInput(f"expected a mean image of 1 or 3 channels in {path}, got {blob.shape}")
+    return np.ascontiguousarray(blob.array(shape).transpose(1, 2, 0))
+
+
+def _last(layers):
+    return repr(layers[-1].name) if layers else "none"
+
+
+def _refuse_repeats(path, layers):
+    times = collections.Counter(layer.name for layer in layers if layer.blobs)
+    repeats = sorted(name for name, count in times.items() if count > 1)
+    if repeats:
+        raise RefusedInput(f"{path} holds weights twice for {', '.join(repeats)}")
+
+
+def _layer(reader, names, kind, value):
+    found = {"name": "", "type": "", "bottom": [], "top": [], "blob": []}
+    for number, kind_, value_ in reader.message(kind, value):
+        field = names.get(number)
+        if field in ("bottom", "top"):
+            found[field].append(reader.text(kind_, value_))
+        elif field == "blob":
+            found[field].append(_blob(reader, kind_, value_))
+        elif field == "type" and kind_ == wire.VARINT:
+            found[field] = versions.V1_NUMBERS.get(value_, f"V1 type {value_}")
+        elif field in ("name", "type"):
+            found[field] = reader.text(kind_, value_)
+        elif field == "inner":
+            inner = _layer(reader, V0, kind_, value_)
+            found |= {"name": inner.name, "blob": list(inner.blobs)}
+            found["type"] = versions.V0.get(inner.type, inner.type)
+    return Layer(
+        found["name"],
+        found["type"],
+        tuple(found["bottom"]),
+        tuple(found["top"]),
+        tuple(found["blob"]),
+    )
+
+
+def _blob(reader, kind, value):
+    legacy, shape, parts, itemsize = [0] * 4, None, [], 4
+    for number, kind_, value_ in reader.message(kind, value):
+        if number in BLOB_DIMS and kind_ == wire.VARINT:
+            legacy[number - 1] = value_
+        elif number == BLOB_SHAPE:
+            shape = [
+                n
+                for inner, k, v in reader.message(kind_, value_)
+                if inner == 1
+                for n in reader.integers(k, v)
+            ]
+        elif number in (BLOB_FLOATS, BLOB_DOUBLES):
+            itemsize = 4 if number == BLOB_FLOATS else 8
+            parts.append((itemsize, *reader.span(kind_, value_)))
+    dims = tuple(legacy if shape is None else shape)
+    return Blob(dims, shape is None, _values(reader.buffer, dims, parts))
+
+
+def _values(buffer, dims, parts):
+    sizes = {itemsize for itemsize, _, _ in parts}
+    if len(sizes) > 1:
+        raise RefusedInput("a blob holds both floats and doubles")
+    if any((stop - start) % itemsize for itemsize, start, stop in parts):
+        raise RefusedInput("a blob ends within a number")
+    dtype = np.dtype("<f8" if 8 in sizes else "<f4")
+    arrays = [np.frombuffer(buffer, dtype, (b - a) // n, a) for n, a, b in parts]
+    values = arrays[0] if len(arrays) == 1 else np.concatenate([*arrays, np.empty(0, dtype)])
+    if math.prod(dims) != values.size:
+        raise RefusedInput(f"a blob of shape {dims} holds {values.size} numbers; truncated?")
+    return values

@@ -1,0 +1,129 @@
+"""The types of layer that are ported, and the settings and shapes of the simpler ones.
+
+Each kind is two functions: `options(layer, shapes)` reads the settings with Caffe's defaults, and
+`shapes(layer, options, shapes)` gives (shapes of tops, shapes of blobs).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tf_inverse.caffe import arrange, spatial
+from tf_inverse.caffe.spatial import refuse
+
+
+class Kind(NamedTuple):
+    """A type of layer: how many bottoms and tops it has, and its two functions."""
+
+    options: Callable
+    shapes: Callable
+    bottoms: tuple[int, int] = (1, 1)
+    tops: tuple[int, int] = (1, 1)
+
+
+def expect_counts(layer, kind):
+    """Refuse a layer with too few or too many bottoms or tops."""
+    for word, names, (least, most) in (
+        ("bottoms", layer.bottoms, kind.bottoms),
+        ("tops", layer.tops, kind.tops),
+    ):
+        if not least <= len(names) <= most:
+            raise refuse(layer, f"{least} to {most} {word}", len(names))
+
+
+def _numbers(**defaults):
+    """Options that are numbers: each with its default."""
+
+    def options(layer, shapes):
+        return {name: layer.param.number(name, value) for name, value in defaults.items()}
+
+    return options
+
+
+def _flags(**defaults):
+    def options(layer, shapes):
+        return {name: layer.param.flag(name, value) for name, value in defaults.items()}
+
+    return options
+
+
+def _same(layer, options, shapes):
+    return [shapes[0]] * len(layer.tops), []
+
+
+def _lrn_options(layer, shapes):
+    spatial.expect_image(layer, shapes[0])
+    region = layer.param.word("norm_region", "ACROSS_CHANNELS")
+    size = layer.param.integer("local_size", 5, 1, 4096)
+    if region not in ("ACROSS_CHANNELS", "WITHIN_CHANNEL") or size % 2 == 0:
+        raise refuse(layer, "an odd local_size and a known norm_region", (size, region))
+    across = region == "ACROSS_CHANNELS"
+    numbers = _numbers(alpha=1.0, beta=0.75, k=1.0)(layer, shapes)
+    # Caffe's sum within a channel ignores k.
+    return numbers | {"size": size, "across": across, "k": numbers["k"] if across else 1.0}
+
+
+def _log_options(layer, shapes):
+    numbers = _numbers(base=-1.0, scale=1.0, shift=0.0)(layer, shapes)
+    if numbers["base"] != -1 and (numbers["base"] <= 0 or numbers["base"] == 1):
+        raise refuse(layer, "a positive base other than 1, or -1 for e", numbers["base"])
+    return numbers
+
+
+def _prelu_shapes(layer, options, shapes):
+    return [shapes[0]], [() if options["channel_shared"] else shapes[0][:1]]
+
+
+def _batch_norm_options(layer, shapes):
+    if not layer.param.flag("use_global_stats", True):
+        raise refuse(layer, "use_global_stats: true", "false")
+    return {"eps": layer.param.number("eps", 1e-5)}
+
+
+def _batch_norm_shapes(layer, options, shapes):
+    return [shapes[0]], [shapes[0][:1], shapes[0][:1], (1,)]
+
+
+def _scale_options(layer, shapes):
+    axes = layer.param.integer("axis", 1, -4, 4), layer.param.integer("num_axes", 1, -4, 4)
+    if axes != (1, 1):
+        raise refuse(layer, "one value a channel (axis 1, num_axes 1)", axes)
+    return {"bias": layer.type == "Bias" or layer.param.flag("bias_term", False)}
+
+
+def _scale_shapes(layer, options, shapes):
+    count = 2 if layer.type == "Scale" and options["bias"] else 1
+    return [shapes[0]], [shapes[0][:1]] * count
+
+
+_MANY = (1, 1000)
+
+KINDS = {
+    "Convolution": Kind(spatial.convolution_options, spatial.convolution_shapes),
+    "Deconvolution": Kind(spatial.convolution_options, spatial.deconvolution_shapes),
+    "InnerProduct": Kind(spatial.product_options, spatial.product_shapes),
+    "Pooling": Kind(spatial.pooling_options, spatial.pooling_shapes),
+    "LRN": Kind(_lrn_options, _same),
+    "ReLU": Kind(_numbers(negative_slope=0.0), _same),
+    "PReLU": Kind(_flags(channel_shared=False), _prelu_shapes),
+    "ELU": Kind(_numbers(alpha=1.0), _same),
+    "Sigmoid": Kind(_numbers(), _same),
+    "TanH": Kind(_numbers(), _same),
+    "Log": Kind(_log_options, _same),
+    "Power": Kind(_numbers(power=1.0, scale=1.0, shift=0.0), _same),
+    "Dropout": Kind(
+        lambda layer, shapes: _numbers(dropout_ratio=0.5)(layer, shapes)
+        | _flags(scale_train=True)(layer, shapes),
+        _same,
+    ),
+    "Softmax": Kind(arrange.along, _same),
+    "BatchNorm": Kind(_batch_norm_options, _batch_norm_shapes),
+    "Scale": Kind(_scale_options, _scale_shapes),
+    "Bias": Kind(_scale_options, _scale_shapes),
+    "Concat": Kind(arrange.along, arrange.concat_shapes, bottoms=_MANY),
+    "Eltwise": Kind(arrange.eltwise_options, _same, bottoms=_MANY),
+    "Slice": Kind(arrange.slice_options, arrange.slice_shapes, tops=_MANY),
+    "Split": Kind(_numbers(), _same, tops=_MANY),
+    "Flatten": Kind(arrange.flatten_options, arrange.flatten_shapes),
+    "Reshape": Kind(arrange.reshape_options, arrange.reshape_shapes),
+    "Crop": Kind(arrange.crop_options, arrange.crop_shapes, bottoms=(2, 2)),
+}

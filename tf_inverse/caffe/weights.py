@@ -1,0 +1,154 @@
+"""Puts the weights of a file into a Keras model, layer by layer, and refuses what does not fit."""
+
+from collections.abc import Iterable, Mapping
+
+import keras
+import numpy as np
+
+from tf_inverse.caffe import wire
+from tf_inverse.caffe.caffemodel import Caffemodel
+from tf_inverse.errors import ConversionError
+from tf_inverse.models.convolution import Convolution, Deconvolution
+from tf_inverse.models.layers import Scale
+from tf_inverse.models.pixels import FromPixels, ToPixels
+
+
+def expected(model: keras.Model, names: Mapping[str, str] | None = None) -> dict:
+    """What a model needs of a file: {name in the file: (type, blob shapes)}.
+
+    Args:
+        model: With Caffe's names for its layers.
+        names: Names in the file by name of the layer, where they differ.
+    """
+    return {
+        (names or {}).get(layer.name, layer.name): (_type(layer), _shapes(layer))
+        for layer in _weighted(model)
+    }
+
+
+def check(needs: Mapping, file: Caffemodel, ignore: Iterable[str] = ()) -> None:
+    """Compare what a network needs with what a file holds.
+
+    Args:
+        needs: {name: (type, blob shapes)}.
+        file: The weights.
+        ignore: Layers of the file that may stay unused.
+
+    Raises:
+        ConversionError: Every layer that is missing, surplus or of another type or shape.
+    """
+    held = file.weights()
+    wrong = []
+    for name, (kind, shapes) in needs.items():
+        if name not in held:
+            wrong.append(f"{name!r} ({kind}): expected blobs {list(shapes)}, found none")
+            continue
+        layer = held[name]
+        found = [blob.shape for blob in layer.blobs]
+        fit = [blob.fits(shape) for blob, shape in zip(layer.blobs, shapes, strict=False)]
+        if len(found) != len(shapes) or not all(fit):
+            wrong.append(f"{name!r} ({kind}): expected blobs {list(shapes)}, found {found}")
+        elif layer.type not in ("", kind):
+            wrong.append(f"{name!r}: expected {kind}, the file says {layer.type}")
+    surplus = sorted(set(held) - set(needs) - set(ignore))
+    if surplus:
+        wrong.append(
+            f"the file holds weights for {', '.join(surplus)}, which the network has not "
+            f"(--ignore={','.join(surplus)} leaves them out)"
+        )
+    if wrong:
+        shown = "; ".join(wrong[:50]) + ("; ..." if len(wrong) > 50 else "")
+        raise ConversionError(f"{file.path} does not fit the network: {shown}")
+
+
+def load(
+    model: keras.Model,
+    file: Caffemodel,
+    names: Mapping[str, str] | None = None,
+    ignore: Iterable[str] = (),
+) -> list[str]:
+    """Fill a model from a file, all or nothing.
+
+    Args:
+        model: With Caffe's names for its layers.
+        file: The weights.
+        names: Names in the file by name of the layer, where they differ.
+        ignore: Layers of the file that may stay unused.
+
+    Returns:
+        One line for each layer filled: name, type, shapes.
+
+    Raises:
+        ConversionError: As `check`, and weights that are not finite.
+    """
+    check(expected(model, names), file, ignore)
+    held, report = file.weights(), []
+    for layer in _weighted(model):
+        name = (names or {}).get(layer.name, layer.name)
+        shapes = _shapes(layer)
+        blobs = [b.array(s) for b, s in zip(held[name].blobs, shapes, strict=True)]
+        if not all(np.isfinite(blob.sum(dtype=np.float64)) for blob in blobs):
+            raise ConversionError(f"{name!r}: the weights are not finite; download the file again")
+        for variable, value in zip(_variables(layer), _convert(layer, blobs), strict=True):
+            variable.assign(value)
+        del blobs
+        wire.release(file.mapped)
+        report.append(f"{name}: {_type(layer)} {' '.join(map(str, shapes))}")
+    return report
+
+
+def _weighted(model):
+    return [
+        layer
+        for layer in model.layers
+        if layer.weights and not isinstance(layer, FromPixels | ToPixels)
+    ]
+
+
+def _variables(layer):
+    if isinstance(layer, keras.layers.BatchNormalization):
+        return [layer.moving_mean, layer.moving_variance]
+    return layer.weights
+
+
+_TYPES = {
+    Convolution: "Convolution",
+    keras.layers.Conv2D: "Convolution",
+    Deconvolution: "Deconvolution",
+    keras.layers.Conv2DTranspose: "Deconvolution",
+    keras.layers.Dense: "InnerProduct",
+    keras.layers.PReLU: "PReLU",
+    keras.layers.BatchNormalization: "BatchNorm",
+}
+
+
+def _type(layer):
+    if isinstance(layer, Scale):
+        return "Scale" if layer.use_scale else "Bias"
+    return _TYPES[type(layer)]
+
+
+def _shapes(layer):
+    """Caffe's blob shapes for a Keras layer."""
+    shapes = [tuple(weight.shape) for weight in _variables(layer)]
+    if _type(layer) == "BatchNorm":
+        return (*shapes, (1,))
+    if _type(layer) == "PReLU":
+        return ((),) if shapes[0][-1] == 1 and len(shapes[0]) == 3 else (shapes[0][-1:],)
+    return tuple(_caffe_shape(shape) for shape in shapes)
+
+
+def _caffe_shape(shape):
+    """(kh, kw, in, out) -> (out, in, kh, kw), and (in, out) -> (out, in)."""
+    return (shape[3], shape[2], shape[0], shape[1]) if len(shape) == 4 else shape[::-1]
+
+
+def _convert(layer, blobs):
+    """Blobs in Keras's layout. Both correlate, so no kernel is flipped."""
+    if _type(layer) == "BatchNorm":
+        mean, variance, factor = blobs
+        factor = 1 / factor[0] if factor[0] else 0.0
+        return [mean * factor, variance * factor]
+    if _type(layer) == "PReLU":
+        return [blobs[0].reshape(layer.weights[0].shape)]
+    return [blob.transpose(2, 3, 1, 0) if blob.ndim == 4 else blob.T for blob in blobs]

@@ -1,0 +1,84 @@
+"""From RGB pixels to what a Caffe network takes, and back."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from tf_inverse.models.layers import register
+
+# Mean of the training images of ILSVRC 2012, blue first; the documented stand-in for the mean
+# image of the same data.
+IMAGENET_MEAN = (104.0, 117.0, 123.0)
+
+
+@register
+class FromPixels(keras.layers.Layer):
+    """RGB 0..255 to a network's input: channels in its order, minus its mean, times its scale.
+
+    The mean is a weight, [C] or [H, W, C], in the network's order of channels. The arithmetic is
+    float32 whatever the policy: 16 bits cannot hold a pixel minus a mean.
+    """
+
+    def __init__(self, channels="bgr", mean_shape=(3,), scale=1.0, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.channels, self.mean_shape, self.scale = channels, tuple(mean_shape), scale
+
+    def build(self, input_shape):
+        """Make the mean."""
+        self.mean = self.add_weight(
+            name="mean", shape=self.mean_shape, initializer="zeros", trainable=False
+        )
+
+    def call(self, x):
+        """Turn x [B, H, W, C], RGB 0..255, into the input of a network."""
+        x = ops.cast(x, "float32")
+        x = ops.flip(x, axis=-1) if self.channels == "bgr" else x
+        x = (x - ops.cast(self.mean, "float32")) * self.scale
+        return ops.cast(x, self.compute_dtype)
+
+    def get_config(self):
+        """Arguments of the constructor."""
+        names = ("channels", "mean_shape", "scale")
+        return super().get_config() | {name: getattr(self, name) for name in names}
+
+
+@register
+class ToPixels(keras.layers.Layer):
+    """A generator's output to RGB 0..255, unclipped: the inverse of `FromPixels`, in float32."""
+
+    def __init__(self, channels="bgr", mean_shape=(3,), scale=1.0, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.channels, self.mean_shape, self.scale = channels, tuple(mean_shape), scale
+
+    def build(self, input_shape):
+        """Make the mean."""
+        self.mean = self.add_weight(
+            name="mean", shape=self.mean_shape, initializer="zeros", trainable=False
+        )
+
+    def call(self, x):
+        """Turn x [B, H, W, C] in a network's convention into RGB 0..255."""
+        x = ops.cast(x, "float32") / self.scale + ops.cast(self.mean, "float32")
+        return ops.flip(x, axis=-1) if self.channels == "bgr" else x
+
+    def get_config(self):
+        """Arguments of the constructor."""
+        names = ("channels", "mean_shape", "scale")
+        return super().get_config() | {name: getattr(self, name) for name in names}
+
+
+def centre_crop(mean, height, width):
+    """The middle of a mean image [H, W, C]; a mean of one value a channel stays as it is.
+
+    Rounded down as Caffe and PPGN do: 227 of 256 begins at pixel 14.
+    """
+    mean = np.asarray(mean, np.float32)
+    if mean.ndim == 1:
+        return mean
+    if mean.shape[0] < height or mean.shape[1] < width:
+        raise ValueError(
+            f"expected a mean image of at least {height} x {width} pixels, "
+            f"got {mean.shape[0]} x {mean.shape[1]}"
+        )
+    top, left = (mean.shape[0] - height) // 2, (mean.shape[1] - width) // 2
+    return mean[top : top + height, left : left + width]
