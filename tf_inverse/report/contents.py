@@ -12,6 +12,7 @@ from tf_inverse.report import arrange, pictures, words
 
 NEIGHBOURS = 8
 BINS = 40
+PERCENTS = np.arange(101) / 100
 
 
 def figures(archive, bandwidth=None):
@@ -122,10 +123,8 @@ def _target(archive, i):
         "z2": float(target["z2"]),
         "decimals": words.decimals(target["z1"], target["z2"]),
         "natural": None if natural is None else words.natural_band(target, natural),
-        "quantiles": None
-        if natural is None
-        else _short(np.quantile(natural, np.arange(101) / 100)),
-        "histogram": _histogram(z, natural),
+        "quantiles": None if natural is None else _short(np.quantile(natural, PERCENTS)),
+        "histogram": _histogram(z, natural, target["z1"], target["z2"]),
     }
 
 
@@ -137,10 +136,13 @@ def natural_activations(archive, i):
     return np.asarray(natural.activations)[:, i]
 
 
-def _histogram(z, natural):
-    """Shares of samples and natural images in common bins."""
-    both = z if natural is None else np.concatenate([z, natural])
-    edges = np.histogram_bin_edges(both, BINS) if len(both) else np.arange(BINS + 1.0)
+def _histogram(z, natural, z1, z2):
+    """Shares of samples and natural images in common bins, of which one ends at z1 and at z2."""
+    both = np.concatenate([z, [z1, z2], [] if natural is None else natural])
+    span = both.max() - both.min()
+    width = (z2 - z1) / max(1, round(BINS * (z2 - z1) / span)) if span else 1.0
+    first, last = np.floor((both.min() - z1) / width), np.ceil((both.max() - z1) / width)
+    edges = z1 + width * np.arange(first, max(last, first + 1) + 1)
 
     def shares(values):
         return _short(np.histogram(values, edges)[0] / max(len(values), 1))

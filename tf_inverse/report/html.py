@@ -51,10 +51,10 @@ def render(archives, names):
 
 
 def script_json(data):
-    """JSON that may stand inside a script element: no text in it can end the element.
+    r"""JSON that may stand inside a script element: no text in it can end the element.
 
     >>> script_json({"label": "</script>"})
-    '{"label":"\\\\u003c/script\\\\u003e"}'
+    '{"label":"\\u003c/script\\u003e"}'
     """
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     for sign in "<>&":

@@ -18,7 +18,10 @@ FIGURES = {
         "pair distance divided by the square root of the encoding's size",
     ),
     "nearest_distance": ("nearest distance", "mean distance to the most similar other sample"),
-    "vendi": ("Vendi score", "effective number of different samples, 1 to found"),
+    "vendi": (
+        "Vendi score",
+        "effective number of different samples, 1 to found (of 2,000 at most)",
+    ),
     "natural": ("natural images", "natural images in the same bands, at most as many as samples"),
     "vendi_natural": ("Vendi of nature", "Vendi score of those natural images"),
     "vendi_equal_count": ("Vendi of as many", "Vendi score of equally many of the samples"),

@@ -1,18 +1,24 @@
 // Words and numbers: summaries, histograms, metrics, settings.
 
 function buildSummaries() {
+  byId("summaries").className = archives.length > 1 ? "cards" : "single";
   for (const archive of archives) {
-    const paragraphs = archive.targets.filter((t) => t.natural).map((t) => t.natural);
-    const m = archive.metrics;
-    paragraphs.push(`${m.found} of ${m.asked} samples found` +
-      (m.steps === "-" ? "" : ` in ${m.steps} steps`) + (m.seconds === "-" ? "" : `, ${m.seconds} s`) +
-      `; ${m.in_range} in range` + (m.vendi === "-" ? "" : `; Vendi score ${m.vendi}`) +
-      (m.vendi_natural === "-" ? "." : ` (nature: ${m.vendi_natural} of ${m.natural}).`) +
-      (archive.complete ? "" : " The run is not complete."));
-    const lead = archives.length > 1 ? [make("strong", {}, `${archive.name}: `), archive.question] : [];
-    byId("summaries").append(...(lead.length ? [make("p", {}, ...lead)] : []),
-      ...paragraphs.map((text) => make("p", { className: "note" }, text)));
+    const words = make("div");
+    if (archives.length > 1) words.append(make("h2", {}, archive.name), make("p", {}, archive.question));
+    const notes = archive.targets.filter((target) => target.natural).map((target) => target.natural);
+    for (const text of [...notes, outcome(archive)]) words.append(make("p", { className: "note" }, text));
+    byId("summaries").append(make("article", {}, words, ...archive.targets.map(chart)));
   }
+}
+
+function outcome({ metrics: m, complete }) {
+  const known = (text, value) => (value === "-" ? "" : text);
+  return `${m.found} of ${m.asked} samples found${known(` in ${m.steps} steps`, m.steps)}` +
+    `${known(`, ${m.seconds} s`, m.seconds)}; ${m.in_range} in range` +
+    `${known(`; Vendi score, the number of effectively different images, ${m.vendi}`, m.vendi)}` +
+    `${known(` (nature: ${m.vendi_natural} of ${m.natural} images in the range; ` +
+      `${m.vendi_equal_count} of ${m.natural} samples)`, m.vendi_natural)}.` +
+    `${complete ? "" : " The run is not complete."}`;
 }
 
 function svg(tag, attributes, text = "") {
@@ -22,7 +28,7 @@ function svg(tag, attributes, text = "") {
   return element;
 }
 
-function histogram(archive, target) {
+function histogram(target) {
   const { edges, samples: own, natural } = target.histogram;
   const [width, height, base] = [400, 130, 112];
   const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
@@ -44,18 +50,14 @@ function histogram(archive, target) {
   return picture;
 }
 
-function buildCharts() {
-  for (const archive of archives) {
-    for (const target of archive.targets) {
-      const owner = archives.length > 1 ? `${archive.name}: ` : "";
-      const caption = make("figcaption", {}, `${owner}${target.name}`,
-        make("span", { className: "key samples" }, "samples"));
-      if (target.histogram.natural) {
-        caption.append(make("span", { className: "key" }, "natural images"));
-      }
-      byId("charts").append(make("figure", {}, histogram(archive, target), caption));
-    }
+function chart(target) {
+  const caption = make("figcaption", {}, `${target.name}: share of `,
+    make("span", { className: "key samples" }, "samples"));
+  if (target.histogram.natural) {
+    caption.append(" and ", make("span", { className: "key" }, "natural images"),
+      ", each to its own scale");
   }
+  return make("figure", {}, histogram(target), caption);
 }
 
 function buildMetrics() {

@@ -17,7 +17,6 @@ function switchTheme() {
 }
 
 buildSummaries();
-buildCharts();
 buildMetrics();
 buildFacts();
 buildSheet();
