@@ -1,8 +1,8 @@
 """Reading columns chunk by chunk, with every size known before anything is allocated.
 
-HDF5's own filters unpack as much as the stored stream says, so a file of 100 KB can ask for gigabytes, and filters
-may be loaded from other files. Here a chunk's raw bytes are checked (fletcher32) and unpacked to exactly the size
-that the column's shape declares, never more.
+HDF5's own filters unpack as much as the stored stream says, so a file of 100 KB can ask for
+gigabytes, and filters may be loaded from other files. Here a chunk's raw bytes are checked
+(fletcher32) and unpacked to exactly the size that the column's shape declares, never more.
 """
 
 import zlib
@@ -10,14 +10,15 @@ import zlib
 import h5py
 import numpy as np
 
+from tf_inverse.archive import schema
 from tf_inverse.errors import RefusedInput
 
 
 def fletcher32(data: bytes) -> int:
     """HDF5's checksum of a chunk: Fletcher's on big-endian 16-bit words, ones' complement sums.
 
-    The sums are taken modulo 65535 at once instead of word by word; a sum of a multiple of 65535 is kept as 65535,
-    as the word-by-word form has it, and only zeros give 0.
+    The sums are taken modulo 65535 at once instead of word by word. A multiple of 65535 is kept as
+    65535, as the word-by-word form has it, and only zeros give 0.
     """
     padded = data + b"\0" if len(data) % 2 else data
     words = np.frombuffer(padded, ">u2").astype(np.int64)
@@ -89,14 +90,16 @@ class Column:
         try:
             mask, data = self._dataset.read_direct_chunk(offset)
         except (OSError, RuntimeError, ValueError) as error:
-            raise RefusedInput(f"{self._what}: chunk {chunk} cannot be read (truncated or damaged)") from error
+            raise RefusedInput(
+                f"{self._what}: chunk {chunk} cannot be read (truncated or damaged)"
+            ) from error
         if mask:
             raise RefusedInput(f"{self._what}: chunk {chunk} leaves out filters")
         return data
 
     def _chunk(self, chunk: int) -> np.ndarray:
         shape = (self._rows, *self.shape[1:])
-        size = int(np.prod(shape, dtype=np.int64)) * self.dtype.itemsize
+        size = schema.size_of(shape, self.dtype)
         try:
             plain = inflate(self.packed(chunk)[:-4], size)
         except ValueError as error:

@@ -1,7 +1,7 @@
 """Files that are there whole or not at all, also after a crash.
 
-Temp file in the same folder, write, fsync, close, os.replace, fsync of the folder. Every write-side call of the
-archive goes through this module, so a test can stop the process at each of them.
+Temp file in the same folder, write, fsync, close, os.replace, fsync of the folder. Every write of
+the archive goes through this module, so a test can stop the process at each of them.
 """
 
 import contextlib
@@ -9,6 +9,7 @@ import errno
 import hashlib
 import os
 import pathlib
+import shutil
 
 TEMPORARY = ".tmp"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -18,7 +19,7 @@ def write(path: pathlib.Path, data: bytes) -> None:
     """Puts data at path durably; on return it survives kill -9 and a crash of the machine.
 
     Raises:
-        OSError: disk full, folder gone or read-only; path is as it was and no temp file stays behind.
+        OSError: disk full, folder gone or read-only; path is as it was, no temp file stays.
     """
     temporary = path.with_name(path.name + TEMPORARY)
     try:
@@ -39,6 +40,15 @@ def write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
+def copy(source: pathlib.Path, path: pathlib.Path) -> None:
+    """Copies a file durably."""
+    temporary = path.with_name(path.name + TEMPORARY)
+    shutil.copyfile(source, temporary)
+    with open(temporary, "rb") as file:
+        os.fsync(file.fileno())
+    publish(temporary, path)
+
+
 def publish(temporary: pathlib.Path, path: pathlib.Path) -> None:
     """Gives a written and synced temp file its name, durably."""
     os.replace(temporary, path)
@@ -57,15 +67,18 @@ def sync_folder(folder: pathlib.Path) -> None:
 def checksum(path: pathlib.Path) -> str:
     """sha256 of a file, in hexadecimal."""
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 class Disk:
     """A file for HDF5 to write to that never fails in HDF5's face.
 
-    HDF5 1.14 crashes the process when a write fails (measured: segmentation fault after "File too large"). So the
-    space is reserved before it starts, and an error that comes all the same is kept in `failure` for the caller to
-    raise once HDF5 has closed.
+    HDF5 1.14 crashes the process when a write fails (measured: segmentation fault after "File too
+    large"). So the space is reserved before it starts, and an error that comes all the same is kept
+    in `failure`, to be raised once HDF5 has closed.
 
     Attributes:
         failure: The first OSError, or None.

@@ -12,13 +12,13 @@ import contextlib
 import os
 import pathlib
 import re
-from typing import NamedTuple
 
 import h5py
 import numpy as np
 
-from tf_inverse.archive import durable, guard, schema
+from tf_inverse.archive import durable, files, schema
 from tf_inverse.archive.chunks import Column
+from tf_inverse.archive.rows import Piece
 from tf_inverse.errors import RefusedInput
 
 SUFFIX = ".run"
@@ -35,34 +35,6 @@ def beside(path: pathlib.Path) -> pathlib.Path:
 def shard_path(folder: pathlib.Path, index: int) -> pathlib.Path:
     """Name of the shard of one batch."""
     return folder / f"shard-{index:08d}.h5"
-
-
-class Piece(NamedTuple):
-    """One HDF5 file of an archive.
-
-    Attributes:
-        path: Where.
-        rows: Samples in it.
-        shapes: column -> shape of one row.
-    """
-
-    path: pathlib.Path
-    rows: int
-    shapes: dict
-
-
-@contextlib.contextmanager
-def opened(path: pathlib.Path, kind: str | None = None):
-    """Opens a file and passes it through guard.py; yields its guard.Parts.
-
-    Args:
-        path: The file.
-        kind: Its format; None takes either, as shard 0 of a run may be a finished file.
-    """
-    with guard.open_file(path) as file:
-        if kind is None:
-            kind = schema.FORMAT if "asked" in file.attrs else schema.SHARD_FORMAT
-        yield guard.check(file, path, kind)
 
 
 def write_header(folder: pathlib.Path, header: dict) -> None:
@@ -84,7 +56,9 @@ def read_header(folder: pathlib.Path) -> dict | None:
     if not isinstance(record, dict) or record.get("format") != schema.FORMAT:
         raise RefusedInput(f"{path}: not the header of a run")
     if record.get("version") != schema.VERSION:
-        raise RefusedInput(f"{path}: schema version {record.get('version')!r:.20}, expected {schema.VERSION}")
+        raise RefusedInput(
+            f"{path}: schema version {record.get('version')!r:.20}, expected {schema.VERSION}"
+        )
     try:
         return schema.check_header(record.get("header", {}), str(path))
     except (ValueError, TypeError, AttributeError) as error:
@@ -129,21 +103,27 @@ def pieces(folder: pathlib.Path, header: dict) -> list[Piece]:
 
 def _shard_names(folder: pathlib.Path) -> list[str]:
     with os.scandir(folder) as entries:
-        files = {entry.name: entry.is_file(follow_symlinks=False) for entry in entries if SHARD.fullmatch(entry.name)}
-    for name, plain in files.items():
-        if not plain:
+        plain = {
+            entry.name: entry.is_file(follow_symlinks=False)
+            for entry in entries
+            if SHARD.fullmatch(entry.name)
+        }
+    for name, is_plain in plain.items():
+        if not is_plain:
             raise RefusedInput(f"{folder / name}: not a plain file")
-    return sorted(files)
+    return sorted(plain)
 
 
 def _piece(path: pathlib.Path, run: str, start: int) -> Piece:
-    with opened(path) as parts:
+    with files.opened(path) as parts:
         attributes = parts.attributes
         if attributes["format"] == schema.SHARD_FORMAT:
             if attributes.get("run") != run:
                 raise RefusedInput(f"{path}: belongs to another run")
             if attributes.get("start") != start:
-                raise RefusedInput(f"{path}: starts at sample {attributes.get('start')}, expected {start}")
+                raise RefusedInput(
+                    f"{path}: starts at sample {attributes.get('start')}, expected {start}"
+                )
         shapes = {name: tuple(found.shape[1:]) for name, found in sorted(parts.columns.items())}
         rows = next((found.shape[0] for found in parts.columns.values()), 0)
     return Piece(path, rows, shapes)
@@ -151,14 +131,19 @@ def _piece(path: pathlib.Path, run: str, start: int) -> Piece:
 
 def read_state(path: pathlib.Path) -> dict:
     """The state to go on from that a shard or finished file holds: name -> array."""
-    with opened(path) as parts:
-        return {name: read_array(found, f"{path}: /state/{name}") for name, found in parts.state.items()}
+    with files.opened(path) as parts:
+        return {
+            name: read_array(found, f"{path}: /state/{name}") for name, found in parts.state.items()
+        }
 
 
 def read_natural(path: pathlib.Path) -> dict:
-    """The reference over natural images that a shard or finished file holds; {} where it has none."""
-    with opened(path) as parts:
-        arrays = {name: read_array(found, f"{path}: /natural/{name}") for name, found in parts.natural.items()}
+    """The natural images' reference that a shard or finished file holds; {} where it has none."""
+    with files.opened(path) as parts:
+        arrays = {
+            name: read_array(found, f"{path}: /natural/{name}")
+            for name, found in parts.natural.items()
+        }
         return arrays | parts.statistics
 
 
@@ -173,7 +158,7 @@ def read_array(found, what: str):
 
 
 def sweep(folder: pathlib.Path) -> None:
-    """Removes a run's files: shards first, what tells that they are spent last; the lock and folder stay."""
+    """Removes a run's files, what tells that they are spent last; the lock and folder stay."""
     with os.scandir(folder) as entries:
         names = {entry.name for entry in entries}
     ours = {name for name in names if SHARD.fullmatch(name) or name.endswith(durable.TEMPORARY)}

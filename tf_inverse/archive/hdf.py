@@ -1,7 +1,7 @@
 """Writing HDF5 so that the same samples always give the same bytes.
 
-Fixed library version (metadata with checksums), no times, fixed chunks, gzip-4, fletcher32. Small arrays are kept in
-the object's header, which has a checksum too, so that no byte of an archive is without one.
+Fixed library version (metadata with checksums), no times, fixed chunks, gzip-4, fletcher32. Small
+arrays are kept in the object's header, which has a checksum too: no byte of an archive is without.
 """
 
 import io
@@ -55,7 +55,9 @@ def put_array(parent: h5py.Group, name: str, array: np.ndarray) -> h5py.h5d.Data
     array = np.asarray(array, order="C")
     row_bytes = array.nbytes // len(array) if array.ndim and len(array) else 0
     if row_bytes > schema.MAX_CHUNK:
-        raise ValueError(f"{name}: a row is {row_bytes} bytes, at most {schema.MAX_CHUNK} can be stored")
+        raise ValueError(
+            f"{name}: a row is {row_bytes} bytes, at most {schema.MAX_CHUNK} can be stored"
+        )
     rows = 0
     if array.nbytes > COMPACT:
         rows = schema.rows_per_chunk(name, row_bytes, len(array))
@@ -66,7 +68,7 @@ def put_array(parent: h5py.Group, name: str, array: np.ndarray) -> h5py.h5d.Data
 
 
 def put_attributes(target, values: dict) -> None:
-    """Sets attributes: texts as fixed-length UTF-8 (variable-length types are refused on reading), numbers, arrays."""
+    """Sets attributes; texts as fixed-length UTF-8, as readers refuse variable-length types."""
     for name, value in values.items():
         if isinstance(value, str):
             data = value.encode()
@@ -84,14 +86,27 @@ def describe(stored: h5py.h5d.DatasetID, column: schema.Column) -> None:
     )
 
 
-def shard(columns: dict[str, np.ndarray], state: dict[str, np.ndarray], attributes: dict, natural: dict | None) -> bytes:
+def shard(
+    columns: dict[str, np.ndarray],
+    state: dict[str, np.ndarray],
+    attributes: dict,
+    natural: dict | None,
+) -> bytes:
     """One shard as bytes: the columns of a batch (none for an empty batch), the state after it."""
     buffer = io.BytesIO()
     with create(buffer) as file:
-        put_attributes(file, {"format": schema.SHARD_FORMAT, "version": schema.VERSION, **attributes})
+        put_attributes(
+            file, {"format": schema.SHARD_FORMAT, "version": schema.VERSION, **attributes}
+        )
         for name, array in columns.items():
             row_bytes = array.nbytes // len(array)
-            stored = dataset(file, name, array.shape, array.dtype, schema.rows_per_chunk(name, row_bytes, len(array)))
+            stored = dataset(
+                file,
+                name,
+                array.shape,
+                array.dtype,
+                schema.rows_per_chunk(name, row_bytes, len(array)),
+            )
             stored.write(h5py.h5s.ALL, h5py.h5s.ALL, array)
         put_state(file, state)
         put_natural(file, natural)
@@ -106,11 +121,13 @@ def put_state(file: h5py.File, state: dict[str, np.ndarray]) -> None:
 
 
 def put_natural(file: h5py.File, natural: dict | None) -> None:
-    """Stores the natural images' activations and encodings as group `natural`, mean and sd as attributes."""
+    """Stores the reference over natural images as group `natural`, mean and sd as attributes."""
     if not natural:
         return
     target = group(file, "natural")
     for name, column in schema.NATURAL.items():
         if name in natural:
             describe(put_array(target, name, np.asarray(natural[name], column.dtype)), column)
-    put_attributes(target, {key: np.asarray(natural[key], "<f8") for key in ("mean", "sd") if key in natural})
+    put_attributes(
+        target, {key: np.asarray(natural[key], "<f8") for key in ("mean", "sd") if key in natural}
+    )

@@ -5,17 +5,17 @@ import os
 import pathlib
 
 
-class Locked(FileExistsError):
+class LockedError(FileExistsError):
     """Another live process writes this archive."""
 
 
 class Lock:
     """An exclusive flock on a file in the run's folder.
 
-    The kernel drops it when the process ends, however it ends, so a crash leaves nothing to clean up.
+    The kernel drops it when the process ends, however it ends: a crash leaves nothing to clean up.
 
     Raises:
-        Locked: at once, when another process holds it; the message has its number.
+        LockedError: at once, when another process holds it; the message has its number.
     """
 
     def __init__(self, path: pathlib.Path, archive: pathlib.Path):
@@ -38,10 +38,14 @@ def _acquire(path: pathlib.Path, archive: pathlib.Path) -> int:
         except BlockingIOError:
             holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
             os.close(descriptor)
-            raise Locked(f"{archive} is being written by process {holder or 'unknown'}; wait for it or stop it") from None
+            raise LockedError(
+                f"{archive} is being written by process {holder or '?'}; wait for it or stop it"
+            ) from None
         if _still_there(descriptor, path):
             return descriptor
-        os.close(descriptor)  # its holder finished and removed the folder between our open and our flock
+        os.close(
+            descriptor
+        )  # its holder finished and removed the folder between our open and our flock
 
 
 def _still_there(descriptor: int, path: pathlib.Path) -> bool:

@@ -1,7 +1,7 @@
 """What an archive holds: the columns, the header and the limits, schema version 1.
 
-A finished archive is one HDF5 file. Axis 0 of every column is the sample. A run in progress is a folder of
-shards, small files with the same columns (folder.py). Nothing here opens a file.
+A finished archive is one HDF5 file. Axis 0 of every column is the sample. A run in progress is a
+folder of shards, small files with the same columns (folder.py). Nothing here opens a file.
 """
 
 import hashlib
@@ -20,7 +20,9 @@ VERSION = 1
 TIMES = ("seconds",)  # never stored: the same machine and settings give the same bytes
 
 MAX_CHUNK = 16 << 20  # bytes of one chunk, unpacked: bounds what a reader allocates at a time
-MAX_TEXT = 60_000  # bytes of one JSON attribute: HDF5 keeps attributes below 64 KiB in the object's header
+MAX_TEXT = (
+    60_000  # bytes of one JSON attribute: HDF5 keeps attributes below 64 KiB in the object's header
+)
 MAX_ROWS = 10**8
 MAX_STATE = 256  # arrays in the state
 STATE_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
@@ -62,19 +64,55 @@ COLUMNS = {
     column.name: column
     for column in (
         Column("images", "x", "|u1", 4, "RGB level, 0..255", "the images, as they were scored"),
-        Column("codes", "c", "<f4", 2, "units of the generator's code", "codes: images are G(codes)"),
-        Column("encodings", "e", "<f4", 2, "activation", "encodings E(images), whose distances are the diversity"),
-        Column("activations", "z", "<f4", 2, "activation", "activations f(images), a column a target"),
-        Column("steps", "r", "<i8", 1, "gradient steps", "step of the run at which the sample was emitted"),
-        Column("chain", "k", "<i4", 1, "row", "row of the pool, or seed, that the sample came from"),
-        Column("thumbnails", "x", "|u1", 4, "RGB level, 0..255", "small images, where images are not stored"),
+        Column(
+            "codes", "c", "<f4", 2, "units of the generator's code", "codes: images are G(codes)"
+        ),
+        Column(
+            "encodings",
+            "e",
+            "<f4",
+            2,
+            "activation",
+            "encodings E(images), whose distances are the diversity",
+        ),
+        Column(
+            "activations", "z", "<f4", 2, "activation", "activations f(images), a column a target"
+        ),
+        Column(
+            "steps",
+            "r",
+            "<i8",
+            1,
+            "gradient steps",
+            "step of the run at which the sample was emitted",
+        ),
+        Column(
+            "chain", "k", "<i4", 1, "row", "row of the pool, or seed, that the sample came from"
+        ),
+        Column(
+            "thumbnails",
+            "x",
+            "|u1",
+            4,
+            "RGB level, 0..255",
+            "small images, where images are not stored",
+        ),
     )
 }
 NATURAL = {
     column.name: column
     for column in (
-        Column("activations", "z", "<f4", 2, "activation", "activations of natural images, a column a target"),
-        Column("encodings", "e", "<f4", 2, "activation", "encodings of natural images in the range"),
+        Column(
+            "activations",
+            "z",
+            "<f4",
+            2,
+            "activation",
+            "activations of natural images, a column a target",
+        ),
+        Column(
+            "encodings", "e", "<f4", 2, "activation", "encodings of natural images in the range"
+        ),
     )
 }
 TEXTS = ("name", "network")
@@ -90,7 +128,9 @@ def to_json(value: Any) -> str:
     Raises:
         ValueError: NaN or infinity, or a type JSON has not.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
 
 
 def from_json(text: str | bytes, what: str) -> Any:
@@ -117,13 +157,21 @@ def check_header(header: dict, what: str = "header") -> dict:
     """
     missing, extra = sorted(set(GIVEN) - set(header)), sorted(set(header) - set(GIVEN))
     if missing or extra:
-        raise ValueError(f"{what}: expected the fields {', '.join(GIVEN)}; missing {missing}, unexpected {extra}")
+        raise ValueError(
+            f"{what}: expected the fields {', '.join(GIVEN)}; missing {missing}, unexpected {extra}"
+        )
     for name in TEXTS:
         if not isinstance(header[name], str) or len(header[name].encode()) > MAX_TEXT:
             raise ValueError(f"{what}: {name} must be a text of at most {MAX_TEXT} bytes")
     for name in INTEGERS:
-        if isinstance(header[name], bool) or not isinstance(header[name], int) or not 0 <= header[name] < 2**63:
-            raise ValueError(f"{what}: {name} must be a whole number from 0 to 2**63 - 1, got {header[name]!r}")
+        if (
+            isinstance(header[name], bool)
+            or not isinstance(header[name], int)
+            or not 0 <= header[name] < 2**63
+        ):
+            raise ValueError(
+                f"{what}: {name} must be a whole number from 0 to 2**63 - 1, got {header[name]!r}"
+            )
     for name, kind in OBJECTS.items():
         if name in GIVEN:
             check_object(header[name], kind, f"{what}: {name}")
@@ -162,7 +210,7 @@ def read_attribute(attributes: dict, name: str, what: str) -> Any:
 
 
 def check_object(value: Any, kind: type, what: str) -> None:
-    """Raises ValueError unless value is a JSON object (or list) of the kind and short enough to store."""
+    """Raises ValueError unless value is a JSON object or list, as kind says, that can be stored."""
     if not isinstance(value, kind):
         raise ValueError(f"{what} must be a {kind.__name__}, got {type(value).__name__}")
     size = len(to_json(value).encode())
@@ -178,13 +226,24 @@ def check_targets(targets: list, what: str) -> None:
         if not isinstance(target, dict) or not isinstance(target.get("layer"), str):
             raise ValueError(f"{what}: each target needs layer, unit, z1, z2; got {target!r:.200}")
         ends = [target.get("z1"), target.get("z2")]
-        if not all(isinstance(end, (int, float)) and math.isfinite(end) for end in ends) or ends[0] > ends[1]:
-            raise ValueError(f"{what}: expected finite z1 <= z2 in each target, got z1={ends[0]}, z2={ends[1]}")
+        if (
+            not all(isinstance(end, (int, float)) and math.isfinite(end) for end in ends)
+            or ends[0] > ends[1]
+        ):
+            raise ValueError(
+                f"{what}: expected finite z1 <= z2 in each target, got z1={ends[0]}, z2={ends[1]}"
+            )
+
+
+def identity(header: dict) -> dict:
+    """What makes two runs the same run: all of the header but the number of samples asked for."""
+    settings = {name: value for name, value in header["settings"].items() if name != "n"}
+    return {name: header[name] for name in GIVEN if name != "asked"} | {"settings": settings}
 
 
 def digest(header: dict) -> str:
-    """sha256 of what makes two runs the same run: everything but the number asked for."""
-    return hashlib.sha256(to_json({k: v for k, v in header.items() if k != "asked"}).encode()).hexdigest()
+    """sha256 of the identity; every shard carries it."""
+    return hashlib.sha256(to_json(identity(header)).encode()).hexdigest()
 
 
 def differences(stored: Any, given: Any, name: str = "") -> list[str]:
@@ -194,11 +253,13 @@ def differences(stored: Any, given: Any, name: str = "") -> list[str]:
         return [
             line
             for key in keys
-            for line in differences(stored.get(key, "absent"), given.get(key, "absent"), f"{name}.{key}".lstrip("."))
+            for line in differences(
+                stored.get(key, "absent"), given.get(key, "absent"), f"{name}.{key}".lstrip(".")
+            )
         ]
     if stored == given:
         return []
-    return [f"{name}: {stored!s:.80} in the archive, {given!s:.80} now"]
+    return [f"{name}: {stored!s:.80} there, {given!s:.80} now"]
 
 
 def without_times(value: Any) -> Any:
@@ -206,6 +267,11 @@ def without_times(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: without_times(item) for key, item in value.items() if key not in TIMES}
     return value
+
+
+def size_of(shape, dtype) -> int:
+    """Bytes of an array; exact also for the sides that a forged file may declare."""
+    return math.prod(int(side) for side in shape) * np.dtype(dtype).itemsize
 
 
 def rows_per_chunk(name: str, row_bytes: int, n: int) -> int:

@@ -1,14 +1,21 @@
 """Writing an archive: a batch is safe when append returns, whatever happens next."""
 
+import contextlib
 import os
 import pathlib
-import shutil
 
 import numpy as np
 
-from tf_inverse.archive import compact, durable, folder, hdf, schema
+from tf_inverse.archive import compact, durable, files, folder, hdf, schema
 from tf_inverse.archive.lock import Lock
-from tf_inverse.errors import UsageError
+from tf_inverse.archive.rows import Piece
+from tf_inverse.errors import InverseSetError, UsageError
+
+
+class StorageError(InverseSetError, OSError):
+    """The disk is full, read-only or gone; the message says what is safe and how to go on."""
+
+    exit_code = 3
 
 
 class Writer:
@@ -16,40 +23,53 @@ class Writer:
 
     Leaving it without `finish` keeps the run, to be carried on with resume=True.
 
-    Attributes:
-        found: Samples safe so far.
-        state: What the run goes on from, name -> array; None before the first batch.
-        header: The header as it is stored.
-
     Args:
         path: The archive to be, OUT.h5. The run lives in OUT.h5.run until it is finished.
-        header: The fields of schema.GIVEN.
-        overwrite: Start anew where an archive or a run exists. A finished archive stays until the new one takes its place.
-        resume: Carry on an unfinished run, or a finished one that holds fewer samples than asked; start where neither exists.
-        natural: Optional reference over natural images: activations [N, p], encodings [N, dE], mean [p], sd [p].
+        header: The fields of schema.GIVEN. settings["store"] = "codes" keeps thumbnails in place
+            of images.
+        overwrite: Start anew where an archive or a run exists. A finished archive stays until the
+            new one takes its place.
+        resume: Carry on an unfinished run, or a finished one with fewer samples than are asked
+            for; start where neither exists.
+        natural: Optional reference over natural images: activations [N, p], encodings [N, dE],
+            mean [p], sd [p].
+
+    Attributes:
+        path: The archive to be.
+        folder: Where the run lives.
+        header: As it is stored.
+        state: What the run goes on from, name -> array; None before the first batch.
 
     Raises:
-        FileExistsError: an archive or run is there and neither overwrite nor resume fits; or it is being written (Locked).
+        FileExistsError: an archive or run is there and neither overwrite nor resume fits; or
+            another process writes it (LockedError).
         UsageError: resume with other settings, weights or versions; names every difference.
         RefusedInput: the run's folder is damaged.
-        OSError: the folder is missing or read-only.
+        StorageError: the folder is read-only or full.
     """
 
-    def __init__(self, path, header: dict, overwrite: bool = False, resume: bool = False, natural: dict | None = None):
+    def __init__(
+        self,
+        path,
+        header: dict,
+        overwrite: bool = False,
+        resume: bool = False,
+        natural: dict | None = None,
+    ):
         self.path = pathlib.Path(path)
-        self.header = schema.check_header(header)
         self.folder = folder.beside(self.path)
-        self._natural = natural
-        self._pieces: list[folder.Piece] = []
+        self.header = schema.check_header(header)
         self.state: dict | None = None
+        self._natural, self._pieces = natural, []
         self._refuse_existing(overwrite, resume)
-        self.folder.mkdir(exist_ok=True)
-        self._lock = Lock(self.folder / folder.LOCK, self.path)
-        try:
-            self._start(overwrite, resume)
-        except BaseException:
-            self.close()
-            raise
+        with self._safely("start"):
+            self.folder.mkdir(exist_ok=True)
+            self._lock = Lock(self.folder / folder.LOCK, self.path)
+            try:
+                self._start(overwrite, resume)
+            except BaseException:
+                self.close()
+                raise
 
     @property
     def found(self) -> int:
@@ -63,62 +83,81 @@ class Writer:
         self.close()
 
     def close(self) -> None:
-        """Lets go of the lock; an unfinished run stays, an empty folder does not."""
-        if folder.read_header(self.folder) is None:
+        """Lets go of the lock; an unfinished run stays, a folder without one does not."""
+        if not (self.folder / folder.HEADER).exists():
             folder.remove(self.folder)
         self._lock.release()
 
     def append(self, samples: schema.Samples, state: dict) -> None:
-        """Stores a batch and the state after it; on return both survive kill -9 and a crash of the machine.
+        """Stores a batch and the state after it; on return both survive kill -9 and power loss.
 
         Args:
             samples: A batch, possibly of no samples.
-            state: name -> array, from which the run goes on.
+            state: name -> array of numbers, from which the run goes on.
 
         Raises:
             ValueError: wrong types, lengths or shapes, NaN, or a state that cannot be stored.
-            OSError: nothing of this batch was stored; what was appended before stays valid.
+            StorageError: nothing of this batch was stored; what was appended before stays valid.
         """
         columns = self._columns(samples)
         for name, array in state.items():
             if not schema.STATE_NAME.fullmatch(name) or np.asarray(array).dtype.kind not in "biuf":
                 raise ValueError(f"state {name!r}: expected a plain name and an array of numbers")
-        attributes = {"run": schema.digest(self.header), "start": self.found}
         index = len(self._pieces)
+        attributes = {"run": schema.digest(self.header), "start": self.found}
         data = hdf.shard(columns, state, attributes, None if index else self._natural)
         path = folder.shard_path(self.folder, index)
-        durable.write(path, data)
-        shapes = {name: array.shape[1:] for name, array in sorted(columns.items())}
-        self._pieces.append(folder.Piece(path, len(samples.steps), shapes))
+        with self._safely("store a batch"):
+            durable.write(path, data)
+        shapes = {name: array.shape[1:] for name, array in columns.items()}
+        self._pieces.append(Piece(path, len(samples.steps), shapes))
         self.state = dict(state)
 
     def finish(self, summary: dict) -> pathlib.Path:
-        """Puts all shards into one file at `path` and removes the run's folder.
+        """Puts all batches into one file at `path` and removes the run's folder.
 
         Args:
-            summary: What to say about the run, a JSON object; wall-clock entries (schema.TIMES) are left out, so that the
-                same machine and settings give the same bytes.
+            summary: What to say about the run, a JSON object. Wall-clock entries (schema.TIMES)
+                are left out, so that the same machine and settings give the same bytes.
 
         Raises:
-            OSError: the run's folder still holds everything; free space and resume.
+            StorageError: the run's folder still holds everything; free space and resume.
         """
         if not self.found:
             raise ValueError("no sample was appended: nothing to finish")
         summary = schema.without_times(summary)
         schema.check_object(summary, dict, "summary")
         temporary = self.folder / (self.path.name + durable.TEMPORARY)
-        compact.write(temporary, self.header, summary, self._pieces)
-        mark = {"sha256": durable.checksum(temporary)}
-        durable.write(self.folder / folder.FINISHED, schema.to_json(mark).encode())
-        durable.publish(temporary, self.path)
-        folder.sweep(self.folder)
+        with self._safely("finish"):
+            compact.write(temporary, self.header, summary, self._pieces)
+            mark = schema.to_json({"sha256": durable.checksum(temporary)})
+            durable.write(self.folder / folder.FINISHED, mark.encode())
+            durable.publish(temporary, self.path)
+        with contextlib.suppress(OSError):  # what is left is recognised as spent by its mark
+            folder.sweep(self.folder)
         return self.path
+
+    @contextlib.contextmanager
+    def _safely(self, what: str):
+        try:
+            yield
+        except (FileExistsError, InverseSetError):
+            raise
+        except OSError as error:
+            safe = (
+                f"{self.found} samples are safe in {self.folder}" if self.found else "none stored"
+            )
+            reason = error.strerror or str(error)
+            raise StorageError(
+                f"cannot {what} at {self.path}: {reason}; {safe}. Put that right, then carry on "
+                f"with: tf-inverse resume {self.path}"
+            ) from error
 
     def _columns(self, samples: schema.Samples) -> dict:
         arrays = compact.columns_of(samples, self.header["settings"].get("store", "images"))
         if not len(samples.steps):
             return {}
-        shapes = {name: array.shape[1:] for name, array in sorted(arrays.items())}
+        shapes = {name: array.shape[1:] for name, array in arrays.items()}
         first = next((piece.shapes for piece in self._pieces if piece.shapes), shapes)
         if shapes != first:
             raise ValueError(f"a batch of shapes {shapes}, expected {first} as before")
@@ -126,63 +165,69 @@ class Writer:
 
     def _refuse_existing(self, overwrite: bool, resume: bool) -> None:
         if not self.path.parent.is_dir():
-            raise FileNotFoundError(f"{self.path.parent} is not a folder; make it or choose another place")
+            raise FileNotFoundError(f"{self.path.parent} is not a folder; make it first")
         if overwrite or resume:
             return
         if self.path.exists():
-            raise FileExistsError(f"{self.path} exists; choose another name, or overwrite it")
+            raise FileExistsError(f"{self.path} exists; choose another name or --overwrite")
         if (self.folder / folder.HEADER).exists():
-            raise FileExistsError(f"{self.folder} holds an unfinished run; carry it on with tf-inverse resume, or overwrite it")
+            raise FileExistsError(
+                f"{self.folder} holds an unfinished run; tf-inverse resume {self.path}, "
+                "or --overwrite"
+            )
 
     def _start(self, overwrite: bool, resume: bool) -> None:
         """Brings the folder to a known state: carried on, or fresh."""
-        self._refuse_existing(overwrite, resume)
-        stored = folder.read_header(self.folder)
-        if self._spent() or overwrite or stored is None:
+        self._refuse_existing(overwrite, resume)  # again, now that nobody else can write
+        if overwrite or self._spent():
             folder.sweep(self.folder)
-            stored = None
-        if stored is None and resume and not overwrite and self.path.exists():
-            stored = self._adopt()
-        if stored is not None:
-            self._carry_on(stored)
-        elif stored != self.header:
+        stored = folder.read_header(self.folder)
+        if stored is None:
+            folder.sweep(self.folder)
+            stored = self._adopt() if self.path.exists() and not overwrite else None
+        if stored is None:
             folder.write_header(self.folder, self.header)
+        else:
+            self._carry_on(stored)
 
     def _spent(self) -> bool:
         """Whether the finished file is in place and only the cleaning up was cut short."""
         mark = folder.read_json(self.folder / folder.FINISHED)
-        return bool(mark) and self.path.exists() and mark.get("sha256") == durable.checksum(self.path)
+        if not isinstance(mark, dict) or not self.path.exists():
+            return False
+        return mark.get("sha256") == durable.checksum(self.path)
 
     def _adopt(self) -> dict:
         """Makes a finished archive shard 0 of a new run, to be carried on."""
-        with folder.opened(self.path, schema.FORMAT) as parts:
+        with files.opened(self.path, schema.FORMAT) as parts:
             stored = schema.read_header(parts.attributes, str(self.path))
             rows = parts.columns["steps"].shape[0]
         if rows >= self.header["asked"]:
             raise FileExistsError(
-                f"{self.path} is finished with {rows} samples; ask for more to carry it on, choose another name, or overwrite it"
+                f"{self.path} is finished with {rows} samples; ask for more (--n) to carry it on, "
+                "choose another name or --overwrite"
             )
-        self._same_run(stored)
+        self._check_same_run(stored)
         target = folder.shard_path(self.folder, 0)
         try:
             os.link(self.path, target)
-        except OSError:  # another file system's rule, no hard links: a copy serves as well
-            temporary = target.with_name(target.name + durable.TEMPORARY)
-            shutil.copyfile(self.path, temporary)
-            durable.publish(temporary, target)
+        except OSError:  # a file system without hard links
+            durable.copy(self.path, target)
         folder.write_header(self.folder, self.header)
         return self.header
 
     def _carry_on(self, stored: dict) -> None:
-        self._same_run(stored)
-        self.header["asked"] = max(stored["asked"], self.header["asked"])
-        if self.header != stored:
+        self._check_same_run(stored)
+        if self.header["asked"] > stored["asked"]:
             folder.write_header(self.folder, self.header)
+        self.header = max(stored, self.header, key=lambda header: header["asked"])
         self._pieces = folder.pieces(self.folder, self.header)
         if self._pieces:
             self.state = folder.read_state(self._pieces[-1].path)
 
-    def _same_run(self, stored: dict) -> None:
-        lines = [line for line in schema.differences(stored, self.header) if not line.startswith("asked:")]
+    def _check_same_run(self, stored: dict) -> None:
+        lines = schema.differences(schema.identity(stored), schema.identity(self.header))
         if lines:
-            raise UsageError(f"{self.path} cannot be carried on, it was made differently: " + "; ".join(lines))
+            raise UsageError(
+                f"{self.path} cannot be carried on, it was made differently: {'; '.join(lines)}"
+            )
