@@ -1,8 +1,8 @@
 """A small classifier, and the judge: another architecture, to see whether the first is fooled.
 
-Both train on the steepest small perturbation of every image instead of the image itself
-(Goodfellow et al. 2015, with a step drawn in [0, epsilon] in the L2 norm). A classifier trained so
-has features that people recognise (Engstrom et al. 2019), which is what a neuron is looked at for.
+The classifier sees every other image moved a little up its loss (Goodfellow et al. 2015, with a
+step drawn in [0, epsilon] in the L2 norm). A classifier trained so has features that people
+recognise (Engstrom et al. 2019), and recognising is what a neuron is looked at for.
 """
 
 from __future__ import annotations
@@ -31,14 +31,13 @@ def classifier(classes: int, size: tuple[int, int] = (32, 32), code: int = 384) 
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(images)
     x = _conv(x, "1_1", 32)
     x = _conv(x, "1_2", 64, strides=2)
-    x = _conv(x, "2_1", 96)
+    x = _conv(x, "2_1", 64)
     x = _conv(x, "2_2", 128, strides=2)
-    x = _conv(x, "3_1", 192)
+    x = _conv(x, "3_1", 128)
     x = _conv(x, "3_2", 128, strides=2)
     x = layers.Flatten(name="flatten")(x)
-    x = layers.Dropout(0.2, name="drop5")(x)
+    x = layers.Dropout(0.1, name="drop5")(x)
     x = layers.ReLU(name="relu6")(layers.Dense(code, name="fc6")(x))
-    x = layers.Dropout(0.2, name="drop6")(x)
     x = layers.ReLU(name="relu7")(layers.Dense(code // 2, name="fc7")(x))
     return keras.Model(images, layers.Dense(classes, name="fc8")(x), name="classifier")
 
@@ -48,7 +47,7 @@ def judge(classes: int, size: tuple[int, int] = (32, 32)) -> keras.Model:
     images = keras.Input((*size, 3), name="data")
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(images)
     x = _conv(x, "1", 48, strides=2)
-    for stage, (filters, strides) in enumerate(((64, 1), (128, 2), (256, 2)), start=2):
+    for stage, (filters, strides) in enumerate(((48, 1), (96, 2), (192, 2)), start=2):
         x = _conv(x, f"{stage}_in", filters, strides)
         y = _conv(_conv(x, f"{stage}_a", filters), f"{stage}_b", filters)
         x = layers.Add(name=f"add{stage}")([x, y])
@@ -57,40 +56,37 @@ def judge(classes: int, size: tuple[int, int] = (32, 32)) -> keras.Model:
 
 
 def folded(model: keras.Model) -> keras.Model:
-    """The same function without batch normalisation and dropout: each scale is in its kernel."""
+    """The same function without batch normalisation and dropout: each scale is in its kernel.
 
-    def clone(layer):
-        if isinstance(layer, layers.BatchNormalization | layers.Dropout):
-            return layers.Identity(name=layer.name)
-        config = layer.get_config()
-        if isinstance(layer, layers.Conv2D):
-            config["use_bias"] = True
-        return layer.__class__.from_config(config)
-
-    with_identities = keras.models.clone_model(model, clone_function=clone)
-    for layer in model.layers:
-        if isinstance(layer, layers.Conv2D):
-            norm = model.get_layer(layer.name.replace("conv", "norm"))
-            gamma, beta, mean, variance = norm.get_weights()
-            scale = gamma / np.sqrt(variance + norm.epsilon)
-            kernel = layer.get_weights()[0] * scale
-            with_identities.get_layer(layer.name).set_weights([kernel, beta - mean * scale])
-        elif layer.get_weights() and not isinstance(layer, layers.BatchNormalization):
-            with_identities.get_layer(layer.name).set_weights(layer.get_weights())
-    return _without_identities(with_identities)
-
-
-def _without_identities(model):
-    x = images = keras.Input(model.input_shape[1:], name="data")
+    Args:
+        model: A chain of layers in which `convX` (without bias) is followed by `normX`.
+    """
+    x = images = keras.Input(model.input_shape[1:], name=model.inputs[0].name)
+    weights = {}
     for layer in model.layers[1:]:
-        if not isinstance(layer, layers.Identity):
-            x = layer(x)
-    return keras.Model(images, x, name=model.name)
+        if isinstance(layer, layers.BatchNormalization | layers.Dropout):
+            continue
+        config, norm = layer.get_config(), layer.name.replace("conv", "norm")
+        weights[layer.name] = layer.get_weights()
+        if isinstance(layer, layers.Conv2D) and not layer.use_bias:
+            config["use_bias"] = True
+            weights[layer.name] = _scaled(layer, model.get_layer(norm))
+        x = layer.__class__.from_config(config)(x)
+    plain = keras.Model(images, x, name=model.name)
+    for name, values in weights.items():
+        plain.get_layer(name).set_weights(values)
+    return plain
+
+
+def _scaled(convolution, norm):
+    gamma, beta, mean, variance = norm.get_weights()
+    scale = gamma / np.sqrt(variance + norm.epsilon)
+    return [convolution.get_weights()[0] * scale, beta - mean * scale]
 
 
 @keras.saving.register_keras_serializable("tf_inverse")
 class Robust(keras.Model):
-    """Trains a network on images moved one gradient step up the loss.
+    """Trains a network on batches whose first half is moved one gradient step up the loss.
 
     Args:
         network: Images RGB 0..255 -> logits.
@@ -121,10 +117,11 @@ class Robust(keras.Model):
         return tf.random.uniform(tf.shape(norm), 0.0, self.epsilon) * g / norm
 
     def train_step(self, data):
-        """One step on the perturbed batch (or the plain one where epsilon is 0)."""
+        """One step; all images are left as they are where epsilon is 0."""
         x, y = data
         if self.epsilon:
-            x = x + self._steepest(x, y)
+            half = tf.shape(x)[0] // 2
+            x = tf.concat([x[:half] + self._steepest(x[:half], y[:half]), x[half:]], axis=0)
         with tf.GradientTape() as tape:
             y_pred = self(x, training=True)
             loss = self.compute_loss(y=y, y_pred=y_pred)

@@ -1,0 +1,110 @@
+"""Where codes start and where they may go: the code distribution of a pair.
+
+Kinds: `normal`, N(0, 1) (GAN latents); `uniform` on [-1, 1]; `noise`, the encoding of a noise
+image (the paper's start); `gaussian`, a low-rank Gaussian fitted to encoded natural images; `bank`,
+encoded natural images themselves. The last two live in the pair's natural.h5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tf_inverse.errors import UsageError
+
+KINDS = ("normal", "uniform", "noise", "gaussian", "bank")
+
+
+@dataclass(frozen=True)
+class Codes:
+    """The code distribution.
+
+    Attributes:
+        kind: One of `KINDS`.
+        size: d, entries of a code.
+        bounds: Smallest and largest value of an entry that the generator is at home with, or None.
+
+    Raises:
+        UsageError: Unknown kind, or bounds out of order.
+    """
+
+    kind: str
+    size: int
+    bounds: tuple[float | None, float | None] | None = None
+
+    def __post_init__(self):
+        if self.kind not in KINDS:
+            raise UsageError(f"expected codes of kind {', '.join(KINDS)}, got {self.kind!r}")
+        low, high = self.limits
+        if low >= high:
+            raise UsageError(f"expected code bounds low < high, got {self.bounds}")
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Bounds as numbers, infinite where there are none."""
+        low, high = self.bounds or (None, None)
+        return (-np.inf if low is None else low), (np.inf if high is None else high)
+
+
+def generator(seed: int, *block: int) -> np.random.Generator:
+    """The random numbers of one block of a run: Philox, one key a run, one counter a block."""
+    # The lowest word counts within a block: blocks cannot run into each other.
+    counter = np.array([0, *block, *(0,) * (3 - len(block))], np.uint64)
+    return np.random.Generator(np.random.Philox(key=seed, counter=counter))
+
+
+class Stream:
+    """Endless fresh rows for a run: row j depends on the seed and j alone, not on who asks when.
+
+    Args:
+        networks: `networks.Networks`.
+        seed: Of the run.
+        p: Number of targets: each row comes with p uniform numbers.
+        block: Rows drawn at a time.
+    """
+
+    def __init__(self, networks, seed: int, p: int, block: int):
+        self.networks, self.seed, self.p, self.block = networks, seed, p, block
+        self._blocks: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    def rows(self, start: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows start .. start + count: codes [count, d] and uniform numbers in [0, 1), [count, p]."""
+        first, last = start // self.block, (start + count - 1) // self.block
+        self._blocks = {i: self._blocks.get(i) or self._draw(i) for i in range(first, last + 1)}
+        c, t = (np.concatenate(a) for a in zip(*self._blocks.values(), strict=True))
+        skip = start - first * self.block
+        return c[skip : skip + count], t[skip : skip + count]
+
+    def _draw(self, i):
+        rng = generator(self.seed, 1, i)
+        t = rng.uniform(size=(self.block, self.p)).astype(np.float32)
+        return draw(self.networks, self.block, rng), t
+
+
+def draw(networks, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Random starting codes.
+
+    Args:
+        networks: `networks.Networks`.
+        count: K, how many.
+        rng: From `generator`.
+
+    Returns:
+        [count, d] float32, within the bounds.
+    """
+    codes, d = networks.codes, networks.codes.size
+    if codes.kind == "normal":
+        c = rng.standard_normal((count, d), np.float32)
+    elif codes.kind == "uniform":
+        c = rng.uniform(-1, 1, (count, d)).astype(np.float32)
+    elif codes.kind == "noise":
+        noise = rng.normal(127.5, 64.0, (count, *networks.image_shape)).clip(0, 255)
+        c = networks.encode(noise.astype(np.float32))
+    elif codes.kind == "gaussian":
+        mean, factor = networks.natural.gaussian
+        c = mean + rng.standard_normal((count, len(factor)), np.float32) @ factor
+    else:
+        bank = networks.natural.bank
+        c = bank[rng.integers(len(bank), size=count)]
+    return np.clip(c, *codes.limits).astype(np.float32)

@@ -1,0 +1,225 @@
+"""A network on disk: a folder with `network.json` beside the files that it names.
+
+Everything in the folder is checked before it is believed: the checksums first, then shapes; Keras
+loads with safe_mode on, so that no code comes out of a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+
+from tf_inverse.codes import Codes
+from tf_inverse.errors import RefusedInput, UsageError
+
+FORMAT, VERSION = "tf_inverse network", 1
+SHIPPED = pathlib.Path(__file__).parent / "models" / "pairs"
+MAX_MANIFEST = 4 << 20
+
+
+def shipped() -> list[str]:
+    """Names of the pairs that come with the package."""
+    return sorted(p.parent.name for p in SHIPPED.glob("*/network.json"))
+
+
+def find(network: str | os.PathLike) -> pathlib.Path:
+    """The folder of a shipped name, of a name in the working directory, or of a path.
+
+    Raises:
+        UsageError: There is none.
+    """
+    for folder in (pathlib.Path(network), SHIPPED / str(network)):
+        if (folder / "network.json").is_file():
+            return folder
+    raise UsageError(
+        f"expected a network: one of {', '.join(shipped())}, or a folder with network.json; "
+        f"got {str(network)!r}"
+    )
+
+
+def manifest(folder: pathlib.Path) -> dict:
+    """`network.json`, with the checksum of every file that it names compared.
+
+    Raises:
+        RefusedInput: Not such a file, another version, or a file that is missing or changed.
+    """
+    path = folder / "network.json"
+    if path.stat().st_size > MAX_MANIFEST:
+        raise RefusedInput(f"expected at most {MAX_MANIFEST} bytes in {path}")
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RefusedInput(f"expected JSON in {path}: {error}") from error
+    if not isinstance(entries, dict) or entries.get("format") != FORMAT:
+        raise RefusedInput(f"expected format {FORMAT!r} in {path}")
+    if entries.get("version") != VERSION:
+        raise RefusedInput(f"expected version {VERSION} in {path}, got {entries.get('version')!r}")
+    for role in ("classifier", "generator", "natural"):
+        if role in entries:
+            _compare(folder, role, entries[role])
+    return entries
+
+
+def _compare(folder, role, entry):
+    name = entry.get("file") if isinstance(entry, dict) else None
+    if not isinstance(name, str) or pathlib.Path(name).name != name:
+        raise RefusedInput(f"expected a plain file name for the {role} in {folder}, got {name!r}")
+    if not (folder / name).is_file():
+        raise RefusedInput(f"expected {name} in {folder}, as its network.json says; it is missing")
+    got = sha256(folder / name)
+    if got != entry.get("sha256"):
+        raise RefusedInput(
+            f"expected sha256 {entry.get('sha256')} of {name} in {folder}, got {got}: the file "
+            f"was changed or damaged; bring the original"
+        )
+
+
+def sha256(path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def load(network: str | os.PathLike = "cifar10"):
+    """A pair, ready to sample.
+
+    Args:
+        network: A shipped name or a folder.
+
+    Returns:
+        `networks.Networks`.
+
+    Raises:
+        UsageError: No such network, or one that lacks its classifier, generator or encoder.
+        RefusedInput: A file is damaged or of another form.
+    """
+    from tf_inverse.networks import Networks
+
+    folder = find(network)
+    entries = manifest(folder)
+    lacking = [key for key in ("classifier", "generator", "encoder", "codes") if not entries.get(key)]
+    if lacking:
+        raise UsageError(
+            f"expected a pair in {folder}, which lacks its {', '.join(lacking)}; make one with "
+            f"tf-inverse pair"
+        )
+    codes, labels = entries["codes"], entries.get("labels")
+    return Networks(
+        name=entries["name"],
+        classifier=model(folder / entries["classifier"]["file"]),
+        generator=model(folder / entries["generator"]["file"]),
+        encoder=entries["encoder"],
+        codes=Codes(codes["kind"], codes["size"], codes.get("bounds")),
+        crop=entries["generator"].get("crop"),
+        labels=(labels["layer"], tuple(labels["names"])) if labels else None,
+        natural=statistics(folder, entries),
+        checksums={
+            entries[role]["file"]: entries[role]["sha256"]
+            for role in ("classifier", "generator", "natural")
+            if role in entries
+        },
+    )
+
+
+def statistics(folder: pathlib.Path, entries: dict):
+    """Natural statistics of a network's folder, or None; needs no TensorFlow."""
+    from tf_inverse import natural
+
+    return natural.read(folder / entries["natural"]["file"]) if "natural" in entries else None
+
+
+def model(path):
+    """A Keras model from a `.keras` or `.h5` file, in float32, without any code from the file.
+
+    Raises:
+        RefusedInput: The file cannot be loaded safely.
+    """
+    import keras
+
+    import tf_inverse.models  # noqa: F401  registers the layers that Keras lacks
+
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises almost anything for a damaged file
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise RefusedInput(f"cannot load a Keras model from {path}: {reason}") from error
+
+
+def save(
+    folder,
+    *,
+    name: str,
+    classifier=None,
+    generator=None,
+    encoder: str | None = None,
+    codes: Codes | None = None,
+    crop: int | None = None,
+    labels=None,
+    natural=None,
+    licence: str = "",
+    source: dict | None = None,
+    overwrite: bool = False,
+) -> pathlib.Path:
+    """Write a network's folder; it appears complete or not at all.
+
+    Args:
+        folder: To be made.
+        name: Of the network.
+        classifier: Keras model or None.
+        generator: Keras model or None.
+        encoder: Layer of the classifier.
+        codes: Distribution of codes.
+        crop: See `networks.Networks`.
+        labels: (layer, names) or None.
+        natural: `natural.Natural` or None.
+        licence: What the weights may be used for.
+        source: Where they came from: anything that JSON can say.
+        overwrite: Replace a folder that is there.
+
+    Returns:
+        The folder.
+
+    Raises:
+        FileExistsError: The folder exists and overwrite is False.
+    """
+    from tf_inverse import natural as natural_file
+
+    folder = pathlib.Path(folder)
+    if folder.exists() and not overwrite:
+        raise FileExistsError(f"expected no {folder}, it exists; choose another or pass --overwrite")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+        made = pathlib.Path(temporary) / folder.name
+        made.mkdir()
+        entries: dict = {"format": FORMAT, "version": VERSION, "name": name}
+        if classifier is not None:
+            classifier.save(made / "classifier.keras")
+            entries["classifier"] = {"file": "classifier.keras"}
+        if generator is not None:
+            generator.save(made / "generator.keras")
+            entries["generator"] = {"file": "generator.keras", "crop": crop}
+        if natural is not None:
+            natural_file.write(made / "natural.h5", natural)
+            entries["natural"] = {"file": "natural.h5"}
+        for role in ("classifier", "generator", "natural"):
+            if role in entries:
+                entries[role]["sha256"] = sha256(made / entries[role]["file"])
+        entries |= {
+            "encoder": encoder,
+            "codes": codes and {"kind": codes.kind, "size": codes.size, "bounds": codes.bounds},
+            "labels": labels and {"layer": labels[0], "names": list(labels[1])},
+            "licence": licence,
+            "source": source or {},
+        }
+        (made / "network.json").write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(made, folder)
+    return folder

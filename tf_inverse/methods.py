@@ -1,0 +1,222 @@
+"""The two methods as streams of chunks: a few compiled steps at a time, with the state around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tf_inverse import renewal, seeds, walk
+from tf_inverse.codes import Stream
+from tf_inverse.errors import SeedsNotFound
+from tf_inverse.networks import index
+from tf_inverse.problem import Problem, Target
+
+STEPS = 10
+ROUND = 100
+QUIET = 1500
+RULE = {"growth": 1.05, "damping": 0.1, "width": 0.15, "shortest": 0.15}
+
+
+class Chunk(NamedTuple):
+    """What some steps found, not yet scored again.
+
+    Attributes:
+        x: Images, [k, H, W, C] uint8.
+        c: Codes, [k, d].
+        steps: Step of each, [k].
+        chain: Row of each, [k].
+        before: State of the method before these steps.
+        after: State after them.
+        step: Gradient steps of the run so far.
+        taken: Gradient steps of this chunk.
+        best: Largest activation of each target, [p].
+        restarts: Rows given up.
+        mu: Penalty weight.
+        trouble: Why no sample will ever come, or None.
+    """
+
+    x: np.ndarray
+    c: np.ndarray
+    steps: np.ndarray
+    chain: np.ndarray
+    before: dict[str, np.ndarray]
+    after: dict[str, np.ndarray]
+    step: int
+    taken: int
+    best: np.ndarray
+    restarts: int = 0
+    mu: float = 0.0
+    trouble: str | None = None
+
+
+def problem(networks, neurons, settings, scale) -> Problem:
+    """The networks as the steps see them; neurons' units and ranges stay inputs of the graph."""
+    layers = tuple(n.layer for n in neurons)
+    low, high = networks.codes.limits
+    return Problem(
+        look=lambda c, where: networks.look(c, layers, where),
+        image=networks.image_shape,
+        c_sd=scale.c_sd,
+        e_sd=scale.e_sd,
+        low=low,
+        high=high,
+        bound=settings.bound,
+    )
+
+
+def target(bands, scale) -> Target:
+    """The bands as tensors."""
+    return Target(
+        index(tuple(b.neuron for b in bands)),
+        tf.constant([b.z1 for b in bands], tf.float32),
+        tf.constant([b.z2 for b in bands], tf.float32),
+        tf.constant(scale.z_sd, tf.float32),
+    )
+
+
+def _compiled(networks, bands, settings, scale, kind, make, *options):
+    # One graph for all neurons of the same layers: a long process traces no more than it must.
+    neurons = tuple(b.neuron for b in bands)
+    layers = tuple(n.layer for n in neurons)
+    key = (kind, layers, settings.K, settings.bound, scale.c_sd, scale.e_sd, *options)
+    return networks.compiled(
+        key, lambda: make(problem(networks, neurons, settings, scale), *options)
+    )
+
+
+def _arrays(state, **more):
+    arrays = {name: value.numpy() for name, value in state._asdict().items()}
+    return arrays | {name: np.int64(value) for name, value in more.items()}
+
+
+def _tensors(kind, state):
+    return kind(*(tf.constant(state[name]) for name in kind._fields))
+
+
+def _found(buffer):
+    count = int(buffer.count)
+    return tuple(a[:count].numpy() for a in (buffer.x, buffer.c, buffer.steps, buffer.chain))
+
+
+def _trouble(finite, alive, rows):
+    if finite == 0:
+        return "activations or their gradients are not finite numbers"
+    if alive == 0:
+        return (
+            f"the gradient from the target to the code is zero in all {rows} rows: "
+            f"a dead unit, or one that the code does not reach"
+        )
+    return None
+
+
+def renew(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
+    """The pool of `renewal`, ten steps at a time."""
+    K, p = settings.K, len(bands)
+    rule = renewal.Rule(
+        settings.beta,
+        settings.diversity,
+        settings.mu0,
+        patience=settings.patience,
+        samples_per_seed=settings.samples_per_seed,
+        **RULE,
+    )
+    advance = _compiled(
+        networks, bands, settings, scale, "renewal", renewal.make_advance, rule, STEPS
+    )
+    stream, aim = Stream(networks, settings.seed, p, K), target(bands, scale)
+    if state is None:
+        m = p if settings.bound == "paper" else 2 * p
+        d_E = int(np.prod(networks.layer_shape(networks.encoder)))
+        pool, cursor = renewal.init(*stream.rows(0, K), m, d_E, settings.mu0), K
+    else:
+        pool, cursor = _tensors(renewal.Pool, state), int(state["cursor"])
+    before = _arrays(pool, cursor=cursor)
+    while True:
+        start = int(pool.step)
+        fresh = renewal.Fresh(*map(tf.constant, stream.rows(cursor, 2 * K)))
+        pool, buffer, report = advance(pool, aim, fresh)
+        cursor += int(report.used)
+        after = _arrays(pool, cursor=cursor)
+        taken = int(pool.step) - start
+        yield Chunk(
+            *_found(buffer),
+            before=before,
+            after=after,
+            step=int(pool.step),
+            taken=taken,
+            best=report.best.numpy(),
+            restarts=int(report.restarts),
+            mu=float(report.mu),
+            trouble=_trouble(int(report.finite), int(report.alive), taken * K),
+        )
+        before = after
+
+
+def paper(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
+    """Section 3.4: seeds in rounds of 100 steps, then the walk, ten steps at a time.
+
+    Raises:
+        SeedsNotFound: After `patience` rounds not all K codes are feasible.
+    """
+    aim = target(bands, scale)
+    if state is None:
+        found, info = _seeds(networks, bands, settings, scale, aim)
+        here = walk.WalkState(
+            found.c, found.lam, found.mu, tf.constant(settings.beta, tf.float32), found.step
+        )
+        nothing = (np.zeros((0, *networks.image_shape), np.uint8),)
+        nothing += (np.zeros((0, networks.codes.size), np.float32),)
+        nothing += (np.zeros(0, np.int64), np.zeros(0, np.int32))
+        before = _arrays(here)
+        steps, best = int(found.step), info.z.numpy().max(axis=0)
+        yield Chunk(*nothing, before, before, steps, steps, best, mu=float(found.mu))
+    else:
+        here = _tensors(walk.WalkState, state)
+        before = _arrays(here)
+    advance = _compiled(
+        networks, bands, settings, scale, "walk", walk.make_advance, settings.diversity, STEPS
+    )
+    while True:
+        here, buffer, best, finite = advance(here, aim)
+        after = _arrays(here)
+        step, mu = int(here.step), float(here.mu)
+        yield Chunk(
+            *_found(buffer),
+            before=before,
+            after=after,
+            step=step,
+            taken=STEPS,
+            best=best.numpy(),
+            mu=mu,
+            trouble=_trouble(int(finite), 1, STEPS * settings.K),
+        )
+        before = after
+
+
+def _seeds(networks, bands, settings, scale, aim):
+    options = (settings.beta, settings.diversity, settings.a, ROUND)
+    round_ = _compiled(networks, bands, settings, scale, "seeds", seeds.make_round, *options)
+    stream = Stream(networks, settings.seed, len(bands), settings.K)
+    m = len(bands) if settings.bound == "paper" else 2 * len(bands)
+    state = seeds.init(stream.rows(0, settings.K)[0], m, settings.mu0)
+    best = np.full(len(bands), -np.inf)
+    for count in range(1, settings.patience + 1):
+        state, info = round_(state, aim)
+        best = np.fmax(best, info.z.numpy().max(axis=0))
+        feasible = int(np.sum(info.feasible))
+        if feasible == settings.K:
+            return state, info
+        if int(info.finite) == 0:
+            break
+    raise SeedsNotFound(
+        f"{feasible} of {settings.K} seeds feasible after {count} rounds of {ROUND} steps"
+        + (", and none is finite" if int(info.finite) == 0 else ""),
+        best,
+        int(state.step),
+    )
+
+
+METHODS = {"renewal": renew, "paper": paper}

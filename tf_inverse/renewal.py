@@ -1,0 +1,236 @@
+"""The pool: every row is a run of its own, and starts again when it has given its samples.
+
+Section 3.4's walk stays near its seeds (design: 205 samples hold 16 to 75 different images). Here K
+rows run side by side, each with its own multipliers, penalty weight and age, and each aims at a
+point t of its own, drawn uniformly in the band. A row whose image lies in every band and within w
+of its aim (or farther off, the older the row) is a sample; after `samples_per_seed` of them it starts again from a fresh code. All rows
+are pushed away from each other and from the running mean of everything found so far.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tf_inverse.lagrangian import margins, next_multipliers, walk_lagrangian
+from tf_inverse.problem import Buffer, Problem, Target, empty, put
+
+
+class Rule(NamedTuple):
+    """The numbers of the pool.
+
+    Attributes:
+        beta: Largest step, in standard deviations of codes.
+        diversity: Weight of diversity and separation.
+        mu0: First penalty weight of a row.
+        growth: Factor of the penalty weight a step.
+        damping: Share of the way that multipliers go to their next value a step.
+        width: w, as a share of the band.
+        shortest: Smallest share of beta; a row steps shorter as it nears its aim.
+        patience: Steps after which a row without a sample is restarted.
+        samples_per_seed: Samples a row gives before it starts again.
+    """
+
+    beta: float
+    diversity: float
+    mu0: float
+    growth: float
+    damping: float
+    width: float
+    shortest: float
+    patience: int
+    samples_per_seed: int
+
+
+class Pool(NamedTuple):
+    """What the next step needs, a row each but for the last three.
+
+    Attributes:
+        c: Codes, [K, d].
+        lam: Multipliers, [K, m].
+        mu: Penalty weights, [K, 1].
+        t: Aims as shares of the band, [K, p].
+        age: Steps since the row started or gave its last sample, [K] int32.
+        given: Samples since the row started, [K] int32.
+        total: Sum of the scaled encodings of all samples, [d_E].
+        found: How many they are, int64.
+        step: Gradient steps taken, int64.
+    """
+
+    c: Any
+    lam: Any
+    mu: Any
+    t: Any
+    age: Any
+    given: Any
+    total: Any
+    found: Any
+    step: Any
+
+
+class Fresh(NamedTuple):
+    """Random numbers for restarts, drawn outside the graph: codes c [R, d] and aims t [R, p]."""
+
+    c: Any
+    t: Any
+
+
+class Report(NamedTuple):
+    """What a reader wants of some steps.
+
+    Attributes:
+        best: Largest activation of each target, [p].
+        finite: Rows with a finite gradient, summed over the steps.
+        alive: Rows with a gradient that is not zero, likewise.
+        restarts: Rows that were given up.
+        mu: Mean penalty weight at the end.
+        used: Fresh rows used up.
+    """
+
+    best: Any
+    finite: Any
+    alive: Any
+    restarts: Any
+    mu: Any
+    used: Any
+
+
+def init(c, t, m: int, d_E: int, mu0: float) -> Pool:
+    """A pool of fresh rows: codes c [K, d], aims t [K, p] in [0, 1]."""
+    K = len(c)
+    return Pool(
+        tf.constant(c, tf.float32),
+        tf.zeros((K, m)),
+        tf.fill((K, 1), tf.constant(mu0, tf.float32)),
+        tf.constant(t, tf.float32),
+        tf.zeros((K,), tf.int32),
+        tf.zeros((K,), tf.int32),
+        tf.zeros((d_E,)),
+        tf.constant(0, tf.int64),
+        tf.constant(0, tf.int64),
+    )
+
+
+def make_step(problem: Problem, rule: Rule):
+    """One step of the pool.
+
+    Returns:
+        step(pool, target, fresh, used) -> (pool, view, done, report): `done` [K] are the rows whose
+        code came in as a sample; `used` counts fresh rows taken so far.
+    """
+
+    def aimed(z, pool, target):
+        """Margins to within w of each row's own aim, and how far off it is in bands."""
+        w = rule.width * (target.z2 - target.z1)
+        aim = target.z1 + pool.t * (target.z2 - target.z1)
+        off = tf.abs(z - aim) / (target.z2 - target.z1)
+        if problem.bound == "paper":
+            off = tf.nn.relu(aim - z) / (target.z2 - target.z1)
+        return margins(z, aim - w, aim + w, target.sd, bound=problem.bound), tf.reduce_max(off, 1)
+
+    def step(pool: Pool, target: Target, fresh: Fresh, used):
+        found = tf.cast(pool.found, tf.float32)
+        mean = pool.total / tf.maximum(found, 1.0)
+
+        def lagrangian(e, z):
+            # Every sample weighs as a row of the pool would, were there K of them.
+            weight = tf.cast(tf.shape(e)[0], tf.float32) * tf.minimum(found, 1.0)
+            scale = rule.diversity**0.5
+            g, _ = aimed(z, pool, target)
+            e0 = scale * mean[tf.newaxis]
+            return walk_lagrangian(scale * e, g, pool.lam, pool.mu, e0, weight[tf.newaxis])
+
+        view, gradient, finite = problem.descend(pool.c, target, lagrangian)
+        g, off = aimed(view.z, pool, target)
+        # An aim that proves out of reach is given up by and by: any place in the band will do.
+        reach = rule.width + tf.cast(pool.age, tf.float32) / rule.patience
+        done = (off <= reach) & problem.feasible(view.z, target)
+        beta = rule.beta * tf.clip_by_value(off, rule.shortest, 1.0)[:, tf.newaxis]
+        lam = pool.lam + rule.damping * (next_multipliers(g, pool.lam, pool.mu) - pool.lam)
+        moved = pool._replace(
+            c=problem.move(pool.c, gradient, beta),
+            lam=lam,
+            mu=rule.growth * pool.mu,
+            age=pool.age + 1,
+            total=pool.total + tf.reduce_sum(tf.where(done[:, None], problem.scaled(view.e), 0.0), 0),
+            found=pool.found + tf.reduce_sum(tf.cast(done, tf.int64)),
+            step=pool.step + 1,
+        )
+        lost = ~done & ((moved.age >= rule.patience) | ~finite)
+        pool, used = renewed(moved, rule, done, lost, fresh, used)
+        report = Report(
+            best=tf.reduce_max(tf.where(tf.math.is_finite(view.z), view.z, -float("inf")), axis=0),
+            finite=tf.reduce_sum(tf.cast(finite, tf.int32)),
+            alive=tf.reduce_sum(tf.cast(tf.reduce_any(gradient != 0.0, axis=1) | done, tf.int32)),
+            restarts=tf.reduce_sum(tf.cast(lost, tf.int32)),
+            mu=tf.reduce_mean(pool.mu),
+            used=used,
+        )
+        return pool, view, done, report
+
+    return step
+
+
+def renewed(pool: Pool, rule: Rule, done, lost, fresh: Fresh, used) -> tuple[Pool, Any]:
+    """The pool with a new aim for rows that gave a sample, and a fresh code where they ended.
+
+    Args:
+        pool: After the move.
+        rule: The numbers.
+        done: Rows that gave a sample, [K].
+        lost: Rows that are given up, [K].
+        fresh: Random numbers; both kinds of row take one each.
+        used: How many were taken before.
+
+    Returns:
+        The pool, and how many are taken now.
+    """
+    given = pool.given + tf.cast(done, tf.int32)
+    ended = lost | (given >= rule.samples_per_seed)
+    anew = done | lost
+    at = used + tf.cumsum(tf.cast(anew, tf.int32)) - 1
+    at = tf.clip_by_value(at, 0, tf.shape(fresh.t)[0] - 1)
+    column = anew[:, tf.newaxis]
+    pool = pool._replace(
+        c=tf.where(ended[:, tf.newaxis], tf.gather(fresh.c, at), pool.c),
+        lam=tf.where(column, 0.0, pool.lam),
+        mu=tf.where(column, rule.mu0, pool.mu),
+        t=tf.where(column, tf.gather(fresh.t, at), pool.t),
+        age=tf.where(anew, 0, pool.age),
+        given=tf.where(ended, 0, given),
+    )
+    return pool, used + tf.reduce_sum(tf.cast(anew, tf.int32))
+
+
+def make_advance(problem: Problem, rule: Rule, steps: int):
+    """Several steps.
+
+    Returns:
+        Compiled advance(pool, target, fresh) -> (pool, Buffer, Report). It stops early where fewer
+        than K fresh rows are left, so fresh must hold at least K.
+    """
+    step = make_step(problem, rule)
+
+    @tf.function
+    def advance(pool: Pool, target: Target, fresh: Fresh):
+        K, R = pool.c.shape[0], tf.shape(fresh.t)[0]
+        buffer: Buffer = empty(K * steps, problem.image, pool.c)
+        low = target.z1 * 0.0 - float("inf")
+        report = Report(low, 0, 0, 0, tf.constant(0.0), 0)
+        end = pool.step + steps
+        while pool.step < end and report.used + K <= R:
+            c, i = pool.c, pool.step
+            pool, view, done, now = step(pool, target, fresh, report.used)
+            buffer = put(buffer, view.x, c, i, done)
+            report = Report(
+                tf.maximum(report.best, now.best),
+                report.finite + now.finite,
+                report.alive + now.alive,
+                report.restarts + now.restarts,
+                now.mu,
+                now.used,
+            )
+        return pool, buffer, report
+
+    return advance

@@ -1,0 +1,67 @@
+"""The natural units of a pair, measured on random codes: what one settings serve all networks by."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tf_inverse import codes, metrics
+from tf_inverse.networks import index
+
+COUNT = 60
+BATCH = 10
+SEED = 0
+
+
+class Scale(NamedTuple):
+    """Units of codes, encodings and activations.
+
+    Attributes:
+        c_sd: Standard deviation of codes, over all entries, about each entry's mean.
+        e_sd: Standard deviation of encodings, likewise.
+        bandwidth: Half the mean pair distance of encodings: the kernel's width of the Vendi score.
+        z_mean: Mean activation of each target, [p]: natural where the pair stores it, else of
+            random codes.
+        z_sd: Standard deviation of each target, [p], likewise.
+        natural: Whether they are natural.
+    """
+
+    c_sd: float
+    e_sd: float
+    bandwidth: float
+    z_mean: np.ndarray
+    z_sd: np.ndarray
+    natural: bool
+
+
+def measure(networks, neurons) -> Scale:
+    """Look at `COUNT` random codes, always the same ones, and take their statistics.
+
+    Args:
+        networks: `networks.Networks`.
+        neurons: p neurons.
+    """
+    layers = tuple(n.layer for n in neurons)
+    look = networks.compiled(
+        ("look", layers), lambda: tf.function(lambda c, where: networks.look(c, layers, where))
+    )
+    c = codes.draw(networks, COUNT, codes.generator(SEED, 0))
+    views = [look(tf.constant(c[i : i + BATCH]), index(neurons)) for i in range(0, COUNT, BATCH)]
+    e = np.concatenate([v.e for v in views]).astype(np.float64)
+    z = np.concatenate([v.z for v in views]).astype(np.float64)
+    mean, sd = z.mean(axis=0), z.std(axis=0)
+    units = [networks.natural and networks.natural.unit(n) for n in neurons]
+    natural = bool(units) and all(unit and unit.sd > 0 for unit in units)
+    if natural:
+        mean, sd = np.array([u.mean for u in units]), np.array([u.sd for u in units])
+    # A unit that no random code moves still needs a unit of measure.
+    sd = np.where(sd > 1e-6 * (1 + np.abs(mean)), sd, 1.0)
+    return Scale(
+        _spread(c), _spread(e), metrics.pair_distance(e) / 2, mean, sd.astype(np.float32), natural
+    )
+
+
+def _spread(rows):
+    return float(max(np.sqrt(rows.var(axis=0).mean()), 1e-12))

@@ -1,0 +1,75 @@
+"""The settings of a run, with the defaults of each method."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from tf_inverse.errors import UsageError
+
+METHODS = ("renewal", "paper")
+BOUNDS = ("both", "paper")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run is asked for; every field is a flag of `tf-inverse sample`.
+
+    Attributes:
+        n: Samples asked for.
+        K: Codes at a time.
+        seed: Of all random numbers.
+        method: "renewal" (design), or "paper" (section 3.4: seeds, then walk).
+        samples_per_seed: Renewal: samples a row gives before it starts again from a fresh code.
+        bound: "both" sides of the range, or "paper" for the lower one alone, as eqs. 7-10 print it.
+        beta: Step, in standard deviations of codes.
+        mu0: First penalty weight.
+        a: Paper: factor of mu after each round.
+        diversity: Weight of the diversity terms; 0 leaves them out (eq. 14).
+        patience: Renewal: steps after which a row without a sample starts again. Paper: rounds of
+            100 steps after which the search for seeds ends.
+
+    Raises:
+        UsageError: A value that cannot be.
+    """
+
+    n: int = 200
+    K: int = 10
+    seed: int = 0
+    method: str = "renewal"
+    samples_per_seed: int = 1
+    bound: str = "both"
+    beta: float | None = None
+    mu0: float = 10.0
+    a: float = 10.0
+    diversity: float | None = None
+    patience: int | None = None
+
+    def __post_init__(self):
+        for name, names in (("method", METHODS), ("bound", BOUNDS)):
+            if getattr(self, name) not in names:
+                raise UsageError(
+                    f"expected {name} to be {' or '.join(names)}, got {getattr(self, name)!r}"
+                )
+        for name, value in PRESETS[self.method].items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+        for name, low in (("n", 1), ("K", 1), ("samples_per_seed", 1), ("patience", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not low <= value < 2**63:
+                raise UsageError(f"expected {name} to be a whole number >= {low}, got {value!r}")
+        for name in ("beta", "mu0", "a"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise UsageError(f"expected {name} > 0, got {getattr(self, name)!r}")
+        if not 0 <= self.diversity < float("inf"):
+            raise UsageError(f"expected diversity >= 0, got {self.diversity!r}")
+
+    def asdict(self) -> dict:
+        """As plain values, for archives."""
+        return dataclasses.asdict(self)
+
+
+PRESETS = {
+    "renewal": {"beta": 0.2, "diversity": 0.01, "patience": 300},
+    "paper": {"beta": 0.1, "diversity": 1.0, "patience": 10},
+}
