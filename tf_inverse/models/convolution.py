@@ -108,17 +108,18 @@ class Convolution(keras.layers.Layer):
         return ops.conv(x, kernel, self.strides, padding="valid", dilation_rate=self.dilation)
 
     def _folded(self, x, kernel):
-        s = self.strides[0]
-        rows, columns = ((n - k) // s for n, k in zip(x.shape[1:3], kernel.shape[:2], strict=True))
-        tall, wide = (-(-k // s) for k in kernel.shape[:2])
-        kernel = _pad(kernel[None], (0, tall * s - kernel.shape[0], 0, wide * s - kernel.shape[1]))
-        height, width = (rows + tall) * s, (columns + wide) * s
-        x = _pad(x, (0, max(0, height - x.shape[1]), 0, max(0, width - x.shape[2])))
-        x = _fold(x[:, :height, :width], s)
-        kernel = ops.reshape(kernel[0], (tall, s, wide, s, -1, kernel.shape[-1]))
+        s, (kh, kw, inputs, outputs) = self.strides[0], kernel.shape
+        tall, wide = -(-kh // s), -(-kw // s)
+        kernel = ops.pad(kernel, [(0, tall * s - kh), (0, wide * s - kw), (0, 0), (0, 0)])
+        kernel = ops.reshape(kernel, (tall, s, wide, s, inputs, outputs))
         kernel = ops.transpose(kernel, (0, 2, 1, 3, 4, 5))
-        kernel = ops.reshape(kernel, (tall, wide, -1, kernel.shape[-1]))
-        return ops.conv(x, kernel, 1, padding="valid")
+        kernel = ops.reshape(kernel, (tall, wide, s * s * inputs, outputs))
+        height, width = (
+            ((n - k) // s + blocks) * s
+            for n, k, blocks in zip(x.shape[1:3], (kh, kw), (tall, wide), strict=True)
+        )
+        x = _pad(x, (0, max(0, height - x.shape[1]), 0, max(0, width - x.shape[2])))
+        return ops.conv(_fold(x[:, :height, :width], s), kernel, 1, padding="valid")
 
     def compute_output_shape(self, input_shape):
         """Shape [B, H', W', O], rounded down as Caffe does."""
