@@ -124,7 +124,7 @@ def _piece(path: pathlib.Path, run: str, start: int) -> Piece:
                 raise RefusedInput(
                     f"{path}: starts at sample {attributes.get('start')}, expected {start}"
                 )
-        shapes = {name: tuple(found.shape[1:]) for name, found in sorted(parts.columns.items())}
+        shapes = {name: tuple(found.shape[1:]) for name, found in parts.columns.items()}
         rows = next((found.shape[0] for found in parts.columns.values()), 0)
     return Piece(path, rows, shapes)
 

@@ -67,7 +67,7 @@ def joined(pieces: list[Piece], files: Files) -> dict[str, Rows]:
             schema.COLUMNS[name].dtype,
             _reader(name, pieces, starts, files),
         )
-        for name, shape in pieces[0].shapes.items()
+        for name, shape in sorted(pieces[0].shapes.items())
     }
 
 
