@@ -87,7 +87,7 @@ def nearest(encodings, count):
     e = _centred(encodings)
     count = min(count, max(len(e) - 1, 0))
     rows = [np.zeros((0, count), np.int64)]
-    for start, squares in square_blocks(e) if count else ():
+    for start, squares in square_blocks(e) if len(e) else ():
         own = np.arange(len(squares))
         squares[own, start + own] = np.inf
         rows.append(np.argsort(squares, axis=1, kind="stable")[:, :count])

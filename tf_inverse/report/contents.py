@@ -70,7 +70,7 @@ def page(archives, names):
 
 def shown_images(archive):
     """The archive's images, or its thumbnails where it stores codes only, [n, H, W, C]."""
-    return archive.thumbnails if archive.images is None else archive.images
+    return archive.images if "images" in archive.columns else archive.thumbnails
 
 
 def command(archive, path="samples.h5"):
@@ -134,6 +134,12 @@ def natural_activations(archive, i):
     if natural is None or natural.activations is None or not len(natural.activations):
         return None
     return np.asarray(natural.activations)[:, i]
+
+
+def natural_lines(archive):
+    """For each target whose natural activations are known, what its range means among them."""
+    known = [(target, natural_activations(archive, i)) for i, target in enumerate(archive.targets)]
+    return [words.natural_band(target, natural) for target, natural in known if natural is not None]
 
 
 def _histogram(z, natural, z1, z2):

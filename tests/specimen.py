@@ -1,0 +1,54 @@
+"""Small archives for the tests of looking: coloured discs whose size is their activation."""
+
+import numpy as np
+
+from tf_inverse import archive
+
+TARGET = {
+    "text": "fc8:ship@8:10",
+    "layer": "fc8",
+    "unit": 8,
+    "at": None,
+    "label": "ship",
+    "z1": 8.0,
+    "z2": 10.0,
+}
+
+
+def discs(activations, side, rng):
+    """Images [n, side, side, 3]: a disc on a ground, larger with the first activation."""
+    y, x = np.mgrid[:side, :side] / side - 0.5
+    inside = (x**2 + y**2)[None] < (activations[:, 0, None, None] / 25) ** 2
+    ground, colour = rng.integers(0, 256, (2, len(activations), 1, 1, 3))
+    return np.where(inside[..., None], colour, ground).astype(np.uint8)
+
+
+def write(path, n=24, side=32, seed=0, natural=True, targets=(TARGET,), summary=None):
+    """Writes an archive of n samples and returns it opened."""
+    rng = np.random.default_rng(seed)
+    low, high = np.array([(t["z1"], t["z2"]) for t in targets]).T
+    z = rng.uniform(low, high, (n, len(targets))).astype(np.float32)
+    images = discs(z, side, rng)
+    encodings = rng.normal(size=(n, 16)).astype(np.float32)
+    steps, chain = np.arange(n, dtype=np.int64) * 2, np.arange(n, dtype=np.int32) % 5
+    header = {
+        "name": "specimen",
+        "targets": list(targets),
+        "settings": {"K": 10, "method": "renewal"},
+        "versions": {"tf_inverse": "0.1.0"},
+        "checksums": {"classifier.keras": "ab" * 32},
+        "network": "discs",
+        "seed": seed,
+        "asked": n,
+    }
+    reference = {
+        "activations": rng.normal(low - 6, 3, (100, len(targets))).astype(np.float32),
+        "encodings": rng.normal(size=(10, 16)).astype(np.float32),
+    }
+    samples = archive.Samples(
+        images, rng.normal(size=(n, 4)).astype(np.float32), encodings, z, steps, chain
+    )
+    with archive.Writer(path, header, natural=reference if natural else None) as writer:
+        writer.append(samples, {})
+        writer.finish({"steps": 2 * n, "bandwidth": 3.0} if summary is None else summary)
+    return archive.open(path)

@@ -1,0 +1,224 @@
+"""The report in headless Chromium, by mouse and keyboard."""
+
+import shutil
+
+import pytest
+import specimen
+
+from tf_inverse.report import html
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium")
+from selenium.webdriver import ActionChains  # noqa: E402
+from selenium.webdriver.common.actions.wheel_input import ScrollOrigin  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM and DRIVER), reason="needs Debian's packages chromium and chromium-driver"
+)
+FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
+    --disable-background-networking --disable-component-update --disable-sync
+    --window-size=1300,900"""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    profile = tmp_path_factory.mktemp("profile")
+    for flag in [*FLAGS.split(), f"--user-data-dir={profile}"]:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    service = webdriver.ChromeService(executable_path=DRIVER)
+    with webdriver.Chrome(options=options, service=service) as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """One archive's page and that of two archives, with a hostile label."""
+    folder = tmp_path_factory.mktemp("pages")
+    hostile = specimen.TARGET | {"label": "</script><img src=x onerror=document.title='broken'>"}
+    one = specimen.write(folder / "one.h5", 60)
+    two = specimen.write(folder / "two.h5", 20, seed=1, targets=[hostile])
+    (folder / "one.html").write_text(html.render([one], ["one.h5"]), encoding="utf-8")
+    (folder / "two.html").write_text(
+        html.render([one, two], ["one.h5", "two.h5"]), encoding="utf-8"
+    )
+    return folder
+
+
+@pytest.fixture
+def one(browser, pages):
+    return opened(browser, pages / "one.html")
+
+
+def opened(browser, path):
+    browser.get_log("browser"), browser.get_log("performance")
+    browser.get(path.as_uri())
+    WebDriverWait(browser, 20).until(lambda b: b.find_elements(By.CSS_SELECTOR, "[data-ready]"))
+    return browser
+
+
+def by_id(browser, name):
+    return browser.find_element(By.ID, name)
+
+
+def captions(browser):
+    return browser.execute_script(
+        "return [...document.querySelectorAll('#sheet li:not([hidden]) .tile span')]"
+        ".map((caption) => Number(caption.textContent))"
+    )
+
+
+def press(browser, *keys):
+    ActionChains(browser).send_keys(*keys).perform()
+
+
+def focused(browser):
+    return browser.switch_to.active_element.get_attribute("aria-label")
+
+
+@pytest.mark.parametrize("name", ["one.html", "two.html"])
+def test_loads_without_errors_or_requests(browser, pages, name):
+    opened(browser, pages / name)
+    by_id(browser, "view-map").click()
+    assert browser.get_log("browser") == []
+    sent = [
+        e["message"] for e in browser.get_log("performance") if "requestWillBeSent" in e["message"]
+    ]
+    assert sent and all('"url":"file:' in m or '"url":"data:' in m for m in sent)
+    assert browser.title != "broken"
+
+
+def test_orders(one):
+    order = Select(by_id(one, "order"))
+    rising = captions(one)
+    assert rising == sorted(rising) and len(rising) == 60
+    order.select_by_value("falling")
+    assert captions(one) == rising[::-1]
+    for value in ("found", "similar", "different"):
+        order.select_by_value(value)
+        assert sorted(captions(one)) == rising != captions(one)
+
+
+def test_range_filters_by_keyboard_and_all_shows_everything(one):
+    by_id(one, "low").send_keys(Keys.PAGE_UP * 3)
+    low = float(by_id(one, "low-value").text.split()[0])
+    shown = captions(one)
+    assert 0 < len(shown) < 60 and min(shown) >= low - 0.01
+    assert by_id(one, "count").text == f"{len(shown)} of 60 images"
+    by_id(one, "high").send_keys(Keys.HOME)
+    assert by_id(one, "high").get_attribute("value") == by_id(one, "low").get_attribute("value")
+    by_id(one, "all").click()
+    assert len(captions(one)) == 60
+
+
+def test_large_image_by_mouse(one):
+    one.find_elements(By.CSS_SELECTOR, "#sheet .tile")[4].click()
+    title = by_id(one, "large-title").text
+    assert float(title.split()[-1]) == captions(one)[4]
+    assert by_id(one, "large-image").get_property("naturalWidth") == 32
+    assert "fc8:8 (ship)" in by_id(one, "large-activations").text
+    assert len(one.find_elements(By.CSS_SELECTOR, "#large-nearest .tile")) == 8
+    chain = one.execute_script("return opened.chain")
+    one.find_element(By.CSS_SELECTOR, "#large-seed .tile").click()
+    assert by_id(one, "large-title").text.startswith(f"Row {chain},")
+    by_id(one, "close").click()
+    assert not by_id(one, "large").is_displayed()
+
+
+def test_sheet_and_large_image_by_keyboard(one):
+    one.execute_script("document.querySelector('#sheet .tile').focus()")
+    first = focused(one)
+    press(one, Keys.ARROW_RIGHT, Keys.ARROW_DOWN, Keys.ARROW_UP, Keys.ARROW_LEFT)
+    assert focused(one) == first
+    press(one, Keys.END)
+    assert focused(one).endswith(f"{captions(one)[-1]:.2f}")
+    press(one, Keys.HOME, Keys.ENTER)
+    assert by_id(one, "large-title").text == first
+    press(one, Keys.ARROW_RIGHT)
+    second = by_id(one, "large-title").text
+    assert float(second.split()[-1]) == captions(one)[1]
+    press(one, Keys.ESCAPE)
+    assert focused(one) == second
+
+
+def test_only_one_tile_is_in_the_tab_order(one):
+    stops = one.find_elements(By.CSS_SELECTOR, "#sheet .tile[tabindex='0']")
+    assert len(stops) == 1
+
+
+def test_map_by_mouse_and_keyboard(one):
+    by_id(one, "view-map").click()
+    assert not by_id(one, "sheet").is_displayed()
+    plane = by_id(one, "plane")
+    plane.send_keys(Keys.ARROW_RIGHT)
+    selected = by_id(one, "map-status").text
+    assert selected.startswith("Row ")
+    plane.send_keys(Keys.ARROW_RIGHT, "+", "+", "-")
+    assert by_id(one, "map-status").text != selected
+    before = one.execute_script("return [view.x, view.zoom]")
+    ActionChains(one).drag_and_drop_by_offset(plane, 60, 0).perform()
+    ActionChains(one).scroll_from_origin(ScrollOrigin.from_element(plane), 0, -200).perform()
+    after = one.execute_script("return [view.x, view.zoom]")
+    assert after[0] < before[0] and after[1] > before[1]
+    plane.send_keys("0", Keys.ENTER)
+    assert by_id(one, "large").is_displayed()
+    press(one, Keys.ESCAPE)
+
+
+def test_click_on_the_map_opens_the_image_there(one):
+    by_id(one, "view-map").click()
+    x, y, row = one.execute_script(
+        "const p = points().at(-1); return [...toCanvas(p.place), p.sample.row]"
+    )
+    one.execute_script("plane.scrollIntoView({ block: 'center' })")
+    width, height = one.execute_script("return [plane.clientWidth, plane.clientHeight]")
+    chain = ActionChains(one).move_to_element_with_offset(
+        by_id(one, "plane"), round(x - width / 2), round(y - height / 2)
+    )
+    chain.click().perform()
+    assert by_id(one, "large-title").text.startswith(f"Row {row},")
+
+
+def test_filter_also_holds_on_the_map(one):
+    by_id(one, "view-map").click()
+    by_id(one, "high").send_keys(Keys.PAGE_DOWN * 5)
+    shown = one.execute_script("return points().length")
+    assert 0 < shown < 60 and by_id(one, "count").text.startswith(f"{shown} of")
+
+
+def test_several_archives_are_rows_or_grids(browser, pages):
+    two = opened(browser, pages / "two.html")
+    lists = two.find_elements(By.CSS_SELECTOR, "#sheet ul")
+    assert [len(part.find_elements(By.CSS_SELECTOR, "li")) for part in lists] == [60, 20]
+    assert lists[0].size["height"] < 150
+    Select(by_id(two, "layout")).select_by_value("grids")
+    assert lists[0].size["height"] > 150
+    heads = two.find_elements(By.CSS_SELECTOR, "#metrics thead th")
+    assert [head.text for head in heads] == ["figure", "one.h5", "two.h5", "meaning"]
+
+
+def test_light_and_dark(one):
+    def paper():
+        return one.execute_script("return getComputedStyle(document.body).backgroundColor")
+
+    before = paper()
+    by_id(one, "theme").click()
+    assert paper() != before
+    by_id(one, "theme").click()
+    assert paper() == before
+
+
+def test_print_shows_every_image(one):
+    one.execute_script("dispatchEvent(new Event('beforeprint'))")
+    empty = one.execute_script("return document.querySelectorAll('#sheet img:not([src])').length")
+    assert empty == 0
+
+
+def test_every_control_has_a_name(one):
+    controls = one.find_elements(By.CSS_SELECTOR, "button, select, input, canvas")
+    assert all(control.accessible_name for control in controls if control.is_displayed())

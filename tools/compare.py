@@ -1,0 +1,30 @@
+"""tf-inverse compare: the metrics of several archives side by side."""
+
+import json as json_module
+
+from tf_inverse.report import contents, prints, words
+
+
+def compare(*archives: str, bandwidth: float | None = None, json: bool = False) -> None:
+    """Prints the metrics of archives side by side, measured again from what they hold.
+
+    Args:
+        archives: Archives, A.h5 B.h5 ..., or folders of runs in progress.
+        bandwidth: Bandwidth of the Vendi score, in units of the encoding; that of the first
+            archive by default, for all.
+        json: Print one JSON object, archive name to figures.
+    """
+    opened, names = prints.opened(archives)
+    bandwidth = bandwidth or opened[0].summary.get("bandwidth")
+    columns = {
+        name: contents.figures(archive, bandwidth)
+        for archive, name in zip(opened, names, strict=True)
+    }
+    if json:
+        print(json_module.dumps(columns))
+        return
+    print(words.table(columns))
+    for archive, name in zip(opened, names, strict=True):
+        print(f"\n{name}: {prints.heading(archive)} in {archive.network}")
+        for line in contents.natural_lines(archive):
+            print(line)

@@ -1,0 +1,14 @@
+"""tf-inverse images: the images of an archive as PNG files."""
+
+from tf_inverse.report import prints
+
+
+def images(archive: str, folder: str) -> None:
+    """Writes every image as a PNG whose name and metadata hold its activations.
+
+    Args:
+        archive: Archive, A.h5, or the folder of a run in progress.
+        folder: Folder to write to; a new or empty one.
+    """
+    opened, _ = prints.opened([archive])
+    print(f"{prints.images(opened[0], folder)} images in {folder}")
