@@ -158,11 +158,12 @@ def read_array(found, what: str):
 
 
 def sweep(folder: pathlib.Path) -> None:
-    """Removes a run's files, what tells that they are spent last; the lock and folder stay."""
+    """Removes a run's files but the lock; stopped midway, what is left is still a valid run."""
     with os.scandir(folder) as entries:
         names = {entry.name for entry in entries}
-    ours = {name for name in names if SHARD.fullmatch(name) or name.endswith(durable.TEMPORARY)}
-    for name in sorted(ours) + [name for name in (HEADER, FINISHED) if name in names]:
+    shards = sorted((name for name in names if SHARD.fullmatch(name)), reverse=True)
+    temporary = [name for name in names if name.endswith(durable.TEMPORARY)]
+    for name in temporary + shards + [name for name in (HEADER, FINISHED) if name in names]:
         os.unlink(folder / name)
 
 
