@@ -60,7 +60,7 @@ class Writer:
         self.folder = folder.beside(self.path)
         self.header = schema.check_header(header)
         self.state: dict | None = None
-        self._natural, self._pieces = natural, []
+        self._natural, self._pieces, self._fresh = natural, [], False
         self._refuse_existing(overwrite, resume)
         with self._safely("start"):
             self.folder.mkdir(exist_ok=True)
@@ -83,9 +83,12 @@ class Writer:
         self.close()
 
     def close(self) -> None:
-        """Lets go of the lock; an unfinished run stays, a folder without one does not."""
-        if not (self.folder / folder.HEADER).exists():
-            folder.remove(self.folder)
+        """Lets go of the lock; an unfinished run stays, one that stored nothing does not."""
+        with contextlib.suppress(OSError):
+            if self._fresh and not self._pieces:
+                folder.sweep(self.folder)
+            if not (self.folder / folder.HEADER).exists():
+                folder.remove(self.folder)
         self._lock.release()
 
     def append(self, samples: schema.Samples, state: dict) -> None:
@@ -187,6 +190,7 @@ class Writer:
             stored = self._adopt() if self.path.exists() and not overwrite else None
         if stored is None:
             folder.write_header(self.folder, self.header)
+            self._fresh = True
         else:
             self._carry_on(stored)
 
