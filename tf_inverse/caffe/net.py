@@ -117,6 +117,7 @@ def _layer(message, i):
 def _param_name(kind):
     """The field that holds a type's settings: InnerProduct -> inner_product_param."""
     names = {"ReLU": "relu", "PReLU": "prelu", "ELU": "elu", "LRN": "lrn", "TanH": "tanh"}
+    names["Deconvolution"] = "convolution"
     snake = "".join("_" + c.lower() if c.isupper() else c for c in kind).lstrip("_")
     return names.get(kind, snake) + "_param"
 

@@ -12,6 +12,9 @@ from tf_inverse.models.convolution import Convolution, Deconvolution
 from tf_inverse.models.layers import Scale
 from tf_inverse.models.pixels import FromPixels, ToPixels
 
+# Bytes of a blob that are in memory at a time.
+PIECE = 2**23
+
 
 def expected(model: keras.Model, names: Mapping[str, str] | None = None) -> dict:
     """What a model needs of a file: {name in the file: (type, blob shapes)}.
@@ -87,14 +90,30 @@ def load(
         name = (names or {}).get(layer.name, layer.name)
         shapes = _shapes(layer)
         blobs = [b.array(s) for b, s in zip(held[name].blobs, shapes, strict=True)]
-        if not all(np.isfinite(blob.sum(dtype=np.float64)) for blob in blobs):
-            raise ConversionError(f"{name!r}: the weights are not finite; download the file again")
-        for variable, value in zip(_variables(layer), _convert(layer, blobs), strict=True):
-            variable.assign(value)
-        del blobs
-        wire.release(file.mapped)
+        if isinstance(layer, keras.layers.BatchNormalization):
+            blobs = _unscaled(*blobs)
+        for variable, blob in zip(_variables(layer), blobs, strict=True):
+            _fill(variable, blob, name, file)
         report.append(f"{name}: {_type(layer)} {' '.join(map(str, shapes))}")
     return report
+
+
+def _fill(variable, blob, name, file):
+    """Copy a blob into a variable, a few rows at a time: neither file nor copy stays in memory.
+
+    A kernel's last axis is its blob's first, for every kind of layer: both frameworks correlate,
+    so no kernel is flipped and turning the axes round is all there is to do.
+    """
+    blob = blob.reshape(variable.shape[-1:]) if blob.ndim < 2 else blob
+    rows = max(1, PIECE // max(1, blob[0].nbytes))
+    for i in range(0, len(blob), rows):
+        part = blob[i : i + rows]
+        if not np.isfinite(part).all():
+            raise ConversionError(f"{name!r}: the weights are not finite; download the file again")
+        part = part.transpose(2, 3, 1, 0) if part.ndim == 4 else part.T
+        part = part.reshape((*variable.shape[:-1], part.shape[-1]))
+        variable.value[..., i : i + rows].assign(part)
+        wire.release(file.mapped)
 
 
 def _weighted(model):
@@ -143,12 +162,7 @@ def _caffe_shape(shape):
     return (shape[3], shape[2], shape[0], shape[1]) if len(shape) == 4 else shape[::-1]
 
 
-def _convert(layer, blobs):
-    """Blobs in Keras's layout. Both correlate, so no kernel is flipped."""
-    if _type(layer) == "BatchNorm":
-        mean, variance, factor = blobs
-        factor = 1 / factor[0] if factor[0] else 0.0
-        return [mean * factor, variance * factor]
-    if _type(layer) == "PReLU":
-        return [blobs[0].reshape(layer.weights[0].shape)]
-    return [blob.transpose(2, 3, 1, 0) if blob.ndim == 4 else blob.T for blob in blobs]
+def _unscaled(mean, variance, factor):
+    """Caffe's BatchNorm stores sums; the third blob is what they are divided by."""
+    factor = 1 / factor[0] if factor[0] else 0.0
+    return [mean * factor, variance * factor]

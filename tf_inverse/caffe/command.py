@@ -1,0 +1,206 @@
+"""What `tf-inverse convert` and `tf-inverse pair` do, with their words turned into values."""
+
+import pathlib
+
+import numpy as np
+
+from tf_inverse import codes as code_kinds
+from tf_inverse import folder as folders
+from tf_inverse.caffe import convert as conversion
+from tf_inverse.errors import ConversionError, UsageError
+from tf_inverse.models.saving import Frugal
+
+KINDS = (*conversion.NETWORKS, "caffe", "matconvnet")
+# PPGN keeps the codes of fc6 within these bounds.
+PPGN_BOUNDS = (0.0, 30.0)
+
+
+def convert(kind, weights, *, out, overwrite=False, name=None, **settings):
+    """Convert and save; the arguments are those of the command.
+
+    Returns:
+        (conversion.Converted, folder).
+    """
+    _expect_writable(out, overwrite)
+    if kind not in KINDS:
+        raise UsageError(f"expected one of {', '.join(KINDS)} to convert, got {kind!r}")
+    if weights is None and kind in conversion.NETWORKS:
+        from tf_inverse import fetch
+
+        weights = fetch.cached(kind)
+    if weights is None:
+        raise UsageError(f"expected a weight file: tf-inverse convert {kind} FILE --out=FOLDER")
+    made = _converted(kind, weights, settings)
+    made.source["settings"] = {k: v for k, v in settings.items() if v is not None}
+    folder = folders.save(
+        out,
+        name=name or made.model.name,
+        encoder=made.encoder,
+        labels=made.labels and (made.labels[0], tuple(made.labels[1])),
+        licence=made.licence,
+        source=made.source,
+        overwrite=overwrite,
+        **{made.role: Frugal(made.model)},
+    )
+    return made, folder
+
+
+def _converted(kind, weights, settings):
+    ignore = tuple(filter(None, (settings["ignore"] or "").split(",")))
+    if kind in conversion.NETWORKS:
+        mean = conversion.read_mean(settings["mean"])
+        return conversion.network(
+            kind, weights, settings["prototxt"], mean, settings["code"], ignore
+        )
+    if kind == "matconvnet":
+        from tf_inverse.caffe import matconvnet
+
+        return matconvnet.convert(weights, settings["role"])
+    if settings["prototxt"] is None:
+        raise UsageError("expected --prototxt=FILE, the network's description, for kind caffe")
+    for flag, allowed in (("channels", ["bgr", "rgb"]), ("role", ["classifier", "generator"])):
+        if settings[flag] not in [*allowed, None]:
+            raise UsageError(f"expected --{flag} of {' or '.join(allowed)}, got {settings[flag]!r}")
+    return conversion.any_caffe(
+        settings["prototxt"],
+        weights,
+        settings["role"],
+        conversion.read_mean(settings["mean"], default=(0.0,)),
+        settings["scale"],
+        settings["channels"],
+        input_shape=_shape(settings["input_shape"]),
+        ignore=ignore,
+    )
+
+
+def _shape(text):
+    if text is None:
+        return None
+    parts = text.split(",")
+    if len(parts) != 3 or not all(part.isdigit() and 1 <= int(part) <= 4096 for part in parts):
+        raise UsageError(f"expected --input=CHANNELS,HEIGHT,WIDTH, got {text!r}")
+    return tuple(int(part) for part in parts)
+
+
+def pair(classifier, generator, *, out, encoder="relu6", crop=None, codes=None, **settings):
+    """Join a classifier and a generator and save them; the arguments are those of the command.
+
+    Returns:
+        (lines of the report, folder).
+
+    Raises:
+        UsageError: They do not fit.
+        ConversionError: The round trip E(G(c)) has another size or is not finite.
+    """
+    overwrite = settings.get("overwrite", False)
+    _expect_writable(out, overwrite)
+    f, f_entries = _one(classifier, "classifier")
+    G, G_entries = _one(generator, "generator")
+    crop = (_crop(f, G) if crop is None else crop) or None
+    networks = _joined(f, G, encoder, crop, codes, settings)
+    report = _round_trip(networks)
+    labels = f_entries.get("labels")
+    path = folders.save(
+        out,
+        name=settings.get("name") or f_entries.get("name") or f.name,
+        classifier=f,
+        generator=G,
+        encoder=encoder,
+        codes=networks.codes,
+        crop=crop,
+        labels=labels and (labels["layer"], tuple(labels["names"])),
+        licence=" ".join(
+            f"{role}: {entries['licence']}"
+            for role, entries in (("Classifier", f_entries), ("Generator", G_entries))
+            if entries.get("licence")
+        ),
+        source={"classifier": f_entries.get("source"), "generator": G_entries.get("source")},
+        overwrite=overwrite,
+    )
+    return report, path
+
+
+def _one(path, role):
+    """The model of a role from a folder or a .keras file, and its manifest."""
+    path = pathlib.Path(path)
+    if path.is_file():
+        return folders.model(path), {}
+    where = folders.find(path)
+    entries = folders.manifest(where)
+    if role not in entries:
+        raise UsageError(f"expected a {role} in {where}, it has none")
+    return folders.model(where / entries[role]["file"]), entries
+
+
+def _crop(f, G):
+    """The classifier's side, where the generator's image is a little larger: 256 against 227.
+
+    Of an image more than a quarter larger the crop would keep too little: that one is resized.
+    """
+    side, whole = f.input_shape[1], G.output_shape[1]
+    return side if side and side < whole <= 1.25 * side else None
+
+
+def _joined(f, G, encoder, crop, kind, settings):
+    from tf_inverse.networks import Networks
+
+    size, encoding = G.input_shape[-1], _encoding_size(f, encoder)
+    kind = kind or ("noise" if encoding == size else "normal")
+    if kind == "noise" and encoding != size:
+        raise UsageError(
+            f"expected codes of the size of {encoder}, {encoding}, for --codes=noise; "
+            f"the generator takes {size}: give --codes=normal or another --encoder"
+        )
+    bounds = _bounds(settings.get("bounds")) or (PPGN_BOUNDS if kind == "noise" else None)
+    return Networks(
+        name=f.name,
+        classifier=f,
+        generator=G,
+        encoder=encoder,
+        codes=code_kinds.Codes(kind, size, bounds),
+        crop=crop,
+    )
+
+
+def _encoding_size(f, encoder):
+    layers = {layer.name: layer for layer in f.layers}
+    if encoder not in layers:
+        raise UsageError(
+            f"expected --encoder to be a layer of {f.name}, got {encoder!r}; its last are "
+            f"{', '.join(list(layers)[-8:])}"
+        )
+    return int(np.prod(layers[encoder].output.shape[1:]))
+
+
+def _bounds(text):
+    if text is None:
+        return None
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"expected --bounds=LOW,HIGH, got {text!r}") from None
+    return (low, high)
+
+
+def _round_trip(networks):
+    """E(G(c)) of two random codes: finite, and of the encoder's size."""
+    c = code_kinds.draw(networks, 2, np.random.default_rng(0))
+    view = networks.look(c, (), np.zeros((0, 3), np.int32))
+    size = int(np.prod(networks.layer_shape(networks.encoder)))
+    if view.e.shape != (2, size) or not np.isfinite(np.asarray(view.e)).all():
+        raise ConversionError(f"expected finite encodings [2, {size}], got {tuple(view.e.shape)}")
+    return [
+        f"codes {networks.codes.kind} [{networks.codes.size}], bounds {networks.codes.bounds}",
+        f"images {list(networks.image_shape)}, crop {networks.crop}, "
+        f"classifier {list(networks.classifier.input_shape[1:])}",
+        f"self-check: E(G(c)) finite, {networks.encoder} [{size}]",
+    ]
+
+
+def _expect_writable(out, overwrite):
+    if out is None:
+        raise UsageError("expected --out=FOLDER to write")
+    if pathlib.Path(out).exists() and not overwrite:
+        raise FileExistsError(
+            f"expected no {out}, it exists; choose another or pass --overwrite"
+        )

@@ -1,0 +1,194 @@
+"""Whole conversions: files in, a checked Keras model and the story of its weights out."""
+
+import os
+import pathlib
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from tf_inverse.caffe import caffemodel, means, net, plan, port, weights
+from tf_inverse.errors import ConversionError
+from tf_inverse.folder import sha256
+from tf_inverse.models import caffenet, generator, labels
+from tf_inverse.models.pixels import IMAGENET_MEAN
+
+BVLC = "Released by BVLC for unrestricted use."
+DEEPSIM = (
+    "For research purposes only; commercial use requires the consent of the Computer Vision Group, "
+    "University of Freiburg (DeePSiM, arXiv 1602.02644)."
+)
+UNKNOWN = "Not stated here: see the source of the weights."
+
+NETWORKS = ("caffenet", "places205", "alexnet", "generator")
+
+
+class Converted(NamedTuple):
+    """A conversion's result.
+
+    Attributes:
+        model: Keras model, RGB 0..255 in or out.
+        role: "classifier" or "generator".
+        report: One line for each layer filled.
+        labels: (layer, names) or None.
+        encoder: Layer whose output codes come from, or None.
+        licence: Of the weights.
+        source: Files with their sha256, and the settings.
+    """
+
+    model: keras.Model
+    role: str
+    report: list[str]
+    labels: tuple[str, list[str]] | None
+    encoder: str | None
+    licence: str
+    source: dict
+
+
+def network(kind, weight_file, prototxt=None, mean=IMAGENET_MEAN, code="fc6", ignore=()):
+    """One of the paper's networks from its `.caffemodel`.
+
+    Args:
+        kind: One of `NETWORKS`.
+        weight_file: `.caffemodel`.
+        prototxt: Its description; only compared with the network that is built.
+        mean: [3] or [H, W, 3], blue first.
+        code: Of a generator: "fc6", "fc7" or "pool5".
+        ignore: Layers of the file that may stay unused.
+
+    Raises:
+        ConversionError: The file holds another network.
+    """
+    file = caffemodel.read(weight_file)
+    described = net.read(prototxt) if prototxt else None
+    if kind == "generator":
+        model = generator.generator(code, mean)
+    else:
+        refuse_other_order(kind, file, described)
+        make = caffenet.alexnet if kind == "alexnet" else caffenet.caffenet
+        model = make(205 if kind == "places205" else 1000, mean, name=kind)
+    if described:
+        _compare(weights.expected(model), plan.make(described).weights(), prototxt)
+    report = weights.load(model, file, ignore=ignore)
+    check(model, kind)
+    return Converted(
+        model,
+        "generator" if kind == "generator" else "classifier",
+        report,
+        {"generator": None, "places205": ("fc8", labels.places205())}.get(
+            kind, ("fc8", labels.imagenet())
+        ),
+        None if kind == "generator" else "relu6",
+        {"generator": DEEPSIM, "places205": UNKNOWN}.get(kind, BVLC),
+        _source(kind, (weight_file, prototxt)),
+    )
+
+
+def any_caffe(prototxt, weight_file, role=None, mean=(0.0,), scale=1.0, channels="bgr", **options):
+    """Any network of the known layers from its prototxt and `.caffemodel`.
+
+    Args:
+        prototxt: Deploy description.
+        weight_file: `.caffemodel`.
+        role: "classifier" or "generator"; None tells by the input: an image or a vector.
+        mean: [C] or [H, W, C] in the network's order of channels.
+        scale: What pixels are multiplied by once the mean is off.
+        channels: "bgr" or "rgb".
+        **options: `input_shape` (C, H, W) where the prototxt declares none; `ignore`, layers of
+            the file that may stay unused.
+    """
+    planned = plan.make(net.read(prototxt), options.get("input_shape"))
+    file = caffemodel.read(weight_file)
+    ignore = options.get("ignore", ())
+    weights.check(planned.weights(), file, ignore)
+    shape = next(iter(planned.inputs.values()))
+    image = len(shape) == 3 and shape[0] in (1, 3)
+    role = role or ("classifier" if image else "generator")
+    build = {"classifier": port.classifier, "generator": port.generator}[role]
+    model = build(planned, mean, scale, channels)
+    names = {keras_name: name for name, keras_name in port.keras_names(planned).items()}
+    report = weights.load(model, file, names, ignore)
+    check(model, planned.name or prototxt)
+    return Converted(
+        model,
+        role,
+        report,
+        class_labels(model) if role == "classifier" else None,
+        None,
+        UNKNOWN,
+        _source("caffe", (prototxt, weight_file)),
+    )
+
+
+def class_labels(model):
+    """(layer, names) of the last layer with a list's number of classes before any softmax."""
+    for layer in reversed(model.layers):
+        names = labels.for_classes(layer.output.shape[-1])
+        if isinstance(layer, keras.layers.Softmax):
+            continue
+        return (layer.name, names) if names else None
+    return None
+
+
+def refuse_other_order(kind, file, described=None):
+    """Refuse AlexNet as CaffeNet and the reverse: the weights alone do not tell them apart.
+
+    The order of pool1 and norm1 decides, in the file and in the prototxt; then the file's name
+    for the network.
+    """
+    wanted = "norm1" if kind == "alexnet" else "pool1"
+    listed = [(file.path, [layer.name for layer in file.layers])]
+    listed += [("the prototxt", [layer.name for layer in described.layers])] if described else []
+    for where, names in listed:
+        both = [name for name in names if name in ("pool1", "norm1")]
+        if len(both) == 2 and both[0] != wanted:
+            raise ConversionError(
+                f"{where} has {both[0]} before {both[1]}: it is "
+                f"{'CaffeNet or Places205' if kind == 'alexnet' else 'BVLC AlexNet'}, not {kind}"
+            )
+    other = {"caffenet": "alexnet", "alexnet": "caffenet"}.get(kind)
+    if other and other in file.name.lower():
+        raise ConversionError(f"{file.path} calls itself {file.name!r}: convert it as {other}")
+
+
+def check(model, name) -> None:
+    """A forward pass on random input must be finite.
+
+    Raises:
+        ConversionError: It is not.
+    """
+    shape = model.input_shape[1:]
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 255, shape) if len(shape) == 3 else rng.standard_normal(shape)
+    outputs = model(x[None].astype(np.float32), training=False)
+    outputs = outputs if isinstance(outputs, list) else [outputs]
+    if not all(np.isfinite(np.asarray(y)).all() for y in outputs):
+        raise ConversionError(f"self-check: {name} gives numbers that are not finite; wrong file?")
+
+
+def _compare(needs, described, prototxt):
+    """Refuse a prototxt that describes another network."""
+    wrong = [
+        f"{name!r}: expected {needs.get(name)}, described {described.get(name)}"
+        for name in sorted(set(needs) | set(described))
+        if needs.get(name) != described.get(name)
+    ]
+    if wrong:
+        raise ConversionError(f"{prototxt} describes another network: {'; '.join(wrong[:20])}")
+
+
+def _source(kind, files):
+    files = [pathlib.Path(file) for file in files if file]
+    return {
+        "converted": kind,
+        "files": {file.name: sha256(file) for file in files},
+    }
+
+
+def read_mean(text: str | None, default=IMAGENET_MEAN):
+    """A mean from "104,117,123", one number, or a file; None gives the default."""
+    if text is None:
+        return np.asarray(default, np.float32)
+    if os.path.exists(text):
+        return means.read(text)
+    return means.parse(text)

@@ -1,0 +1,70 @@
+"""Writes `.keras` files without a second copy of the weights in memory."""
+
+import json
+import pathlib
+import tempfile
+import time
+import zipfile
+
+import h5py
+import keras
+from keras.src.utils.naming import to_snake_case
+
+# Bytes of a weight that are copied at a time.
+PIECE = 2**23
+
+
+class Frugal:
+    """A model that saves itself piece by piece; a stand-in wherever `model.save(path)` is called.
+
+    Keras copies each weight twice, and all of them into memory, before it writes a `.keras` file.
+    Here slices go to disk, then the file into the archive. The result is what Keras writes:
+    metadata, configuration and weights, read back by `load_model`. Only for models whose layers
+    hold their weights themselves, as all of ours do.
+    """
+
+    def __init__(self, model: keras.Model):
+        self.model = model
+
+    def save(self, path) -> None:
+        """Write the `.keras` file."""
+        path = pathlib.Path(path)
+        metadata = {
+            "keras_version": keras.__version__,
+            "date_saved": time.strftime("%Y-%m-%d@%H:%M:%S"),
+        }
+        config = keras.saving.serialize_keras_object(self.model)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".weights.") as folder:
+            weights = pathlib.Path(folder) / "model.weights.h5"
+            with h5py.File(weights, "w") as file:
+                _write_weights(file, self.model)
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr("metadata.json", json.dumps(metadata))
+                archive.writestr("config.json", json.dumps(config))
+                archive.write(weights, weights.name)
+
+
+def _write_weights(file, model):
+    """Keras's layout: layers/KIND/vars/I, where the second layer of a kind is KIND_1."""
+    counts, written = {}, 0
+    for layer in model.layers:
+        kind = to_snake_case(type(layer).__name__)
+        number = counts[kind] = counts.get(kind, -1) + 1
+        variables = {}
+        layer.save_own_variables(variables)
+        group = file.create_group(f"layers/{kind}{f'_{number}' if number else ''}/vars")
+        group.attrs["name"] = layer.name
+        for key, variable in variables.items():
+            _write(group, key, variable.value)
+            written += 1
+    assert written == len(model.weights), "a layer keeps its weights in layers of its own"
+
+
+def _write(group, key, tensor):
+    data = group.create_dataset(key, tuple(tensor.shape), "float32")
+    if not tensor.shape:
+        data[()] = tensor.numpy()
+        return
+    rows = max(1, PIECE // (4 * max(1, tensor.shape[1:].num_elements())))
+    for i in range(0, tensor.shape[0], rows):
+        data[i : i + rows] = tensor[i : i + rows].numpy()

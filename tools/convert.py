@@ -1,0 +1,62 @@
+"""tf-inverse convert: Caffe and MatConvNet files to Keras models."""
+
+
+def convert(
+    kind: str,
+    weights: str | None = None,
+    prototxt: str | None = None,
+    caffemodel: str | None = None,
+    mat: str | None = None,
+    mean: str | None = None,
+    scale: float = 1.0,
+    channels: str = "bgr",
+    input: str | None = None,
+    role: str | None = None,
+    code: str = "fc6",
+    ignore: str | None = None,
+    name: str | None = None,
+    out: str | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Makes a Keras model, with network.json, from weights of Caffe or MatConvNet.
+
+    The folder holds classifier.keras or generator.keras; `tf-inverse pair` joins two of them.
+
+    Args:
+        kind: caffenet, places205, alexnet, generator, caffe (any prototxt) or matconvnet.
+        weights: Weight file, .caffemodel or .mat; left out, the one `tf-inverse fetch` brought.
+        prototxt: Description of the network; needed by caffe, compared by the others.
+        caffemodel: Another word for weights.
+        mat: Another word for weights.
+        mean: Mean in the file's order of channels, 104,117,123, or file .binaryproto, .npy or .mat.
+        scale: What the network multiplies pixels by once the mean is off.
+        channels: Order of the network's channels, bgr or rgb.
+        input: CHANNELS,HEIGHT,WIDTH where the prototxt declares none.
+        role: classifier or generator; left out, told by the input.
+        code: Codes of a generator, fc6, fc7 or pool5.
+        ignore: Layers of the weight file that may stay unused, A,B,...
+        name: Name of the network; the kind or the prototxt's name.
+        out: Folder to write.
+        overwrite: Replace an existing folder.
+    """
+    from tf_inverse.caffe import command
+
+    made, folder = command.convert(
+        kind,
+        weights or caffemodel or mat,
+        prototxt=prototxt,
+        mean=mean,
+        scale=scale,
+        channels=channels,
+        input_shape=input,
+        role=role,
+        code=code,
+        ignore=ignore,
+        name=name,
+        out=out,
+        overwrite=overwrite,
+    )
+    print("\n".join(made.report))
+    print(f"self-check: forward pass finite, output {list(made.model.output_shape)[1:]}")
+    print(f"licence: {made.licence}")
+    print(folder)
