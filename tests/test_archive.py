@@ -10,8 +10,8 @@ import time
 import h5py
 import numpy as np
 import pytest
-
 from oracles.archive_samples import NATURAL, header, rows, samples, state
+
 from tf_inverse import archive
 from tf_inverse.archive import chunks, schema
 from tf_inverse.archive.writer import StorageError
@@ -116,8 +116,8 @@ def test_n_raised_on_a_finished_archive(tmp_path):
 
 
 def test_wide_rows_and_many_rows(tmp_path):
-    batch = samples(n=700, side=4, d=5000, d_e=3, p=2)
-    fill(tmp_path / "a.h5", batch, (700,), step=333, head=header(700, p=2))
+    batch = samples(n=150, side=4, d=5000, d_e=3, p=2)
+    fill(tmp_path / "a.h5", batch, (150,), step=67, head=header(150, p=2))
     assert_equals(archive.open(tmp_path / "a.h5"), batch)
 
 

@@ -90,24 +90,17 @@ class Archive:
 
 
 def open_archive(path, networks=None) -> Archive:
-    """Opens an archive; its structure is checked before any data is read.
-
-    Args:
-        path: A finished file, OUT.h5, or a run's folder, OUT.h5.run. OUT.h5 opens its run as long
-            as it does not exist itself.
-        networks: Renders images where only codes are stored: an object with
-            generate(codes) -> images.
-
-    Raises:
-        FileNotFoundError: neither is there.
-        RefusedInput: damaged, hostile, or of another version; names what and where.
-    """
+    """`archive.open` in this process."""
     path = pathlib.Path(path)
     if not path.exists() and folder.beside(path).is_dir():
         path = folder.beside(path)
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist")
-    archive = _open_run(path) if path.is_dir() else _open_finished(path)
+    return rendering(_open_run(path) if path.is_dir() else _open_finished(path), networks)
+
+
+def rendering(archive: Archive, networks) -> Archive:
+    """The archive with `images` made by the networks where only codes are stored."""
     if networks is not None and archive.thumbnails is not None:
         archive.columns["images"] = _rendered(archive.codes, networks.generate)
     return archive
