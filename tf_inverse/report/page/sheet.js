@@ -8,15 +8,24 @@ function tile(sample, alt = "") {
     image, make("span", { "aria-hidden": "true" }, sample.caption));
 }
 
-// Thumbnails get their source when they come near the window: a page of thousands opens at once.
-const nearWindow = new IntersectionObserver((entries) => {
-  for (const entry of entries) if (entry.isIntersecting) reveal(entry.target.sample);
-}, { rootMargin: "600px" });
+// Thumbnails get their source a few at a time, in the order shown, while nothing else is to do: a
+// page of thousands opens at once. (Observing each tile costs more at every scrolled frame.)
+const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 30));
 
-function reveal(sample) {
-  const item = tiles.get(sample);
-  item.querySelector("img").src = sample.thumbnail;
-  nearWindow.unobserve(item);
+function revealSome() {
+  const waiting = document.querySelectorAll("#sheet li:not([hidden]) img:not([src])");
+  const others = waiting.length ? waiting : document.querySelectorAll("#sheet img:not([src])");
+  if (!others.length) return;
+  reveal([...others].slice(0, 60));
+  whenIdle(revealSome);
+}
+
+function reveal(images) {
+  for (const image of images) image.src = image.closest("li").sample.thumbnail;
+}
+
+function revealAll() {
+  reveal(document.querySelectorAll("#sheet img:not([src])"));
 }
 
 function buildSheet() {
@@ -41,7 +50,6 @@ function item(sample) {
   const li = make("li", {}, button);
   li.sample = sample;
   tiles.set(sample, li);
-  nearWindow.observe(li);
   return li;
 }
 

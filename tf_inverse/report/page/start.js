@@ -34,5 +34,6 @@ byId("view-sheet").addEventListener("click", () => show("sheet"));
 byId("view-map").addEventListener("click", () => show("map"));
 byId("theme").addEventListener("click", switchTheme);
 byId("theme").textContent = matchMedia("(prefers-color-scheme: dark)").matches ? "Light" : "Dark";
-addEventListener("beforeprint", () => samples.forEach(reveal));
+addEventListener("beforeprint", revealAll);
+whenIdle(revealSome);
 document.documentElement.dataset.ready = "true";
