@@ -31,7 +31,8 @@ def convert(kind, weights, *, out, overwrite=False, name=None, **settings):
     if weights is None:
         raise UsageError(f"expected a weight file: tf-inverse convert {kind} FILE --out=FOLDER")
     made = _converted(kind, weights, settings)
-    made.source["settings"] = {k: v for k, v in settings.items() if v is not None}
+    kept = {k: v for k, v in settings.items() if v is not None and k not in ("prototxt", "mean")}
+    made.source["settings"] = kept | {"mean": _mean_name(settings["mean"])}
     folder = folders.save(
         out,
         name=name or made.model.name,
@@ -43,6 +44,13 @@ def convert(kind, weights, *, out, overwrite=False, name=None, **settings):
         **{made.role: Frugal(made.model)},
     )
     return made, folder
+
+
+def _mean_name(text):
+    """A mean as given, a file by its name and sha256."""
+    if text is None or not pathlib.Path(text).is_file():
+        return text
+    return f"{pathlib.Path(text).name} sha256 {folders.sha256(text)}"
 
 
 def _converted(kind, weights, settings):
@@ -184,8 +192,9 @@ def _bounds(text):
 
 def _round_trip(networks):
     """E(G(c)) of two random codes: finite, and of the encoder's size."""
-    c = code_kinds.draw(networks, 2, np.random.default_rng(0))
-    view = networks.look(c, (), np.zeros((0, 3), np.int32))
+    c = np.random.default_rng(0).standard_normal((2, networks.codes.size), np.float32)
+    last = networks.classifier.layers[-1].name
+    view = networks.look(np.clip(c, *networks.codes.limits), (last,), np.zeros((1, 3), np.int32))
     size = int(np.prod(networks.layer_shape(networks.encoder)))
     if view.e.shape != (2, size) or not np.isfinite(np.asarray(view.e)).all():
         raise ConversionError(f"expected finite encodings [2, {size}], got {tuple(view.e.shape)}")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from tf_inverse.caffe import caffemodel, means, net, plan, port, weights
+from tf_inverse.caffe import caffemodel, fit, means, net, plan, port, weights
 from tf_inverse.errors import ConversionError
 from tf_inverse.folder import sha256
 from tf_inverse.models import caffenet, generator, labels
@@ -100,7 +100,7 @@ def any_caffe(prototxt, weight_file, role=None, mean=(0.0,), scale=1.0, channels
     planned = plan.make(net.read(prototxt), options.get("input_shape"))
     file = caffemodel.read(weight_file)
     ignore = options.get("ignore", ())
-    weights.check(planned.weights(), file, ignore)
+    fit.check(planned.weights(), file, ignore)
     shape = next(iter(planned.inputs.values()))
     image = len(shape) == 3 and shape[0] in (1, 3)
     role = role or ("classifier" if image else "generator")
