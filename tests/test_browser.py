@@ -1,5 +1,6 @@
 """The report in headless Chromium, by mouse and keyboard."""
 
+import json
 import shutil
 
 import pytest
@@ -86,10 +87,11 @@ def test_loads_without_errors_or_requests(browser, pages, name):
     opened(browser, pages / name)
     by_id(browser, "view-map").click()
     assert browser.get_log("browser") == []
-    sent = [
-        e["message"] for e in browser.get_log("performance") if "requestWillBeSent" in e["message"]
-    ]
-    assert sent and all('"url":"file:' in m or '"url":"data:' in m for m in sent)
+    entries = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    sent = [e["params"] for e in entries if e["method"] == "Network.requestWillBeSent"]
+    ours = [s["request"]["url"] for s in sent if s["documentURL"].startswith("file:")]
+    assert len(ours) > 1 and all(url.startswith(("file:", "data:")) for url in ours)
+    assert [url for url in ours if url.startswith("file:")] == [(pages / name).as_uri()]
     assert browser.title != "broken"
 
 

@@ -1,0 +1,17 @@
+"""tf-inverse board: an archive for TensorBoard."""
+
+from tf_inverse.report import prints
+
+
+def board(archive: str, logdir: str) -> None:
+    """Writes images, histograms, text and the Embedding Projector of an archive for TensorBoard.
+
+    Args:
+        archive: Archive, A.h5, or the folder of a run in progress.
+        logdir: Folder for `tensorboard --logdir`.
+    """
+    from tf_inverse.report import board as writer
+
+    opened, _ = prints.opened([archive])
+    writer.write(opened[0], logdir)
+    print(f"tensorboard --logdir {logdir}")
