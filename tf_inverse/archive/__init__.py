@@ -17,18 +17,16 @@ from tf_inverse.archive.writer import StorageError, Writer
 __all__ = ["Archive", "LockedError", "Natural", "Samples", "StorageError", "Writer", "open"]
 
 
-def open(path, networks=None, untrusted: bool = False) -> Archive:
+def open(path, untrusted: bool = False) -> Archive:
     """Opens an archive; its structure is checked before any data is read.
 
     Args:
         path: A finished file, OUT.h5, or a run's folder, OUT.h5.run. OUT.h5 opens its run as long
             as it does not exist itself.
-        networks: Renders images where only codes are stored: an object with
-            generate(codes) -> images.
         untrusted: Read it in a process of its own with bounded memory, time and files.
 
     Raises:
         FileNotFoundError: neither is there.
         RefusedInput: damaged, hostile, or of another version; names what and where.
     """
-    return (open_untrusted if untrusted else open_archive)(path, networks)
+    return open_untrusted(path) if untrusted else open_archive(path)

@@ -1,6 +1,7 @@
 """Reading an archive, finished or in progress, through one interface."""
 
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,19 @@ class Archive:
             return self.columns[name]
         if not self.columns:
             raise UsageError(f"{self.path} holds no samples yet")
-        raise UsageError(f"{self.path} stores codes, not {name}; open it with its networks")
+        raise UsageError(f"{self.path} stores codes, not {name}: they have to be rendered first")
+
+    def rendered(self, render: Callable[[np.ndarray], np.ndarray]) -> "Archive":
+        """The archive itself, with images made from codes when they are asked for.
+
+        Args:
+            render: codes [n, d] -> images [n, H, W, C] uint8; not used where images are stored.
+        """
+        if self.thumbnails is not None:
+            codes = self.columns["codes"]
+            shape = (len(codes), *render(codes[:1]).shape[1:])
+            self.columns["images"] = Rows(shape, np.uint8, lambda i, j: render(codes[i:j]))
+        return self
 
     def __enter__(self):
         return self
@@ -89,21 +102,14 @@ class Archive:
             self._opened.close()
 
 
-def open_archive(path, networks=None) -> Archive:
+def open_archive(path) -> Archive:
     """`archive.open` in this process."""
     path = pathlib.Path(path)
     if not path.exists() and folder.beside(path).is_dir():
         path = folder.beside(path)
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist")
-    return rendering(_open_run(path) if path.is_dir() else _open_finished(path), networks)
-
-
-def rendering(archive: Archive, networks) -> Archive:
-    """The archive with `images` made by the networks where only codes are stored."""
-    if networks is not None and archive.thumbnails is not None:
-        archive.columns["images"] = _rendered(archive.codes, networks.generate)
-    return archive
+    return _open_run(path) if path.is_dir() else _open_finished(path)
 
 
 def _open_finished(path: pathlib.Path) -> Archive:
@@ -140,13 +146,3 @@ def _filled(archive: Archive, first: pathlib.Path, last: pathlib.Path) -> Archiv
         if width != p:
             raise RefusedInput(f"{archive.path}: activations of {width} targets, expected {p}")
     return archive
-
-
-def _rendered(codes: Rows, generate) -> Rows:
-    """Images made again from codes: clipped and rounded as the sampler does."""
-
-    def read(start: int, stop: int) -> np.ndarray:
-        x = np.asarray(generate(codes[start:stop]), np.float32)
-        return np.rint(np.clip(x, 0, 255)).astype(np.uint8)
-
-    return Rows((len(codes), *read(0, 1).shape[1:]), np.uint8, read)

@@ -29,7 +29,7 @@ STEP = 1 << 20  # bytes copied at a time
 NATURAL = "natural/"
 
 
-def open_untrusted(path, networks=None) -> reader.Archive:
+def open_untrusted(path) -> reader.Archive:
     """As archive.open, by a child process.
 
     Raises:
@@ -43,7 +43,7 @@ def open_untrusted(path, networks=None) -> reader.Archive:
             raise FileNotFoundError(reply["missing"])
         if "refused" in reply:
             raise RefusedInput(str(reply["refused"]))
-        return reader.rendering(_archive(path, reply, store), networks)
+        return _archive(path, reply, store)
 
 
 def _ask(path: pathlib.Path, store) -> dict:

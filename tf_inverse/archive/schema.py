@@ -219,20 +219,26 @@ def check_object(value: Any, kind: type, what: str) -> None:
 
 
 def check_targets(targets: list, what: str) -> None:
-    """Raises ValueError unless each target has a layer, a unit and finite z1 <= z2."""
+    """Raises ValueError unless each target has a layer, a unit, a position, finite z1 <= z2."""
     if not targets:
         raise ValueError(f"{what}: targets is empty, expected at least one")
     for target in targets:
-        if not isinstance(target, dict) or not isinstance(target.get("layer"), str):
-            raise ValueError(f"{what}: each target needs layer, unit, z1, z2; got {target!r:.200}")
+        if not isinstance(target, dict) or not _is_place(target):
+            raise ValueError(f"{what}: expected layer, unit and at in a target: {target!s:.200}")
         ends = [target.get("z1"), target.get("z2")]
-        if (
-            not all(isinstance(end, (int, float)) and math.isfinite(end) for end in ends)
-            or ends[0] > ends[1]
-        ):
-            raise ValueError(
-                f"{what}: expected finite z1 <= z2 in each target, got z1={ends[0]}, z2={ends[1]}"
-            )
+        if not all(map(_is_number, ends)) or ends[0] > ends[1]:
+            raise ValueError(f"{what}: expected finite z1 <= z2 in a target: {target!s:.200}")
+
+
+def _is_place(target: dict) -> bool:
+    at = target.get("at")
+    pair = isinstance(at, list | tuple) and len(at) == 2 and all(type(i) is int for i in at)
+    named = type(target.get("unit")) is int and isinstance(target.get("layer"), str)
+    return named and (at in (None, "mean", "max") or pair)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
 
 
 def identity(header: dict) -> dict:

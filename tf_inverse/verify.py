@@ -1,0 +1,167 @@
+"""Whether an archive is what it says: every stored image is scored again, from its bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+
+from tf_inverse import archive as archives
+from tf_inverse.band import Band, Neuron, placed
+from tf_inverse.errors import RefusedInput
+
+# Of the largest activation or encoding: float32 sums in another order, on another machine.
+TOLERANCE = 1e-4
+BATCH = 64
+
+
+class Verification(NamedTuple):
+    """What was found.
+
+    Attributes:
+        samples: Images scored.
+        asked: Samples that the run was asked for.
+        in_range: Share of images whose activations, scored again, lie in every range.
+        deviation: Largest difference from a stored activation.
+        encoding_deviation: Largest difference from a stored encoding.
+        duplicates: Images that are equal to an earlier one.
+        problems: What does not hold, a line each; empty where all holds.
+    """
+
+    samples: int
+    asked: int
+    in_range: float
+    deviation: float
+    encoding_deviation: float
+    duplicates: int
+    problems: tuple[str, ...]
+
+
+def verify(archive: archives.Archive, networks) -> Verification:
+    """Scores every stored image again, in float32.
+
+    Args:
+        archive: From `archive.open`; one that stores codes must have been given `render`.
+        networks: `networks.Networks` that it says it is of.
+
+    Raises:
+        RefusedInput: The archive does not fit these networks, or is damaged.
+        UsageError: A target names a layer that the networks do not have.
+    """
+    targets = bands(archive, networks)
+    expected = tuple(networks.image_shape)
+    if archive.images.shape[1:] != expected:
+        raise RefusedInput(
+            f"{archive.path}: images of shape {list(archive.images.shape[1:])}, "
+            f"{networks.name} makes {list(expected)}"
+        )
+    found = _Findings(archive, targets)
+    neurons = tuple(band.neuron for band in targets)
+    for start in range(0, len(archive), BATCH):
+        images = archive.images[start : start + BATCH]
+        found.add(start, images, *networks.score(images, neurons, batch=BATCH))
+    return found.verification(networks)
+
+
+def bands(archive: archives.Archive, networks) -> tuple[Band, ...]:
+    """The archive's targets as bands of the networks.
+
+    Raises:
+        UsageError: A layer, unit or position that the networks do not have.
+    """
+    return tuple(_band(target, networks) for target in archive.targets)
+
+
+def _band(target: dict, networks) -> Band:
+    at = target.get("at")
+    neuron = Neuron(target["layer"], target["unit"], tuple(at) if isinstance(at, list) else at)
+    neuron = placed(neuron, networks.layer_shape(neuron.layer))
+    return Band(neuron, target["z1"], target["z2"])
+
+
+class _Findings:
+    """Sums over the batches."""
+
+    def __init__(self, archive: archives.Archive, targets: tuple[Band, ...]):
+        self.archive = archive
+        self.low = np.array([band.z1 for band in targets])
+        self.high = np.array([band.z2 for band in targets])
+        if archive.settings.get("bound") == "paper":  # which bounds activations from below only
+            self.high = np.full_like(self.high, np.inf)
+        self.seen: set[bytes] = set()
+        self.inside = 0
+        self.z, self.e = _Deviation(), _Deviation()
+
+    def add(self, start: int, images: np.ndarray, e: np.ndarray, z: np.ndarray) -> None:
+        stored_e = self.archive.encodings[start : start + len(images)]
+        if stored_e.shape != e.shape:
+            raise RefusedInput(
+                f"{self.archive.path}: encodings of {stored_e.shape[1]} numbers, expected "
+                f"{e.shape[1]}"
+            )
+        self.e.add(stored_e, e)
+        self.z.add(self.archive.activations[start : start + len(images)], z)
+        self.inside += int(((z >= self.low) & (z <= self.high)).all(axis=1).sum())
+        self.seen.update(hashlib.blake2b(image.tobytes()).digest() for image in images)
+
+    def verification(self, networks) -> Verification:
+        n = len(self.archive)
+        share = self.inside / n if n else 1.0
+        duplicates = n - len(self.seen)
+        problems = [
+            (share < 1, f"{n - self.inside} of {n} images are out of range"),
+            (not self.z.small(), f"activations differ by up to {self.z.largest:.3g}"),
+            (not self.e.small(), f"encodings differ by up to {self.e.largest:.3g}"),
+            (duplicates, f"{duplicates} images are stored more than once"),
+            *((True, line) for line in _other_files(self.archive, networks)),
+        ]
+        lines = tuple(line for wrong, line in problems if wrong)
+        return Verification(
+            n, self.archive.asked, share, self.z.largest, self.e.largest, duplicates, lines
+        )
+
+
+class _Deviation:
+    """Largest difference of two arrays, and largest value to measure it by."""
+
+    def __init__(self):
+        self.largest, self.scale = 0.0, 0.0
+
+    def add(self, stored: np.ndarray, now: np.ndarray) -> None:
+        if stored.size:
+            self.largest = max(self.largest, float(np.abs(stored - now).max()))
+            self.scale = max(self.scale, float(np.abs(now).max()))
+
+    def small(self) -> bool:
+        return self.largest <= TOLERANCE * self.scale
+
+
+def _other_files(archive: archives.Archive, networks) -> list[str]:
+    """Files of the networks whose checksum is not the archive's."""
+    ours, theirs = networks.checksums, archive.checksums
+    return [
+        f"{name}: sha256 {theirs.get(name, 'absent')!s:.12} in the archive, "
+        f"{ours.get(name, 'absent')!s:.12} in {networks.name}"
+        for name in sorted({*ours, *theirs})
+        if ours.get(name) != theirs.get(name)
+    ]
+
+
+def render(networks, codes: np.ndarray) -> np.ndarray:
+    """Images of codes as the sampler makes them: what an archive of codes leaves out.
+
+    Args:
+        networks: `networks.Networks`.
+        codes: [n, d] float32.
+
+    Returns:
+        [n, H, W, C] uint8.
+    """
+    parts = [np.zeros((0, *networks.image_shape), np.uint8)]
+    for start in range(0, len(codes), BATCH):
+        part = codes[start : start + BATCH]
+        filled = np.concatenate([part, np.zeros((BATCH - len(part), part.shape[1]), part.dtype)])
+        x = np.asarray(networks.cropped(networks.generator(filled, training=False)), np.float32)
+        parts.append(np.rint(np.clip(x[: len(part)], 0, 255)).astype(np.uint8))
+    return np.concatenate(parts)

@@ -1,0 +1,17 @@
+"""tf-inverse resume: go on with a run."""
+
+
+def resume(
+    archive: str, n: int | None = None, network: str | None = None, json: bool = False
+) -> int:
+    """Goes on with a run that was interrupted, or with a finished one to more images.
+
+    Args:
+        archive: Archive, OUT.h5, finished or not.
+        n: Images in all; as many as were asked for by default.
+        network: The network it was drawn with, a shipped name or a folder; its own by default.
+        json: Print one JSON object instead of a table.
+    """
+    from tf_inverse import resume as resuming
+
+    return resuming.resume(archive, n, network, json)

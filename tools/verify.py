@@ -1,0 +1,38 @@
+"""tf-inverse verify: an archive against its network."""
+
+
+def verify(
+    archive: str, network: str | None = None, untrusted: bool = False, json: bool = False
+) -> int:
+    """Scores every stored image again and compares it with what the archive says.
+
+    Args:
+        archive: Archive, OUT.h5, or the folder of a run in progress.
+        network: Network to score with, a shipped name or a folder; the archive's own by default.
+        untrusted: Read the archive in a process of its own with bounded memory and time.
+        json: Print one JSON object instead of lines.
+    """
+    from json import dumps
+
+    from tf_inverse import archive as archives
+
+    opened = archives.open(archive, untrusted=untrusted)
+
+    from tf_inverse import folder
+    from tf_inverse import verify as verifying
+
+    networks = folder.load(network or opened.network)
+    opened = opened.rendered(lambda codes: verifying.render(networks, codes))
+    found = verifying.verify(opened, networks)
+    if json:
+        print(dumps(found._asdict()))
+        return 4 if found.problems else 0
+    print(f"samples              {found.samples} of {found.asked} asked for")
+    print(f"in range             {100 * found.in_range:.6g} %")
+    print(f"largest deviation    {found.deviation:.3g} of an activation")
+    print(f"                     {found.encoding_deviation:.3g} of an encoding")
+    print(f"duplicates           {found.duplicates}")
+    for line in found.problems:
+        print(f"WRONG                {line}")
+    print("all holds" if not found.problems else "not what it says")
+    return 4 if found.problems else 0
