@@ -177,10 +177,20 @@ def table(columns):
     ]
     rows = [["", *columns]]
     rows += [[FIGURES[key][0], *(number(f.get(key)) for f in columns.values())] for key in keys]
+    return in_columns(rows, left=1)
+
+
+def in_columns(rows, left):
+    """Rows of texts set in columns, the first `left` of them flush left.
+
+    >>> print(in_columns([["a", "12"], ["bcd", "3"]], left=1))
+    a    12
+    bcd   3
+    """
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join(
         "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
+            cell.ljust(width) if i < left else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows

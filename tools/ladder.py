@@ -1,0 +1,42 @@
+"""tf-inverse ladder: adjacent ranges of one neuron, or neurons and their intersection, in rows."""
+
+import sys
+
+
+def ladder(
+    out: str = "ladder",
+    network: str = "cifar10",
+    targets: str | None = None,
+    ranges: int = 6,
+    n: int = 30,
+    K: int = 10,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> int:
+    """Samples several ranges of a neuron, from natural to extreme, and sets them in rows.
+
+    With several targets: each alone, then their intersection.
+
+    Args:
+        out: Folder for the archives, ladder.png and ladder.html.
+        network: A network that comes with the package, or a folder with network.json.
+        targets: LAYER:UNIT for ranges, or several LAYER:UNIT@Z1:Z2; the network's default neuron
+            where left out.
+        ranges: Ranges of a single target.
+        n: Images of each range.
+        K: Codes at a time.
+        seed: Of all random numbers.
+        overwrite: Replace an earlier ladder in the folder.
+    """
+    from tf_inverse import folder
+    from tf_inverse import ladder as library
+    from tf_inverse.settings import Settings
+
+    settings = Settings(n=n, K=K, seed=seed)
+    networks = folder.load(network)
+    steps = library.rungs(networks, targets or networks.default or "", ranges)
+    code, troubles = library.climb(out, networks, steps, settings, overwrite)
+    for line in troubles:
+        print(line, file=sys.stderr)
+    print(f"{out}/ladder.png, {out}/ladder.html")
+    return code

@@ -1,0 +1,33 @@
+"""tf-inverse units: layers of a network, and what is natural for their units."""
+
+
+def units(
+    network: str = "cifar10",
+    layer: str | None = None,
+    search: str | None = None,
+    images: str | None = None,
+) -> None:
+    """Lists layers or, for one layer, its units with their labels and natural activations.
+
+    Ranges of targets may be written in these terms: fc8:ship@p95:p99, fc8:ship@+2sd:+4sd.
+
+    Args:
+        network: A network that comes with the package, or a folder with network.json.
+        layer: Layer whose units to list; the labelled one where only --search is given.
+        search: List the units whose label contains this.
+        images: Folder, .h5 or .npz of images to measure on, in place of the stored statistics.
+    """
+    from tf_inverse import folder
+    from tf_inverse import units as library
+    from tf_inverse.report import listing
+
+    networks = folder.load(network)
+    layer = library.asked_layer(networks, layer, search)
+    if layer is None:
+        print(listing.layers(library.layers(networks)))
+        return
+    chosen = library.found(networks, layer, search)
+    natural = library.natural(networks, layer, images)
+    random = library.measure(networks, layer, library.random_images(networks), "random codes")
+    print(f"{layer} of {networks.name}: {natural.images if natural else 'no natural statistics'}")
+    print(listing.units(chosen, library.labels(networks, layer), natural, random))
