@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from tf_inverse.errors import UsageError
+
 VENDI_LARGEST = 2000
 """Most rows that the Vendi score of a summary is taken of; its eigenvalues cost n**3."""
 
@@ -97,7 +99,7 @@ def vendi(encodings, bandwidth):
         Float; 0 for no samples.
 
     Raises:
-        ValueError: The bandwidth is not a positive number.
+        UsageError: The bandwidth is not a positive number.
 
     Source: Friedman and Dieng, The Vendi Score, TMLR 2023 (arXiv 2210.02410), definition 3.1.
 
@@ -105,7 +107,7 @@ def vendi(encodings, bandwidth):
     1.8899
     """
     if not (np.isfinite(bandwidth) and bandwidth > 0):
-        raise ValueError(f"expected a positive bandwidth, got {bandwidth}")
+        raise UsageError(f"expected a positive bandwidth, got {bandwidth}")
     e = _centred(encodings)
     if not len(e):
         return 0.0

@@ -1,0 +1,97 @@
+"""The commands of looking, from the command line to the file, and their refusals."""
+
+import json
+
+import numpy as np
+import pytest
+import specimen
+from PIL import Image
+from tf_inverse.tools import cli
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    specimen.write("a.h5", 30)
+    specimen.write("b.h5", 12, seed=1, natural=False)
+    return tmp_path
+
+
+def run(*arguments):
+    """Runs tf-inverse in this process and returns its exit code."""
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(list(arguments))
+    return stopped.value.code
+
+
+def test_report(folder, capsys):
+    assert run("report", "a.h5", "b.h5", "--out=both.html") == 0
+    assert capsys.readouterr().out.strip() == "both.html"
+    text = (folder / "both.html").read_text()
+    assert "<title>2 inverse sets</title>" in text or "Which inputs hold" in text
+    assert run("report", "a.h5", "--out=both.html") == 2
+    assert "both.html exists; give --overwrite" in capsys.readouterr().err
+    assert run("report", "a.h5", "--out=both.html", "--overwrite") == 0
+
+
+def test_sheet(folder):
+    assert run("sheet", "a.h5", "--rows=2", "--columns=5") == 0
+    assert Image.open(folder / "a.png").width < Image.open(_whole(folder)).width
+
+
+def _whole(folder):
+    assert run("sheet", "a.h5", "--out=all.png", "--columns=15", "--order=similar") == 0
+    return folder / "all.png"
+
+
+def test_images(folder, capsys):
+    assert run("images", "b.h5", "pictures") == 0
+    assert capsys.readouterr().out.strip() == "12 images in pictures"
+    assert len(list((folder / "pictures").iterdir())) == 12
+
+
+def test_compare(folder, capsys):
+    assert run("compare", "a.h5", "b.h5") == 0
+    text = capsys.readouterr().out
+    rows = {" ".join(line.split()[:-2]): line.split()[-2:] for line in text.splitlines()[1:13]}
+    assert rows["found"] == ["30", "12"] and rows["natural images"] == ["10", "-"]
+    assert "8 is p" in text and "b.h5: fc8:8 (ship) at 8 to 10 in discs" in text
+    assert run("compare", "a.h5", "b.h5", "--json") == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["a.h5"]["in_range"] == 30 and figures["b.h5"]["vendi_natural"] is None
+
+
+def test_one_bandwidth_serves_every_archive(folder, capsys):
+    assert run("compare", "a.h5", "b.h5", "--json", "--bandwidth=0.001") == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert [figures[name]["vendi"] for name in ("a.h5", "b.h5")] == pytest.approx([30, 12])
+
+
+def test_board(folder):
+    pytest.importorskip("tensorboard")
+    assert run("board", "a.h5", "log") == 0
+    assert np.loadtxt(folder / "log" / "encodings.tsv").shape == (30, 16)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["report"], "at least one archive"),
+        (["sheet", "none.h5"], "none.h5 does not exist"),
+        (["sheet", "a.h5", "--rows=0"], "--rows of at least 1, got 0"),
+        (["sheet", "a.h5", "--order=size"], "--order to be one of activation"),
+        (["sheet", "a.h5", "--row=3"], "did you mean --rows"),
+        (["compare", "a.h5", "--bandwidth=-1"], "a positive bandwidth, got -1"),
+        (["images", "a.h5", "."], "is not empty; name a new folder"),
+    ],
+)
+def test_refusals_are_one_line(folder, capsys, arguments, words):
+    assert run(*arguments) == 2
+    error = capsys.readouterr().err
+    assert words in error and error.startswith("tf-inverse: ") and error.count("\n") == 1
+
+
+def test_damaged_archive_is_refused(folder, capsys):
+    (folder / "bad.h5").write_bytes((folder / "a.h5").read_bytes()[:3000])
+    assert run("report", "bad.h5") == 4
+    assert capsys.readouterr().err.startswith("tf-inverse: ")
