@@ -10,7 +10,7 @@ from tf_inverse.problem import Problem, Target
 
 
 def tiny_networks(seed=0, code=6, size=8, classes=4, **changes):
-    """A generator and a classifier with random weights: a convolution, its ReLU, two dense layers."""
+    """A generator and a classifier with random weights: a convolution and two dense layers."""
     keras.utils.set_random_seed(seed)
     images = keras.Input((size, size, 3), name="data")
     x = keras.layers.Rescaling(1 / 64, offset=-2.0, name="scale")(images)

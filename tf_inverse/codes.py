@@ -69,7 +69,7 @@ class Stream:
         self._blocks: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def rows(self, start: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rows start .. start + count: codes [count, d] and uniform numbers in [0, 1), [count, p]."""
+        """Rows start to start + count: codes [count, d], uniform numbers [count, p] in [0, 1)."""
         first, last = start // self.block, (start + count - 1) // self.block
         self._blocks = {i: self._blocks.get(i) or self._draw(i) for i in range(first, last + 1)}
         c, t = (np.concatenate(a) for a in zip(*self._blocks.values(), strict=True))

@@ -7,11 +7,16 @@ loads with safe_mode on, so that no code comes out of a file.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import pathlib
 import shutil
 import tempfile
+import zipfile
+
+import h5py
+import numpy as np
 
 from tf_inverse.codes import Codes
 from tf_inverse.errors import RefusedInput, UsageError
@@ -104,7 +109,9 @@ def load(network: str | os.PathLike = "cifar10"):
 
     folder = find(network)
     entries = manifest(folder)
-    lacking = [key for key in ("classifier", "generator", "encoder", "codes") if not entries.get(key)]
+    lacking = [
+        key for key in ("classifier", "generator", "encoder", "codes") if not entries.get(key)
+    ]
     if lacking:
         raise UsageError(
             f"expected a pair in {folder}, which lacks its {', '.join(lacking)}; make one with "
@@ -125,6 +132,7 @@ def load(network: str | os.PathLike = "cifar10"):
             for role in ("classifier", "generator", "natural")
             if role in entries
         },
+        default=entries.get("default"),
     )
 
 
@@ -165,6 +173,8 @@ def save(
     natural=None,
     licence: str = "",
     source: dict | None = None,
+    default: str | None = None,
+    half: bool = False,
     overwrite: bool = False,
 ) -> pathlib.Path:
     """Write a network's folder; it appears complete or not at all.
@@ -181,6 +191,8 @@ def save(
         natural: `natural.Natural` or None.
         licence: What the weights may be used for.
         source: Where they came from: anything that JSON can say.
+        default: Targets of a run that names none.
+        half: Store weights in half precision; exact for models from `rounded`.
         overwrite: Replace a folder that is there.
 
     Returns:
@@ -193,17 +205,19 @@ def save(
 
     folder = pathlib.Path(folder)
     if folder.exists() and not overwrite:
-        raise FileExistsError(f"expected no {folder}, it exists; choose another or pass --overwrite")
+        raise FileExistsError(
+            f"expected no {folder}, it exists; choose another or pass --overwrite"
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
         made = pathlib.Path(temporary) / folder.name
         made.mkdir()
         entries: dict = {"format": FORMAT, "version": VERSION, "name": name}
         if classifier is not None:
-            classifier.save(made / "classifier.keras")
+            _store(classifier, made / "classifier.keras", half)
             entries["classifier"] = {"file": "classifier.keras"}
         if generator is not None:
-            generator.save(made / "generator.keras")
+            _store(generator, made / "generator.keras", half)
             entries["generator"] = {"file": "generator.keras", "crop": crop}
         if natural is not None:
             natural_file.write(made / "natural.h5", natural)
@@ -217,9 +231,45 @@ def save(
             "labels": labels and {"layer": labels[0], "names": list(labels[1])},
             "licence": licence,
             "source": source or {},
+            "default": default,
         }
         (made / "network.json").write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(made, folder)
     return folder
+
+
+def rounded(model):
+    """The model with every weight at its nearest half-precision value; changed in place."""
+    model.set_weights([w.astype(np.float16).astype(w.dtype) for w in model.get_weights()])
+    return model
+
+
+def _store(model, path, half):
+    model.save(path)
+    if not half:
+        return
+    # Keras reads weights of any precision into variables of the model's own.
+    with zipfile.ZipFile(path) as whole:
+        parts = {name: whole.read(name) for name in whole.namelist()}
+    parts["model.weights.h5"] = _halved(parts["model.weights.h5"])
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as smaller:
+        for name, data in parts.items():
+            smaller.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
+
+
+def _halved(data):
+    out = io.BytesIO()
+    with h5py.File(io.BytesIO(data)) as source, h5py.File(out, "w") as target:
+
+        def copy(name, item):
+            if isinstance(item, h5py.Dataset):
+                target.create_dataset(name, data=item[()].astype(np.float16), track_times=False)
+            else:
+                target.require_group(name)
+            target[name].attrs.update(item.attrs)
+
+        source.visititems(copy)
+        target.attrs.update(source.attrs)
+    return out.getvalue()

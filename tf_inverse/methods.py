@@ -1,4 +1,4 @@
-"""The two methods as streams of chunks: a few compiled steps at a time, with the state around them."""
+"""The two methods as streams of chunks: a few compiled steps at a time, and the state of each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tf_inverse import renewal, seeds, walk
 from tf_inverse.codes import Stream
 from tf_inverse.errors import SeedsNotFound
 from tf_inverse.networks import index
-from tf_inverse.problem import Problem, Target
+from tf_inverse.problem import Problem, Target, optimizer
 
 STEPS = 10
 ROUND = 100
@@ -64,6 +64,7 @@ def problem(networks, neurons, settings, scale) -> Problem:
         low=low,
         high=high,
         bound=settings.bound,
+        optimizer=optimizer(settings.optimizer, scale.c_sd, (settings.K, networks.codes.size)),
     )
 
 
@@ -78,22 +79,31 @@ def target(bands, scale) -> Target:
 
 
 def _compiled(networks, bands, settings, scale, kind, make, *options):
-    # One graph for all neurons of the same layers: a long process traces no more than it must.
+    """A compiled function and the slots it starts with.
+
+    One graph serves all neurons of the same layers: a long process traces no more than it must.
+    """
     neurons = tuple(b.neuron for b in bands)
     layers = tuple(n.layer for n in neurons)
-    key = (kind, layers, settings.K, settings.bound, scale.c_sd, scale.e_sd, *options)
-    return networks.compiled(
-        key, lambda: make(problem(networks, neurons, settings, scale), *options)
-    )
+    shared = (settings.K, settings.bound, settings.optimizer, scale.c_sd, scale.e_sd)
+
+    def made():
+        posed = problem(networks, neurons, settings, scale)
+        return make(posed, *options), posed.slots()
+
+    return networks.compiled((kind, layers, *shared, *options), made)
 
 
 def _arrays(state, **more):
-    arrays = {name: value.numpy() for name, value in state._asdict().items()}
+    arrays = {name: v.numpy() for name, v in state._asdict().items() if name != "slots"}
+    arrays |= {f"slot.{i}": v.numpy() for i, v in enumerate(state.slots)}
     return arrays | {name: np.int64(value) for name, value in more.items()}
 
 
-def _tensors(kind, state):
-    return kind(*(tf.constant(state[name]) for name in kind._fields))
+def _tensors(kind, state, slots):
+    slots = tuple(tf.constant(state[f"slot.{i}"]) for i in range(len(slots)))
+    arrays = (tf.constant(state[name]) for name in kind._fields if name != "slots")
+    return kind(*arrays, slots)
 
 
 def _found(buffer):
@@ -123,16 +133,16 @@ def renew(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
         samples_per_seed=settings.samples_per_seed,
         **RULE,
     )
-    advance = _compiled(
+    advance, slots = _compiled(
         networks, bands, settings, scale, "renewal", renewal.make_advance, rule, STEPS
     )
     stream, aim = Stream(networks, settings.seed, p, K), target(bands, scale)
     if state is None:
         m = p if settings.bound == "paper" else 2 * p
         d_E = int(np.prod(networks.layer_shape(networks.encoder)))
-        pool, cursor = renewal.init(*stream.rows(0, K), m, d_E, settings.mu0), K
+        pool, cursor = renewal.init(*stream.rows(0, K), m, d_E, settings.mu0, slots), K
     else:
-        pool, cursor = _tensors(renewal.Pool, state), int(state["cursor"])
+        pool, cursor = _tensors(renewal.Pool, state, slots), int(state["cursor"])
     before = _arrays(pool, cursor=cursor)
     while True:
         start = int(pool.step)
@@ -162,11 +172,13 @@ def paper(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
         SeedsNotFound: After `patience` rounds not all K codes are feasible.
     """
     aim = target(bands, scale)
+    advance, slots = _compiled(
+        networks, bands, settings, scale, "walk", walk.make_advance, settings.diversity, STEPS
+    )
     if state is None:
         found, info = _seeds(networks, bands, settings, scale, aim)
-        here = walk.WalkState(
-            found.c, found.lam, found.mu, tf.constant(settings.beta, tf.float32), found.step
-        )
+        beta = tf.constant(settings.beta, tf.float32)
+        here = walk.WalkState(found.c, found.lam, found.mu, beta, found.step, slots)
         nothing = (np.zeros((0, *networks.image_shape), np.uint8),)
         nothing += (np.zeros((0, networks.codes.size), np.float32),)
         nothing += (np.zeros(0, np.int64), np.zeros(0, np.int32))
@@ -174,11 +186,8 @@ def paper(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
         steps, best = int(found.step), info.z.numpy().max(axis=0)
         yield Chunk(*nothing, before, before, steps, steps, best, mu=float(found.mu))
     else:
-        here = _tensors(walk.WalkState, state)
+        here = _tensors(walk.WalkState, state, slots)
         before = _arrays(here)
-    advance = _compiled(
-        networks, bands, settings, scale, "walk", walk.make_advance, settings.diversity, STEPS
-    )
     while True:
         here, buffer, best, finite = advance(here, aim)
         after = _arrays(here)
@@ -198,12 +207,12 @@ def paper(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
 
 def _seeds(networks, bands, settings, scale, aim):
     options = (settings.beta, settings.diversity, settings.a, ROUND)
-    round_ = _compiled(networks, bands, settings, scale, "seeds", seeds.make_round, *options)
+    round_, slots = _compiled(networks, bands, settings, scale, "seeds", seeds.make_round, *options)
     stream = Stream(networks, settings.seed, len(bands), settings.K)
     m = len(bands) if settings.bound == "paper" else 2 * len(bands)
-    state = seeds.init(stream.rows(0, settings.K)[0], m, settings.mu0)
+    state = seeds.init(stream.rows(0, settings.K)[0], m, settings.mu0, slots)
     best = np.full(len(bands), -np.inf)
-    for count in range(1, settings.patience + 1):
+    for _ in range(settings.patience):
         state, info = round_(state, aim)
         best = np.fmax(best, info.z.numpy().max(axis=0))
         feasible = int(np.sum(info.feasible))
@@ -212,7 +221,7 @@ def _seeds(networks, bands, settings, scale, aim):
         if int(info.finite) == 0:
             break
     raise SeedsNotFound(
-        f"{feasible} of {settings.K} seeds feasible after {count} rounds of {ROUND} steps"
+        f"{feasible} of {settings.K} seeds feasible after {int(state.step)} steps"
         + (", and none is finite" if int(info.finite) == 0 else ""),
         best,
         int(state.step),

@@ -5,8 +5,9 @@ The file is made by `training.statistics` and lies in a network's folder. No Ten
 Layout (HDF5, version 1): attributes `format`, `version`, `images` (how many), `description`;
 `levels` [P], percentile levels; a group `layers/NAME` a layer with `mean` [U], `sd` [U] and
 `percentiles` [U, P] (of a convolution: its units at the centre of the map); `encodings` [N, d_E]
-of N images, `activations/NAME` [N, U] of the same images; `bank` [M, d] codes to start from, or
-`gaussian/mean` [d] and `gaussian/factor` [r, d] of a fitted Gaussian.
+of N images, `activations/NAME` [N, U] of the same images; the attribute `bank` tells how many of
+the encodings, the first ones, are codes to start from; `gaussian/mean` [d] and `gaussian/factor`
+[r, d] are a Gaussian fitted to codes.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 from tf_inverse.errors import RefusedInput
 
 FORMAT, VERSION = "tf_inverse natural", 1
-LEVELS = (0, 1, 2, 5, 10, 25, 50, 75, 90, 95, 98, 99, 100)
+LEVELS = (0, 1, 2, 5, 10, 25, 50, 75, 90, 95, 98, 99, 99.5, 99.8, 99.9, 100)
 MAX_BYTES = 1 << 30
 
 
@@ -120,6 +121,8 @@ def _natural(file):
     def array(name):
         return file[name][()].astype(np.float32) if name in file else None
 
+    encodings, bank = array("encodings"), int(file.attrs.get("bank", 0))
+
     layers = {
         name: tuple(array(f"layers/{name}/{key}") for key in ("mean", "sd", "percentiles"))
         for name in file["layers"]
@@ -132,9 +135,9 @@ def _natural(file):
         description=str(file.attrs["description"]),
         levels=file["levels"][()].astype(np.float64),
         layers=layers,
-        encodings=array("encodings"),
+        encodings=encodings,
         activations={name: array(f"activations/{name}") for name in file.get("activations", ())},
-        bank=array("bank"),
+        bank=encodings[:bank] if bank else None,
         gaussian=gaussian,
     )
 
@@ -151,7 +154,8 @@ def write(path, natural: Natural) -> None:
             for key, values in zip(("mean", "sd", "percentiles"), arrays, strict=True):
                 file.create_dataset(f"layers/{name}/{key}", data=values.astype("f4"), **options)
         halves = {f"activations/{name}": z for name, z in natural.activations.items()}
-        halves |= {"encodings": natural.encodings, "bank": natural.bank}
+        halves["encodings"] = natural.encodings
+        file.attrs["bank"] = 0 if natural.bank is None else len(natural.bank)
         if natural.gaussian is not None:
             halves |= {"gaussian/mean": natural.gaussian[0], "gaussian/factor": natural.gaussian[1]}
         for name, values in halves.items():

@@ -1,4 +1,4 @@
-"""The pair: generator G, classifier f and its encoding layer E. One look: codes -> View(x, e, z)."""
+"""Generator G, classifier f and its encoding layer E. One look: codes -> View(x, e, z)."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class Networks:
         labels: (layer, names of its units), or None.
         natural: Statistics over natural images, or None.
         checksums: sha256 of each file, by name.
+        default: Targets of a run that names none, or None.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Networks:
     labels: tuple[str, tuple[str, ...]] | None = None
     natural: Natural | None = None
     checksums: dict[str, str] = field(default_factory=dict)
+    default: str | None = None
 
     def __post_init__(self):
         d = self.generator.input_shape[-1]
@@ -153,7 +155,9 @@ class Networks:
             e [n, d_E] and z [n, p], NumPy float32.
         """
         layers = tuple(n.layer for n in neurons)
-        read = self.compiled(("read", layers), lambda: tf.function(self.read, reduce_retracing=True))
+        read = self.compiled(
+            ("read", layers), lambda: tf.function(self.read, reduce_retracing=True)
+        )
         parts = []
         for i in range(0, len(images), batch):
             part = images[i : i + batch].astype(np.float32)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import keras
 import tensorflow as tf
 
+from tf_inverse.errors import UsageError
 from tf_inverse.networks import View
 
 STEP_FLOOR = 1e-30
@@ -28,6 +30,47 @@ class Target(NamedTuple):
     sd: Any
 
 
+class Optimizer(NamedTuple):
+    """A Keras optimizer whose variables come in and go out as tensors.
+
+    Attributes:
+        keras: The optimizer, built for `codes`.
+        codes: Variable of the shape [K, d] of codes.
+    """
+
+    keras: Any
+    codes: Any
+
+    def apply(self, c, g, slots: tuple):
+        """One step from codes c with gradient g: the codes and the slots after it."""
+        for variable, slot in zip(self.keras.variables, slots, strict=True):
+            variable.assign(slot)
+        self.codes.assign(c)
+        self.keras.apply([g], [self.codes])
+        return tf.identity(self.codes.value), self.slots()
+
+    def slots(self) -> tuple:
+        """The optimizer's variables as they are."""
+        return tuple(tf.identity(v.value) for v in self.keras.variables)
+
+
+def optimizer(name: str | None, rate: float, shape: tuple[int, int]) -> Optimizer | None:
+    """A Keras optimizer for codes [K, d] with a learning rate; None for no name.
+
+    Raises:
+        UsageError: Keras has none of that name.
+    """
+    if name is None:
+        return None
+    try:
+        made = keras.optimizers.get({"class_name": name, "config": {"learning_rate": rate}})
+    except (ValueError, TypeError):
+        raise UsageError(f"expected the name of a Keras optimizer, as adam, got {name!r}") from None
+    codes = keras.Variable(tf.zeros(shape))
+    made.build([codes])
+    return Optimizer(made, codes)
+
+
 class Problem(NamedTuple):
     """What a step needs to know of the networks.
 
@@ -39,6 +82,7 @@ class Problem(NamedTuple):
         low: Smallest value of a code's entry.
         high: Largest value of a code's entry.
         bound: "both" or "paper"; see `lagrangian.margins`.
+        optimizer: From `optimizer`, or None for the normalised gradient step.
     """
 
     look: Callable[[Any, Any], View]
@@ -48,6 +92,7 @@ class Problem(NamedTuple):
     low: float
     high: float
     bound: str
+    optimizer: Optimizer | None = None
 
     def descend(self, c, target: Target, lagrangian):
         """One look, and the gradient of a Lagrangian of it.
@@ -80,16 +125,31 @@ class Problem(NamedTuple):
             inside &= z <= target.z2
         return tf.reduce_all(inside, axis=1)
 
-    def move(self, c, g, beta):
-        """c - beta g / mean|g|, a row at a time, kept within the bounds of codes.
+    def move(self, c, g, beta, slots):
+        """Codes after a step: c - beta g / mean|g| a row at a time, kept within their bounds.
+
+        A Keras optimizer, where there is one, says the direction instead.
 
         Args:
             c: Codes, [K, d].
             g: Gradient, [K, d].
             beta: Step in units of the codes' standard deviation: a scalar or [K, 1].
+            slots: Variables of the optimizer, from `slots` or an earlier call.
+
+        Returns:
+            The codes, and the slots of the next call.
         """
-        size = tf.reduce_mean(tf.abs(g), axis=1, keepdims=True)
-        return self.bounded(c - beta * self.c_sd * g / tf.maximum(size, STEP_FLOOR))
+        if self.optimizer is None:
+            size = tf.reduce_mean(tf.abs(g), axis=1, keepdims=True)
+            step = -self.c_sd * g / tf.maximum(size, STEP_FLOOR)
+        else:
+            to, slots = self.optimizer.apply(c, g, slots)
+            step = to - c
+        return self.bounded(c + beta * step), tuple(slots)
+
+    def slots(self) -> tuple:
+        """The optimizer's variables at the start; none for the normalised gradient step."""
+        return () if self.optimizer is None else self.optimizer.slots()
 
     def bounded(self, c):
         """The nearest codes within the bounds."""

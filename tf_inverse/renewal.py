@@ -3,8 +3,9 @@
 Section 3.4's walk stays near its seeds (design: 205 samples hold 16 to 75 different images). Here K
 rows run side by side, each with its own multipliers, penalty weight and age, and each aims at a
 point t of its own, drawn uniformly in the band. A row whose image lies in every band and within w
-of its aim (or farther off, the older the row) is a sample; after `samples_per_seed` of them it starts again from a fresh code. All rows
-are pushed away from each other and from the running mean of everything found so far.
+of its aim (or farther off, the older the row) is a sample; after `samples_per_seed` of them it
+starts again from a fresh code. All rows are pushed away from each other and from the running mean
+of everything found so far.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Rule(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """What the next step needs, a row each but for the last three.
+    """What the next step needs, a row each but for the last four.
 
     Attributes:
         c: Codes, [K, d].
@@ -56,6 +57,7 @@ class Pool(NamedTuple):
         total: Sum of the scaled encodings of all samples, [d_E].
         found: How many they are, int64.
         step: Gradient steps taken, int64.
+        slots: Variables of an optimizer, where there is one.
     """
 
     c: Any
@@ -67,6 +69,7 @@ class Pool(NamedTuple):
     total: Any
     found: Any
     step: Any
+    slots: tuple = ()
 
 
 class Fresh(NamedTuple):
@@ -96,7 +99,7 @@ class Report(NamedTuple):
     used: Any
 
 
-def init(c, t, m: int, d_E: int, mu0: float) -> Pool:
+def init(c, t, m: int, d_E: int, mu0: float, slots: tuple = ()) -> Pool:
     """A pool of fresh rows: codes c [K, d], aims t [K, p] in [0, 1]."""
     K = len(c)
     return Pool(
@@ -109,6 +112,7 @@ def init(c, t, m: int, d_E: int, mu0: float) -> Pool:
         tf.zeros((d_E,)),
         tf.constant(0, tf.int64),
         tf.constant(0, tf.int64),
+        slots,
     )
 
 
@@ -148,12 +152,15 @@ def make_step(problem: Problem, rule: Rule):
         done = (off <= reach) & problem.feasible(view.z, target)
         beta = rule.beta * tf.clip_by_value(off, rule.shortest, 1.0)[:, tf.newaxis]
         lam = pool.lam + rule.damping * (next_multipliers(g, pool.lam, pool.mu) - pool.lam)
+        c, slots = problem.move(pool.c, gradient, beta, pool.slots)
         moved = pool._replace(
-            c=problem.move(pool.c, gradient, beta),
+            c=c,
+            slots=slots,
             lam=lam,
             mu=rule.growth * pool.mu,
             age=pool.age + 1,
-            total=pool.total + tf.reduce_sum(tf.where(done[:, None], problem.scaled(view.e), 0.0), 0),
+            total=pool.total
+            + tf.reduce_sum(tf.where(done[:, None], problem.scaled(view.e), 0.0), 0),
             found=pool.found + tf.reduce_sum(tf.cast(done, tf.int64)),
             step=pool.step + 1,
         )
@@ -199,8 +206,16 @@ def renewed(pool: Pool, rule: Rule, done, lost, fresh: Fresh, used) -> tuple[Poo
         t=tf.where(column, tf.gather(fresh.t, at), pool.t),
         age=tf.where(anew, 0, pool.age),
         given=tf.where(ended, 0, given),
+        slots=tuple(_reset(slot, ended) for slot in pool.slots),
     )
     return pool, used + tf.reduce_sum(tf.cast(anew, tf.int32))
+
+
+def _reset(slot, ended):
+    # What an optimizer remembers of a row goes with the row; counters belong to all of them.
+    if slot.shape.rank < 2:
+        return slot
+    return tf.where(ended[:, tf.newaxis], tf.zeros_like(slot), slot)
 
 
 def make_advance(problem: Problem, rule: Rule, steps: int):

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from tf_inverse import methods
+from tf_inverse.archive import Samples
 from tf_inverse.band import Band
 from tf_inverse.errors import Stalled, Unreachable
 from tf_inverse.scale import Scale, measure
@@ -21,26 +21,6 @@ from tf_inverse.settings import Settings
 
 # Scores of one image differ between batch sizes by a few units in the last place of float32.
 TOLERANCE = 1e-5
-
-
-class Samples(NamedTuple):
-    """A batch of samples, a row each.
-
-    Attributes:
-        images: x, [n, H, W, C] uint8, RGB.
-        codes: c, [n, d] float32.
-        encodings: e of the stored image, [n, d_E] float32.
-        activations: z of the stored image, [n, p] float32.
-        steps: Gradient step of the run at which each was found, [n] int64.
-        chain: Row of the pool that found it, [n] int32.
-    """
-
-    images: np.ndarray
-    codes: np.ndarray
-    encodings: np.ndarray
-    activations: np.ndarray
-    steps: np.ndarray
-    chain: np.ndarray
 
 
 class Info(NamedTuple):
@@ -154,7 +134,9 @@ class _Keeper:
         inside = ((z >= self.low) & (z <= self.high)).all(axis=1)
         rows, hashes, seen = [], [], set(self.seen)
         for i in np.flatnonzero(inside):
-            digest = int.from_bytes(hashlib.blake2b(chunk.x[i].tobytes(), digest_size=8).digest(), "big")
+            digest = int.from_bytes(
+                hashlib.blake2b(chunk.x[i].tobytes(), digest_size=8).digest(), "big"
+            )
             if digest not in seen:
                 seen.add(digest)
                 rows.append(i)
@@ -184,9 +166,3 @@ def _explained(error, bands, scale, best, found):
     text += ", other starting codes (--seed) or more --patience"
     kind = type(error)
     return kind(text, best, error.steps, found)
-
-
-def set_threads(count: int | None) -> None:
-    """Limit TensorFlow to so many threads; must come before its first operation."""
-    if count is not None:
-        tf.config.threading.set_intra_op_parallelism_threads(count)

@@ -1,4 +1,4 @@
-"""The natural units of a pair, measured on random codes: what one settings serve all networks by."""
+"""The natural units of a pair, measured on random codes: with them one setting serves all."""
 
 from __future__ import annotations
 

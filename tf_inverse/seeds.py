@@ -18,12 +18,14 @@ class SeedState(NamedTuple):
         lam: Multipliers, [K, m].
         mu: Penalty weight, scalar.
         step: Gradient steps taken, int64.
+        slots: Variables of an optimizer, where there is one.
     """
 
     c: Any
     lam: Any
     mu: Any
     step: Any
+    slots: tuple = ()
 
 
 class SeedInfo(NamedTuple):
@@ -34,7 +36,7 @@ class SeedInfo(NamedTuple):
     finite: Any
 
 
-def init(c, m: int, mu0: float) -> SeedState:
+def init(c, m: int, mu0: float, slots: tuple = ()) -> SeedState:
     """lambda_0 = 0 for m margins a row, mu_0 given."""
     K = len(c)
     return SeedState(
@@ -42,6 +44,7 @@ def init(c, m: int, mu0: float) -> SeedState:
         tf.zeros((K, m)),
         tf.constant(mu0, tf.float32),
         tf.constant(0, tf.int64),
+        slots,
     )
 
 
@@ -54,10 +57,12 @@ def make_step(problem: Problem, beta: float, diversity: float):
         diversity: Weight of the diversity term; 0 for eq. 14.
 
     Returns:
-        step(c, lam, mu, target) -> (c, (z, feasible, finite)): where all rows are feasible, c stays.
+        step(state, target) -> (state, SeedInfo): where all rows are feasible, the codes stay.
+        lambda and mu are the round's, which `make_round` changes.
     """
 
-    def step(c, lam, mu, target: Target):
+    def step(state: SeedState, target: Target):
+        c, lam, mu, i, slots = state
         epsilon0 = (target.z2 - target.z1) / 2.0
 
         def lagrangian(e, z):
@@ -66,8 +71,10 @@ def make_step(problem: Problem, beta: float, diversity: float):
 
         view, g, finite = problem.descend(c, target, lagrangian)
         feasible = problem.feasible(view.z, target)
-        c = tf.where(tf.reduce_all(feasible), c, problem.move(c, g, beta))
-        return c, SeedInfo(view.z, feasible, tf.reduce_sum(tf.cast(finite, tf.int32)))
+        moved, slots = problem.move(c, g, beta, slots)
+        c = tf.where(tf.reduce_all(feasible), c, moved)
+        info = SeedInfo(view.z, feasible, tf.reduce_sum(tf.cast(finite, tf.int32)))
+        return SeedState(c, lam, mu, i + 1, slots), info
 
     return step
 
@@ -83,16 +90,15 @@ def make_round(problem: Problem, beta: float, diversity: float, a: float, steps:
     @tf.function
     def round_(state: SeedState, target: Target):
         K, p = state.c.shape[0], target.z1.shape[0]
-        c, lam, mu, start = state
+        end = state.step + steps
         info = SeedInfo(tf.zeros((K, p)), tf.zeros((K,), tf.bool), tf.constant(0))
-        i = tf.constant(0, tf.int64)
-        while i < steps and not tf.reduce_all(info.feasible):
-            c, info = step(c, lam, mu, target)
-            i += 1
+        while state.step < end and not tf.reduce_all(info.feasible):
+            state, info = step(state, target)
         epsilon0 = (target.z2 - target.z1) / 2.0
         g = margins(info.z, target.z1, target.z2, target.sd, epsilon0, problem.bound)
         if not tf.reduce_all(info.feasible):
-            lam, mu = next_multipliers(g, lam, mu), a * mu
-        return SeedState(c, lam, mu, start + i), info
+            lam = next_multipliers(g, state.lam, state.mu)
+            state = state._replace(lam=lam, mu=a * state.mu)
+        return state, info
 
     return round_

@@ -28,6 +28,7 @@ class Settings:
         diversity: Weight of the diversity terms; 0 leaves them out (eq. 14).
         patience: Renewal: steps after which a row without a sample starts again. Paper: rounds of
             100 steps after which the search for seeds ends.
+        optimizer: Name of a Keras optimizer in place of the normalised gradient step, or None.
 
     Raises:
         UsageError: A value that cannot be.
@@ -44,6 +45,7 @@ class Settings:
     a: float = 10.0
     diversity: float | None = None
     patience: int | None = None
+    optimizer: str | None = None
 
     def __post_init__(self):
         for name, names in (("method", METHODS), ("bound", BOUNDS)):
@@ -54,7 +56,13 @@ class Settings:
         for name, value in PRESETS[self.method].items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
-        for name, low in (("n", 1), ("K", 1), ("samples_per_seed", 1), ("patience", 1), ("seed", 0)):
+        for name, low in (
+            ("n", 1),
+            ("K", 1),
+            ("samples_per_seed", 1),
+            ("patience", 1),
+            ("seed", 0),
+        ):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not low <= value < 2**63:
                 raise UsageError(f"expected {name} to be a whole number >= {low}, got {value!r}")

@@ -27,6 +27,7 @@ class WalkState(NamedTuple):
         mu: Penalty weight mu*, scalar, never changed.
         beta: Step, in standard deviations of codes.
         step: Gradient steps taken, the seeds' included, int64.
+        slots: Variables of an optimizer, where there is one.
     """
 
     c: Any
@@ -34,6 +35,7 @@ class WalkState(NamedTuple):
     mu: Any
     beta: Any
     step: Any
+    slots: tuple = ()
 
 
 class WalkInfo(NamedTuple):
@@ -57,7 +59,7 @@ def make_step(problem: Problem, diversity: float):
     """
 
     def step(state: WalkState, target: Target):
-        c, lam, mu, beta, i = state
+        c, lam, mu, beta, i, slots = state
 
         def lagrangian(e, z):
             g = margins(z, target.z1, target.z2, target.sd, bound=problem.bound)
@@ -71,7 +73,8 @@ def make_step(problem: Problem, diversity: float):
         accepted = tf.reduce_mean(tf.cast(feasible, tf.float32))
         # Longer steps while most candidates are feasible, shorter ones while few are.
         following = beta * tf.exp(ADAPTATION * (accepted - ACCEPTANCE))
-        return WalkState(problem.move(c, g, beta), lam, mu, following, i + 1), info
+        c, slots = problem.move(c, g, beta, slots)
+        return WalkState(c, lam, mu, following, i + 1, slots), info
 
     return step
 

@@ -14,9 +14,7 @@ from keras import layers
 
 
 def _conv(x, name, filters, strides=1):
-    x = layers.Conv2D(
-        filters, 3, strides, padding="same", use_bias=False, name=f"conv{name}"
-    )(x)
+    x = layers.Conv2D(filters, 3, strides, padding="same", use_bias=False, name=f"conv{name}")(x)
     x = layers.BatchNormalization(momentum=0.95, name=f"norm{name}")(x)
     return layers.ReLU(name=f"relu{name}")(x)
 
@@ -97,7 +95,8 @@ class Robust(keras.Model):
     def __init__(self, network, epsilon):
         """Wrap the network; see the class for the arguments."""
         super().__init__()
-        self.network, self.epsilon = network, 255.0 * epsilon
+        self.network = network
+        self.epsilon = tf.Variable(255.0 * epsilon, trainable=False, dtype=tf.float32)
 
     def build(self, input_shape):
         """Nothing to make: the network has its weights."""
@@ -119,9 +118,13 @@ class Robust(keras.Model):
     def train_step(self, data):
         """One step; all images are left as they are where epsilon is 0."""
         x, y = data
-        if self.epsilon:
-            half = tf.shape(x)[0] // 2
-            x = tf.concat([x[:half] + self._steepest(x[:half], y[:half]), x[half:]], axis=0)
+        half = tf.shape(x)[0] // 2
+        moved = tf.cond(
+            self.epsilon > 0.0,
+            lambda: x[:half] + self._steepest(x[:half], y[:half]),
+            lambda: x[:half],
+        )
+        x = tf.concat([moved, x[half:]], axis=0)
         with tf.GradientTape() as tape:
             y_pred = self(x, training=True)
             loss = self.compute_loss(y=y, y_pred=y_pred)
@@ -148,7 +151,9 @@ def batches(images, labels, batch: int, seed: int, pad: int = 4) -> tf.data.Data
     return data.batch(batch, drop_remainder=True).prefetch(4)
 
 
-def train(network, images, labels, test, *, epochs, epsilon, seed, backup, batch=128, lr=2e-3):
+def train(
+    network, images, labels, test, *, epochs, plain, epsilon, seed, backup, batch=128, lr=2e-3
+):
     """Train to the end; go on from `backup` where an earlier run was interrupted.
 
     Args:
@@ -157,7 +162,8 @@ def train(network, images, labels, test, *, epochs, epsilon, seed, backup, batch
         labels: [N] integers.
         test: (images, labels) to report accuracy on after each epoch.
         epochs: Passes over the images.
-        epsilon: See `Robust`.
+        plain: How many of them, the last ones, leave the images as they are.
+        epsilon: See `Robust`; of the epochs before.
         seed: Of order and augmentation; weights were drawn before.
         backup: Folder for the state of an interrupted run.
         batch: Images a step.
@@ -184,6 +190,13 @@ def train(network, images, labels, test, *, epochs, epsilon, seed, backup, batch
         validation_data=tf.data.Dataset.from_tensor_slices(
             (test[0].astype(np.float32), test[1])
         ).batch(500),
-        callbacks=[keras.callbacks.BackupAndRestore(backup)],
+        callbacks=[
+            keras.callbacks.BackupAndRestore(backup),
+            keras.callbacks.LambdaCallback(
+                on_epoch_begin=lambda epoch, _: trainer.epsilon.assign(
+                    255.0 * epsilon if epoch < epochs - plain else 0.0
+                )
+            ),
+        ],
         verbose=2,
     )

@@ -49,7 +49,7 @@ def generator(code: int, size: tuple[int, int, int], widths=(128, 256, 160, 80, 
 
 
 def discriminator(code: int, size: tuple[int, int, int], widths=(64, 128, 256)) -> keras.Model:
-    """How real an image [B, *size] of pixels 0..255 looks, given the code it should show: [B, 1]."""
+    """How real images [B, *size] of pixels 0..255 look, given the codes they show: [B, 1]."""
     images, codes = keras.Input(size, name="x"), keras.Input((code,), name="code")
     x = layers.Rescaling(1 / 127.5, offset=-1.0)(images)
     for width in widths:
@@ -148,7 +148,9 @@ def batches(images, batch: int, seed: int) -> tf.data.Dataset:
     data = data.shuffle(len(images), seed=seed, reshuffle_each_iteration=True)
     coins = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
     coins = coins.map(lambda i: i % 2 == 0).batch(batch)
-    return tf.data.Dataset.zip(data.batch(batch, drop_remainder=True), coins).map(augment).prefetch(2)
+    return (
+        tf.data.Dataset.zip(data.batch(batch, drop_remainder=True), coins).map(augment).prefetch(2)
+    )
 
 
 class Sheets(keras.callbacks.Callback):

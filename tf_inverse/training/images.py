@@ -38,7 +38,9 @@ def load(path, size: tuple[int, int], split: str = "train", channels: int = 3):
     if path.is_dir():
         return _from_folder(path, size, channels)
     if not path.exists():
-        raise FileNotFoundError(f"expected a folder, .h5 or .npz of images, found nothing at {path}")
+        raise FileNotFoundError(
+            f"expected a folder, .h5 or .npz of images, found nothing at {path}"
+        )
     if path.suffix == ".npz":
         with np.load(path, allow_pickle=False) as arrays:
             return _from_arrays(arrays, split + "_", size, channels, path)
@@ -74,7 +76,9 @@ def _from_arrays(arrays, prefix, size, channels, path):
             )
         if images.shape[1:] == (*size, channels):
             return images, labels
-        return np.stack([_fit(Image.fromarray(x.squeeze()), size, channels) for x in images]), labels
+        return np.stack(
+            [_fit(Image.fromarray(x.squeeze()), size, channels) for x in images]
+        ), labels
     data, offsets = array("jpeg_bytes"), array("offsets")
     if data is None or offsets is None:
         raise ValueError(f"expected images, or jpeg_bytes and offsets, in {path.name}")
@@ -90,7 +94,8 @@ def picture(file, size: tuple[int, int] | None, channels: int = 3) -> np.ndarray
     with Image.open(file) as image:
         if image.width * image.height > MAX_PIXELS:
             raise ValueError(
-                f"expected a picture of at most {MAX_PIXELS} pixels, got {image.width}x{image.height}"
+                f"expected a picture of at most {MAX_PIXELS} pixels, "
+                f"got {image.width}x{image.height}"
             )
         return _fit(image, size, channels)
 

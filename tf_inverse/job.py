@@ -1,0 +1,192 @@
+"""A job of the command line: networks and targets in, archive, contact sheet and figures out."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pathlib
+import platform
+import sys
+import time
+
+import numpy as np
+
+from tf_inverse import archive, band, folder, metrics, signals
+from tf_inverse.errors import Unreachable, UsageError
+from tf_inverse.progress import Progress
+from tf_inverse.report import prints, words
+from tf_inverse.settings import Settings
+
+
+def sample(out, network, targets, options, *, store, overwrite, as_json) -> int:
+    """`tf-inverse sample`: see tools/run.py for the arguments; returns the exit code."""
+    settings = Settings(**options)
+    out = pathlib.Path(out)
+    if out.suffix != ".h5":
+        raise UsageError(f"expected an archive's name to end in .h5, got {out}")
+    if out.exists() and not overwrite:
+        raise FileExistsError(f"{out} exists; give --overwrite to replace it, or another name")
+    if store not in ("images", "codes"):
+        raise UsageError(f"expected --store=images or --store=codes, got {store!r}")
+    entries = folder.manifest(folder.find(network))
+    targets = targets or entries.get("default")
+    if not targets:
+        raise UsageError(f"expected --targets={band.FORM}: network {network} names no default")
+    networks = folder.load(network)
+    bands = band.parse(targets, networks)
+    return run(out, networks, bands, settings, store=store, overwrite=overwrite, as_json=as_json)
+
+
+def run(out, networks, bands, settings, *, store="images", overwrite=False, resume=False, as_json):
+    """Sample into an archive and tell the outcome.
+
+    Args:
+        out: Path of the archive.
+        networks: `networks.Networks`.
+        bands: From `band.parse`.
+        settings: `settings.Settings`.
+        store: "images" or "codes".
+        overwrite: Replace what is there.
+        resume: Go on with a run that is there.
+        as_json: Print one JSON object in place of the table.
+
+    Returns:
+        Exit code: 0, 3 where fewer were found than asked for, 130 or 143 where it was stopped.
+    """
+    from tf_inverse.scale import measure
+
+    began = time.monotonic()
+    scale = measure(networks, tuple(b.neuron for b in bands))
+    head = header(networks, bands, settings, store)
+    nature = natural(networks, bands)
+    trouble = None
+    with contextlib.ExitStack() as stack:
+        writer = stack.enter_context(
+            archive.Writer(out, head, overwrite=overwrite, resume=resume, natural=nature)
+        )
+        stop = stack.enter_context(signals.deferred(lambda text: print(text, file=sys.stderr)))
+        progress = stack.enter_context(Progress(settings.n))
+        try:
+            steps = _collect(networks, bands, settings, scale, writer, stop, progress)
+        except Unreachable as error:
+            trouble, steps = error, error.steps
+        if not writer.found or stop:
+            return _unfinished(out, writer, stop, trouble, as_json)
+        with archive.open(writer.folder) as partial:
+            figures = summary(partial, bands, settings, scale, nature) | {"steps": steps}
+        writer.finish(figures)
+    figures |= {"seconds": time.monotonic() - began, "archive": str(out)}
+    with archive.open(out) as finished:
+        prints.save(out.with_suffix(".png"), prints.contact(finished), overwrite=True)
+        tell(finished, figures, as_json)
+    if trouble is not None:
+        raise trouble
+    return 0
+
+
+def _collect(networks, bands, settings, scale, writer, stop, progress):
+    from tf_inverse.sampler import sample as draw
+
+    steps = 0
+    for batch in draw(networks, bands, settings, writer.state, scale):
+        writer.append(batch.samples, batch.state)
+        progress.show(batch.info)
+        steps = batch.info.steps
+        if stop:
+            break
+    return steps
+
+
+def _unfinished(out, writer, stop, trouble, as_json):
+    if as_json:
+        print(json.dumps({"found": writer.found, "asked": writer.header["asked"], "archive": None}))
+    if trouble is not None:
+        raise trouble
+    how = f"; tf-inverse resume {out} goes on" if writer.found else ""
+    print(f"stopped with {writer.found} samples{how}", file=sys.stderr)
+    return stop.exit_code
+
+
+def header(networks, bands, settings, store="images") -> dict:
+    """What an archive says of its run: everything that its samples depend on."""
+    return {
+        "name": f"{' & '.join(map(str, bands))} of {networks.name}",
+        "targets": [described(b, networks) for b in bands],
+        "settings": settings.asdict() | {"store": store},
+        "versions": versions(),
+        "checksums": networks.checksums,
+        "network": networks.name,
+        "seed": settings.seed,
+        "asked": settings.n,
+    }
+
+
+def described(target: band.Band, networks) -> dict:
+    """A band as an archive's `targets` tells it."""
+    (layer, unit, at), labels = target.neuron, networks.labels
+    return {
+        "text": str(target),
+        "layer": layer,
+        "unit": unit,
+        "at": list(at) if isinstance(at, tuple) else at,
+        "label": labels[1][unit] if labels and labels[0] == layer else None,
+        "z1": target.z1,
+        "z2": target.z2,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of all that has a hand in the numbers."""
+    import h5py
+    import keras
+    import tensorflow as tf
+
+    from tf_inverse.version import __version__
+
+    modules = {"tensorflow": tf, "keras": keras, "numpy": np, "h5py": h5py}
+    return {
+        "tf_inverse": __version__,
+        "python": platform.python_version(),
+        **{name: module.__version__ for name, module in modules.items()},
+    }
+
+
+def natural(networks, bands) -> dict | None:
+    """Natural images beside the samples: activations, those in the bands, mean and deviation."""
+    stored = networks.natural
+    within = stored and stored.within(bands)
+    if within is None:
+        return None
+    units = [stored.unit(b.neuron) for b in bands]
+    columns = [stored.activations[b.neuron.layer][:, b.neuron.unit] for b in bands]
+    return {
+        "activations": np.stack(columns, axis=1).astype(np.float32),
+        "encodings": stored.encodings[within].astype(np.float32),
+        "mean": np.array([u.mean for u in units], np.float32),
+        "sd": np.array([u.sd for u in units], np.float32),
+    }
+
+
+def summary(samples, bands, settings, scale, nature) -> dict:
+    """The figures of `metrics.summary` for what an archive holds."""
+    z1, z2 = np.array([(b.z1, b.z2) for b in bands]).T
+    return metrics.summary(
+        samples.encodings[:],
+        samples.activations[:],
+        z1,
+        z2,
+        asked=settings.n,
+        bandwidth=scale.bandwidth,
+        natural_encodings=nature and nature["encodings"],
+    )
+
+
+def tell(finished, figures: dict, as_json: bool) -> None:
+    """Print the outcome: one JSON object, or a table with a histogram of activations."""
+    if as_json:
+        print(json.dumps(figures))
+        return
+    print(f"{prints.heading(finished)} in {finished.network}")
+    for target, z in zip(finished.targets, finished.activations[:].T, strict=True):
+        print(words.histogram(z, target["z1"], target["z2"]))
+    print(words.table({figures["archive"]: figures}))

@@ -1,0 +1,72 @@
+"""tf-inverse sample: the main job."""
+
+from __future__ import annotations
+
+
+def sample(
+    out: str = "samples.h5",
+    network: str = "cifar10",
+    targets: str | None = None,
+    n: int = 200,
+    K: int = 10,
+    seed: int = 0,
+    method: str = "renewal",
+    samples_per_seed: int = 1,
+    bound: str = "both",
+    beta: float | None = None,
+    mu0: float = 10.0,
+    a: float = 10.0,
+    diversity: float | None = None,
+    patience: int | None = None,
+    optimizer: str | None = None,
+    store: str = "images",
+    overwrite: bool = False,
+    json: bool = False,
+) -> int:
+    """Draws images that excite a neuron to a chosen range, into an archive and a contact sheet.
+
+    Args:
+        out: Archive to write; the contact sheet stands beside it as a PNG.
+        network: A network that comes with the package, or a folder with network.json.
+        targets: LAYER:UNIT@Z1:Z2, several of them separated by commas for their intersection; left
+            out, the first label at its high natural range.
+        n: Images to draw.
+        K: Codes at a time.
+        seed: Of all random numbers.
+        method: renewal, or paper (section 3.4's seeds and walk).
+        samples_per_seed: Images a row of the pool gives before it starts again.
+        bound: both ends of the range, or paper (the lower one alone).
+        beta: Step in standard deviations of codes; a default for each method.
+        mu0: First penalty weight.
+        a: Factor of the penalty weight after a round of the paper's method.
+        diversity: Weight of the diversity terms; a default for each method.
+        patience: Steps (paper: rounds) after which a search is given up; likewise.
+        optimizer: Name of a Keras optimizer in place of the normalised gradient step, as adam.
+        store: images, or codes (with thumbnails; a tenth of the size).
+        overwrite: Replace an archive that exists.
+        json: Print one JSON object instead of a table.
+    """
+    from tf_inverse import job
+
+    return job.sample(
+        out,
+        network,
+        targets,
+        dict(
+            n=n,
+            K=K,
+            seed=seed,
+            method=method,
+            samples_per_seed=samples_per_seed,
+            bound=bound,
+            beta=beta,
+            mu0=mu0,
+            a=a,
+            diversity=diversity,
+            patience=patience,
+            optimizer=optimizer,
+        ),
+        store=store,
+        overwrite=overwrite,
+        as_json=json,
+    )
