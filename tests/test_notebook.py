@@ -1,0 +1,29 @@
+"""The notebook of examples/ runs from its first cell to its last."""
+
+import pathlib
+
+import pytest
+
+from tf_inverse import folder
+
+NOTEBOOK = pathlib.Path(__file__).parent.parent / "examples" / "ship.ipynb"
+
+nbclient = pytest.importorskip("nbclient", reason="needs nbclient and ipykernel")
+nbformat = pytest.importorskip("nbformat", reason="needs nbformat")
+pytest.importorskip("ipykernel", reason="needs ipykernel")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("cifar10" not in folder.shipped(), reason="the pair cifar10 is not there")
+def test_notebook_runs_and_shows_sheets(tmp_path):
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    nbclient.NotebookClient(
+        notebook, timeout=600, resources={"metadata": {"path": tmp_path}}
+    ).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    sheets = [o for o in outputs if "text/html" in o.get("data", {})]
+    assert len(sheets) == 4
+    assert all("data:image/png;base64," in sheet["data"]["text/html"] for sheet in sheets)
+    text = "".join(o.get("text", "") for o in outputs)
+    assert "From middling to extreme ships" in text
+    assert not any(cell.get("outputs") for cell in nbformat.read(NOTEBOOK, as_version=4).cells)
