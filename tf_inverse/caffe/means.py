@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 
 from tf_inverse.caffe import caffemodel
-from tf_inverse.errors import RefusedInput
+from tf_inverse.errors import RefusedInput, UsageError
 
 MOST_PIXELS = 4096 * 4096
 
@@ -23,7 +23,7 @@ def parse(text: str) -> np.ndarray:
     except ValueError:
         values = []
     if len(values) not in (1, 3) or not all(math.isfinite(value) for value in values):
-        raise ValueError(
+        raise UsageError(
             f"expected a mean of one or three numbers, or a file .binaryproto, .npy or .mat; "
             f"got {text!r}"
         )

@@ -158,7 +158,7 @@ class _Tokens:
     def take(self):
         match = self.next()
         if not match:
-            raise self.refusal(f"expected a prototxt, got {self.text[self.at :][:20]!r}")
+            raise self.refusal(f"expected a prototxt, got {self.text[self.at :].lstrip()[:20]!r}")
         self.at = match.end()
         return match.lastgroup, match[match.lastgroup]
 

@@ -26,7 +26,7 @@ def convolution(
     """
     same = tuple((k - 1) * d // 2 for k, d in zip(kernel, dilation, strict=True))
     odd = all((k - 1) * d % 2 == 0 for k, d in zip(kernel, dilation, strict=True))
-    plain = groups == 1 and not _folds(strides, dilation)
+    plain = groups == 1 and not _folds(strides, dilation) and (1, 1) in (strides, dilation)
     if plain and (not any(pads) or (odd and tuple(strides) == (1, 1) and pads == _twice(same))):
         return keras.layers.Conv2D(
             filters,
@@ -105,7 +105,11 @@ class Convolution(keras.layers.Layer):
         return y + ops.cast(self.bias, y.dtype) if self.use_bias else y
 
     def _strided(self, x, kernel):
-        return ops.conv(x, kernel, self.strides, padding="valid", dilation_rate=self.dilation)
+        if self.dilation == (1, 1):
+            return ops.conv(x, kernel, self.strides, padding="valid")
+        # TensorFlow has no stride together with a dilation.
+        y = ops.conv(x, kernel, 1, padding="valid", dilation_rate=self.dilation)
+        return y[:, :: self.strides[0], :: self.strides[1]]
 
     def _folded(self, x, kernel):
         s, (kh, kw, inputs, outputs) = self.strides[0], kernel.shape

@@ -7,6 +7,7 @@ transposed convolutions in the original too. Every ReLU leaks with slope 0.3.
 
 import keras
 
+from tf_inverse.errors import UsageError
 from tf_inverse.models.convolution import convolution, deconvolution
 from tf_inverse.models.pixels import IMAGENET_MEAN, ToPixels, centre_crop
 
@@ -38,7 +39,7 @@ def generator(code: str = "fc6", mean=IMAGENET_MEAN, name: str | None = None) ->
         Keras model: codes [B, d] -> RGB [B, 256, 256, 3], unclipped.
     """
     if code not in ("fc6", "fc7", "pool5"):
-        raise ValueError(f"expected code fc6, fc7 or pool5, got {code!r}")
+        raise UsageError(f"expected code fc6, fc7 or pool5, got {code!r}")
     feat = keras.Input((9216 if code == "pool5" else 4096,), name="feat")
     x = _from_pool5(feat) if code == "pool5" else _from_dense(feat)
     for layer, filters, kernel, stride in DECONVOLUTIONS:

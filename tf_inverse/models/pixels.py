@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from tf_inverse.errors import UsageError
 from tf_inverse.models.layers import register
 
 # Mean of the training images of ILSVRC 2012, blue first; the documented stand-in for the mean
@@ -76,7 +77,7 @@ def centre_crop(mean, height, width):
     if mean.ndim == 1:
         return mean
     if mean.shape[0] < height or mean.shape[1] < width:
-        raise ValueError(
+        raise UsageError(
             f"expected a mean image of at least {height} x {width} pixels, "
             f"got {mean.shape[0]} x {mean.shape[1]}"
         )
