@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from tf_inverse import archive, band, folder, metrics, signals
+from tf_inverse import archive, band, folder, metrics, precision, signals
 from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.progress import Progress
 from tf_inverse.report import prints, words
@@ -20,6 +20,7 @@ from tf_inverse.settings import Settings
 
 def sample(out, network, targets, options, *, store, overwrite, as_json) -> int:
     """`tf-inverse sample`: see tools/run.py for the arguments; returns the exit code."""
+    options["precision"] = precision.resolve(options["precision"])
     settings = Settings(**options)
     out = pathlib.Path(out)
     if out.suffix != ".h5":

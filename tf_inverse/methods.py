@@ -56,6 +56,7 @@ def problem(networks, neurons, settings, scale) -> Problem:
     """The networks as the steps see them; neurons' units and ranges stay inputs of the graph."""
     layers = tuple(n.layer for n in neurons)
     low, high = networks.codes.limits
+    networks = networks.at(settings.precision)
     return Problem(
         look=lambda c, where: networks.look(c, layers, where),
         image=networks.image_shape,
@@ -85,7 +86,8 @@ def _compiled(networks, bands, settings, scale, kind, make, *options):
     """
     neurons = tuple(b.neuron for b in bands)
     layers = tuple(n.layer for n in neurons)
-    shared = (settings.K, settings.bound, settings.optimizer, scale.c_sd, scale.e_sd)
+    how = (settings.K, settings.bound, settings.optimizer, settings.precision)
+    shared = (*how, scale.c_sd, scale.e_sd)
 
     def made():
         posed = problem(networks, neurons, settings, scale)

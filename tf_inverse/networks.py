@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from tf_inverse.band import Neuron
 from tf_inverse.codes import Codes
 from tf_inverse.errors import UsageError
 from tf_inverse.natural import Natural
+from tf_inverse.precision import cast
 
 
 class View(NamedTuple):
@@ -136,6 +138,19 @@ class Networks:
             outputs = [self.classifier.get_layer(layer).output for layer in layers]
             self._trunks[layers] = keras.Model(self.classifier.inputs, outputs)
         return self._trunks[layers]
+
+    def at(self, precision: str) -> Networks:
+        """The same networks computing in another precision; made once, float32 is this one."""
+        if precision == "float32":
+            return self
+
+        def made():
+            models = {
+                name: cast(getattr(self, name), precision) for name in ("classifier", "generator")
+            }
+            return dataclasses.replace(self, **models)
+
+        return self.compiled(("at", precision), made)
 
     def compiled(self, key, make):
         """The compiled function of a key, made once a network however many neurons are sampled."""

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from tf_inverse.errors import UsageError
+from tf_inverse.precision import PRECISIONS
 
 METHODS = ("renewal", "paper")
 BOUNDS = ("both", "paper")
@@ -29,6 +30,8 @@ class Settings:
         patience: Renewal: steps after which a row without a sample starts again. Paper: rounds of
             100 steps after which the search for seeds ends.
         optimizer: Name of a Keras optimizer in place of the normalised gradient step, or None.
+        precision: Of the search: "float32", "bfloat16", "float16", or "auto" for what suits the
+            machine. What is stored is decided in float32 whatever it is.
 
     Raises:
         UsageError: A value that cannot be.
@@ -46,9 +49,11 @@ class Settings:
     diversity: float | None = None
     patience: int | None = None
     optimizer: str | None = None
+    precision: str = "float32"
 
     def __post_init__(self):
-        for name, names in (("method", METHODS), ("bound", BOUNDS)):
+        choices = (("method", METHODS), ("bound", BOUNDS), ("precision", PRECISIONS))
+        for name, names in choices:
             if getattr(self, name) not in names:
                 raise UsageError(
                     f"expected {name} to be {' or '.join(names)}, got {getattr(self, name)!r}"

@@ -19,6 +19,7 @@ def sample(
     diversity: float | None = None,
     patience: int | None = None,
     optimizer: str | None = None,
+    precision: str = "auto",
     store: str = "images",
     overwrite: bool = False,
     json: bool = False,
@@ -42,6 +43,8 @@ def sample(
         diversity: Weight of the diversity terms; a default for each method.
         patience: Steps (paper: rounds) after which a search is given up; likewise.
         optimizer: Name of a Keras optimizer in place of the normalised gradient step, as adam.
+        precision: Of the search, float32, bfloat16, float16, or auto for what suits the machine;
+            what is stored is decided in float32.
         store: images, or codes (with thumbnails; a tenth of the size).
         overwrite: Replace an archive that exists.
         json: Print one JSON object instead of a table.
@@ -65,6 +68,7 @@ def sample(
             diversity=diversity,
             patience=patience,
             optimizer=optimizer,
+            precision=precision,
         ),
         store=store,
         overwrite=overwrite,

@@ -11,7 +11,7 @@ import numpy as np
 
 from tf_inverse import folder
 from tf_inverse.errors import UsageError
-from tf_inverse.training import classifier, generator, images, pair
+from tf_inverse.training import classifier, generator, honesty, images, pair
 
 SIZE = (32, 32)
 
@@ -93,11 +93,14 @@ def make_pair(data, out, classifier, encoder, labels, name, seed, description, o
 
 
 def check(data, out, judge, **_):
-    """Print `pair.figures` of a pair on the test images, as JSON."""
+    """Print what `honesty` says of a pair on the test images, as JSON."""
     networks = folder.load(out)
     h, w, channels = networks.classifier.input_shape[1:]
     x, y = images.load(data, (h, w), "test", channels)
-    print(json.dumps(pair.figures(networks, folder.model(judge), x, y), indent=1))
+    model = folder.model(judge)
+    figures = honesty.reconstructions(networks, model, x, y)
+    figures["neurons"] = honesty.samples(networks, model, x, y)
+    print(json.dumps(figures, indent=1))
 
 
 def _labelled(data):

@@ -127,40 +127,6 @@ def assemble(path, classifier, generator, encoder, labels, images, *, name, seed
     )
 
 
-def figures(networks, judge, images, labels) -> dict:
-    """How honest a pair is, as shares of test images.
-
-    Args:
-        networks: `networks.Networks`; its label layer holds the classes.
-        judge: Another classifier of the same classes.
-        images: [N, H, W, C] uint8.
-        labels: [N].
-
-    Returns:
-        accuracy of the classifier and of the judge on images, agreement of the classifier's class
-        on G(E(x)) with that on x, and judge_on_generated, the judge's accuracy on G(E(x)).
-    """
-    classifier = networks.classifier
-    c = encodings(classifier, networks.encoder, images)
-    drawn = generated(networks, c)
-    seen, again = classes(classifier, images), classes(classifier, drawn)
-    return {
-        "accuracy": float(np.mean(seen == labels)),
-        "agreement": float(np.mean(seen == again)),
-        "judge_accuracy": float(np.mean(classes(judge, images) == labels)),
-        "judge_on_generated": float(np.mean(classes(judge, drawn) == labels)),
-    }
-
-
-def generated(networks, c: np.ndarray, batch: int = 100) -> np.ndarray:
-    """G of codes [N, d] as stored images: [N, H, W, C] uint8."""
-    parts = [
-        networks.cropped(networks.generator(c[i : i + batch], training=False)).numpy()
-        for i in range(0, len(c), batch)
-    ]
-    return np.round(np.clip(np.concatenate(parts), 0, 255)).astype(np.uint8)
-
-
 def classes(model: keras.Model, images: np.ndarray, batch: int = 250) -> np.ndarray:
     """The class with the largest output, [N], for images [N, H, W, C]."""
     parts = [

@@ -1,0 +1,56 @@
+"""Which arithmetic the search uses. What decides and what is stored is always float32."""
+
+from __future__ import annotations
+
+import pathlib
+
+from tf_inverse.errors import UsageError
+
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+# Processors that multiply bfloat16 matrices in hardware; others only emulate it, four times slower.
+BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16")
+AMPERE = (8, 0)
+
+
+def resolve(precision: str) -> str:
+    """The precision that `auto` stands for on this machine; any other as it is.
+
+    Raises:
+        UsageError: Unknown.
+    """
+    if precision not in PRECISIONS:
+        raise UsageError(f"expected precision {', '.join(PRECISIONS)}, got {precision!r}")
+    if precision != "auto":
+        return precision
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        details = tf.config.experimental.get_device_details(gpus[0])
+        return "bfloat16" if details.get("compute_capability", (0, 0)) >= AMPERE else "float16"
+    return "bfloat16" if _flags() & set(BFLOAT16_FLAGS) else "float32"
+
+
+def _flags():
+    try:
+        text = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return set()
+    lines = [line.partition(":")[2] for line in text.splitlines() if line.startswith("flags")]
+    return set(lines[0].split()) if lines else set()
+
+
+def cast(model, precision: str):
+    """A copy of a Keras model that computes in a precision; its weights stay float32.
+
+    Args:
+        model: In float32.
+        precision: "bfloat16" or "float16".
+    """
+    import keras
+
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    for layer in copy._flatten_layers(include_self=False):
+        layer.dtype_policy = keras.DTypePolicy(f"mixed_{precision}")
+    return copy
