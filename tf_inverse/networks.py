@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
+import functools
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_inverse import taps
 from tf_inverse.band import Neuron
 from tf_inverse.codes import Codes
 from tf_inverse.errors import UsageError
@@ -63,9 +64,9 @@ class Networks:
                 f"expected a generator of the classifier's {self.classifier.input_shape[-1]} "
                 f"channels, got {self.image_shape[-1]}"
             )
-        self.layer_shape(self.encoder)
-        self._trunks: dict[tuple[str, ...], keras.Model] = {}
+        self._trunks: dict[tuple[str, ...], Any] = {}
         self._compiled: dict[Any, Any] = {}
+        self.layer_shape(self.encoder)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -79,17 +80,26 @@ class Networks:
         Raises:
             UsageError: The classifier has no such layer, or no fixed shape of it.
         """
-        names = [one.name for one in self.classifier.layers]
-        if layer not in names:
-            near = difflib.get_close_matches(layer, names, 3, 0.4) or names[-3:]
-            raise UsageError(
-                f"expected a layer of {self.classifier.name}, got {layer!r}; "
-                f"near it are {', '.join(near)}"
-            )
-        shape = self.classifier.get_layer(layer).output.shape[1:]
+        path = self.layer_path(layer)
+        one = taps.top(self.classifier).get(path)
+        shape = one.output.shape[1:] if one is not None else self._inner_shapes[path]
         if None in shape:
             raise UsageError(f"expected a fixed output shape of layer {layer}, got {list(shape)}")
         return tuple(shape)
+
+    def layer_path(self, layer: str) -> str:
+        """Where a layer is in the classifier: its name, or a path into models within the model.
+
+        Raises:
+            UsageError: There is no such layer.
+        """
+        if layer in taps.top(self.classifier):
+            return layer
+        return taps.resolve(layer, self._inner_shapes, self.classifier.name)
+
+    @property
+    def _inner_shapes(self):
+        return self.compiled("shapes", lambda: taps.shapes(self.classifier))
 
     def look(self, c, layers: tuple[str, ...], index) -> View:
         """G, E and f at once, differentiable, on the images as they would be stored.
@@ -111,12 +121,16 @@ class Networks:
 
     def read(self, x, layers: tuple[str, ...], index):
         """E and f of images: e [K, d_E] and z [K, p] of x [K, H, W, C] in RGB 0..255."""
-        taps = tuple(dict.fromkeys((self.encoder, *layers)))
-        outputs = dict(zip(taps, self._trunk(taps)(self.fitted(x), training=False), strict=True))
-        e = tf.cast(outputs[self.encoder], tf.float32)
-        e = tf.reshape(e, (-1, int(np.prod(e.shape[1:]))))
-        z = [activation(tf.cast(outputs[n], tf.float32), index[i]) for i, n in enumerate(layers)]
-        return e, tf.stack(z, axis=1) if z else tf.zeros((tf.shape(e)[0], 0))
+        e, outputs = self.outputs(x, tuple(dict.fromkeys(layers)))
+        z = [activations(outputs[n], index[i : i + 1]) for i, n in enumerate(layers)]
+        return e, tf.concat(z, axis=1) if z else tf.zeros((tf.shape(e)[0], 0))
+
+    def outputs(self, x, layers: tuple[str, ...]):
+        """Encodings e [K, d_E], and what each layer gives by name: float32, in one pass."""
+        names = tuple(dict.fromkeys((self.encoder, *layers)))
+        h = [tf.cast(h, tf.float32) for h in self._trunk(names)(self.fitted(x))]
+        e = tf.reshape(h[0], (-1, int(np.prod(h[0].shape[1:]))))
+        return e, dict(zip(names, h, strict=True))
 
     def cropped(self, x):
         """The centre square of the generator's image; its corner is (H - crop) // 2, as ppgn's."""
@@ -133,10 +147,16 @@ class Networks:
         return tf.image.resize(x, size, antialias=True)
 
     def _trunk(self, layers):
-        # One forward pass serves E and every neuron, and stops after the deepest layer needed.
+        # One forward pass serves E and every neuron, and stops after the deepest layer needed
+        # (that of a nested layer runs on, until the graph drops what nobody asks for).
         if layers not in self._trunks:
-            outputs = [self.classifier.get_layer(layer).output for layer in layers]
-            self._trunks[layers] = keras.Model(self.classifier.inputs, outputs)
+            paths, at_top = tuple(map(self.layer_path, layers)), taps.top(self.classifier)
+            if all(path in at_top for path in paths):
+                outputs = [at_top[path].output for path in paths]
+                trunk = keras.Model(self.classifier.inputs, outputs)
+                self._trunks[layers] = functools.partial(trunk, training=False)
+            else:
+                self._trunks[layers] = functools.partial(taps.run, self.classifier, paths=paths)
         return self._trunks[layers]
 
     def at(self, precision: str) -> Networks:
@@ -204,18 +224,20 @@ def index(neurons: tuple[Neuron, ...]):
     return tf.constant(rows, tf.int32, (len(rows), 3))
 
 
-def activation(h, place):
-    """The activations [K] of one neuron in its layer's output.
+def activations(h, places):
+    """The activations [K, p] of p neurons in their layer's output.
 
     Args:
         h: [K, units], [K, tokens, units] or [K, rows, columns, units].
-        place: A row of `index`.
+        places: Rows of `index`, [p, 3].
     """
-    unit, row, column = place[0], place[1], place[2]
+    unit, row, column = places[:, 0], places[:, 1], places[:, 2]
     if len(h.shape) == 2:
         return tf.gather(h, unit, axis=1)
-    rows, columns = (1, h.shape[1]) if len(h.shape) == 3 else h.shape[1:3]
-    plane = tf.reshape(tf.gather(h, unit, axis=-1), (-1, rows, columns))
-    point = tf.gather(tf.gather(plane, tf.maximum(row, 0), axis=1), column, axis=1)
-    mean, most = tf.reduce_mean(plane, axis=(1, 2)), tf.reduce_max(plane, axis=(1, 2))
+    columns = h.shape[-2]
+    maps = tf.reshape(tf.gather(h, unit, axis=-1), (tf.shape(h)[0], -1, tf.shape(unit)[0]))
+    at = tf.maximum(row, 0) * columns + column
+    point = tf.gather(tf.transpose(maps, (2, 0, 1)), at[:, tf.newaxis], axis=2, batch_dims=1)
+    point = tf.transpose(point[..., 0])
+    mean, most = tf.reduce_mean(maps, axis=1), tf.reduce_max(maps, axis=1)
     return tf.where(row == MEAN, mean, tf.where(row == MAX, most, point))
