@@ -99,14 +99,15 @@ class Report(NamedTuple):
     used: Any
 
 
-def init(c, t, m: int, d_E: int, mu0: float, slots: tuple = ()) -> Pool:
-    """A pool of fresh rows: codes c [K, d], aims t [K, p] in [0, 1]."""
-    K = len(c)
+def init(c, t, m, d_E: int, mu0: float, slots: tuple = ()) -> Pool:
+    """A pool of fresh rows: codes c [K, d], aims t [K, p] in [0, 1]; m margins a row."""
+    c, t = (tf.convert_to_tensor(rows, tf.float32) for rows in (c, t))
+    K = tf.shape(c)[0]
     return Pool(
-        tf.constant(c, tf.float32),
+        c,
         tf.zeros((K, m)),
         tf.fill((K, 1), tf.constant(mu0, tf.float32)),
-        tf.constant(t, tf.float32),
+        t,
         tf.zeros((K,), tf.int32),
         tf.zeros((K,), tf.int32),
         tf.zeros((d_E,)),
@@ -229,8 +230,9 @@ def make_advance(problem: Problem, rule: Rule, steps: int):
 
     @tf.function
     def advance(pool: Pool, target: Target, fresh: Fresh):
-        K, R = pool.c.shape[0], tf.shape(fresh.t)[0]
-        buffer: Buffer = empty(K * steps, problem.image, pool.c)
+        K, R = tf.shape(pool.c)[0], tf.shape(fresh.t)[0]
+        # Each sample takes a fresh row: there are never more samples than those.
+        buffer: Buffer = empty(tf.minimum(K * steps, R), problem.image, pool.c)
         low = target.z1 * 0.0 - float("inf")
         report = Report(low, 0, 0, 0, tf.constant(0.0), 0)
         end = pool.step + steps
