@@ -86,7 +86,10 @@ def _pooling(step, tensors, name):
         average = o["mode"] == "average"
         kind = keras.layers.GlobalAveragePooling2D if average else keras.layers.GlobalMaxPooling2D
         return kind(keepdims=True, name=name)(tensors[0])
-    return layers.pooling(o["mode"], o["kernel"], o["strides"], o["pads"], size, name)(tensors[0])
+    layer = layers.pooling(
+        o["mode"], o["kernel"], o["strides"], o["pads"], size, o["overhang"], name
+    )
+    return layer(tensors[0])
 
 
 def _prelu(step, tensors, name):

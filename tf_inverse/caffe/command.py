@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 
 from tf_inverse import codes as code_kinds
+from tf_inverse import fetch
 from tf_inverse import folder as folders
 from tf_inverse.caffe import convert as conversion
 from tf_inverse.errors import ConversionError, UsageError
@@ -24,12 +25,14 @@ def convert(kind, weights, *, out, overwrite=False, name=None, **settings):
     _expect_writable(out, overwrite)
     if kind not in KINDS:
         raise UsageError(f"expected one of {', '.join(KINDS)} to convert, got {kind!r}")
-    if weights is None and kind in conversion.NETWORKS:
-        from tf_inverse import fetch
-
-        weights = fetch.cached(kind)
+    code = settings["code"]
+    fetched = f"generator-{code}" if kind == "generator" and code != "fc6" else kind
+    weights = weights or fetch.cached(fetched)
     if weights is None:
-        raise UsageError(f"expected a weight file: tf-inverse convert {kind} FILE --out=FOLDER")
+        raise UsageError(
+            f"expected a weight file: tf-inverse convert {kind} FILE --out=FOLDER"
+            + (f", or first tf-inverse fetch {fetched}" if fetched in fetch.SOURCES else "")
+        )
     made = _converted(kind, weights, settings)
     kept = {k: v for k, v in settings.items() if v is not None and k not in ("prototxt", "mean")}
     made.source["settings"] = kept | {"mean": _mean_name(settings["mean"])}
@@ -63,7 +66,7 @@ def _converted(kind, weights, settings):
     if kind == "matconvnet":
         from tf_inverse.caffe import matconvnet
 
-        return matconvnet.convert(weights, settings["role"])
+        return matconvnet.to_keras(weights)
     if settings["prototxt"] is None:
         raise UsageError("expected --prototxt=FILE, the network's description, for kind caffe")
     for flag, allowed in (("channels", ["bgr", "rgb"]), ("role", ["classifier", "generator"])):

@@ -134,7 +134,7 @@ def pooling_options(layer, shapes):
         raise refuse(layer, "pool MAX or AVE", layer.param.word("pool"))
     if layer.param.flag("global_pooling", False):
         return {"mode": mode, "global": True}
-    options = _window(layer) | {"mode": mode, "global": False}
+    options = _window(layer) | {"mode": mode, "global": False, "overhang": True}
     if any(p >= k for p, k in zip(options["pads"][::2], options["kernel"], strict=True)):
         raise refuse(layer, "a pad smaller than the kernel", options["pads"])
     return options
@@ -146,7 +146,7 @@ def pooling_shapes(layer, options, shapes):
     if options["global"]:
         return [(channels, 1, 1)], []
     sides = [
-        pooled_size(n, k, s, *options["pads"][2 * i : 2 * i + 2])
+        pooled_size(n, k, s, *options["pads"][2 * i : 2 * i + 2], options["overhang"])
         for i, (n, k, s) in enumerate(
             zip(size, options["kernel"], options["strides"], strict=True)
         )
@@ -154,7 +154,12 @@ def pooling_shapes(layer, options, shapes):
     return [(channels, *sides)], []
 
 
-def pooled_size(n, k, s, before=0, after=0):
-    """Number of windows: rounded up, but none may start outside input and first pad."""
+def pooled_size(n, k, s, before=0, after=0, overhang=True):
+    """Number of windows: rounded up, but none may start outside input and first pad.
+
+    Without overhang (MatConvNet's rule) rounded down: every window lies in the padded input.
+    """
+    if not overhang:
+        return (n + before + after - k) // s + 1
     count = -(-(n + before + after - k) // s) + 1
     return count - 1 if (before or after) and (count - 1) * s >= n + before else count

@@ -50,8 +50,8 @@ def map_file(path: str | os.PathLike) -> mmap.mmap:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
-def release(mapped: mmap.mmap) -> None:
-    """Let go of the pages read so far; they count as this process's memory until then."""
+def release(mapped: mmap.mmap | None) -> None:
+    """Let go of the pages of a file read so far; they count as this process's memory till then."""
     with contextlib.suppress(AttributeError, OSError):
         mapped.madvise(mmap.MADV_DONTNEED)
 

@@ -14,7 +14,7 @@ register = keras.saving.register_keras_serializable("tf_inverse")
 LOWEST = -3e38
 
 
-def pooling(mode, window, strides, pads=(0, 0, 0, 0), size=None, name=None):
+def pooling(mode, window, strides, pads=(0, 0, 0, 0), size=None, overhang=True, name=None):
     """Caffe's Pooling, by Keras's layer where the windows tile the input, else by ours.
 
     Args:
@@ -23,13 +23,14 @@ def pooling(mode, window, strides, pads=(0, 0, 0, 0), size=None, name=None):
         strides: (down, right).
         pads: (top, bottom, left, right).
         size: (height, width) of the input.
+        overhang: As of `Pooling`.
         name: Of the layer.
     """
     exact = all((n - k) % s == 0 for n, k, s in zip(size, window, strides, strict=True))
     if exact and not any(pads):
         kinds = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}
         return kinds[mode](window, strides, padding="valid", name=name)
-    return Pooling(mode, window, strides, pads, name=name)
+    return Pooling(mode, window, strides, pads, overhang, name=name)
 
 
 @register
@@ -37,12 +38,13 @@ class Pooling(keras.layers.Layer):
     """Pooling with Caffe's ceil rule: the last window may hang over the border.
 
     Max ignores what lies outside. The average divides by the part of the window that lies in the
-    padded input, so that padding counts and the overhang does not.
+    padded input, so that padding counts and the overhang does not. Without `overhang` the rules
+    are MatConvNet's: windows are counted down, and the average counts pixels of the input only.
     """
 
-    def __init__(self, mode, window, strides, pads=(0, 0, 0, 0), **kwargs):
+    def __init__(self, mode, window, strides, pads=(0, 0, 0, 0), overhang=True, **kwargs):
         super().__init__(**kwargs)
-        self.mode, self.window = mode, tuple(window)
+        self.mode, self.window, self.overhang = mode, tuple(window), overhang
         self.strides, self.pads = tuple(strides), tuple(pads)
 
     def call(self, x):
@@ -59,26 +61,28 @@ class Pooling(keras.layers.Layer):
         return mean * ops.cast(weight[None, :, :, None], mean.dtype)
 
     def _axis(self, i, n, count):
-        """Margins to add along an axis, and how much of each window lies in the padded input."""
+        """Margins to add along an axis, and how many pixels of each window count."""
         k, s = self.window[i], self.strides[i]
         before, after = self.pads[2 * i : 2 * i + 2]
         starts = np.arange(count) * s
-        overhang = max(0, (count - 1) * s + k - n - before - after)
-        return (before, after + overhang), np.minimum(starts + k, n + before + after) - starts
+        beyond = max(0, (count - 1) * s + k - n - before - after)
+        first, last = (0, n + before + after) if self.overhang else (before, n + before)
+        inside = np.minimum(starts + k, last) - np.maximum(starts, first)
+        return (before, after + beyond), inside
 
     def compute_output_shape(self, input_shape):
         """Shape [B, H', W', C]."""
         sizes = [
-            pooled_size(
-                input_shape[1 + i], self.window[i], self.strides[i], *self.pads[2 * i : 2 * i + 2]
+            pooled_size(n, k, s, *self.pads[2 * i : 2 * i + 2], self.overhang)
+            for i, (n, k, s) in enumerate(
+                zip(input_shape[1:3], self.window, self.strides, strict=True)
             )
-            for i in (0, 1)
         ]
         return (input_shape[0], *sizes, input_shape[-1])
 
     def get_config(self):
         """Arguments of the constructor."""
-        names = ("mode", "window", "strides", "pads")
+        names = ("mode", "window", "strides", "pads", "overhang")
         return super().get_config() | {name: getattr(self, name) for name in names}
 
 
