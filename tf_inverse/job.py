@@ -90,7 +90,9 @@ def _collect(networks, bands, settings, scale, writer, stop, progress):
 
     steps = 0
     for batch in draw(networks, bands, settings, writer.state, scale):
-        writer.append(batch.samples, batch.state)
+        # A batch without samples needs no shard: the run can go on from the one before.
+        if len(batch.samples.images) or writer.state is None:
+            writer.append(batch.samples, batch.state)
         progress.show(batch.info)
         steps = batch.info.steps
         if stop:

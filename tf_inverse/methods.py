@@ -16,8 +16,14 @@ from tf_inverse.problem import Problem, Target, optimizer
 
 STEPS = 10
 ROUND = 100
-QUIET = 1500
+QUIET = 4
 RULE = {"growth": 1.05, "damping": 0.1, "width": 0.15, "shortest": 0.15}
+
+
+def enough(settings) -> int:
+    """Gradient steps without any sample after which a run is hopeless."""
+    steps = 1 if settings.method == "renewal" else ROUND
+    return QUIET * settings.patience * steps
 
 
 class Chunk(NamedTuple):

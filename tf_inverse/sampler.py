@@ -82,7 +82,7 @@ def sample(
         yield batch
         quiet = 0 if len(batch.samples.images) else quiet + chunk.taken
         trouble = chunk.trouble or (
-            quiet >= methods.QUIET and f"no sample in {quiet} gradient steps"
+            quiet >= methods.enough(settings) and f"no sample in {quiet} gradient steps"
         )
         if trouble and keeper.found < settings.n:
             kind = Stalled if keeper.found else Unreachable

@@ -13,6 +13,8 @@ def train(
     judge: str | None = None,
     labels: str | None = None,
     name: str | None = None,
+    start: str | None = None,
+    rate: float | None = None,
     epochs: int | None = None,
     plain: int = 5,
     epsilon: float = 0.25,
@@ -26,7 +28,8 @@ def train(
 ) -> None:
     """Trains networks on images; interrupted, the same command goes on where it was.
 
-    Kinds: classifier, a small one; judge, one of another architecture, to tell whether a sampler
+    Kinds: classifier, a small one (network.keras as it trains, classifier.keras without batch
+    normalisation); judge, one of another architecture, to tell whether a sampler
     fools the first; generator, to undo a layer of any Keras classifier; pair, a folder to sample
     from, out of both; check, how honest a pair is.
 
@@ -40,6 +43,8 @@ def train(
         judge: check: the judge, a .keras file.
         labels: pair: names of the classes, A,B; the data's own by default.
         name: pair: its name; that of the folder by default.
+        start: classifier: network.keras of an earlier training, to train it further.
+        rate: Peak learning rate; classifier and judge 2e-3, generator 5e-4.
         epochs: Passes over the images; classifier 11, judge 7, generator 6.
         plain: classifier: last epochs on unperturbed images.
         epsilon: classifier: largest perturbation, L2, as a share of one pixel's range.

@@ -12,6 +12,7 @@ import numpy as np
 from tf_inverse import folder
 from tf_inverse.errors import UsageError
 from tf_inverse.training import classifier, generator, honesty, images, pair
+from tf_inverse.training.classifier import folded
 
 SIZE = (32, 32)
 
@@ -31,28 +32,38 @@ def run(kind: str, options: dict) -> None:
     function(**{name: pathlib.Path(v) if name in PATHS and v else v for name, v in options.items()})
 
 
-def train_classifier(data, out, epochs, plain, epsilon, code, batch, seed, **_):
-    """A classifier for `SIZE` images, without batch normalisation: out/classifier.keras."""
+def train_classifier(
+    data, out, start, rate, epochs, plain, epsilon, code, batch, seed, overwrite, **_
+):
+    """A classifier for `SIZE` images: out/network.keras, and classifier.keras for use."""
+    _refuse(out / "network.keras", overwrite)
     keras.utils.set_random_seed(seed)
     x, y, test = _labelled(data)
-    network = classifier.classifier(int(y.max()) + 1, SIZE, code)
+    network = folder.model(start) if start else classifier.classifier(int(y.max()) + 1, SIZE, code)
     options = {"epochs": epochs or 11, "plain": plain, "epsilon": epsilon, "seed": seed}
-    classifier.train(network, x, y, test, backup=out / "backup", batch=batch or 128, **options)
-    classifier.folded(network).save(out / "classifier.keras")
+    options |= {"backup": out / "backup", "batch": batch or 128, "lr": rate or 2e-3}
+    classifier.train(network, x, y, test, **options)
+    network.save(out / "network.keras")
+    folded(network).save(out / "classifier.keras")
 
 
-def train_judge(data, out, epochs, batch, seed, **_):
+def train_judge(data, out, rate, epochs, batch, seed, overwrite, **_):
     """Another architecture, another seed, never perturbed: out/judge.keras."""
+    _refuse(out / "judge.keras", overwrite)
     keras.utils.set_random_seed(seed + 1)
     x, y, test = _labelled(data)
     network = classifier.judge(int(y.max()) + 1, SIZE)
     options = {"epochs": epochs or 7, "plain": 0, "epsilon": 0.0, "seed": seed + 1}
-    classifier.train(network, x, y, test, backup=out / "backup", batch=batch or 128, **options)
+    options |= {"backup": out / "backup", "batch": batch or 128, "lr": rate or 2e-3}
+    classifier.train(network, x, y, test, **options)
     network.save(out / "judge.keras")
 
 
-def train_generator(data, out, classifier, encoder, compare, epochs, batch, seed, **_):
+def train_generator(
+    data, out, classifier, encoder, compare, rate, epochs, batch, seed, overwrite, **_
+):
     """A generator for a classifier's layer: out/generator.keras, and a sheet an epoch."""
+    _refuse(out / "generator.keras", overwrite)
     keras.utils.set_random_seed(seed)
     network = folder.model(classifier)
     h, w, channels = network.input_shape[1:]
@@ -60,9 +71,8 @@ def train_generator(data, out, classifier, encoder, compare, epochs, batch, seed
     compare = tuple(compare.split(",")) if compare else ()
     features = generator.features_of(network, encoder, compare)
     G = generator.generator(features.outputs[-1].shape[-1], (h, w, channels))
-    generator.train(G, features, x, epochs=epochs or 6, batch=batch or 64, seed=seed, folder=out)
-    from tf_inverse.training.classifier import folded
-
+    options = {"epochs": epochs or 6, "batch": batch or 64, "rate": rate or 5e-4}
+    generator.train(G, features, x, seed=seed, folder=out, **options)
     folded(G).save(out / "generator.keras")
 
 
@@ -111,6 +121,12 @@ def _labelled(data):
     return x, y, test
 
 
+def _refuse(path, overwrite):
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists; give --overwrite to replace it, or another --out")
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+
 def _names(data):
     if data.is_dir():
         return tuple(sorted(p.name for p in data.iterdir() if p.is_dir()))
@@ -120,7 +136,7 @@ def _names(data):
     return ()
 
 
-PATHS = ("data", "out", "classifier", "judge")
+PATHS = ("data", "out", "classifier", "judge", "start")
 KINDS = {
     "classifier": (train_classifier, ()),
     "judge": (train_judge, ()),
