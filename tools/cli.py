@@ -31,6 +31,7 @@ COMMANDS = {
     "ladder": "ladder:ladder",
     "convert": "convert:convert",
     "pair": "pair:pair",
+    "fetch": "fetch:fetch",
     "train": "train:train",
 }
 HELP = ("--help", "-h", "help")
