@@ -155,7 +155,7 @@ def test_command(tmp_path, batch):
 
     def command(*arguments):
         line = [sys.executable, "-m", "tf_inverse.tools.cli", "verify", *map(str, arguments)]
-        return subprocess.run(line, capture_output=True, text=True)
+        return subprocess.run(line, capture_output=True, text=True, cwd=tmp_path)
 
     done = command(tmp_path / "a.h5", f"--network={tmp_path / 'tiny'}", "--untrusted", "--json")
     assert done.returncode == 0, done.stderr
