@@ -45,7 +45,7 @@ def test_tensorboard_reads_images_text_and_histograms(written):
     buckets = tensor_util.make_ndarray(events.Tensors("activations/fc8:8 (ship)")[0].tensor_proto)
     assert buckets[:, 2].sum() == pytest.approx(70)
     text = tensor_util.make_ndarray(events.Tensors("sample")[0].tensor_proto).item()
-    assert b"Which inputs hold fc8:8 (ship) at 8 to 10" in text
+    assert b"Which inputs hold fc8:8 (ship) from 8 to 10" in text
 
 
 def test_projector_files_agree(written):

@@ -111,7 +111,7 @@ def test_one_sample_and_two_neurons(tmp_path):
     shown = contents.page([archive], ["a"])
     assert re.fullmatch(r"\d+\.\d\d / \d\.\d\d", shown["archives"][0]["samples"]["captions"][0])
     assert shown["title"] == (
-        "Which inputs hold fc8:8 (ship) at 8 to 10 and fc8:9 at 0 to 1 in discs?"
+        "Which inputs hold fc8:8 (ship) from 8 to 10 and fc8:9 from 0 to 1 in discs?"
     )
 
 
@@ -125,7 +125,7 @@ def test_command_reproduces_the_sample(archive):
 def test_inline_is_one_figure(archive):
     text = html.inline(archive, most=10)
     assert text.startswith("<figure") and "10 of 24 samples" in text
-    assert "fc8:8 (ship) at 8 to 10" in text
+    assert "fc8:8 (ship) from 8 to 10" in text
 
 
 def test_table_puts_archives_side_by_side():

@@ -104,6 +104,6 @@ def test_climb_draws_what_was_found(networks, tmp_path):
     assert len(archive.open(tmp_path / "out" / "rung-1.h5")) == 4
     assert (tmp_path / "out" / "ladder.png").stat().st_size > 1000
     page = (tmp_path / "out" / "ladder.html").read_text()
-    assert json.dumps("fc3:0 (cat) at")[:-1] in page
+    assert json.dumps("fc3:0 (cat) from")[:-1] in page
     with pytest.raises(FileExistsError, match="--overwrite"):
         ladder.climb(tmp_path / "out", networks, steps, Settings(n=4))

@@ -11,7 +11,7 @@ from tf_inverse import metrics
 from tf_inverse.report import arrange, pictures, words
 
 NEIGHBOURS = 8
-BINS = 40
+BINS, BINS_ALONE = 40, 16
 PERCENTS = np.arange(101) / 100
 
 
@@ -144,9 +144,10 @@ def natural_lines(archive):
 
 def _histogram(z, natural, z1, z2):
     """Shares of samples and natural images in common bins, of which one ends at z1 and at z2."""
+    bins = BINS_ALONE if natural is None else BINS
     both = np.concatenate([z, [z1, z2], [] if natural is None else natural])
     span = both.max() - both.min()
-    width = (z2 - z1) / max(1, round(BINS * (z2 - z1) / span)) if span else 1.0
+    width = (z2 - z1) / max(1, round(bins * (z2 - z1) / span)) if span else 1.0
     first, last = np.floor((both.min() - z1) / width), np.ceil((both.max() - z1) / width)
     edges = z1 + width * np.arange(first, max(last, first + 1) + 1)
 

@@ -121,7 +121,7 @@ def title(archive, shown):
 
 def heading(archive):
     """The targets of an archive in a line."""
-    return " and ".join(f"{words.neuron(t)} at {words.band(t)}" for t in archive.targets)
+    return " and ".join(f"{words.neuron(t)} from {words.band(t)}" for t in archive.targets)
 
 
 def images(archive, folder):

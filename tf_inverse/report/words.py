@@ -77,13 +77,11 @@ def neuron(target):
     >>> neuron({"layer": "fc8", "unit": 8, "label": "ship", "at": None})
     'fc8:8 (ship)'
     >>> neuron({"layer": "conv5", "unit": 196, "label": None, "at": [6, 6]})
-    'conv5:196 at row 6, column 6'
+    'conv5:196,6,6'
     """
     words, at = f"{target['layer']}:{target['unit']}", target.get("at")
-    if isinstance(at, str):
-        words += f", {at} over its map,"
-    elif at:
-        words += f" at row {at[0]}, column {at[1]}"
+    if at:
+        words += f",{at}" if isinstance(at, str) else f",{at[0]},{at[1]}"
     return words + (f" ({target['label']})" if target.get("label") else "")
 
 
@@ -98,7 +96,7 @@ def band(target):
 
 def question(targets, network):
     """What the sample answers, as one sentence."""
-    parts = [f"{neuron(target)} at {band(target)}" for target in targets]
+    parts = [f"{neuron(target)} from {band(target)}" for target in targets]
     return f"Which inputs hold {' and '.join(parts)} in {network or 'the network'}?"
 
 
