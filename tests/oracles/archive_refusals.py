@@ -2,7 +2,7 @@
 
     python archive_refusals.py PATH ...
 
-Prints a JSON list: {"refused": message or null, "seconds": s, "MB": peak memory, "status": exit}.
+Prints a JSON list: {"refused": message or null, "seconds": of the CPU, "MB": peak memory, "status": exit}.
 """
 
 import json
@@ -24,12 +24,12 @@ def read(path):
 
 
 def attempt(path, into):
-    start, refused = time.perf_counter(), None
+    start, refused = time.process_time(), None
     try:
         read(path)
     except RefusedInput as error:
         refused = str(error)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     os.write(into, json.dumps({"refused": refused, "seconds": seconds, "MB": peak}).encode())
 
