@@ -5,7 +5,7 @@ Networks (NIPS 2016): the encoder E is fixed; G(E(x)) is to be like x in pixels,
 the classifier, and to a discriminator that sees the code too. What differs is younger practice:
 resizing and convolution where they had strided transposed convolutions (these leave a
 checkerboard), the hinge loss with spectral normalisation (Miyato et al. 2018) and a projection of
-the code (Miyato and Koyama 2018).
+the code (Miyato and Koyama 2018), and an image that may be the mirror image of x.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Inverter(keras.Model):
         weights: Weights of the image, feature and adversarial losses.
     """
 
-    def __init__(self, G, D, features, weights=(1.0, 1.0, 0.15)):
+    def __init__(self, G, D, features, weights=(0.6, 1.0, 0.2)):
         super().__init__()
         self.G, self.D, self.features, self.loss_weights = G, D, features, weights
         features.trainable = False
@@ -105,7 +105,9 @@ class Inverter(keras.Model):
         return dict(zip(names, losses, strict=True)) | {"discriminator": d_loss}
 
     def _terms(self, x, y, real):
-        image = tf.reduce_mean((x - y) ** 2) / tf.math.reduce_variance(x)
+        # A classifier forgets which way things face; the mean of both ways is neither.
+        as_is, mirrored = (tf.reduce_mean((v - y) ** 2, axis=(1, 2, 3)) for v in (x, x[:, :, ::-1]))
+        image = tf.reduce_mean(tf.minimum(as_is, mirrored)) / tf.math.reduce_variance(x)
         feature = 0.0
         for wanted, got in zip(real, self.features(y, training=False), strict=True):
             # Relative to what the features vary by: one weight serves every layer and network.
