@@ -1,8 +1,9 @@
 """Where codes start and where they may go: the code distribution of a pair.
 
-Kinds: `normal`, N(0, 1) (GAN latents); `uniform` on [-1, 1]; `noise`, the encoding of a noise
-image (the paper's start); `gaussian`, a low-rank Gaussian fitted to encoded natural images; `bank`,
-encoded natural images themselves. The last two live in the pair's natural.h5.
+Kinds: `normal`, N(0, 1) (GAN latents); `uniform` within the bounds, or on [-1, 1]; `noise`, the
+encoding of a noise image (the paper's start); `gaussian`, a low-rank Gaussian fitted to encoded
+natural images; `bank`, encoded natural images themselves. The last two live in the pair's
+natural.h5.
 """
 
 from __future__ import annotations
@@ -97,7 +98,8 @@ def draw(networks, count: int, rng: np.random.Generator) -> np.ndarray:
     if codes.kind == "normal":
         c = rng.standard_normal((count, d), np.float32)
     elif codes.kind == "uniform":
-        c = rng.uniform(-1, 1, (count, d)).astype(np.float32)
+        low, high = codes.bounds or (-1, 1)
+        c = rng.uniform(low, high, (count, d)).astype(np.float32)
     elif codes.kind == "noise":
         noise = rng.normal(127.5, 64.0, (count, *networks.image_shape)).clip(0, 255)
         c = networks.encode(noise.astype(np.float32))

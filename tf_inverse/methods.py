@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -63,15 +64,42 @@ def problem(networks, neurons, settings, scale) -> Problem:
     layers = tuple(n.layer for n in neurons)
     low, high = networks.codes.limits
     networks = networks.at(settings.precision)
+
+    def look(c, where):
+        view = networks.look(c, layers, where)
+        if settings.distance == "images":
+            return view._replace(e=tf.reshape(view.x, (-1, math.prod(networks.image_shape))))
+        return view._replace(e=c) if settings.distance == "codes" else view
+
     return Problem(
-        look=lambda c, where: networks.look(c, layers, where),
+        look=look,
         image=networks.image_shape,
         c_sd=scale.c_sd,
-        e_sd=scale.e_sd,
+        e_sd={"images": scale.x_sd, "codes": scale.c_sd}.get(settings.distance, scale.e_sd),
         low=low,
         high=high,
         bound=settings.bound,
         optimizer=optimizer(settings.optimizer, scale.c_sd, (settings.K, networks.codes.size)),
+        chunk=settings.chunk,
+        stored=tf.as_dtype(networks.stored),
+    )
+
+
+def distance_size(networks, settings) -> int:
+    """How many numbers a sample's distances are measured in: d_E of what `look` calls e."""
+    shapes = {"images": networks.image_shape, "codes": (networks.codes.size,)}
+    return math.prod(shapes.get(settings.distance) or networks.layer_shape(networks.encoder))
+
+
+def rule(settings) -> renewal.Rule:
+    """The numbers of the pool."""
+    return renewal.Rule(
+        settings.beta,
+        settings.diversity,
+        settings.mu0,
+        patience=settings.patience,
+        samples_per_seed=settings.samples_per_seed,
+        **RULE,
     )
 
 
@@ -93,7 +121,8 @@ def _compiled(networks, bands, settings, scale, kind, make, *options):
     neurons = tuple(b.neuron for b in bands)
     layers = tuple(n.layer for n in neurons)
     how = (settings.K, settings.bound, settings.optimizer, settings.precision)
-    shared = (*how, scale.c_sd, scale.e_sd)
+    how += (settings.distance, settings.chunk)
+    shared = (*how, scale.c_sd, scale.e_sd, scale.x_sd)
 
     def made():
         posed = problem(networks, neurons, settings, scale)
@@ -133,21 +162,13 @@ def _trouble(finite, alive, rows):
 def renew(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
     """The pool of `renewal`, ten steps at a time."""
     K, p = settings.K, len(bands)
-    rule = renewal.Rule(
-        settings.beta,
-        settings.diversity,
-        settings.mu0,
-        patience=settings.patience,
-        samples_per_seed=settings.samples_per_seed,
-        **RULE,
-    )
     advance, slots = _compiled(
-        networks, bands, settings, scale, "renewal", renewal.make_advance, rule, STEPS
+        networks, bands, settings, scale, "renewal", renewal.make_advance, rule(settings), STEPS
     )
     stream, aim = Stream(networks, settings.seed, p, K), target(bands, scale)
     if state is None:
         m = p if settings.bound == "paper" else 2 * p
-        d_E = int(np.prod(networks.layer_shape(networks.encoder)))
+        d_E = distance_size(networks, settings)
         pool, cursor = renewal.init(*stream.rows(0, K), m, d_E, settings.mu0, slots), K
     else:
         pool, cursor = _tensors(renewal.Pool, state, slots), int(state["cursor"])
@@ -187,7 +208,7 @@ def paper(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
         found, info = _seeds(networks, bands, settings, scale, aim)
         beta = tf.constant(settings.beta, tf.float32)
         here = walk.WalkState(found.c, found.lam, found.mu, beta, found.step, slots)
-        nothing = (np.zeros((0, *networks.image_shape), np.uint8),)
+        nothing = (np.zeros((0, *networks.image_shape), networks.stored),)
         nothing += (np.zeros((0, networks.codes.size), np.float32),)
         nothing += (np.zeros(0, np.int64), np.zeros(0, np.int32))
         before = _arrays(here)

@@ -42,6 +42,8 @@ class Networks:
         natural: Statistics over natural images, or None.
         checksums: sha256 of each file, by name.
         default: Targets of a run that names none, or None.
+        stored: How an input is stored, and so looked at: "uint8" for images, 0..255 and rounded, or
+            "float32" for vectors, as they are.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Networks:
     natural: Natural | None = None
     checksums: dict[str, str] = field(default_factory=dict)
     default: str | None = None
+    stored: str = "uint8"
 
     def __post_init__(self):
         d = self.generator.input_shape[-1]
@@ -104,9 +107,6 @@ class Networks:
     def look(self, c, layers: tuple[str, ...], index) -> View:
         """G, E and f at once, differentiable, on the images as they would be stored.
 
-        Images are clipped to 0..255 and rounded on the way forward; gradients pass through both as
-        if they were not there, so that a saturated pixel can come back.
-
         Args:
             c: Codes, [K, d].
             layers: Layer of each of p neurons.
@@ -115,9 +115,19 @@ class Networks:
         Returns:
             x [K, H, W, C] whole numbers 0..255, e [K, d_E], z [K, p], all float32.
         """
-        x = self.cropped(tf.cast(self.generator(c, training=False), tf.float32))
-        x = x + tf.stop_gradient(tf.round(tf.clip_by_value(x, 0.0, 255.0)) - x)
+        x = self.images(c)
         return View(x, *self.read(x, layers, index))
+
+    def images(self, c):
+        """G of codes [K, d], as its images would be stored: whole numbers 0..255, float32.
+
+        They are clipped and rounded on the way forward; gradients pass through both as if they were
+        not there, so that a saturated pixel can come back.
+        """
+        x = self.cropped(tf.cast(self.generator(c, training=False), tf.float32))
+        if self.stored != "uint8":
+            return x
+        return x + tf.stop_gradient(tf.round(tf.clip_by_value(x, 0.0, 255.0)) - x)
 
     def read(self, x, layers: tuple[str, ...], index):
         """E and f of images: e [K, d_E] and z [K, p] of x [K, H, W, C] in RGB 0..255."""
@@ -128,7 +138,9 @@ class Networks:
     def outputs(self, x, layers: tuple[str, ...]):
         """Encodings e [K, d_E], and what each layer gives by name: float32, in one pass."""
         names = tuple(dict.fromkeys((self.encoder, *layers)))
-        h = [tf.cast(h, tf.float32) for h in self._trunk(names)(self.fitted(x))]
+        # Keras hands back a list of one as that one.
+        h = keras.tree.flatten(self._trunk(names)(self.fitted(x)))
+        h = [tf.cast(one, tf.float32) for one in h]
         e = tf.reshape(h[0], (-1, int(np.prod(h[0].shape[1:]))))
         return e, dict(zip(names, h, strict=True))
 

@@ -75,14 +75,16 @@ class Problem(NamedTuple):
     """What a step needs to know of the networks.
 
     Attributes:
-        look: (c [K, d], index [p, 3]) -> View, differentiable.
+        look: (c [K, d], index [p, 3]) -> View, differentiable; its e is what distances are between.
         image: Shape (H, W, C) of an image.
         c_sd: Standard deviation of starting codes: the unit of beta.
-        e_sd: Standard deviation of their encodings, over all entries.
+        e_sd: Standard deviation of what distances are between, over all entries.
         low: Smallest value of a code's entry.
         high: Largest value of a code's entry.
         bound: "both" or "paper"; see `lagrangian.margins`.
         optimizer: From `optimizer`, or None for the normalised gradient step.
+        chunk: Codes in memory at a time, a divisor of K; None for all K.
+        stored: Type in which an image is stored.
     """
 
     look: Callable[[Any, Any], View]
@@ -93,6 +95,8 @@ class Problem(NamedTuple):
     high: float
     bound: str
     optimizer: Optimizer | None = None
+    chunk: int | None = None
+    stored: Any = tf.uint8
 
     def descend(self, c, target: Target, lagrangian):
         """One look, and the gradient of a Lagrangian of it.
@@ -106,13 +110,48 @@ class Problem(NamedTuple):
         Returns:
             View, gradient [K, d], and which rows [K] had a finite one (the others get zero).
         """
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(c)
-            view = self.look(c, target.index)
-            cost = lagrangian(self.scaled(view.e), view.z)
-        g = tape.gradient(cost, c)
+        if self.chunk is None:
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(c)
+                view = self.look(c, target.index)
+                cost = lagrangian(self.scaled(view.e), view.z)
+            g = tape.gradient(cost, c)
+        else:
+            view, g = self._descend_in_chunks(c, target, lagrangian)
         finite = tf.reduce_all(tf.math.is_finite(g), axis=1)
         return view, tf.where(finite[:, tf.newaxis], g, 0.0), finite
+
+    def _descend_in_chunks(self, c, target, lagrangian):
+        """The same view and gradient in two passes over chunks, so that activations fit in memory.
+
+        The first pass looks; the gradient of the Lagrangian with respect to all e and z is small;
+        the second looks again and sends each row's share back to its code.
+        """
+        split = tf.reshape(c, (-1, self.chunk, c.shape[1]))
+        one_by_one = {"parallel_iterations": 1, "fn_output_signature": View(*(tf.float32,) * 3)}
+        views = tf.map_fn(lambda part: self.look(part, target.index), split, **one_by_one)
+        view = View(*(tf.reshape(a, (-1, *a.shape[2:])) for a in views))
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch((view.e, view.z))
+            cost = lagrangian(self.scaled(view.e), view.z)
+        zero = tf.UnconnectedGradients.ZERO
+        shares = tape.gradient(cost, (view.e, view.z), unconnected_gradients=zero)
+
+        def send_back(part):
+            codes, *share = part
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(codes)
+                seen = self.look(codes, target.index)
+            return tape.gradient((seen.e, seen.z), codes, share, unconnected_gradients=zero)
+
+        share_e, share_z = shares
+        parts = (
+            split,
+            tf.reshape(share_e, tf.shape(views.e)),
+            tf.reshape(share_z, tf.shape(views.z)),
+        )
+        one_by_one["fn_output_signature"] = tf.float32
+        return view, tf.reshape(tf.map_fn(send_back, parts, **one_by_one), tf.shape(c))
 
     def scaled(self, e):
         """Encodings per dimension and per natural standard deviation."""
@@ -160,7 +199,7 @@ class Buffer(NamedTuple):
     """Samples found by a compiled loop, in the order found; one row more than it holds.
 
     Attributes:
-        x: Images, [R + 1, H, W, C] uint8.
+        x: Images, [R + 1, H, W, C] in the type in which they are stored.
         c: Codes, [R + 1, d].
         steps: Step at which each was found, [R + 1] int64.
         chain: Row of the pool that found it, [R + 1] int32.
@@ -174,10 +213,10 @@ class Buffer(NamedTuple):
     count: Any
 
 
-def empty(rows: int, image: tuple[int, ...], c) -> Buffer:
+def empty(rows: int, image: tuple[int, ...], c, stored=tf.uint8) -> Buffer:
     """A buffer for `rows` samples with images of this shape and codes like c [K, d]."""
     return Buffer(
-        tf.zeros((rows + 1, *image), tf.uint8),
+        tf.zeros((rows + 1, *image), stored),
         tf.zeros((rows + 1, c.shape[1])),
         tf.zeros((rows + 1,), tf.int64),
         tf.zeros((rows + 1,), tf.int32),
@@ -200,7 +239,7 @@ def put(buffer: Buffer, x, c, step, keep) -> Buffer:
     # Rows not kept all land on the spare last row, which nobody reads.
     spare = tf.shape(buffer.chain)[0] - 1
     at = tf.where(keep, buffer.count + tf.cumsum(kept) - 1, spare)[:, tf.newaxis]
-    new = (tf.cast(x, tf.uint8), c, tf.fill((K,), step), tf.range(K))
+    new = (tf.cast(x, buffer.x.dtype), c, tf.fill((K,), step), tf.range(K))
     old = (buffer.x, buffer.c, buffer.steps, buffer.chain)
     arrays = (tf.tensor_scatter_nd_update(o, at, n) for o, n in zip(old, new, strict=True))
     return Buffer(*arrays, buffer.count + tf.reduce_sum(kept))

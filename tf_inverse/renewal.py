@@ -232,7 +232,8 @@ def make_advance(problem: Problem, rule: Rule, steps: int):
     def advance(pool: Pool, target: Target, fresh: Fresh):
         K, R = tf.shape(pool.c)[0], tf.shape(fresh.t)[0]
         # Each sample takes a fresh row: there are never more samples than those.
-        buffer: Buffer = empty(tf.minimum(K * steps, R), problem.image, pool.c)
+        rows = tf.minimum(K * steps, R)
+        buffer: Buffer = empty(rows, problem.image, pool.c, problem.stored)
         low = target.z1 * 0.0 - float("inf")
         report = Report(low, 0, 0, 0, tf.constant(0.0), 0)
         end = pool.step + steps

@@ -26,6 +26,7 @@ class Scale(NamedTuple):
             random codes.
         z_sd: Standard deviation of each target, [p], likewise.
         natural: Whether they are natural.
+        x_sd: Standard deviation of images, over all pixels, about each pixel's mean.
     """
 
     c_sd: float
@@ -34,6 +35,7 @@ class Scale(NamedTuple):
     z_mean: np.ndarray
     z_sd: np.ndarray
     natural: bool
+    x_sd: float = 1.0
 
 
 def measure(networks, neurons) -> Scale:
@@ -58,9 +60,8 @@ def measure(networks, neurons) -> Scale:
         mean, sd = np.array([u.mean for u in units]), np.array([u.sd for u in units])
     # A unit that no random code moves still needs a unit of measure.
     sd = np.where(sd > 1e-6 * (1 + np.abs(mean)), sd, 1.0)
-    return Scale(
-        _spread(c), _spread(e), metrics.pair_distance(e) / 2, mean, sd.astype(np.float32), natural
-    )
+    half, x_sd = metrics.pair_distance(e) / 2, _spread(np.concatenate([v.x for v in views]))
+    return Scale(_spread(c), _spread(e), half, mean, sd.astype(np.float32), natural, x_sd)
 
 
 def _spread(rows):

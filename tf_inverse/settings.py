@@ -10,6 +10,7 @@ from tf_inverse.precision import PRECISIONS
 
 METHODS = ("renewal", "paper")
 BOUNDS = ("both", "paper")
+DISTANCES = ("encodings", "images", "codes", "none")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,10 @@ class Settings:
         patience: Renewal: steps after which a row without a sample starts again. Paper: rounds of
             100 steps after which the search for seeds ends.
         optimizer: Name of a Keras optimizer in place of the normalised gradient step, or None.
+        distance: What the diversity terms keep apart: "encodings" (eq. 5), "images" (eqs. 3-4),
+            "codes" (eq. 13), or "none" (eq. 14).
+        chunk: Codes in memory at a time, a divisor of K; None for all. With K = n it makes eq. 15,
+            all samples at once, bounded in memory for a third more work.
         precision: Of the search: "float32", "bfloat16", "float16", or "auto" for what suits the
             machine. What is stored is decided in float32 whatever it is.
 
@@ -50,9 +55,12 @@ class Settings:
     patience: int | None = None
     optimizer: str | None = None
     precision: str = "float32"
+    distance: str = "encodings"
+    chunk: int | None = None
 
     def __post_init__(self):
         choices = (("method", METHODS), ("bound", BOUNDS), ("precision", PRECISIONS))
+        choices += (("distance", DISTANCES),)
         for name, names in choices:
             if getattr(self, name) not in names:
                 raise UsageError(
@@ -74,6 +82,10 @@ class Settings:
         for name in ("beta", "mu0", "a"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise UsageError(f"expected {name} > 0, got {getattr(self, name)!r}")
+        if self.chunk is not None and (self.chunk < 1 or self.K % self.chunk):
+            raise UsageError(f"expected chunk to divide K = {self.K}, got {self.chunk!r}")
+        if self.distance == "none":
+            object.__setattr__(self, "diversity", 0.0)
         if not 0 <= self.diversity < float("inf"):
             raise UsageError(f"expected diversity >= 0, got {self.diversity!r}")
 

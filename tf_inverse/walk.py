@@ -91,7 +91,7 @@ def make_advance(problem: Problem, diversity: float, steps: int):
     @tf.function
     def advance(state: WalkState, target: Target):
         K = state.c.shape[0]
-        buffer = empty(K * steps, problem.image, state.c)
+        buffer = empty(K * steps, problem.image, state.c, problem.stored)
         best, finite = target.z1 * 0.0 - float("inf"), tf.constant(0)
         for _ in tf.range(steps):
             c, i = state.c, state.step

@@ -20,6 +20,8 @@ def sample(
     patience: int | None = None,
     optimizer: str | None = None,
     precision: str = "auto",
+    distance: str = "encodings",
+    chunk: int | None = None,
     store: str = "images",
     overwrite: bool = False,
     json: bool = False,
@@ -45,6 +47,9 @@ def sample(
         optimizer: Name of a Keras optimizer in place of the normalised gradient step, as adam.
         precision: Of the search, float32, bfloat16, float16, or auto for what suits the machine;
             what is stored is decided in float32.
+        distance: What is kept apart: encodings (eq. 5), images (eqs. 3-4), codes (eq. 13), none
+            (eq. 14).
+        chunk: Codes in memory at a time, a divisor of K; with K = n, eq. 15 for any n.
         store: images, or codes (with thumbnails; a tenth of the size).
         overwrite: Replace an archive that exists.
         json: Print one JSON object instead of a table.
@@ -69,6 +74,8 @@ def sample(
             patience=patience,
             optimizer=optimizer,
             precision=precision,
+            distance=distance,
+            chunk=chunk,
         ),
         store=store,
         overwrite=overwrite,
