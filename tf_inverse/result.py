@@ -33,6 +33,8 @@ class Result:
     summary: dict
 
     def _repr_html_(self):
+        if self.samples.images.dtype != np.uint8:  # vectors are no pictures
+            return None
         from tf_inverse.report.html import inline
 
         targets = [job.described(b, self.networks) for b in self.bands]
