@@ -31,7 +31,7 @@ def convert(
         mean: Mean in the file's order of channels, 104,117,123, or file .binaryproto, .npy or .mat.
         scale: What the network multiplies pixels by once the mean is off.
         channels: Order of the network's channels, bgr or rgb.
-        input: CHANNELS,HEIGHT,WIDTH where the prototxt declares none.
+        input: CHANNELS,HEIGHT,WIDTH, where the prototxt declares none or in its place.
         role: classifier or generator; left out, told by the input.
         code: Codes of a generator, fc6, fc7 or pool5.
         ignore: Layers of the weight file that may stay unused, A,B,...

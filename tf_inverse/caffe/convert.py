@@ -94,8 +94,8 @@ def any_caffe(prototxt, weight_file, role=None, mean=(0.0,), scale=1.0, channels
         mean: [C] or [H, W, C] in the network's order of channels.
         scale: What pixels are multiplied by once the mean is off.
         channels: "bgr" or "rgb".
-        **options: `input_shape` (C, H, W) where the prototxt declares none; `ignore`, layers of
-            the file that may stay unused.
+        **options: `input_shape` (C, H, W) where the prototxt declares none or in its place;
+            `ignore`, layers of the file that may stay unused.
     """
     planned = plan.make(net.read(prototxt), options.get("input_shape"))
     file = caffemodel.read(weight_file)

@@ -54,13 +54,13 @@ def make(net: Net, input_shape: tuple[int, ...] | None = None) -> Plan:
 
     Args:
         net: From `net.read`.
-        input_shape: (C, H, W), for a net that declares no size of its input.
+        input_shape: (C, H, W), for a net that declares none, or in place of what it declares.
 
     Raises:
         ConversionError: Layers that are unknown, unconnected or do not fit; all of them.
     """
     _refuse_unknown(net)
-    inputs = {name: shape or input_shape for name, shape in net.inputs.items()}
+    inputs = {name: input_shape or shape for name, shape in net.inputs.items()}
     inputs = inputs or ({"data": input_shape} if input_shape else {})
     if not inputs or None in inputs.values():
         raise ConversionError(
