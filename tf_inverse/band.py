@@ -182,6 +182,8 @@ def _activation(text, neuron, networks, target):
                 f"expected numbers, percentiles (p95) or deviations (+2sd) for the range of "
                 f"{target!r}, got {text!r}"
             ) from None
+    if match[1] and float(match[1]) > 100:
+        raise UsageError(f"expected a percentile from 0 to 100 in {target!r}, got {text!r}")
     natural = networks.natural and networks.natural.unit(neuron)
     if not natural:
         raise UsageError(
