@@ -230,7 +230,11 @@ def make_advance(problem: Problem, rule: Rule, steps: int):
 
     @tf.function
     def advance(pool: Pool, target: Target, fresh: Fresh):
-        K, R = tf.shape(pool.c)[0], tf.shape(fresh.t)[0]
+        # The graph is not to know K: it would fold it into its constants and round otherwise than
+        # an export does, which serves every K.
+        c = tf.compat.v1.placeholder_with_default(pool.c, (None, pool.c.shape[1]))
+        pool = pool._replace(c=c)
+        K, R = tf.shape(c)[0], tf.shape(fresh.t)[0]
         # Each sample takes a fresh row: there are never more samples than those.
         rows = tf.minimum(K * steps, R)
         buffer: Buffer = empty(rows, problem.image, pool.c, problem.stored)

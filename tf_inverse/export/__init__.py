@@ -1,0 +1,128 @@
+"""A pair and its sampler as one SavedModel that needs neither this package nor Keras."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+
+from tf_inverse import job, scale, taps, units
+from tf_inverse.errors import UsageError
+from tf_inverse.export import card, endpoints
+from tf_inverse.settings import Settings
+
+DEFAULT = "sample"
+
+
+def write(
+    networks,
+    out,
+    layers: tuple[str, ...] | None = None,
+    settings: Settings | None = None,
+    *,
+    version: int = 1,
+    overwrite: bool = False,
+) -> dict:
+    """Write OUT/VERSION, a SavedModel as TF Serving expects it, with a model card beside it.
+
+    Args:
+        networks: `networks.Networks`.
+        out: Folder to be made; it appears complete or not at all.
+        layers: Layers whose units can be asked for; the labelled one, or the last, if left out.
+        settings: Numbers of the method; the rows of the pool and n are inputs of the model.
+        version: Name of the folder of the model.
+        overwrite: Replace a folder that exists.
+
+    Returns:
+        The figures of the export: `weights`, bytes of the weights that the endpoints use;
+        `variables`, bytes of the model's files of weights; `files`, bytes of all its files.
+
+    Raises:
+        UsageError: No such layer, or settings that cannot be exported.
+        FileExistsError: The folder exists and overwrite is False.
+    """
+    out, settings = pathlib.Path(out), settings or Settings()
+    if out.exists() and not overwrite:
+        raise FileExistsError(f"{out} exists; give --overwrite to replace it, or another name")
+    if version < 1:
+        raise UsageError(f"expected a version from 1 up, as TF Serving does, got {version}")
+    exported = gather(networks, layers, settings)
+    functions = endpoints.make(exported)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as temporary:
+        made = pathlib.Path(temporary) / out.name
+        figures = _save(functions, made / str(version))
+        facts = card.facts(exported, functions, figures, job.versions())
+        (made / "card.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        (made / "README.md").write_text(card.text(facts), encoding="utf-8")
+        if out.exists():
+            shutil.rmtree(out)
+        os.replace(made, out)
+    return figures
+
+
+def gather(networks, layers: tuple[str, ...] | None, settings: Settings) -> endpoints.Exported:
+    """What is fixed at export, measured where it has to be.
+
+    Raises:
+        UsageError: No such layer, or settings that a graph without Python cannot follow.
+    """
+    wanted = (("method", "renewal"), ("optimizer", None), ("precision", "float32"), ("chunk", None))
+    for name, value in wanted:
+        if getattr(settings, name) != value:
+            raise UsageError(
+                f"expected {name} {value} for an export, got {getattr(settings, name)}"
+            )
+    if settings.distance not in ("encodings", "none") or networks.stored != "uint8":
+        raise UsageError(
+            f"expected distances between encodings, of images, for an export; got distances "
+            f"between {settings.distance}, of inputs stored as {networks.stored}"
+        )
+    layers = tuple(layers or (default_layer(networks),))
+    for layer in layers:
+        networks.layer_shape(layer)
+    images = units.random_images(networks, scale.COUNT)
+    return endpoints.Exported(
+        networks,
+        layers,
+        settings,
+        scale.measure(networks, ()),
+        tuple(_deviations(networks, layer, images) for layer in layers),
+    )
+
+
+def default_layer(networks) -> str:
+    """The labelled layer, or else the last one of the classifier that has units."""
+    if networks.labels is not None:
+        return networks.labels[0]
+    return list(taps.top(networks.classifier))[-1]
+
+
+def _deviations(networks, layer, images):
+    """Natural deviations [U] of a layer's units; those over random codes where none are stored."""
+    stored = units.stored(networks, layer)
+    if stored is not None and (stored.sd > 0).all():
+        return stored.sd.astype(np.float32)
+    measured = units.measure(networks, layer, images, "random codes")
+    moves = measured.sd > 1e-6 * (1 + np.abs(measured.mean))
+    return np.where(moves, measured.sd, 1.0).astype(np.float32)
+
+
+def _save(functions, folder):
+    module = tf.Module()
+    # The variables themselves, not the Keras models around them: those would be written as well.
+    used = {id(v): v for one in functions.values() for v in one.graph.variables}
+    module.weights = list(used.values())
+    signatures = functions | {"serving_default": functions[DEFAULT]}
+    tf.saved_model.save(module, str(folder), signatures=signatures)
+    sizes = {path: path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+    return {
+        "weights": int(sum(v.shape.num_elements() * v.dtype.size for v in used.values())),
+        "variables": sum(n for path, n in sizes.items() if path.parent.name == "variables"),
+        "files": sum(sizes.values()),
+    }

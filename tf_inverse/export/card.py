@@ -1,0 +1,157 @@
+"""The model card of an export: what it holds, each endpoint's inputs and outputs, how to call."""
+
+from __future__ import annotations
+
+MEANING = {
+    "codes": "codes c; of step and sample, fresh ones to start (again) from, drawn as below",
+    "images": "RGB 0..255 as stored",
+    "neurons": "a row [layer, unit, row, column] each; layer counts from zero in the table below; "
+    "row, column 0 without a map; row -1 the mean over the map, -2 the maximum",
+    "ranges": "[z1, z2] of each neuron's activation",
+    "sd": "natural deviation of each neuron, the unit of its margins; 0 for the stored one",
+    "aims": "uniform numbers in [0, 1), one row a fresh code, one column a neuron",
+    "rows": "K, codes at a time",
+    "count": "n, samples to find",
+    "limit": "gradient steps after which to stop, in tens",
+    "encodings": "encodings e",
+    "activations": "activations z of the neurons",
+    "c": "codes of the pool",
+    "lam": "multipliers, zero at first; one column a neuron and side",
+    "mu": "penalty weights, mu0 at first",
+    "t": "aims as shares of the range",
+    "age": "steps since the row started, zero at first",
+    "given": "samples since the row started, zero at first",
+    "total": "sum of the scaled encodings of all samples, zero at first",
+    "found": "samples so far, zero at first; of sample, how many there are",
+    "step": "gradient steps so far, zero at first",
+    "done": "rows whose code came in as a sample: images[done] are samples",
+    "used": "fresh rows taken",
+    "steps": "gradient step at which each was found",
+    "chain": "row of the pool that found it",
+    "taken": "gradient steps in all",
+    "best": "largest activation met, a neuron",
+}
+SUMMARY = {
+    "generate": "codes to images",
+    "encode": "images to encodings",
+    "activations": "images to activations of neurons",
+    "look": "codes to images, encodings and activations",
+    "step": "one step of the pool: state in, state out",
+    "sample": "the whole search: neurons, ranges and random numbers to samples",
+}
+START = {
+    "normal": "independent N(0, 1)",
+    "uniform": "uniform on [-1, 1]",
+    "noise": "encode(images) of noise: N(127.5, 64) clipped to 0..255",
+    "gaussian": "a Gaussian fitted to codes of natural images (in the pair's natural.h5)",
+    "bank": "encode(images) of natural images (or the bank in the pair's natural.h5)",
+}
+
+
+def facts(exported, functions, figures: dict, versions: dict) -> dict:
+    """Everything about an export, as JSON can say it."""
+    networks, settings = exported.networks, exported.settings
+    labels = networks.labels
+    layers = [
+        {
+            "layer": i,
+            "name": layer,
+            "shape": list(networks.layer_shape(layer)),
+            "labels": list(labels[1]) if labels and labels[0] == layer else None,
+        }
+        for i, layer in enumerate(exported.layers)
+    ]
+    return {
+        "name": networks.name,
+        "checksums": networks.checksums,
+        "versions": versions,
+        "layers": layers,
+        "image": list(networks.image_shape),
+        "codes": {
+            "size": networks.codes.size,
+            "kind": networks.codes.kind,
+            "drawn": START[networks.codes.kind],
+            "bounds": networks.codes.bounds,
+        },
+        "settings": {
+            name: getattr(settings, name)
+            for name in ("beta", "diversity", "mu0", "patience", "samples_per_seed", "bound")
+        },
+        "scale": {"codes": exported.scale.c_sd, "encodings": exported.scale.e_sd},
+        "bytes": figures,
+        "endpoints": {name: _endpoint(name, one) for name, one in functions.items()},
+    }
+
+
+def _endpoint(name, function):
+    inputs = function.structured_input_signature[0] + tuple(
+        function.structured_input_signature[1].values()
+    )
+    outputs = function.structured_outputs
+    return {
+        "summary": SUMMARY[name],
+        "inputs": [_tensor(one.name, one) for one in inputs],
+        "outputs": [_tensor(key, outputs[key]) for key in outputs],
+    }
+
+
+def _tensor(name, spec):
+    return {
+        "name": name,
+        "dtype": spec.dtype.name,
+        "shape": list(spec.shape),
+        "meaning": MEANING[name],
+    }
+
+
+def text(facts: dict) -> str:
+    """The card as Markdown."""
+    return "\n".join([*_head(facts), *_layers(facts), *_endpoints(facts), ""])
+
+
+def _head(facts):
+    codes, settings = facts["codes"], facts["settings"]
+    lines = [
+        f"# {facts['name']}: sampler of inverse sets",
+        "",
+        "A SavedModel (folders named by version, as TF Serving wants them) that draws images which "
+        "excite a neuron to a chosen range. It needs TensorFlow alone. `serving_default` is "
+        "`sample`. `card.json` says the same for programs.",
+        "",
+        f"- Codes: {codes['size']} numbers, {codes['drawn']}; bounds {codes['bounds'] or 'none'}. "
+        f"The first `rows` codes start the pool, the others replace rows that are finished; give "
+        f"at least `rows` + `count`, better four times as many.",
+        f"- Images: {' x '.join(map(str, facts['image']))}, uint8.",
+        f"- Method: {', '.join(f'{k} {v}' for k, v in settings.items())}.",
+        f"- Weights: {facts['bytes']['weights']:,} bytes, stored once; all files "
+        f"{facts['bytes']['files']:,} bytes.",
+        f"- Made with {', '.join(f'{k} {v}' for k, v in facts['versions'].items())}.",
+    ]
+    return lines + [f"- From {name}, sha256 {value}." for name, value in facts["checksums"].items()]
+
+
+def _layers(facts):
+    lines = ["", "## Layers", "", "| layer | name | shape | labels |", "|---|---|---|---|"]
+    for one in facts["layers"]:
+        labels = "; ".join((one["labels"] or [])[:10])
+        labels += " ... (card.json)" if len(one["labels"] or []) > 10 else ""
+        lines.append(f"| {one['layer']} | `{one['name']}` | {_shape(one['shape'])} | {labels} |")
+    return lines
+
+
+def _endpoints(facts):
+    lines = ["", "## Endpoints"]
+    for name, one in facts["endpoints"].items():
+        lines += ["", f"### {name}: {one['summary']}", "", "| | name | type | shape | |"]
+        lines.append("|---|---|---|---|---|")
+        for way in ("inputs", "outputs"):
+            for t in one[way]:
+                shape = _shape(t["shape"])
+                lines.append(
+                    f"| {way[:-1]} | `{t['name']}` | {t['dtype']} | {shape} | {t['meaning']} |"
+                )
+    return lines
+
+
+def _shape(shape):
+    return "[" + ", ".join("any" if n is None else str(n) for n in shape) + "]"
