@@ -92,11 +92,12 @@ def sha256(path) -> str:
     return digest.hexdigest()
 
 
-def load(network: str | os.PathLike = "cifar10"):
+def load(network: str | os.PathLike = "cifar10", trust: bool = False):
     """A pair, ready to sample.
 
     Args:
         network: A shipped name or a folder.
+        trust: Whether a SavedModel inside may be loaded: its graph can read and write files.
 
     Returns:
         `networks.Networks`.
@@ -120,8 +121,8 @@ def load(network: str | os.PathLike = "cifar10"):
     codes, labels = entries["codes"], entries.get("labels")
     return Networks(
         name=entries["name"],
-        classifier=model(folder / entries["classifier"]["file"]),
-        generator=model(folder / entries["generator"]["file"]),
+        classifier=model(folder / entries["classifier"]["file"], trust),
+        generator=model(folder / entries["generator"]["file"], trust),
         encoder=entries["encoder"],
         codes=Codes(codes["kind"], codes["size"], codes.get("bounds")),
         crop=entries["generator"].get("crop"),
@@ -143,8 +144,12 @@ def statistics(folder: pathlib.Path, entries: dict):
     return natural.read(folder / entries["natural"]["file"]) if "natural" in entries else None
 
 
-def model(path):
+def model(path, trust: bool = False):
     """A Keras model from a `.keras` or `.h5` file, in float32, without any code from the file.
+
+    Args:
+        path: Of the file.
+        trust: Whether the file may hold a SavedModel.
 
     Raises:
         RefusedInput: The file cannot be loaded safely.
@@ -152,9 +157,13 @@ def model(path):
     import keras
 
     import tf_inverse.models  # noqa: F401  registers the layers that Keras lacks
+    from tf_inverse.adopt import layers
 
     try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
+        with layers.trust(trust):
+            return keras.models.load_model(path, compile=False, safe_mode=True)
+    except RefusedInput:
+        raise
     except Exception as error:  # Keras raises almost anything for a damaged file
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise RefusedInput(f"cannot load a Keras model from {path}: {reason}") from error

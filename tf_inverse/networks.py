@@ -85,7 +85,7 @@ class Networks:
         """
         path = self.layer_path(layer)
         one = taps.top(self.classifier).get(path)
-        shape = one.output.shape[1:] if one is not None else self._inner_shapes[path]
+        shape = one.output.shape[1:] if one is not None else self.shapes[path]
         if None in shape:
             raise UsageError(f"expected a fixed output shape of layer {layer}, got {list(shape)}")
         return tuple(shape)
@@ -98,10 +98,11 @@ class Networks:
         """
         if layer in taps.top(self.classifier):
             return layer
-        return taps.resolve(layer, self._inner_shapes, self.classifier.name)
+        return taps.resolve(layer, self.shapes, self.classifier.name)
 
     @property
-    def _inner_shapes(self):
+    def shapes(self) -> dict[str, tuple[int | None, ...]]:
+        """Shape of what each layer gives, by path, models within the model included."""
         return self.compiled("shapes", lambda: taps.shapes(self.classifier))
 
     def look(self, c, layers: tuple[str, ...], index) -> View:

@@ -33,6 +33,8 @@ COMMANDS = {
     "pair": "pair:pair",
     "fetch": "fetch:fetch",
     "train": "train:train",
+    "adopt": "adopt:adopt",
+    "export": "export:export",
 }
 HELP = ("--help", "-h", "help")
 REFUSED = (

@@ -1,0 +1,201 @@
+"""Whether a pair can be sampled: its images, its numbers, and the way from target to code."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_inverse import codes
+from tf_inverse.band import Neuron, placed
+from tf_inverse.errors import UsageError
+from tf_inverse.networks import index
+
+COUNT = 24
+RANGES = ((-1.0, 1.0), (0.0, 1.0), (0.0, 255.0))
+# Pixels may overshoot by a twentieth of their range, one in a hundred by more.
+OVERSHOOT, SHARE = 0.05, 0.01
+LEAST = 0.02
+"""Share of the declared range that images must fill."""
+
+
+class Seen(NamedTuple):
+    """What random codes gave: images [N, H, W, C] unclipped, in 0..255, and encodings [N, d_E]."""
+
+    images: np.ndarray
+    encodings: np.ndarray
+
+
+def likely_range(model, size: int, kind: str) -> tuple[float, float]:
+    """The range that a generator's images seem to be in: [-1, 1], [0, 1] or [0, 255].
+
+    Args:
+        model: Generator as it came, of codes alone.
+        size: d.
+        kind: "uniform" for codes on [-1, 1], anything else for N(0, 1).
+    """
+    rng = codes.generator(0, 0)
+    c = rng.uniform(-1, 1, (COUNT, size)) if kind == "uniform" else rng.normal(size=(COUNT, size))
+    x = np.asarray(model(c.reshape(-1, *model.input_shape[1:]).astype(np.float32)), np.float64)
+    low, high = np.percentile(x, (1, 99))
+    if high > 2.0 or low < -2.0:
+        return RANGES[2]
+    return RANGES[0] if low < -OVERSHOOT else RANGES[1]
+
+
+def images(networks, values: tuple[float, float]) -> Seen:
+    """Looks at random codes.
+
+    Args:
+        networks: `networks.Networks`.
+        values: (low, high) that the generator's own images were declared to be in.
+
+    Raises:
+        UsageError: Values are not finite, lie outside the range, or fill next to nothing of it.
+    """
+    c = codes.draw(networks, COUNT, codes.generator(0, 0))
+    x = networks.cropped(networks.generator(c, training=False))
+    x = np.asarray(x, np.float32)
+    if not np.isfinite(x).all():
+        raise UsageError(
+            "expected finite pixels, the generator gives values that are not: are its weights "
+            "loaded, and are codes drawn as it was trained with?"
+        )
+    low, high = values
+    span = f"{low:g}:{high:g}"
+    own = low + x / 255.0 * (high - low)
+    beyond = np.mean((x < -255.0 * OVERSHOOT) | (x > 255.0 * (1 + OVERSHOOT)))
+    if beyond > SHARE:
+        raise UsageError(
+            f"expected pixels in the declared range {span}, {beyond:.0%} lie outside; they go from "
+            f"{own.min():.3g} to {own.max():.3g}: declare that with --range=LOW:HIGH"
+        )
+    if x.max() - x.min() < 255.0 * LEAST:
+        raise UsageError(
+            f"expected pixels that fill the declared range {span}, they go from {own.min():.3g} "
+            f"to {own.max():.3g} only: declare that with --range=LOW:HIGH"
+        )
+    stored = np.rint(np.clip(x, 0, 255)).astype(np.uint8)
+    return Seen(x, networks.encode(stored))
+
+
+def liveliest(networks, layer: str, seen: Seen) -> Neuron:
+    """The unit of a layer that varies most over random codes, at the centre of a map."""
+    stored = np.rint(np.clip(seen.images, 0, 255))
+    shape = networks.layer_shape(layer)
+    outputs = networks.outputs(tf.constant(stored, tf.float32), (layer,))[1][layer].numpy()
+    centre = tuple(size // 2 for size in shape[:-1])
+    unit = int(outputs[(slice(None), *centre)].std(axis=0).argmax())
+    return placed(Neuron(layer, unit), shape)
+
+
+def gradient(networks, neuron: Neuron) -> None:
+    """Refuses a pair in which no gradient gets from a neuron to the code.
+
+    Raises:
+        UsageError: It names the operation that breaks the way.
+    """
+    c = tf.constant(codes.draw(networks, 4, codes.generator(0, 1)))
+    layers, where = (neuron.layer,), index((neuron,))
+
+    @tf.function(autograph=False)
+    def slope(c):
+        with tf.GradientTape() as tape:
+            tape.watch(c)
+            z = networks.look(c, layers, where).z
+        return tape.gradient(z, c, unconnected_gradients="zero")
+
+    g = slope(c).numpy()
+    if np.isfinite(g).all() and (g != 0).any():
+        return
+    if not np.isfinite(g).all():
+        raise UsageError(f"expected a finite gradient from {neuron} to the code, it is not finite")
+    x = networks.images(c)
+    broken = blockers(lambda x: networks.read(x, layers, where)[1], x)
+    part = f"from {neuron} to the image"
+    if not broken:
+        broken = blockers(lambda c: networks.generator(c, training=False), c)
+        part = "from the image to the code"
+    if broken:
+        raise UsageError(
+            f"no gradient gets {part}: {', '.join(broken[:3])} stops it; put something "
+            f"differentiable there, or take a layer before it"
+        )
+    raise UsageError(
+        f"the gradient from {neuron} to the code is zero for all of {len(g)} codes: a dead unit, a "
+        f"step (as of tf.sign), or a layer that the code does not reach"
+    )
+
+
+def blockers(function, x) -> list[str]:
+    """Operations through which no gradient passes, between a function's input and its output.
+
+    Args:
+        function: Of one tensor.
+        x: Such a tensor.
+
+    Returns:
+        "Round in model/quantise" for each, in the order of the graph; none where a gradient passes.
+    """
+    graph = tf.__internal__.FuncGraph("blockers")
+    with graph.as_default():
+        start = tf.compat.v1.placeholder(x.dtype, x.shape)
+        end = function(start)
+        if tf.gradients(end, start)[0] is not None:
+            return []
+        return [
+            f"{op.type} in {op.name.rpartition('/')[0] or op.name}"
+            for op, inputs in _between(graph, start, end)
+            if _stops(op, inputs)
+        ]
+
+
+def _between(graph, start, end):
+    """Operations on a way from start to end, each with those of its inputs that are on it too."""
+    operations, reached = graph.get_operations(), {start.ref()}
+    for op in operations:
+        if any(one.ref() in reached for one in op.inputs):
+            reached |= {one.ref() for one in op.outputs}
+    needed, found = {end.ref()}, []
+    for op in reversed(operations):
+        if any(one.ref() in needed for one in op.outputs):
+            needed |= {one.ref() for one in op.inputs}
+            inputs = [one for one in op.inputs if one.ref() in reached]
+            if inputs:
+                found.append((op, inputs))
+    return found[::-1]
+
+
+def _stops(op, inputs):
+    # Shapes are whole numbers by nature; where one is all that is used, something else stops too.
+    if op.type in ("Shape", "StridedSlice", "Pack") and op.outputs[0].dtype.is_integer:
+        return False
+    floats = [one for one in inputs if one.dtype.is_floating]
+    if not floats:
+        return False
+    if not op.outputs[0].dtype.is_floating:
+        return True
+    try:
+        gradients = tf.gradients(op.outputs[0], floats)
+    except (LookupError, TypeError):
+        return True
+    return all(g is None for g in gradients)
+
+
+def codes_fit(networks, generator: keras.Model) -> None:
+    """Refuses codes that start as encodings of another size than the generator takes.
+
+    Raises:
+        UsageError: With both sizes.
+    """
+    if networks.codes.kind not in ("noise", "gaussian", "bank"):
+        return
+    d_E = int(np.prod(networks.layer_shape(networks.encoder)))
+    if d_E != networks.codes.size:
+        raise UsageError(
+            f"expected codes of the encoder's size {d_E} ({networks.encoder}) for --codes="
+            f"{networks.codes.kind}; {generator.name} takes {networks.codes.size}: give "
+            f"--codes=normal or uniform, or another --encoder"
+        )

@@ -1,0 +1,88 @@
+"""What `tf-inverse adopt` does, with its words turned into values."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+from tf_inverse import adopt
+from tf_inverse.adopt import source
+from tf_inverse.errors import UsageError
+
+
+def run(classifier, generator, out, **words) -> list[str]:
+    """Adopt and write; the arguments are those of the command. Returns the lines to print."""
+    if pathlib.Path(out).exists() and not words["overwrite"]:
+        raise FileExistsError(f"{out} exists; give --overwrite to replace it, or another name")
+    adopted = adopt.adopt(
+        classifier,
+        generator,
+        words["encoder"],
+        name=words["name"],
+        image_range=_pair("range", words["range"]),
+        pixel_range=_pair("pixels", words["pixels"]),
+        codes=words["codes"],
+        bounds=_pair("bounds", words["bounds"]),
+        crop=words["crop"],
+        fixed=_fixed(words["fixed"]),
+        labels=_labels(words["labels"]),
+        images=_images(words["images"], generator, words),
+        size=_size(words["size"]),
+        weights=None if words["weights"] == "none" else words["weights"],
+        trust=words["trust"],
+    )
+    folder = adopt.write(adopted, out, licence=words["licence"], overwrite=words["overwrite"])
+    facts = adopted.measured | {"folder": str(folder)}
+    if words["json"]:
+        return [json.dumps(facts)]
+    return [f"{name}: {json.dumps(value)}" for name, value in facts.items()]
+
+
+def _pair(flag, text):
+    if text is None:
+        return None
+    try:
+        low, high = (float(part) for part in text.split(":"))
+    except ValueError:
+        low = high = 0.0
+    if not low < high:
+        raise UsageError(f"expected --{flag}=LOW:HIGH, as -1:1, got {text!r}")
+    return low, high
+
+
+def _size(text):
+    if text is None:
+        return None
+    parts = text.split(",")
+    if len(parts) != 3 or not all(part.isdigit() and 1 <= int(part) <= 4096 for part in parts):
+        raise UsageError(f"expected --size=ROWS,COLUMNS,CHANNELS, got {text!r}")
+    return tuple(int(part) for part in parts)
+
+
+def _fixed(text):
+    fixed = {}
+    for part in filter(None, (text or "").split(",")):
+        name, _, value = part.partition("=")
+        try:
+            fixed[name] = float(value)
+        except ValueError:
+            raise UsageError(f"expected --fixed=NAME=NUMBER, got {part!r}") from None
+    return fixed
+
+
+def _labels(path):
+    if path is None:
+        return None
+    names = pathlib.Path(path).read_text(encoding="utf-8").splitlines()
+    return None, tuple(name.strip() for name in names if name.strip())
+
+
+def _images(path, generator, words):
+    if path is None:
+        return None
+    from tf_inverse.training.images import load
+
+    model = source.open(generator, "generator", trust=words["trust"])
+    shape = model.output_shape[1:]
+    *size, channels = (words["crop"] or shape[0], words["crop"] or shape[1], shape[2])
+    return load(path, tuple(size), "test", channels)[0]

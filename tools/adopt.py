@@ -1,0 +1,57 @@
+"""tf-inverse adopt: your own classifier and generator as a network to sample from."""
+
+from __future__ import annotations
+
+
+def adopt(
+    classifier: str,
+    generator: str,
+    out: str,
+    encoder: str | None = None,
+    range: str | None = None,
+    pixels: str = "0:255",
+    codes: str = "normal",
+    bounds: str | None = None,
+    crop: int | None = None,
+    fixed: str | None = None,
+    labels: str | None = None,
+    images: str | None = None,
+    size: str | None = None,
+    weights: str | None = "imagenet",
+    trust: bool = False,
+    name: str | None = None,
+    licence: str = "",
+    overwrite: bool = False,
+    json: bool = False,
+) -> None:
+    """Checks any Keras classifier and generator and joins them to a network's folder.
+
+    A model is a .keras or .h5 file, a SavedModel's folder (with --trust), keras:MobileNetV2 or any
+    other of keras.applications (with its preprocessing), or a network's folder.
+
+    Args:
+        classifier: Classifier of images.
+        generator: Generator of images from codes.
+        out: Folder to write.
+        encoder: Layer of the classifier whose output is the encoding, or another model of images;
+            the last one before the output that has no map, if left out.
+        range: LOW:HIGH of the generator's images, as -1:1; told from its images if left out.
+        pixels: LOW:HIGH of the pixels that the classifier takes.
+        codes: Starting codes, normal, uniform or noise.
+        bounds: Smallest and largest entry of a code, 0:30.
+        crop: Side of the centre square cut from the generator's image.
+        fixed: Values of further inputs, NAME=VALUE, several with commas; for a label its number.
+        labels: File with a label a line, for the units of the output.
+        images: Folder, .h5 or .npz of natural images, for percentiles in targets.
+        size: ROWS,COLUMNS,CHANNELS of the classifier's input, where it leaves them open.
+        weights: Of keras:NAME: imagenet, a file, or none for random ones.
+        trust: Load a SavedModel; its graph can read and write files.
+        name: Of the network; the classifier's by default.
+        licence: What the weights may be used for.
+        overwrite: Replace a folder that exists.
+        json: Print one JSON object instead of lines.
+    """
+    from tf_inverse.adopt import command
+
+    options = {k: v for k, v in locals().items() if k != "command"}
+    print("\n".join(command.run(**options)))
