@@ -97,11 +97,12 @@ def make(exported: Exported) -> dict[str, Any]:
         name: tf.function(
             function, input_signature=[given[one] for one in INPUTS[name]]
         ).get_concrete_function()
-        for name, function in (_views(exported) | _runs(exported)).items()
+        for name, function in (views(exported) | runs(exported)).items()
     }
 
 
-def _views(exported):
+def views(exported: Exported) -> dict[str, Any]:
+    """Endpoints that look at codes or images, not yet traced."""
     networks = exported.networks
 
     def generate(codes):
@@ -122,7 +123,8 @@ def _views(exported):
     return {"generate": generate, "encode": encode, "activations": activations, "look": look}
 
 
-def _runs(exported):
+def runs(exported: Exported) -> dict[str, Any]:
+    """Endpoints that search, not yet traced."""
     networks, settings = exported.networks, exported.settings
     posed = Problem(
         lambda c, neurons: _look(exported, c, neurons),
