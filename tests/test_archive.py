@@ -13,7 +13,7 @@ import pytest
 from oracles.archive_samples import NATURAL, header, rows, samples, state
 
 from tf_inverse import archive
-from tf_inverse.archive import chunks, schema
+from tf_inverse.archive import chunks, record, schema
 from tf_inverse.archive.writer import StorageError
 from tf_inverse.errors import RefusedInput, UsageError
 
@@ -47,7 +47,7 @@ def test_finished_equals_memory(tmp_path):
     with archive.open(tmp_path / "a.h5") as a:
         assert_equals(a, batch)
         assert a.complete and not a.in_progress and a.summary == {"steps": 9}
-        assert {name: getattr(a, name) for name in schema.GIVEN} == header()
+        assert {name: getattr(a, name) for name in record.GIVEN} == header()
         np.testing.assert_array_equal(a.natural.activations, NATURAL["activations"])
         np.testing.assert_array_equal(a.natural.mean, NATURAL["mean"])
         for name, array in state(12).items():

@@ -5,7 +5,7 @@ import pathlib
 import h5py
 import numpy as np
 
-from tf_inverse.archive import durable, folder, hdf, schema
+from tf_inverse.archive import durable, folder, hdf, record, schema
 from tf_inverse.archive.files import Files
 from tf_inverse.archive.rows import Piece, Rows, joined
 
@@ -74,14 +74,14 @@ def write(path: pathlib.Path, header: dict, summary: dict, pieces: list[Piece]) 
 
 def _attributes(header: dict, summary: dict, rows: int) -> dict:
     texts = {
-        name: value if isinstance(value, str | int) else schema.to_json(value)
+        name: value if isinstance(value, str | int) else record.to_json(value)
         for name, value in header.items()
     }
     return {
         "format": schema.FORMAT,
         "version": schema.VERSION,
         **texts,
-        "summary": schema.to_json(summary),
+        "summary": record.to_json(summary),
         "complete": rows >= header["asked"],
     }
 

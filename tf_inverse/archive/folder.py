@@ -16,7 +16,7 @@ import re
 import h5py
 import numpy as np
 
-from tf_inverse.archive import durable, files, schema
+from tf_inverse.archive import durable, files, record, schema
 from tf_inverse.archive.chunks import Column
 from tf_inverse.archive.rows import Piece
 from tf_inverse.errors import RefusedInput
@@ -39,8 +39,8 @@ def shard_path(folder: pathlib.Path, index: int) -> pathlib.Path:
 
 def write_header(folder: pathlib.Path, header: dict) -> None:
     """Puts header.json into the folder, durably."""
-    record = {"format": schema.FORMAT, "version": schema.VERSION, "header": header}
-    durable.write(folder / HEADER, schema.to_json(record).encode())
+    entry = {"format": schema.FORMAT, "version": schema.VERSION, "header": header}
+    durable.write(folder / HEADER, record.to_json(entry).encode())
 
 
 def read_header(folder: pathlib.Path) -> dict | None:
@@ -50,17 +50,17 @@ def read_header(folder: pathlib.Path) -> dict | None:
         RefusedInput: damaged, too large, or of another version.
     """
     path = folder / HEADER
-    record = read_json(path)
-    if record is None:
+    entry = read_json(path)
+    if entry is None:
         return None
-    if not isinstance(record, dict) or record.get("format") != schema.FORMAT:
+    if not isinstance(entry, dict) or entry.get("format") != schema.FORMAT:
         raise RefusedInput(f"{path}: not the header of a run")
-    if record.get("version") != schema.VERSION:
+    if entry.get("version") != schema.VERSION:
         raise RefusedInput(
             f"{path}: schema version {record.get('version')!r:.20}, expected {schema.VERSION}"
         )
     try:
-        return schema.check_header(record.get("header", {}), str(path))
+        return record.check_header(entry.get("header", {}), str(path))
     except (ValueError, TypeError, AttributeError) as error:
         raise RefusedInput(f"{error}") from error
 
@@ -77,7 +77,7 @@ def read_json(path: pathlib.Path):
         data = file.read(MAX_HEADER + 1)
     if len(data) > MAX_HEADER:
         raise RefusedInput(f"{path}: larger than {MAX_HEADER} bytes")
-    return schema.from_json(data, str(path))
+    return record.from_json(data, str(path))
 
 
 def pieces(folder: pathlib.Path, header: dict) -> list[Piece]:
@@ -92,7 +92,7 @@ def pieces(folder: pathlib.Path, header: dict) -> list[Piece]:
         path = folder / name
         if name != shard_path(folder, index).name:
             raise RefusedInput(f"{folder}: shard {index} is missing, {name} is there")
-        piece = _piece(path, schema.digest(header), rows)
+        piece = _piece(path, record.digest(header), rows)
         first = next((other for other in found if other.shapes), piece)
         if piece.shapes and piece.shapes != first.shapes:
             raise RefusedInput(f"{path}: columns {piece.shapes}, expected {first.shapes}")

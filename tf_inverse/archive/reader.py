@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tf_inverse.archive import files, folder, schema
+from tf_inverse.archive import files, folder, record, schema
 from tf_inverse.archive.rows import Piece, Rows, joined
 from tf_inverse.errors import RefusedInput, UsageError
 
@@ -116,8 +116,8 @@ def _open_finished(path: pathlib.Path) -> Archive:
     opened = files.Files()
     parts = opened.parts(path, schema.FORMAT)
     attributes = parts.attributes
-    header = schema.read_header(attributes, str(path))
-    summary = schema.read_attribute(attributes, "summary", str(path))
+    header = record.read_header(attributes, str(path))
+    summary = record.read_attribute(attributes, "summary", str(path))
     if not isinstance(summary, dict):
         raise RefusedInput(f"{path}: attribute summary must be a JSON object")
     shapes = {name: tuple(found.shape[1:]) for name, found in parts.columns.items()}

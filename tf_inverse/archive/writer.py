@@ -6,7 +6,7 @@ import pathlib
 
 import numpy as np
 
-from tf_inverse.archive import compact, durable, files, folder, hdf, schema
+from tf_inverse.archive import compact, durable, files, folder, hdf, record, schema
 from tf_inverse.archive.lock import Lock
 from tf_inverse.archive.rows import Piece
 from tf_inverse.errors import InverseSetError, UsageError
@@ -25,7 +25,7 @@ class Writer:
 
     Args:
         path: The archive to be, OUT.h5. The run lives in OUT.h5.run until it is finished.
-        header: The fields of schema.GIVEN. settings["store"] = "codes" keeps thumbnails in place
+        header: The fields of record.GIVEN. settings["store"] = "codes" keeps thumbnails in place
             of images.
         overwrite: Start anew where an archive or a run exists. A finished archive stays until the
             new one takes its place.
@@ -58,7 +58,7 @@ class Writer:
     ):
         self.path = pathlib.Path(path)
         self.folder = folder.beside(self.path)
-        self.header = schema.check_header(header)
+        self.header = record.check_header(header)
         self.state: dict | None = None
         self._natural, self._pieces, self._fresh = natural, [], False
         self._refuse_existing(overwrite, resume)
@@ -107,7 +107,7 @@ class Writer:
             if not schema.STATE_NAME.fullmatch(name) or np.asarray(array).dtype.kind not in "biuf":
                 raise ValueError(f"state {name!r}: expected a plain name and an array of numbers")
         index = len(self._pieces)
-        attributes = {"run": schema.digest(self.header), "start": self.found}
+        attributes = {"run": record.digest(self.header), "start": self.found}
         data = hdf.shard(columns, state, attributes, None if index else self._natural)
         path = folder.shard_path(self.folder, index)
         with self._safely("store a batch"):
@@ -120,7 +120,7 @@ class Writer:
         """Puts all batches into one file at `path` and removes the run's folder.
 
         Args:
-            summary: What to say about the run, a JSON object. Wall-clock entries (schema.TIMES)
+            summary: What to say about the run, a JSON object. Wall-clock entries (record.TIMES)
                 are left out, so that the same machine and settings give the same bytes.
 
         Raises:
@@ -128,12 +128,12 @@ class Writer:
         """
         if not self.found:
             raise ValueError("no sample was appended: nothing to finish")
-        summary = schema.without_times(summary)
-        schema.check_object(summary, dict, "summary")
+        summary = record.without_times(summary)
+        record.check_object(summary, dict, "summary")
         temporary = self.folder / (self.path.name + durable.TEMPORARY)
         with self._safely("finish"):
             compact.write(temporary, self.header, summary, self._pieces)
-            mark = schema.to_json({"sha256": durable.checksum(temporary)})
+            mark = record.to_json({"sha256": durable.checksum(temporary)})
             durable.write(self.folder / folder.FINISHED, mark.encode())
             durable.publish(temporary, self.path)
         with contextlib.suppress(OSError):  # what is left is recognised as spent by its mark
@@ -204,7 +204,7 @@ class Writer:
     def _adopt(self) -> dict:
         """Makes a finished archive shard 0 of a new run, to be carried on."""
         with files.opened(self.path, schema.FORMAT) as parts:
-            stored = schema.read_header(parts.attributes, str(self.path))
+            stored = record.read_header(parts.attributes, str(self.path))
             rows = parts.columns["steps"].shape[0]
         if rows >= self.header["asked"]:
             raise FileExistsError(
@@ -230,7 +230,7 @@ class Writer:
             self.state = folder.read_state(self._pieces[-1].path)
 
     def _check_same_run(self, stored: dict) -> None:
-        lines = schema.differences(schema.identity(stored), schema.identity(self.header))
+        lines = record.differences(record.identity(stored), record.identity(self.header))
         if lines:
             raise UsageError(
                 f"{self.path} cannot be carried on, it was made differently: {'; '.join(lines)}"

@@ -1,0 +1,171 @@
+"""The header of an archive: what is known about how its samples were made, as JSON.
+
+Written as root attributes of a finished file, and as header.json in a run's folder.
+"""
+
+import hashlib
+import json
+import math
+from typing import Any
+
+from tf_inverse.archive.schema import MAX_TEXT
+from tf_inverse.errors import RefusedInput
+
+TIMES = ("seconds",)  # never stored: the same machine and settings give the same bytes
+TEXTS = ("name", "network")
+OBJECTS = {"targets": list, "settings": dict, "versions": dict, "checksums": dict, "summary": dict}
+INTEGERS = ("seed", "asked")
+GIVEN = ("name", "targets", "settings", "versions", "checksums", "network", "seed", "asked")
+
+
+def to_json(value: Any) -> str:
+    """The one text form of a JSON value: sorted, compact, no NaN.
+
+    Raises:
+        ValueError: NaN or infinity, or a type JSON has not.
+    """
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def from_json(text: str | bytes, what: str) -> Any:
+    """Parses JSON from a file that may be hostile.
+
+    Raises:
+        RefusedInput: not JSON, NaN, or nested too deeply.
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise RefusedInput(f"{what} is not valid JSON") from error
+
+
+def _refuse_constant(name: str):
+    raise ValueError(f"{name} is not JSON")
+
+
+def check_header(header: dict, what: str = "header") -> dict:
+    """A copy of the header with exactly the fields of GIVEN, each of its type.
+
+    Raises:
+        ValueError: a field is missing, unexpected, too long or of another type; names it.
+    """
+    missing, extra = sorted(set(GIVEN) - set(header)), sorted(set(header) - set(GIVEN))
+    if missing or extra:
+        raise ValueError(
+            f"{what}: expected the fields {', '.join(GIVEN)}; missing {missing}, unexpected {extra}"
+        )
+    for name in TEXTS:
+        if not isinstance(header[name], str) or len(header[name].encode()) > MAX_TEXT:
+            raise ValueError(f"{what}: {name} must be a text of at most {MAX_TEXT} bytes")
+    for name in INTEGERS:
+        if (
+            isinstance(header[name], bool)
+            or not isinstance(header[name], int)
+            or not 0 <= header[name] < 2**63
+        ):
+            raise ValueError(
+                f"{what}: {name} must be a whole number from 0 to 2**63 - 1, got {header[name]!r}"
+            )
+    for name, kind in OBJECTS.items():
+        if name in GIVEN:
+            check_object(header[name], kind, f"{what}: {name}")
+    check_targets(header["targets"], what)
+    return {name: header[name] for name in GIVEN}
+
+
+def read_header(attributes: dict, what: str) -> dict:
+    """The header out of a finished file's root attributes.
+
+    Raises:
+        RefusedInput: a field is missing or not what it should be.
+    """
+    expected = {"format", "version", "complete", "summary", *GIVEN}
+    if set(attributes) != expected:
+        raise RefusedInput(
+            f"{what}: attributes missing {sorted(expected - set(attributes))}, "
+            f"unexpected {sorted(set(attributes) - expected)!s:.200}"
+        )
+    if not isinstance(attributes["complete"], bool):
+        raise RefusedInput(f"{what}: attribute complete must be true or false")
+    try:
+        return check_header({name: read_attribute(attributes, name, what) for name in GIVEN}, what)
+    except ValueError as error:
+        raise RefusedInput(f"{error}") from error
+
+
+def read_attribute(attributes: dict, name: str, what: str) -> Any:
+    """One attribute, parsed where it is JSON."""
+    value = attributes[name]
+    if name not in OBJECTS:
+        return value
+    if not isinstance(value, str):
+        raise RefusedInput(f"{what}: attribute {name} must be a text")
+    return from_json(value, f"{what}: attribute {name}")
+
+
+def check_object(value: Any, kind: type, what: str) -> None:
+    """Raises ValueError unless value is a JSON object or list, as kind says, that can be stored."""
+    if not isinstance(value, kind):
+        raise ValueError(f"{what} must be a {kind.__name__}, got {type(value).__name__}")
+    size = len(to_json(value).encode())
+    if size > MAX_TEXT:
+        raise ValueError(f"{what} is {size} bytes of JSON, at most {MAX_TEXT} can be stored")
+
+
+def check_targets(targets: list, what: str) -> None:
+    """Raises ValueError unless each target has a layer, a unit, a position, finite z1 <= z2."""
+    if not targets:
+        raise ValueError(f"{what}: targets is empty, expected at least one")
+    for target in targets:
+        if not isinstance(target, dict) or not _is_place(target):
+            raise ValueError(f"{what}: expected layer, unit and at in a target: {target!s:.200}")
+        ends = [target.get("z1"), target.get("z2")]
+        if not all(map(_is_number, ends)) or ends[0] > ends[1]:
+            raise ValueError(f"{what}: expected finite z1 <= z2 in a target: {target!s:.200}")
+
+
+def _is_place(target: dict) -> bool:
+    at = target.get("at")
+    pair = isinstance(at, list | tuple) and len(at) == 2 and all(type(i) is int for i in at)
+    named = type(target.get("unit")) is int and isinstance(target.get("layer"), str)
+    return named and (at in (None, "mean", "max") or pair)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def identity(header: dict) -> dict:
+    """What makes two runs the same run: all of the header but the number of samples asked for."""
+    settings = {name: value for name, value in header["settings"].items() if name != "n"}
+    return {name: header[name] for name in GIVEN if name != "asked"} | {"settings": settings}
+
+
+def digest(header: dict) -> str:
+    """sha256 of the identity; every shard carries it."""
+    return hashlib.sha256(to_json(identity(header)).encode()).hexdigest()
+
+
+def differences(stored: Any, given: Any, name: str = "") -> list[str]:
+    """Every leaf in which two headers differ, as "settings.K: 10 in the archive, 20 now"."""
+    if isinstance(stored, dict) and isinstance(given, dict):
+        keys = sorted(set(stored) | set(given))
+        return [
+            line
+            for key in keys
+            for line in differences(
+                stored.get(key, "absent"), given.get(key, "absent"), f"{name}.{key}".lstrip(".")
+            )
+        ]
+    if stored == given:
+        return []
+    return [f"{name}: {stored!s:.80} there, {given!s:.80} now"]
+
+
+def without_times(value: Any) -> Any:
+    """A summary without its wall-clock entries (TIMES), at any depth."""
+    if isinstance(value, dict):
+        return {key: without_times(item) for key, item in value.items() if key not in TIMES}
+    return value
