@@ -138,7 +138,9 @@ class Convolution(keras.layers.Layer):
     def get_config(self):
         """Arguments of the constructor."""
         names = ("filters", "kernel_size", "strides", "pads", "dilation", "groups", "use_bias")
-        return super().get_config() | {name: getattr(self, name) for name in names}
+        initializer = keras.initializers.serialize(self.kernel_initializer)
+        own = {name: getattr(self, name) for name in names} | {"kernel_initializer": initializer}
+        return super().get_config() | own
 
 
 @register
@@ -201,7 +203,9 @@ class Deconvolution(keras.layers.Layer):
     def get_config(self):
         """Arguments of the constructor."""
         names = ("filters", "kernel_size", "strides", "pads", "groups", "use_bias")
-        return super().get_config() | {name: getattr(self, name) for name in names}
+        initializer = keras.initializers.serialize(self.kernel_initializer)
+        own = {name: getattr(self, name) for name in names} | {"kernel_initializer": initializer}
+        return super().get_config() | own
 
 
 def _fold(x, s):
