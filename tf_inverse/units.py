@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse import codes
+from tf_inverse import codes, taps
 from tf_inverse.errors import UsageError
 from tf_inverse.natural import LEVELS
 
@@ -51,12 +50,12 @@ class Statistics(NamedTuple):
 
 def layers(networks) -> list[Layer]:
     """Every layer of the classifier that has units: those with a fixed output shape."""
-    listed = []
-    for layer in networks.classifier.layers:
-        shape = layer.output.shape[1:]
-        if not isinstance(layer, keras.layers.InputLayer) and shape and None not in shape:
-            listed.append(Layer(layer.name, type(layer).__name__, tuple(shape), shape[-1]))
-    return listed
+    kinds = {path: type(layer).__name__ for path, layer in taps.walk(networks.classifier)}
+    return [
+        Layer(path, kinds.get(path, "output"), tuple(shape), shape[-1])
+        for path, shape in networks.shapes.items()
+        if shape and None not in shape and kinds.get(path) != "InputLayer"
+    ]
 
 
 def stored(networks, layer: str) -> Statistics | None:
@@ -93,24 +92,23 @@ def activations(networks, layer: str, images: np.ndarray) -> np.ndarray:
     """Activations [N, U] of all units of a layer; of a map, at its centre."""
     shape = networks.layer_shape(layer)
     centre = tuple(size // 2 for size in shape[:-1])
-    output = networks.classifier.get_layer(layer).output
-    trunk = keras.Model(networks.classifier.input, output)
     parts = []
     for i in range(0, len(images), BATCH):
         x = tf.constant(images[i : i + BATCH], tf.float32)
-        h = trunk(networks.fitted(x), training=False)
+        h = networks.outputs(x, (layer,))[1][layer]
         parts.append(np.asarray(h[(slice(None), *centre)], np.float32))
     return np.concatenate(parts)
 
 
 def random_images(networks, count: int = RANDOM) -> np.ndarray:
-    """Images of random codes, as they would be stored: uint8 [count, H, W, C]."""
+    """Images of random codes, as they would be stored, [count, H, W, C]."""
     c = codes.draw(networks, count, codes.generator(SEED, 0))
     parts = []
     for i in range(0, count, BATCH):
-        x = networks.cropped(networks.generator(tf.constant(c[i : i + BATCH]), training=False))
-        parts.append(np.rint(np.clip(np.asarray(x, np.float32), 0, 255)).astype(np.uint8))
-    return np.concatenate(parts)
+        x = networks.images(tf.constant(c[i : i + BATCH]))
+        parts.append(np.asarray(x))
+    images = np.concatenate(parts)
+    return images.astype(np.uint8) if networks.stored == "uint8" else images
 
 
 def labels(networks, layer: str) -> tuple[str, ...]:
