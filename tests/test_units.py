@@ -31,8 +31,9 @@ def test_layers_have_kind_shape_and_units(networks):
     listed = {layer.name: layer for layer in units.layers(networks)}
     assert listed["conv1"][1:] == ("Conv2D", (8, 8, 5), 5)
     assert listed["fc3"][1:] == ("Dense", (4,), 4)
+    assert listed["fc2"].kind == "Dense+tanh"
     assert "data" not in listed
-    assert "conv1    Conv2D     8x8x5" in listing.layers(units.layers(networks))
+    assert "conv1    Conv2D      8x8x5" in listing.layers(units.layers(networks))
 
 
 @pytest.mark.parametrize("layer", ["conv1", "fc3"])

@@ -50,12 +50,19 @@ class Statistics(NamedTuple):
 
 def layers(networks) -> list[Layer]:
     """Every layer of the classifier that has units: those with a fixed output shape."""
-    kinds = {path: type(layer).__name__ for path, layer in taps.walk(networks.classifier)}
+    kinds = {path: kind(layer) for path, layer in taps.walk(networks.classifier)}
     return [
         Layer(path, kinds.get(path, "output"), tuple(shape), shape[-1])
         for path, shape in networks.shapes.items()
         if shape and None not in shape and kinds.get(path) != "InputLayer"
     ]
+
+
+def kind(layer) -> str:
+    """A layer's class, and the activation inside it: what is looked at comes after both."""
+    name = type(layer).__name__
+    inside = getattr(getattr(layer, "activation", None), "__name__", "linear")
+    return name if inside == "linear" or name == "Activation" else f"{name}+{inside}"
 
 
 def stored(networks, layer: str) -> Statistics | None:
