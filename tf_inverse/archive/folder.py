@@ -57,7 +57,7 @@ def read_header(folder: pathlib.Path) -> dict | None:
         raise RefusedInput(f"{path}: not the header of a run")
     if entry.get("version") != schema.VERSION:
         raise RefusedInput(
-            f"{path}: schema version {record.get('version')!r:.20}, expected {schema.VERSION}"
+            f"{path}: schema version {entry.get('version')!r:.20}, expected {schema.VERSION}"
         )
     try:
         return record.check_header(entry.get("header", {}), str(path))
