@@ -33,6 +33,7 @@ COMMANDS = {
     "pair": "pair:pair",
     "fetch": "fetch:fetch",
     "train": "train:train",
+    "experiment": "experiment:experiment",
     "adopt": "adopt:adopt",
     "export": "export:export",
 }

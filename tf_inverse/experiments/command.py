@@ -1,0 +1,99 @@
+"""`tf-inverse experiment`: one recipe from the networks to the page."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pathlib
+import shlex
+import sys
+
+from tf_inverse import archive, folder
+from tf_inverse import precision as precisions
+from tf_inverse.errors import UsageError
+from tf_inverse.experiments import page, paper
+from tf_inverse.experiments.lab import Lab
+from tf_inverse.experiments.recipes import RECIPES
+from tf_inverse.report import prints
+
+
+def run(name, out, network, judge, precision, overwrite, as_json, **options) -> int:
+    """One recipe.
+
+    Args:
+        name: Of `RECIPES`.
+        out: Folder; NAME by default.
+        network: A shipped name or a folder.
+        judge: A .keras file, or None.
+        precision: As of `sample`.
+        overwrite: Replace an earlier outcome.
+        as_json: Print the outcome as JSON in place of the Markdown page.
+        **options: Fields of `lab.Lab`.
+
+    Returns:
+        0, or 3 where a run found fewer samples than asked.
+
+    Raises:
+        UsageError: No such recipe.
+        FileExistsError: The outcome is there and overwrite is not set.
+    """
+    if name not in RECIPES:
+        raise UsageError(f"expected one of {', '.join(RECIPES)}, got {name!r}")
+    out = pathlib.Path(out or name)
+    if (out / f"{name}.json").exists() and not overwrite:
+        raise FileExistsError(f"{out / name}.json exists; give --overwrite or another --out")
+    # The paper's size has networks of its own.
+    networks = None if name == "size" else folder.load(network)
+    lab = Lab(
+        networks=networks,
+        out=out,
+        judge=folder.model(judge) if judge else None,
+        precision=precisions.resolve(precision),
+        say=lambda line: print(line, file=sys.stderr, flush=True),
+        **options,
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    outcome = RECIPES[name](lab)
+    command = typed(name, network, judge, options)
+    told = networks.name if networks else "CaffeNet's shapes, random weights"
+    text = write(out, name, outcome, command, told)
+    data = record(name, outcome, told)
+    print(json.dumps(data) if as_json else text)
+    return 3 if any("trouble" in row for row in outcome.rows) else 0
+
+
+def typed(name: str, network: str, judge: str | None, options: dict) -> str:
+    """The command line that runs it again."""
+    flags = {"network": network, "judge": judge, **options}
+    given = [f"--{key}={value}" for key, value in flags.items() if value is not None]
+    return shlex.join(["tf-inverse", "experiment", name, *given])
+
+
+def record(name: str, outcome, network: str) -> dict:
+    """The outcome as plain data: rows with a `ratio` a neuron, claims, the paper's figures."""
+    return {
+        "experiment": name,
+        "network": network,
+        "rows": outcome.rows,
+        "claims": [claim._asdict() for claim in outcome.claims],
+        "paper": dict(paper.GIVEN[name]),
+    }
+
+
+def write(out: pathlib.Path, name: str, outcome, command: str, network: str) -> str:
+    """Puts NAME.md, NAME.html, NAME.json and NAME.png into the folder; returns the Markdown."""
+    text = page.markdown(outcome, name, command, network)
+    with contextlib.ExitStack() as stack:
+        names = [row["archive"] for row in outcome.rows if row.get("archive")]
+        opened = {one: stack.enter_context(archive.open(out / one)) for one in names}
+        png = page.rows_sheet(outcome, opened)
+    files = {
+        "md": text.encode(),
+        "html": page.page(outcome, name, command, network, png).encode(),
+        "json": (json.dumps(record(name, outcome, network), indent=1) + "\n").encode(),
+    }
+    if png is not None:
+        files["png"] = png
+    for suffix, data in files.items():
+        prints.save(out / f"{name}.{suffix}", data, overwrite=True)
+    return text

@@ -1,0 +1,211 @@
+"""Runs of an experiment: ours and the rivals', into archives, with the same figures for all."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tf_inverse import archive, codes, job, metrics
+from tf_inverse.archive import Samples
+from tf_inverse.band import Band
+from tf_inverse.errors import Unreachable
+from tf_inverse.rivals import activation_maximisation, kept, ppgn, rejection
+from tf_inverse.sampler import sample
+from tf_inverse.scale import measure
+from tf_inverse.settings import Settings
+
+EXTREME = 3.0
+"""An entry of a code is extreme so many standard deviations from its mean over random codes."""
+
+
+@dataclass
+class Lab:
+    """A pair, where to put archives, and how large the runs are.
+
+    Attributes:
+        networks: `networks.Networks`.
+        out: Folder.
+        n: Samples of a run.
+        K: Codes at a time.
+        seed: Of every run.
+        method: Of our runs, where a recipe does not say.
+        judge: Keras classifier that knows nothing of the pair, or None.
+        targets: The user's, or None.
+        neurons: Most neurons of a recipe, or None for the recipe's own.
+        precision: Of our search.
+        say: Called with a line for each run.
+        paths: Archives written so far.
+    """
+
+    networks: Any
+    out: pathlib.Path
+    n: int = 100
+    K: int = 10
+    seed: int = 0
+    method: str = "renewal"
+    judge: Any = None
+    targets: str | None = None
+    neurons: int | None = None
+    precision: str = "float32"
+    say: Any = print
+    paths: list[pathlib.Path] = field(default_factory=list)
+
+    def settings(self, **options) -> Settings:
+        """Of a run: the lab's, with changes."""
+        own = {"n": self.n, "K": self.K, "seed": self.seed, "method": self.method}
+        return Settings(**own | {"precision": self.precision} | options)
+
+    def ours(self, name, bands, networks=None, scale=None, **options) -> dict:
+        """Our sampler.
+
+        Args:
+            name: Of the archive.
+            bands: Tuple of `band.Band`.
+            networks: In place of the lab's, with other starting codes.
+            scale: `scale.Scale`, where it is another's.
+            **options: Fields of `Settings`.
+
+        Returns:
+            The figures of `figures`; `trouble` tells why there are fewer samples than asked.
+        """
+        networks, settings = networks or self.networks, self.settings(**options)
+        scale = scale or measure(networks, tuple(b.neuron for b in bands))
+        parts, steps, trouble, began = [], 0, None, time.monotonic()
+        try:
+            for batch in sample(networks, bands, settings, scale=scale):
+                parts.append(batch.samples)
+                steps = batch.info.steps
+        except Unreachable as error:
+            trouble, steps = str(error), max(steps, error.steps)
+        seconds = time.monotonic() - began
+        work = {"steps": steps, "passes": steps * settings.K, "seconds": seconds}
+        head = job.header(networks, bands, settings)
+        work = {"method": settings.method, **work}
+        return self._store(name, head, bands, parts, scale, work, trouble)
+
+    def ppgn(self, name, bands, passes: int, rule=ppgn.CLASS) -> dict:
+        """PPGN, with at least as many network passes as ours, thinned evenly to n images."""
+        scale = self._scale(bands)
+        rule = rule._replace(unit=kept.unit(scale))
+        if not self._prior():
+            rule = rule._replace(eps1=0.0)
+        chains = max(1, -(-passes // rule.n_iters))
+        neuron = bands[0].neuron
+        found = ppgn.sample(
+            self.networks, neuron, rule, chains=chains, seed=self.seed, K=min(self.K, chains)
+        )
+        return self._rival(name, "ppgn", bands, found, rule, scale)
+
+    def ascent(self, name, bands, passes: int) -> dict:
+        """Activation maximisation, with at least as many network passes as ours."""
+        scale = self._scale(bands)
+        rule = activation_maximisation.Rule(unit=kept.unit(scale))
+        starts = max(1, -(-passes // rule.n_iters))
+        found = activation_maximisation.sample(
+            self.networks, bands[0].neuron, rule, starts=starts, seed=self.seed, K=self.K
+        )
+        return self._rival(name, "activation maximisation", bands, found, rule, scale)
+
+    def rejection(self, name, bands, passes: int) -> dict:
+        """Rejection, with two draws (forward alone) for each of our passes (there and back)."""
+        found = rejection.sample(self.networks, bands, draws=2 * passes, seed=self.seed)
+        return self._rival(name, "rejection", bands, found, None, self._scale(bands))
+
+    def _scale(self, bands):
+        return measure(self.networks, tuple(b.neuron for b in bands))
+
+    def _prior(self):
+        size = int(np.prod(self.networks.layer_shape(self.networks.encoder)))
+        return size == self.networks.codes.size
+
+    def _rival(self, name, method, bands, found: Iterable, rule, scale):
+        began, parts, passes = time.monotonic(), [], 0
+        for samples, cost in found:
+            parts.append(samples)
+            passes += cost
+        work = {"passes": passes, "seconds": time.monotonic() - began}
+        settings = self.settings()
+        options = {"store": "images", "n": self.n, "seed": self.seed} | (
+            rule._asdict() if rule else {}
+        )
+        head = job.header(self.networks, bands, settings)
+        head["name"] = f"{method}: {head['name']}"
+        head["settings"] = options | {"method": method}
+        return self._store(name, head, bands, parts, scale, {"method": method, **work}, None)
+
+    def _store(self, name, head, bands, parts, scale, work, trouble):
+        row = {"neuron": describe(bands, self.networks), "archive": None, **work}
+        if trouble:
+            row["trouble"] = trouble
+        parts = [p for p in parts if len(p.images)]
+        self.say(f"{name}: {sum(len(p.images) for p in parts)} images, {work['seconds']:.1f} s")
+        if not parts:
+            return row | {"found": 0, "kept": 0, "in_range": 0}
+        samples = Samples(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+        row |= self.figures(samples, bands, scale)
+        samples = Samples(*(metrics.evenly(a, self.n) for a in samples))
+        nature = job.natural(self.networks, bands)
+        row |= job.summary(samples, bands, self.settings(), scale, nature)
+        row["in_range_share"] = row["in_range"] / row["found"]
+        path = self.out / f"{name}.h5"
+        with archive.Writer(path, head, overwrite=True, natural=nature) as writer:
+            writer.append(samples, {})
+            writer.finish(row)
+        self.paths.append(path)
+        return row | {"archive": path.name}
+
+    def figures(self, samples: Samples, bands: tuple[Band, ...], scale) -> dict:
+        """Figures of all samples that `metrics.summary` has not.
+
+        Returns:
+            dict: kept, in_range_of_kept (share of all images kept); extreme, share of extreme
+            entries of the codes; code_norm, mean norm of codes over that of random ones; judge,
+            share of images that the judge gives to the class, or None.
+        """
+        z1, z2 = np.array([(b.z1, b.z2) for b in bands]).T
+        return {
+            "kept": len(samples.images),
+            "in_range_of_kept": float(metrics.in_range(samples.activations, z1, z2).mean()),
+            **self._codes(samples.codes),
+            "judge": self._judged(samples.images, bands),
+        }
+
+    def _codes(self, c):
+        usual = codes.draw(self.networks, 500, codes.generator(0, 6))
+        # An entry that is nearly always 0 is no more extreme than another for a small value.
+        sd = np.maximum(usual.std(axis=0), 0.1 * usual.std())
+        extreme = np.abs(c - usual.mean(axis=0)) > EXTREME * sd
+        norms = [float(np.linalg.norm(a, axis=1).mean()) for a in (c, usual)]
+        return {"extreme": float(extreme.mean()), "code_norm": norms[0] / max(norms[1], 1e-12)}
+
+    def _judged(self, images, bands):
+        from tf_inverse.training.pair import classes
+
+        layer = self.networks.labels and self.networks.labels[0]
+        if self.judge is None or len(bands) > 1 or bands[0].neuron.layer != layer:
+            return None
+        return float(np.mean(classes(self.judge, images) == bands[0].neuron.unit))
+
+
+def plain(bands) -> str:
+    """The targets as part of a file's name.
+
+    >>> from tf_inverse.band import Band, Neuron
+    >>> plain((Band(Neuron("top/fc8", 8), 9.5, 11.0),))
+    'top-fc8-8-9.5-11'
+    """
+    return re.sub(r"[^\w.]+", "-", "-".join(map(str, bands)))
+
+
+def describe(bands, networks) -> str:
+    """The targets in a line, as `fc8:8 (ship) at 8 to 10`."""
+    from tf_inverse.report import words
+
+    told = [job.described(b, networks) for b in bands]
+    return " and ".join(f"{words.neuron(t)}, {words.band(t)}" for t in told)

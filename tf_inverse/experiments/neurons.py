@@ -1,0 +1,116 @@
+"""Which neurons, and between which activations: the paper's for CaffeNet, natural ones elsewhere.
+
+For a pair with labels and natural statistics the ranges are percentiles of natural images: 99 to
+99.8, which for ten equally frequent classes are about the percentiles 90 to 98 of a class's own
+images.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tf_inverse import band
+from tf_inverse.band import Band, Neuron
+from tf_inverse.errors import UsageError
+from tf_inverse.experiments import paper
+
+HIGH = ("p99", "p99.8")
+MODERATE = ("p90", "p98")
+BEYOND = ("p99.5", "p100")
+
+
+def is_caffenet(networks) -> bool:
+    """Whether the classifier has CaffeNet's layers, with ImageNet's classes."""
+    names = {layer.name for layer in networks.classifier.layers}
+    if not {"conv5", "fc6", "fc8"} <= names:
+        return False
+    shapes = (networks.layer_shape("conv5"), networks.layer_shape("fc8"))
+    return shapes == ((13, 13, 256), (1000,))
+
+
+def given(networks, targets: str | None) -> list[Band]:
+    """The bands that a user names, one a target; none where they name none."""
+    return [band.parse(text, networks)[0] for text in band.split(targets or "")]
+
+
+def classes(networks, targets: str | None, most: int) -> list[Band]:
+    """Class neurons, each with a high range.
+
+    Raises:
+        UsageError: The pair has no labels or no natural statistics, and no targets were named.
+    """
+    named = given(networks, targets)
+    if named:
+        return named[:most]
+    if is_caffenet(networks):
+        return [Band(Neuron("fc8", unit), *paper.RANGE) for unit in paper.CLASSES[:most]]
+    layer, names = _labels(networks)
+    units = range(min(most, len(names)))
+    return [natural(networks, Neuron(layer, unit), HIGH) for unit in units]
+
+
+def natural(networks, neuron: Neuron, levels: tuple[str, str]) -> Band:
+    """A neuron between two percentiles of natural images."""
+    return band.parse(f"{neuron}@{levels[0]}:{levels[1]}", networks)[0]
+
+
+def hidden(networks, targets: str | None) -> list[Band]:
+    """A unit of the last convolution, at two ranges: high, and at the very end of nature.
+
+    The unit is the one whose 99.8th percentile is the most deviations above its mean.
+    """
+    named = given(networks, targets)
+    if named:
+        return named
+    if is_caffenet(networks):
+        return [Band(Neuron(*paper.HIDDEN), *ends) for ends in paper.HIDDEN_RANGES]
+    layers = _statistics(networks).layers
+    maps = [name for name in layers if len(networks.layer_shape(name)) == 3 and "relu" not in name]
+    if not maps:
+        raise UsageError(f"expected --targets: {networks.name} has no statistics of a convolution")
+    layer = maps[-1]
+    mean, sd, percentiles = layers[layer]
+    high = [np.interp(99.8, networks.natural.levels, row) for row in percentiles]
+    unit = int(np.argmax((np.array(high) - mean) / np.maximum(sd, 1e-6 * (1 + np.abs(mean)))))
+    neuron = band.placed(Neuron(layer, unit), networks.layer_shape(layer))
+    return [natural(networks, neuron, levels) for levels in (HIGH, BEYOND)]
+
+
+def together(networks, targets: str | None) -> list[Band]:
+    """Two class neurons that nature excites together most often, each at a moderate range."""
+    named = given(networks, targets)
+    if named:
+        return named
+    if is_caffenet(networks):
+        return [Band(Neuron("fc8", unit), 20.0, 30.0) for unit in paper.CLASSES[:2]]
+    layer, names = _labels(networks)
+    alike = np.corrcoef(_statistics(networks).activations[layer].astype(np.float64).T)
+    np.fill_diagonal(alike, -1)
+    pair = np.unravel_index(np.argmax(alike[: len(names), : len(names)]), alike.shape)
+    return [natural(networks, Neuron(layer, int(unit)), MODERATE) for unit in sorted(pair)]
+
+
+def across(networks, targets: str | None) -> list[Band]:
+    """A class neuron and a hidden unit, in different layers, each at a moderate range."""
+    named = given(networks, targets)
+    if named:
+        return named
+    if is_caffenet(networks):
+        return [classes(networks, None, 1)[0], hidden(networks, None)[0]]
+    chosen = (classes(networks, None, 1)[0], hidden(networks, None)[0])
+    return [natural(networks, one.neuron, MODERATE) for one in chosen]
+
+
+def _labels(networks):
+    if networks.labels is None or not networks.natural:
+        raise UsageError(
+            f"expected --targets: {networks.name} has no labels or no natural statistics to choose "
+            f"neurons and ranges by"
+        )
+    return networks.labels
+
+
+def _statistics(networks):
+    if not networks.natural:
+        raise UsageError(f"expected --targets: {networks.name} has no natural statistics")
+    return networks.natural

@@ -1,0 +1,170 @@
+"""An experiment's outcome for people: a Markdown page, an HTML page that needs nothing, a sheet."""
+
+from __future__ import annotations
+
+import html
+import io
+import string
+
+from tf_inverse.experiments import paper
+from tf_inverse.report import arrange, contents, pictures, sheet, words
+from tf_inverse.version import __version__
+
+COLUMNS = {
+    "neuron": "neuron and range",
+    "method": "method",
+    "kept": "images",
+    "in_range_of_kept": "in range",
+    "steps": "steps",
+    "passes": "network passes",
+    "seconds": "seconds",
+    "pair_distance": "pair distance",
+    "pair_distance_per_dimension": "per dimension",
+    "ratio": "ratio to PPGN",
+    "nearest_distance": "nearest distance",
+    "vendi": "Vendi score",
+    "vendi_natural": "Vendi of nature",
+    "coverage": "unevenness",
+    "extreme": "extreme entries",
+    "code_norm": "norm of codes",
+    "judge": "judge agrees",
+    "seconds_per_step": "seconds a step",
+    "seconds_of_485_steps": "seconds of 485 steps",
+}
+"""Key of a row -> heading; a column that no row has is left out."""
+
+SHARES = ("in_range_of_kept", "extreme", "judge")
+MOST = 10
+"""Images a row of the sheet."""
+
+NOTES = (
+    "Pair and nearest distances are between encodings; the Vendi score is the effective number of "
+    "different images; unevenness is the Kolmogorov-Smirnov distance of the activations from an "
+    "even spread over the range; a network pass is one code there and back; extreme entries of "
+    "codes are more than 3 standard deviations from their mean over random codes, whose norm is 1 "
+    "in its column."
+)
+
+_STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:75rem;margin:2rem auto;padding:0 1rem;"
+    "color:#181a1f;background:#fff}table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
+    "th,td{border-bottom:1px solid #d8dae0;padding:.3rem .6rem;text-align:right}"
+    "th:first-child,td:first-child,th:nth-child(2),td:nth-child(2){text-align:left}"
+    ".wide{overflow-x:auto}img{max-width:100%}"
+)
+_PAGE = string.Template(
+    '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+    '<meta name="viewport" content="width=device-width">'
+    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
+    "style-src 'unsafe-inline'\"><title>$title</title><style>$style</style></head><body>"
+    "<h1>$title</h1><p>$text</p><p><code>$command</code></p>"
+    '<div class="wide">$table</div><h2>What holds</h2><ul>$claims</ul>'
+    '<h2>What the paper says</h2><div class="wide">$paper</div>$sheet<p>$notes</p>'
+    "<p>tf_inverse $version, network $network</p></body></html>\n"
+)
+
+
+def cells(rows: list[dict]) -> list[list[str]]:
+    """The table of the rows as texts, headings first."""
+    keys = [key for key in COLUMNS if any(row.get(key) is not None for row in rows)]
+    return [[COLUMNS[key] for key in keys], *([_cell(row, key) for key in keys] for row in rows)]
+
+
+def _cell(row, key):
+    value = row.get(key)
+    if value is None or isinstance(value, str):
+        return value or "-"
+    if key in SHARES:
+        return f"{100 * value:.3g} %"
+    return words.number(value, 3)
+
+
+def told(claim) -> str:
+    """A claim in a line."""
+    verdict = {True: "holds", False: "does NOT hold", None: "not measured"}[claim.holds]
+    return f"{verdict}: {claim.text} ({claim.figures})"
+
+
+def markdown(outcome, name: str, command: str, network: str) -> str:
+    """The page as Markdown.
+
+    Args:
+        outcome: `recipes.Outcome`.
+        name: Of the recipe.
+        command: That made it.
+        network: Name of the pair.
+    """
+    parts = [f"# {outcome.title}", outcome.text, f"```sh\n{command}\n```", f"Network: {network}."]
+    parts += [_piped(cells(outcome.rows)), *_troubles(outcome.rows)]
+    if outcome.claims:
+        parts += ["## What holds", "\n".join(f"- {told(claim)}" for claim in outcome.claims)]
+    parts += ["## What the paper says", _piped([["what", "paper"], *paper.GIVEN[name]]), NOTES]
+    return "\n\n".join(parts) + "\n"
+
+
+def _piped(rows):
+    safe = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
+    lines = ["| " + " | ".join(row) + " |" for row in safe]
+    return "\n".join([lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]])
+
+
+def _troubles(rows):
+    return [
+        f"{row['neuron']}, {row['method']}: {row['trouble']}" for row in rows if "trouble" in row
+    ]
+
+
+def page(outcome, name: str, command: str, network: str, png: bytes | None) -> str:
+    """The page as HTML, with the sheet in it; every text is escaped."""
+    picture = ""
+    if png is not None:
+        picture = f'<h2>Images</h2><img alt="a row a run" src="{pictures.data_address(png)}">'
+    lines = [told(claim) for claim in outcome.claims] + _troubles(outcome.rows)
+    return _PAGE.substitute(
+        title=html.escape(outcome.title),
+        text=html.escape(outcome.text),
+        command=html.escape(command),
+        table=_tagged(cells(outcome.rows)),
+        claims="".join(f"<li>{html.escape(line)}</li>" for line in lines),
+        paper=_tagged([["what", "paper"], *paper.GIVEN[name]]),
+        sheet=picture,
+        notes=html.escape(NOTES),
+        style=_STYLE,
+        version=__version__,
+        network=html.escape(network),
+    )
+
+
+def _tagged(rows):
+    def line(row, tag):
+        return "<tr>" + "".join(f"<{tag}>{html.escape(str(c))}</{tag}>" for c in row) + "</tr>"
+
+    return f"<table>{line(rows[0], 'th')}{''.join(line(row, 'td') for row in rows[1:])}</table>"
+
+
+def rows_sheet(outcome, opened: dict) -> bytes | None:
+    """The most different images of every run in a row each, by activation: a PNG file's contents.
+
+    Args:
+        outcome: `recipes.Outcome`.
+        opened: Archives by file name.
+
+    Returns:
+        None where no run has images.
+    """
+    lines = []
+    for row in outcome.rows:
+        if not row.get("archive"):
+            continue
+        one = opened[row["archive"]]
+        chosen = arrange.most_different(one.encodings[:], MOST)
+        z = one.activations[:]
+        chosen = chosen[arrange.by_activation(z[chosen])]
+        images = contents.shown_images(one)[chosen]
+        heading = f"{row['method']}: {row['neuron']}"
+        lines.append(sheet.Row(heading, images, words.captions(z[chosen], one.targets)))
+    if not lines:
+        return None
+    buffer = io.BytesIO()
+    sheet.row_sheet(lines, [outcome.title], MOST).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()

@@ -1,0 +1,79 @@
+"""The paper's networks at their size with random weights: what a step and a run cost here."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import tensorflow as tf
+
+from tf_inverse import methods, seeds
+from tf_inverse.band import Band, Neuron
+from tf_inverse.codes import Codes, Stream
+from tf_inverse.networks import Networks
+from tf_inverse.scale import measure
+
+VOLCANO = Neuron("fc8", 980)
+STEPS = 5
+PAPER_STEPS = 400 + 85
+
+
+def networks(seed: int = 0) -> Networks:
+    """CaffeNet and the fc6 generator, weights drawn so that activations keep their size."""
+    from tf_inverse.models.caffenet import caffenet
+    from tf_inverse.models.generator import generator
+
+    rng, pair = np.random.default_rng(seed), (caffenet(), generator("fc6"))
+    for model in pair:
+        for variable in model.trainable_variables:
+            shape = tuple(variable.shape)
+            if len(shape) > 1:
+                # He's rule, near enough for transposed convolutions: no value matters here.
+                scale = np.sqrt(2 / np.prod(shape[:-1]))
+                variable.assign(scale * rng.standard_normal(shape, np.float32))
+    return Networks(
+        name="caffenet, random weights",
+        classifier=pair[0],
+        generator=pair[1],
+        encoder="relu6",
+        codes=Codes("normal", 4096, (0.0, 30.0)),
+        crop=227,
+    )
+
+
+def run(lab) -> list[dict]:
+    """Times single steps of section 3.4's search at K codes.
+
+    Args:
+        lab: `lab.Lab`; its K, seed and precision count.
+
+    Returns:
+        One row: seconds of a step after the first, and what 485 such steps would take, the paper's
+        count for 500 images. A random network has no such neuron: no samples are drawn.
+    """
+    pair = networks(lab.seed)
+    scale = measure(pair, (VOLCANO,))
+    low = float(scale.z_mean[0] + 3 * scale.z_sd[0])
+    bands = (Band(VOLCANO, low, low + float(scale.z_sd[0])),)
+    settings = lab.settings(method="paper")
+    posed, target = methods.problem(pair, (VOLCANO,), settings, scale), methods.target(bands, scale)
+    step = tf.function(seeds.make_step(posed, settings.beta, settings.diversity))
+    start = Stream(pair, lab.seed, 1, lab.K).rows(0, lab.K)[0]
+    state = seeds.init(start, 2, settings.mu0, posed.slots())
+    state, _ = step(state, target)
+    began = time.monotonic()
+    for _ in range(STEPS):
+        state, info = step(state, target)
+    info.z.numpy()
+    each = (time.monotonic() - began) / STEPS
+    lab.say(f"{each:.2f} s a step at K = {lab.K}")
+    return [
+        {
+            "neuron": "fc8:980 of random weights",
+            "method": f"seeds, K = {lab.K}, {settings.precision}",
+            "steps": STEPS,
+            "passes": STEPS * lab.K,
+            "seconds_per_step": each,
+            "seconds_of_485_steps": PAPER_STEPS * each,
+        }
+    ]
