@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from worlds import tiny_networks
 
+from tf_inverse import methods
 from tf_inverse.callback import KerasSampler
 from tf_inverse.codes import Stream
 from tf_inverse.errors import UsageError
@@ -44,7 +45,8 @@ def test_samples_of_the_model_as_it_was(tmp_path):
     assert b"inverse set/fc3:1@-0.4:0.4" in events.read_bytes()
 
 
-def test_training_goes_on_where_nothing_is_found():
+def test_training_goes_on_where_nothing_is_found(monkeypatch):
+    monkeypatch.setattr(methods, "QUIET", 30)
     networks = tiny_networks()
     watcher = KerasSampler(
         networks.generator, "fc3:1@1e8:2e8", encoder="fc2", settings=Settings(n=2, K=2)
@@ -61,6 +63,8 @@ def test_wrong_target_is_refused_before_the_first_epoch():
         trained(networks, watcher)
     with pytest.raises(UsageError, match="expected every to be at least 1"):
         KerasSampler(networks.generator, "fc3:1@1:2", encoder="fc2", every=0)
+    with pytest.raises(UsageError, match="call attach"):
+        KerasSampler(networks.generator, "fc3:1@1:2", encoder="fc2").draw()
 
 
 def test_inside_a_function_of_the_user():

@@ -90,9 +90,15 @@ class KerasSampler(keras.callbacks.Callback):
         """Samples of the classifier as it is now.
 
         Raises:
-            Unreachable: Fewer than asked for were found; the error holds no samples.
+            Unreachable: Fewer than asked for were found.
+            UsageError: No model was attached yet.
         """
+        self._expect_attached()
         return _joined(self._batches())
+
+    def _expect_attached(self):
+        if self.networks is None:
+            raise UsageError("expected a model: call attach(model) first, or fit with this callback")
 
     def function(self, layers: tuple[str, ...] | None = None):
         """The whole search as a function of tensors, for use inside a `tf.function`.
@@ -104,6 +110,7 @@ class KerasSampler(keras.callbacks.Callback):
             sample(neurons, ranges, sd, codes, aims, rows, count, limit) -> dictionary, as endpoint
             `sample` of an export; see docs/export.md for what goes in and out.
         """
+        self._expect_attached()
         layers = layers or tuple(dict.fromkeys(b.neuron.layer for b in self.bands))
         return tf.function(
             endpoints.runs(export.gather(self.networks, layers, self.settings))["sample"]
