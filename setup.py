@@ -10,7 +10,19 @@ version = re.search(
     r'^__version__ = "(.+)"$', (here / "tf_inverse" / "version.py").read_text(), re.MULTILINE
 ).group(1)
 
-test = ["pytest>=8", "ruff>=0.12", "opencv-python-headless>=4.10,<5"]
+tensorboard = ["tensorboard>=2.20"]
+matconvnet = ["scipy>=1.12"]
+test = [
+    "pytest>=8",
+    "ruff>=0.12",
+    "opencv-python-headless>=4.10,<5",
+    "selenium>=4",
+    "nbclient",
+    "nbformat",
+    "ipykernel",
+    *tensorboard,
+    *matconvnet,
+]
 
 setup(
     name="tf_inverse",
@@ -23,7 +35,9 @@ setup(
     python_requires=">=3.10",
     packages=[*find_packages(include=["tf_inverse", "tf_inverse.*"]), "tf_inverse.tools"],
     package_dir={"tf_inverse.tools": "tools"},
-    package_data={"tf_inverse": ["py.typed", "models/pairs/*/*", "models/labels/*", "report/*.html"]},
+    package_data={
+        "tf_inverse": ["py.typed", "models/pairs/*/*", "models/labels/*", "report/page/*"]
+    },
     install_requires=[
         "tensorflow>=2.21",
         "keras>=3.15.1",
@@ -32,7 +46,12 @@ setup(
         "fire>=0.7.1",
         "h5py<3.15",
     ],
-    extras_require={"test": test, "gpu": ["tensorflow[and-cuda]>=2.21"]},
+    extras_require={
+        "test": test,
+        "gpu": ["tensorflow[and-cuda]>=2.21"],
+        "tensorboard": tensorboard,
+        "matconvnet": matconvnet,
+    },
     entry_points={"console_scripts": ["tf-inverse = tf_inverse.tools.cli:main"]},
     classifiers=[
         "Development Status :: 4 - Beta",

@@ -14,11 +14,11 @@ import numpy as np
 from tf_inverse import archive, band, folder, metrics, precision, signals
 from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.progress import Progress
-from tf_inverse.report import prints, words
+from tf_inverse.report import contents, prints, words
 from tf_inverse.settings import Settings
 
 
-def sample(out, network, targets, options, *, store, overwrite, as_json) -> int:
+def sample(out, network, targets, options, *, store, tensorboard, overwrite, as_json) -> int:
     """`tf-inverse sample`: see tools/run.py for the arguments; returns the exit code."""
     options["precision"] = precision.resolve(options["precision"])
     settings = Settings(**options)
@@ -35,10 +35,23 @@ def sample(out, network, targets, options, *, store, overwrite, as_json) -> int:
         raise UsageError(f"expected --targets={band.FORM}: network {network} names no default")
     networks = folder.load(network)
     bands = band.parse(targets, networks)
-    return run(out, networks, bands, settings, store=store, overwrite=overwrite, as_json=as_json)
+    # An unfinished run of the same settings goes on; Writer refuses one of other settings.
+    how = {"overwrite": overwrite, "resume": not overwrite, "tensorboard": tensorboard}
+    return run(out, networks, bands, settings, store=store, as_json=as_json, **how)
 
 
-def run(out, networks, bands, settings, *, store="images", overwrite=False, resume=False, as_json):
+def run(
+    out,
+    networks,
+    bands,
+    settings,
+    *,
+    store="images",
+    tensorboard=None,
+    overwrite=False,
+    resume=False,
+    as_json=False,
+):
     """Sample into an archive and tell the outcome.
 
     Args:
@@ -47,6 +60,7 @@ def run(out, networks, bands, settings, *, store="images", overwrite=False, resu
         bands: From `band.parse`.
         settings: `settings.Settings`.
         store: "images" or "codes".
+        tensorboard: Folder for live curves, or None.
         overwrite: Replace what is there.
         resume: Go on with a run that is there.
         as_json: Print one JSON object in place of the table.
@@ -66,9 +80,9 @@ def run(out, networks, bands, settings, *, store="images", overwrite=False, resu
             archive.Writer(out, head, overwrite=overwrite, resume=resume, natural=nature)
         )
         stop = stack.enter_context(signals.deferred(lambda text: print(text, file=sys.stderr)))
-        progress = stack.enter_context(Progress(settings.n))
+        watchers = _watchers(stack, settings, head, tensorboard)
         try:
-            steps = _collect(networks, bands, settings, scale, writer, stop, progress)
+            steps = _collect(networks, bands, settings, scale, writer, stop, watchers)
         except Unreachable as error:
             trouble, steps = error, error.steps
         if not writer.found or stop:
@@ -85,7 +99,20 @@ def run(out, networks, bands, settings, *, store="images", overwrite=False, resu
     return 0
 
 
-def _collect(networks, bands, settings, scale, writer, stop, progress):
+def _watchers(stack, settings, head, tensorboard):
+    progress = stack.enter_context(Progress(settings.n))
+    watchers = [lambda batch: progress.show(batch.info)]
+    if tensorboard:
+        from tf_inverse.report import board
+
+        made = stack.enter_context(board.Board(tensorboard))
+        watchers.append(
+            lambda batch: board.live(made, batch.info, batch.samples.activations, head["targets"])
+        )
+    return watchers
+
+
+def _collect(networks, bands, settings, scale, writer, stop, watchers):
     from tf_inverse.sampler import sample as draw
 
     steps = 0
@@ -93,7 +120,8 @@ def _collect(networks, bands, settings, scale, writer, stop, progress):
         # A batch without samples needs no shard: the run can go on from the one before.
         if len(batch.samples.images) or writer.state is None:
             writer.append(batch.samples, batch.state)
-        progress.show(batch.info)
+        for watch in watchers:
+            watch(batch)
         steps = batch.info.steps
         if stop:
             break
@@ -193,3 +221,4 @@ def tell(finished, figures: dict, as_json: bool) -> None:
     for target, z in zip(finished.targets, finished.activations[:].T, strict=True):
         print(words.histogram(z, target["z1"], target["z2"]))
     print(words.table({figures["archive"]: figures}))
+    print("\n".join(contents.natural_lines(finished)))

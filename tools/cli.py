@@ -90,7 +90,7 @@ def _run(argv):
 
     _typed(fire, function)
     arguments = ["--help"] if wants_help else arguments
-    code = fire.Fire({name: function}, [name, *arguments], "tf-inverse", serialize=lambda _: "")
+    code = fire.Fire({name: function}, [name, *arguments], "tf-inverse", serialize=lambda _: None)
     return code if isinstance(code, int) else 0
 
 

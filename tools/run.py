@@ -23,6 +23,7 @@ def sample(
     distance: str = "encodings",
     chunk: int | None = None,
     store: str = "images",
+    tensorboard: str | None = None,
     overwrite: bool = False,
     json: bool = False,
 ) -> int:
@@ -51,6 +52,7 @@ def sample(
             (eq. 14).
         chunk: Codes in memory at a time, a divisor of K; with K = n, eq. 15 for any n.
         store: images, or codes (with thumbnails; a tenth of the size).
+        tensorboard: Folder for live curves of the run; needs the extra [tensorboard].
         overwrite: Replace an archive that exists.
         json: Print one JSON object instead of a table.
     """
@@ -78,6 +80,7 @@ def sample(
             chunk=chunk,
         ),
         store=store,
+        tensorboard=tensorboard,
         overwrite=overwrite,
         as_json=json,
     )
