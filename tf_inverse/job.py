@@ -189,7 +189,9 @@ def natural(networks, bands) -> dict | None:
     if within is None:
         return None
     units = [stored.unit(b.neuron) for b in bands]
-    columns = [stored.activations[b.neuron.layer][:, b.neuron.unit] for b in bands]
+    # The bank is drawn at random; what follows it was chosen for its activations.
+    typical = len(stored.encodings if stored.bank is None else stored.bank)
+    columns = [stored.activations[b.neuron.layer][:typical, b.neuron.unit] for b in bands]
     return {
         "activations": np.stack(columns, axis=1).astype(np.float32),
         "encodings": stored.encodings[within].astype(np.float32),
