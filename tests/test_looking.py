@@ -58,7 +58,7 @@ def test_compare(folder, capsys):
     assert "8 is p" in text and "b.h5: fc8:8 (ship) from 8 to 10 in discs" in text
     assert run("compare", "a.h5", "b.h5", "--json") == 0
     figures = json.loads(capsys.readouterr().out)
-    assert figures["a.h5"]["in_range"] == 30 and figures["b.h5"]["vendi_natural"] is None
+    assert figures["a.h5"]["in_range"] == 1 and figures["b.h5"]["vendi_natural"] is None
 
 
 def test_one_bandwidth_serves_every_archive(folder, capsys):

@@ -100,7 +100,7 @@ def test_summary_is_json_and_knows_what_it_does_not_know(encodings):
     z = np.linspace(8, 11, 37)[:, None]
     figures = metrics.summary(encodings, z, [8], [10], asked=50)
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
-    assert (figures["found"], figures["asked"], figures["in_range"]) == (37, 50, 25)
+    assert (figures["found"], figures["asked"], figures["in_range"]) == (37, 50, 25 / 37)
     assert figures["pair_distance_per_dimension"] == pytest.approx(
         metrics.pair_distance(encodings) / 6**0.5
     )

@@ -160,11 +160,11 @@ def summary(encodings, activations, z1, z2, *, asked, bandwidth=None, natural_en
         natural_encodings: Encodings of the natural images in the same bands, [m, d], where known.
 
     Returns:
-        dict: found, asked, in_range (counts); pair_distance, pair_distance_per_dimension
-        (the root mean square of a single dimension: pair_distance / sqrt(d)), nearest_distance,
-        vendi, coverage (of the most uneven neuron); bandwidth; natural (number m' = min(m, n) of
-        natural images compared with), vendi_natural (their Vendi score) and vendi_equal_count
-        (the samples' own Vendi score at m' of them). None where unknown.
+        dict: found, asked (counts), in_range (share of found); pair_distance,
+        pair_distance_per_dimension (the root mean square of a single dimension: pair_distance /
+        sqrt(d)), nearest_distance, vendi, coverage (of the most uneven neuron); bandwidth; natural
+        (number m' = min(m, n) of natural images compared with), vendi_natural (their Vendi score)
+        and vendi_equal_count (the samples' own Vendi score at m' of them). None where unknown.
     """
     e = _matrix(encodings, "encodings")
     distance = pair_distance(e)
@@ -172,7 +172,7 @@ def summary(encodings, activations, z1, z2, *, asked, bandwidth=None, natural_en
     figures = {
         "found": len(e),
         "asked": int(asked),
-        "in_range": int(in_range(activations, z1, z2).sum()),
+        "in_range": float(in_range(activations, z1, z2).mean()) if len(e) else None,
         "pair_distance": distance,
         "pair_distance_per_dimension": distance / np.sqrt(max(e.shape[1], 1)),
         "nearest_distance": nearest_distance(e),

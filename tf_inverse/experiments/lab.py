@@ -152,7 +152,6 @@ class Lab:
         samples = Samples(*(metrics.evenly(a, self.n) for a in samples))
         nature = job.natural(self.networks, bands)
         row |= job.summary(samples, bands, self.settings(), scale, nature)
-        row["in_range_share"] = row["in_range"] / row["found"]
         path = self.out / f"{name}.h5"
         with archive.Writer(path, head, overwrite=True, natural=nature) as writer:
             writer.append(samples, {})

@@ -60,7 +60,7 @@ def table1(lab: Lab) -> Outcome:
     for target in neurons.classes(lab.networks, lab.targets, lab.neurons or 10):
         rows += _beside_ppgn(lab, (target,))
     ratios = [row.get("ratio", 0.0) for row in rows[::2]]
-    shares = [row["in_range"] / max(row["found"], 1) for row in rows[::2]]
+    shares = [row["in_range"] for row in rows[::2]]
     theirs = [row.get("in_range_of_kept", 0.0) for row in rows[1::2]]
     claims = [
         Claim(
@@ -137,7 +137,7 @@ def _intersection(lab, chosen, title, text):
 def _all_found(lab, rows):
     full = sum(row["found"] >= lab.n for row in rows)
     text = "every inverse set gives as many images as asked, all in range"
-    inside = all(row["in_range"] == row["found"] for row in rows)
+    inside = all(row["in_range"] == 1 for row in rows)
     return Claim(text, full == len(rows) and inside, f"{full} of {len(rows)}")
 
 

@@ -190,7 +190,8 @@ def _words(archive):
     lines = [words.question(archive.targets, archive.network), *contents.natural_lines(archive)]
     figures = contents.figures(archive)
     rows = [
-        f"| {words.FIGURES[key][0]} | {words.number(figures.get(key))} |" for key in words.FIGURES
+        f"| {name} | {words.figure(key, figures.get(key))} |"
+        for key, (name, _) in words.FIGURES.items()
     ]
     return "\n\n".join(lines) + "\n\n| figure | |\n|---|---|\n" + "\n".join(rows)
 

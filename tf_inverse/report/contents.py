@@ -163,7 +163,7 @@ def _histogram(z, natural, z1, z2):
 
 def _metrics(archive):
     measured = figures(archive)
-    return {key: words.number(measured[key]) for key in words.FIGURES if key in measured}
+    return {key: words.figure(key, measured[key]) for key in words.FIGURES if key in measured}
 
 
 def _facts(archive, name):

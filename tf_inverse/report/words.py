@@ -9,7 +9,7 @@ import numpy as np
 FIGURES = {
     "found": ("found", "samples in the archive"),
     "asked": ("asked", "samples asked for"),
-    "in_range": ("in range", "samples whose stored image lies in every band"),
+    "in_range": ("in range", "share of samples whose stored image lies in every band"),
     "steps": ("steps", "gradient steps taken"),
     "seconds": ("seconds", "wall time of the run"),
     "pair_distance": ("pair distance", "mean distance of two samples' encodings"),
@@ -29,6 +29,8 @@ FIGURES = {
 }
 """Key of metrics.summary -> (name in tables, what it means)."""
 
+SHARES = ("in_range",)
+
 
 def number(value, digits=4):
     """A figure with about `digits` digits, and a dash for what is unknown.
@@ -43,6 +45,17 @@ def number(value, digits=4):
     if abs(value) >= 10**digits:
         return f"{value:.0f}"
     return f"{value:.{digits}g}"
+
+
+def figure(key, value):
+    """A figure of FIGURES as text: a share as a percentage, anything else as `number`.
+
+    >>> figure("in_range", 0.995), figure("vendi", 12.3456)
+    ('99.5 %', '12.35')
+    """
+    if key in SHARES and value is not None:
+        return f"{100 * value:.4g} %"
+    return number(value)
 
 
 def decimals(z1, z2):
@@ -174,7 +187,8 @@ def table(columns):
         key for key in FIGURES if any(figures.get(key) is not None for figures in columns.values())
     ]
     rows = [["", *columns]]
-    rows += [[FIGURES[key][0], *(number(f.get(key)) for f in columns.values())] for key in keys]
+    for key in keys:
+        rows.append([FIGURES[key][0], *(figure(key, f.get(key)) for f in columns.values())])
     return in_columns(rows, left=1)
 
 
