@@ -55,19 +55,19 @@ def test_rounds_equal_to_the_oracle(bound):
     round_ = seeds.make_round(problem, BETA, 0.5, 10.0, 12)
     state = seeds.init(c, 2 if bound == "both" else 1, MU0)
     C, lam, mu = c, np.zeros(state.lam.shape), MU0
-    for i in range(8):
+    before = rounds = 0
+    while mu != before and rounds < 8:
         state, info = round_(state, target)
-        before = mu
+        before, rounds = mu, rounds + 1
         C, lam, mu, taken = oracle.seeds_round(
             world, C, lam, mu, beta=BETA, diversity=0.5, steps=12
         )
         np.testing.assert_allclose(state.c, C, atol=1e-3)
         np.testing.assert_allclose(state.lam, lam, rtol=1e-3, atol=1e-3)
         assert float(state.mu) == mu
-        if mu == before:  # all feasible: lambda and mu stay, as lambda* and mu*
-            break
-    assert i > 0 and mu == before and bool(np.all(info.feasible))
-    assert int(state.step) == 12 * i + taken
+    # All feasible: lambda and mu stayed, as lambda* and mu*.
+    assert rounds > 1 and mu == before and bool(np.all(info.feasible))
+    assert int(state.step) == 12 * (rounds - 1) + taken
 
 
 def test_without_diversity_codes_go_straight_to_the_slab():
