@@ -98,7 +98,9 @@ class KerasSampler(keras.callbacks.Callback):
 
     def _expect_attached(self):
         if self.networks is None:
-            raise UsageError("expected a model: call attach(model) first, or fit with this callback")
+            raise UsageError(
+                "expected a model: call attach(model) first, or fit with this callback"
+            )
 
     def function(self, layers: tuple[str, ...] | None = None):
         """The whole search as a function of tensors, for use inside a `tf.function`.
