@@ -1,5 +1,8 @@
 """Without a generator: section 3.1's logistic neuron, vectors, pixels; the objective's settings."""
 
+import importlib.util
+import pathlib
+
 import keras
 import numpy as np
 import pytest
@@ -140,3 +143,24 @@ def test_all_at_once_in_chunks(tiny, band, method):
     if method == "paper":
         steps = np.concatenate([s.steps for s in samples])
         assert len(set(steps)) <= 2  # but for seeds on the very edge of the band
+
+
+def test_undecided_penguins():
+    """The example of docs/vectors.md: real measurements, a real network."""
+    path = pathlib.Path(__file__).resolve().parents[1] / "examples" / "penguins.py"
+    spec = importlib.util.spec_from_file_location("penguins", path)
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    x, y = example.load(path.with_name("penguins.csv"))
+    assert x.shape == (342, 4) and list(np.bincount(y)) == [151, 68, 123]
+    model = example.trained(x, y)
+    assert np.mean(model.predict(x, verbose=0).argmax(axis=1) == y) > 0.95
+    networks = domains.vectors(
+        model, x.min(axis=0), x.max(axis=0), labels=("species", example.SPECIES)
+    )
+    targets = "species:Adelie@0.4:0.6, species:Chinstrap@0.4:0.6"
+    samples = draw(networks, targets, n=10, distance="codes").samples
+    birds = samples.images.reshape(10, 4)
+    share = model.predict(birds, verbose=0)
+    assert np.all((share[:, :2] > 0.4 - 1e-5) & (share[:, :2] < 0.6 + 1e-5))
+    assert np.all((birds >= x.min(axis=0) - 1e-3) & (birds <= x.max(axis=0) + 1e-3))

@@ -35,7 +35,7 @@ def published(rule, eps1):
 def test_ppgn_steps_as_published(pair, world, neuron):
     # A prior and a noise large enough to be seen.
     rule = ppgn.CLASS._replace(eps1=0.05, eps3=0.01, lr=0.3, lr_end=0.1, n_iters=12, high=2.0)
-    step = ppgn.make_step(pair, neuron, rule)
+    step = ppgn.make_step(pair, neuron.layer, neuron.at, rule)
     h, rng = start(), np.random.default_rng(1)
     eps1 = tf.fill((3, 1), 0.05)
     state = ppgn.State(tf.constant(h, tf.float32), eps1, tf.constant(0, tf.int64))
@@ -46,7 +46,7 @@ def test_ppgn_steps_as_published(pair, world, neuron):
             oracle.ppgn_step(world, row, i, neuron, noise=v, **published(rule, 0.05))
             for row, v in zip(h, noise, strict=True)
         ]
-        state, info = step(state, tf.constant(noise, tf.float32), state.h, eps1)
+        state, info = step(state, neuron.unit, tf.constant(noise, tf.float32), state.h, eps1)
         h = np.array([row for row, _, _ in outcomes])
         np.testing.assert_allclose(state.h, h, atol=2e-4)
         np.testing.assert_allclose(info.p, [p for _, p, _ in outcomes], rtol=2e-3)
@@ -73,22 +73,22 @@ def test_ppgn_in_other_units_is_the_same_chain(pair, world):
             return unit * super().to_code(image_gradient)
 
     rescaled, h = Rescaled(pair), start(1)[0]
-    step = ppgn.make_step(pair, CLASS, rule)
+    step = ppgn.make_step(pair, "fc8", None, rule)
     eps1 = tf.fill((1, 1), 0.05)
     state = ppgn.State(tf.constant([unit * h], tf.float32), eps1, tf.constant(0, tf.int64))
     for i in range(8):
         h, _, _ = oracle.ppgn_step(rescaled, h, i, CLASS, noise=0.0, **published(rule, 0.05))
-        state, _ = step(state, tf.zeros((1, oracle.D)), state.h, eps1)
+        state, _ = step(state, 1, tf.zeros((1, oracle.D)), state.h, eps1)
         np.testing.assert_allclose(state.h[0], unit * h, atol=1e-4)
 
 
 def test_ppgn_starts_afresh_with_another_prior(pair):
     rule = ppgn.CLASS._replace(reset_every=2)
-    step = ppgn.make_step(pair, CLASS, rule)
+    step = ppgn.make_step(pair, "fc8", None, rule)
     fresh, other = tf.fill((2, oracle.D), 0.7), tf.fill((2, 1), 0.003)
     state = ppgn.State(tf.zeros((2, oracle.D)), tf.fill((2, 1), 1e-5), tf.constant(0, tf.int64))
     for i in range(4):
-        state, _ = step(state, tf.zeros((2, oracle.D)), fresh, other)
+        state, _ = step(state, 1, tf.zeros((2, oracle.D)), fresh, other)
         # At i = 0 nothing starts afresh, though 0 is a multiple of everything.
         assert bool(np.all(state.h == fresh)) == (i == 2)
         assert bool(np.all(state.eps1 == other)) == (i >= 2)
@@ -125,7 +125,7 @@ def test_ppgn_needs_encodings_of_the_codes_size(tiny):
 @pytest.mark.parametrize("neuron", [CLASS, HIDDEN])
 def test_activation_maximisation_steps_as_published(pair, world, neuron):
     rule = activation_maximisation.Rule(n_iters=10, lr=0.5)
-    step = activation_maximisation.make_step(pair, neuron, rule)
+    step = activation_maximisation.make_step(pair, neuron.layer, neuron.at, rule)
     low, high = np.full(oracle.D, -1.0, np.float32), np.linspace(0.5, 2, oracle.D, dtype=np.float32)
     c = start()
     now = tf.constant(c, tf.float32)
@@ -133,7 +133,7 @@ def test_activation_maximisation_steps_as_published(pair, world, neuron):
         given = {"lr": rule.lr, "lr_end": rule.lr_end, "n_iters": 10, "low": low, "high": high}
         z = [world.acts(world.image(row), neuron)[neuron.unit] for row in c]
         c = np.array([oracle.am_step(world, row, i, neuron, **given) for row in c])
-        now, seen = step(now, tf.constant(i), low, high)
+        now, seen = step(now, neuron.unit, tf.constant(i), low, high)
         np.testing.assert_allclose(now, c, atol=2e-4)
         np.testing.assert_allclose(seen, z, atol=2e-3)
 

@@ -84,7 +84,10 @@ def together(networks, targets: str | None) -> list[Band]:
     if is_caffenet(networks):
         return [Band(Neuron("fc8", unit), 20.0, 30.0) for unit in paper.CLASSES[:2]]
     layer, names = _labels(networks)
-    alike = np.corrcoef(_statistics(networks).activations[layer].astype(np.float64).T)
+    nature = _statistics(networks)
+    # The bank is drawn at random; what follows it was chosen for its activations.
+    typical = len(nature.encodings if nature.bank is None else nature.bank)
+    alike = np.corrcoef(nature.activations[layer][:typical].astype(np.float64).T)
     np.fill_diagonal(alike, -1)
     pair = np.unravel_index(np.argmax(alike[: len(names), : len(names)]), alike.shape)
     return [natural(networks, Neuron(layer, int(unit)), MODERATE) for unit in sorted(pair)]

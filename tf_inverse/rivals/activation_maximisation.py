@@ -40,23 +40,29 @@ class Rule(NamedTuple):
     unit: float = 1.0
 
 
-def make_step(networks, neuron: Neuron, rule: Rule):
+def make_step(networks, layer: str, at, rule: Rule):
     """One step of K starts.
 
+    Args:
+        networks: `networks.Networks`.
+        layer: Of the unit.
+        at: Its position, as of `band.Neuron`.
+        rule: The flags.
+
     Returns:
-        step(c [K, d], i, low [d], high [d]) -> (c, z [K]): the codes after the step, and the
+        step(c [K, d], unit, i, low [d], high [d]) -> (c, z [K]): the codes after the step, and the
         activations before it.
     """
 
-    def step(c, i, low, high):
+    def step(c, unit, i, low, high):
         lr = rule.lr + (rule.lr_end - rule.lr) * tf.cast(i, tf.float32) / rule.n_iters
         with tf.GradientTape(watch_accessed_variables=False) as to_code:
             to_code.watch(c)
             x = networks.cropped(networks.generator(c, training=False))
         with tf.GradientTape(watch_accessed_variables=False) as to_image:
             to_image.watch(x)
-            _, outputs = networks.outputs(x, (neuron.layer,))
-            z = kept.place(outputs[neuron.layer], neuron.at)[:, neuron.unit]
+            _, outputs = networks.outputs(x, (layer,))
+            z = tf.gather(kept.place(outputs[layer], at), unit, axis=1)
         moved = _of_size(to_image.gradient(z, x), lr, axes=(1, 2, 3))
         # What the image would gain is what goes back to the code.
         g = to_code.gradient(x, c, output_gradients=moved)
@@ -72,19 +78,19 @@ def _of_size(g, size, axes):
     return size / tf.maximum(mean, STEP_FLOOR) * g
 
 
-def make_ascent(networks, neuron: Neuron, rule: Rule):
-    """All steps.
+def make_ascent(networks, layer: str, at, rule: Rule):
+    """All steps, of any unit of the layer; arguments as of `make_step`.
 
     Returns:
-        Compiled ascent(c [K, d], low [d], high [d]) -> (c, x [K, H, W, C]): the last codes and
-        their images as stored.
+        Compiled ascent(c [K, d], unit, low [d], high [d]) -> (c, x [K, H, W, C]): the last codes
+        and their images as stored.
     """
-    step = make_step(networks, neuron, rule)
+    step = make_step(networks, layer, at, rule)
 
     @tf.function(reduce_retracing=True)
-    def ascent(c, low, high):
+    def ascent(c, unit, low, high):
         for i in tf.range(rule.n_iters):
-            c, _ = step(c, i, low, high)
+            c, _ = step(c, unit, i, low, high)
         x = networks.cropped(networks.generator(c, training=False))
         return c, kept.stored(x)
 
@@ -128,14 +134,15 @@ def sample(
         Samples, and gradient steps of a single code that they took.
     """
     rule = rule or Rule()
-    key = ("activation maximisation", neuron, rule)
-    ascent = networks.compiled(key, lambda: make_ascent(networks, neuron, rule))
+    place = (neuron.layer, neuron.at, rule)
+    ascent = networks.compiled(("ascent", *place), lambda: make_ascent(networks, *place))
+    unit = tf.constant(neuron.unit)
     low, high = map(tf.constant, bounds(networks))
     for first in range(0, starts, K):
         count = min(K, starts - first)
         rng = codes.generator(seed, 4, first + 1)
         c = rule.unit * rng.standard_normal((count, networks.codes.size), np.float32)
-        c, x = ascent(tf.constant(c, tf.float32), low, high)
+        c, x = ascent(tf.constant(c, tf.float32), unit, low, high)
         steps, chain = np.full(count, rule.n_iters), first + np.arange(count)
         found = (x.numpy().astype(np.uint8), c.numpy(), steps, chain)
         yield kept.samples(networks, (neuron,), *found), rule.n_iters * count

@@ -76,23 +76,29 @@ class Info(NamedTuple):
     p: Any
 
 
-def make_step(networks, neuron: Neuron, rule: Rule):
+def make_step(networks, layer: str, at, rule: Rule):
     """One step of K chains.
 
+    Args:
+        networks: `networks.Networks`.
+        layer: Of the unit.
+        at: Its position, as of `band.Neuron`.
+        rule: The flags.
+
     Returns:
-        step(state, noise [K, d] of N(0, 1), fresh [K, d] of N(0, 1), fresh_eps1 [K, 1]) ->
+        step(state, unit, noise [K, d] of N(0, 1), fresh [K, d] of N(0, 1), fresh_eps1 [K, 1]) ->
         (state, Info); the last two are for chains that start afresh.
     """
 
-    def step(state: State, noise, fresh, fresh_eps1):
+    def step(state: State, unit, noise, fresh, fresh_eps1):
         h, eps1, i = state
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(h)
             x = networks.cropped(networks.generator(h, training=False))
-            e, outputs = networks.outputs(x, (neuron.layer,))
-            acts = kept.place(outputs[neuron.layer], neuron.at)
-            logit = acts[:, neuron.unit]
-        p = tf.nn.softmax(acts)[:, neuron.unit]
+            e, outputs = networks.outputs(x, (layer,))
+            acts = kept.place(outputs[layer], at)
+            logit = tf.gather(acts, unit, axis=1)
+        p = tf.gather(tf.nn.softmax(acts), unit, axis=1)
         # 1 - p goes back from this one logit: the other terms of d log p are left out.
         d_cond = tape.gradient(logit, h, output_gradients=1.0 - p)
         # Gradients are per entry, and entries are in `unit`.
@@ -112,22 +118,22 @@ def make_step(networks, neuron: Neuron, rule: Rule):
     return step
 
 
-def make_advance(networks, neuron: Neuron, rule: Rule):
-    """Several steps.
+def make_advance(networks, layer: str, at, rule: Rule):
+    """Several steps, of any unit of the layer; arguments as of `make_step`.
 
     Returns:
-        Compiled advance(state, noise [S, K, d], fresh [S, K, d], fresh_eps1 [S, K, 1]) ->
+        Compiled advance(state, unit, noise [S, K, d], fresh [S, K, d], fresh_eps1 [S, K, 1]) ->
         (state, Buffer): what was kept on the way.
     """
-    step = make_step(networks, neuron, rule)
+    step = make_step(networks, layer, at, rule)
 
     @tf.function(reduce_retracing=True)
-    def advance(state: State, noise, fresh, fresh_eps1):
+    def advance(state: State, unit, noise, fresh, fresh_eps1):
         steps, K = tf.shape(noise)[0], tf.shape(state.h)[0]
         buffer = empty(K * steps, networks.image_shape, state.h)
         for s in tf.range(steps):
             h, i = state.h, state.i
-            state, info = step(state, noise[s], fresh[s], fresh_eps1[s])
+            state, info = step(state, unit, noise[s], fresh[s], fresh_eps1[s])
             keep = (i % rule.save_every == 0) & (info.p > rule.threshold)
             buffer = put(buffer, info.x, h, i, keep)
         return state, buffer
@@ -163,8 +169,9 @@ def sample(
             f"PPGN's prior E(G(h)) - h needs encodings of the code's size {d}; layer "
             f"{networks.encoder} has another: set eps1 = 0"
         )
-    key = ("ppgn", neuron, rule)
-    advance = networks.compiled(key, lambda: make_advance(networks, neuron, rule))
+    place = (neuron.layer, neuron.at, rule)
+    advance = networks.compiled(("ppgn", *place), lambda: make_advance(networks, *place))
+    unit = tf.constant(neuron.unit)
     for first in range(0, chains, K):
         count = min(K, chains - first)
         rng = codes.generator(seed, 3, first)
@@ -175,7 +182,7 @@ def sample(
         )
         for start in range(0, rule.n_iters, STEPS):
             steps = min(STEPS, rule.n_iters - start)
-            state, buffer = advance(state, *_random(rng, steps, count, d))
+            state, buffer = advance(state, unit, *_random(rng, steps, count, d))
             k = int(buffer.count)
             x, c, i, chain = (a[:k].numpy() for a in buffer[:4])
             yield kept.samples(networks, (neuron,), x, c, i, first + chain), steps * count
