@@ -118,23 +118,36 @@ def load(network: str | os.PathLike = "cifar10", trust: bool = False):
             f"expected a pair in {folder}, which lacks its {', '.join(lacking)}; make one with "
             f"tf-inverse pair"
         )
-    codes, labels = entries["codes"], entries.get("labels")
     return Networks(
-        name=entries["name"],
+        **_described(folder, entries),
         classifier=model(folder / entries["classifier"]["file"], trust),
         generator=model(folder / entries["generator"]["file"], trust),
-        encoder=entries["encoder"],
-        codes=Codes(codes["kind"], codes["size"], codes.get("bounds")),
-        crop=entries["generator"].get("crop"),
-        labels=(labels["layer"], tuple(labels["names"])) if labels else None,
         natural=statistics(folder, entries),
         checksums={
             entries[role]["file"]: entries[role]["sha256"]
             for role in ("classifier", "generator", "natural")
             if role in entries
         },
-        default=entries.get("default"),
     )
+
+
+def _described(folder, entries):
+    """What the manifest says of a pair beside its files, as arguments of `Networks`."""
+    try:
+        codes, labels = entries["codes"], entries.get("labels")
+        return {
+            "name": entries["name"],
+            "encoder": entries["encoder"],
+            "codes": Codes(codes["kind"], codes["size"], codes.get("bounds")),
+            "crop": entries["generator"].get("crop"),
+            "labels": (labels["layer"], tuple(labels["names"])) if labels else None,
+            "default": entries.get("default"),
+        }
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RefusedInput(
+            f"expected name, encoder, codes and labels as tf-inverse pair writes them in "
+            f"{folder / 'network.json'}: {error}"
+        ) from error
 
 
 def statistics(folder: pathlib.Path, entries: dict):
@@ -157,8 +170,11 @@ def model(path, trust: bool = False):
     import keras
 
     import tf_inverse.models  # noqa: F401  registers the layers that Keras lacks
+    from tf_inverse import keras_file
     from tf_inverse.adopt import layers
 
+    if pathlib.Path(path).suffix == ".keras":
+        keras_file.check(path)
     try:
         with layers.trust(trust):
             return keras.models.load_model(path, compile=False, safe_mode=True)

@@ -92,7 +92,10 @@ def run(
         writer.finish(figures)
     figures |= {"seconds": time.monotonic() - began, "archive": str(out)}
     with archive.open(out) as finished:
-        prints.save(out.with_suffix(".png"), prints.contact(finished), overwrite=True)
+        # Of a very large sample, the most different images.
+        rows, columns = (None, None) if len(finished) <= prints.MOST else (40, 50)
+        sheet = prints.contact(finished, rows, columns)
+        prints.save(out.with_suffix(".png"), sheet, overwrite=True)
         tell(finished, figures, as_json)
     if trouble is not None:
         raise trouble
@@ -115,7 +118,7 @@ def _watchers(stack, settings, head, tensorboard):
 def _collect(networks, bands, settings, scale, writer, stop, watchers):
     from tf_inverse.sampler import sample as draw
 
-    steps = 0
+    steps = int(writer.state["steps"]) if writer.state else 0
     for batch in draw(networks, bands, settings, writer.state, scale):
         # A batch without samples needs no shard: the run can go on from the one before.
         if len(batch.samples.images) or writer.state is None:

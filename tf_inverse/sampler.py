@@ -101,7 +101,7 @@ class _Keeper:
         if settings.bound == "paper":
             self.high = np.full_like(z2, np.inf)
         state = state or {}
-        self.found = int(state.get("found", 0))
+        self.found = int(state.get("kept", 0))
         self.skip = int(state.get("skip", 0))
         self.restarts = int(state.get("restarts", 0))
         self.seen = set(state.get("seen", np.zeros(0, np.uint64)).tolist())
@@ -118,7 +118,7 @@ class _Keeper:
         if taken < len(samples.images):
             # The rest of this chunk belongs to a longer run: it starts from before the chunk.
             before["skip"] = np.int64(skipped + taken)
-            before["found"] = np.int64(self.found)
+            before["kept"] = np.int64(self.found)
             state = before
         else:
             self.seen |= set(hashes)
@@ -126,6 +126,7 @@ class _Keeper:
             self.restarts += chunk.restarts
             state = self._state(chunk.after, 0)
         rate = len(chunk.x) / max(1, chunk.taken * self.settings.K)
+        state["steps"] = np.int64(chunk.step)
         info = Info(chunk.step, self.found, rate, self.restarts, chunk.mu)
         return Batch(Samples(*(a[:taken] for a in samples)), state, info)
 
@@ -145,8 +146,9 @@ class _Keeper:
         return Samples(*(a[rows] for a in arrays)), hashes
 
     def _state(self, method, skip):
+        # The method's own entries have other names.
         return dict(method) | {
-            "found": np.int64(self.found),
+            "kept": np.int64(self.found),
             "skip": np.int64(skip),
             "restarts": np.int64(self.restarts),
             "seen": np.array(sorted(self.seen), np.uint64),
@@ -155,13 +157,14 @@ class _Keeper:
 
 def _explained(error, bands, scale, best, found):
     """The error with what was reached, what is natural, and what to change."""
-    parts = []
-    for band, reached, mean, sd in zip(bands, best, scale.z_mean, scale.z_sd, strict=True):
-        kind = "natural" if scale.natural else "random codes'"
-        parts.append(
-            f"{band}: largest activation reached {reached:.4g}, {kind} mean {mean:.4g}, "
-            f"s.d. {sd:.4g}"
-        )
+    parts, kind = [], "natural" if scale.natural else "random codes'"
+    columns = (bands, best, scale.z_mean, scale.z_sd, scale.flat)
+    for band, reached, mean, sd, flat in zip(*columns, strict=True):
+        parts.append(f"{band}: largest activation reached {reached:.4g}, {kind} mean {mean:.4g}")
+        if not flat or scale.natural:
+            parts[-1] += f", s.d. {sd:.4g}"
+        if flat:
+            parts[-1] += ", the same for all random codes: a dead unit, or one they do not reach"
     text = f"{error}; found {found}. {'; '.join(parts)}. Choose a range nearer to those values"
     text += ", other starting codes (--seed) or more --patience"
     kind = type(error)
