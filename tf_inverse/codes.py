@@ -40,6 +40,8 @@ class Codes:
         low, high = self.limits
         if low >= high:
             raise UsageError(f"expected code bounds low < high, got {self.bounds}")
+        if self.kind == "uniform" and self.bounds and None in self.bounds:
+            raise UsageError(f"expected both bounds of uniform codes or none, got {self.bounds}")
 
     @property
     def limits(self) -> tuple[float, float]:
