@@ -27,6 +27,7 @@ class Scale(NamedTuple):
         z_sd: Standard deviation of each target, [p], likewise.
         natural: Whether they are natural.
         x_sd: Standard deviation of images, over all pixels, about each pixel's mean.
+        flat: Whether each target is the same for all random codes, p of them.
     """
 
     c_sd: float
@@ -36,6 +37,7 @@ class Scale(NamedTuple):
     z_sd: np.ndarray
     natural: bool
     x_sd: float = 1.0
+    flat: tuple[bool, ...] = ()
 
 
 def measure(networks, neurons) -> Scale:
@@ -61,7 +63,8 @@ def measure(networks, neurons) -> Scale:
     # A unit that no random code moves still needs a unit of measure.
     sd = np.where(sd > 1e-6 * (1 + np.abs(mean)), sd, 1.0)
     half, x_sd = metrics.pair_distance(e) / 2, _spread(np.concatenate([v.x for v in views]))
-    return Scale(_spread(c), _spread(e), half, mean, sd.astype(np.float32), natural, x_sd)
+    flat = tuple((z == z[0]).all(axis=0).tolist())
+    return Scale(_spread(c), _spread(e), half, mean, sd.astype(np.float32), natural, x_sd, flat)
 
 
 def _spread(rows):
