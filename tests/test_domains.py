@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 import worlds
 
-from tf_inverse import domains, methods
+from tf_inverse import domains, folder, methods
 from tf_inverse.band import Band, Neuron
 from tf_inverse.errors import UsageError
 from tf_inverse.lagrangian import penalty, seeds_lagrangian
@@ -66,8 +66,11 @@ def test_vectors_lie_in_their_own_box():
     np.testing.assert_array_equal(samples.encodings, rows)
 
 
-def test_pixels_are_the_code(tiny):
+def test_pixels_are_the_code_on_disk_too(tiny, tmp_path):
     made = domains.pixels(tiny.classifier, "fc2", labels=tiny.labels)
+    names = ("name", "classifier", "generator", "encoder", "codes", "labels")
+    parts = {name: getattr(made, name) for name in names}
+    made = folder.load(folder.save(tmp_path / "pixels", **parts))
     neuron = Neuron("fc3", 1)
     spread = measure(made, (neuron,))
     band = Band(neuron, float(spread.z_mean[0]), float(spread.z_mean[0] + 2 * spread.z_sd[0]))

@@ -32,7 +32,7 @@ def pixels(classifier: keras.Model, encoder: str, **about) -> Networks:
     shape = tuple(classifier.input_shape[1:])
     if len(shape) != 3 or None in shape:
         raise UsageError(f"expected a classifier of images [H, W, C], got input {list(shape)}")
-    return _networks(classifier, _box(shape, 0.0, 255.0), encoder, about)
+    return _networks(classifier, _box(shape, 255.0, 0.0), encoder, about)
 
 
 def vectors(model: keras.Model, low=0.0, high=1.0, encoder: str = "x", **about) -> Networks:
@@ -63,13 +63,13 @@ def vectors(model: keras.Model, low=0.0, high=1.0, encoder: str = "x", **about) 
     row = keras.Input((1, d, 1), name="row")
     classifier = keras.Model(row, model(keras.layers.Reshape((d,), name="x")(row)), name=model.name)
     about = {"stored": "float32", **about}
-    return _networks(classifier, _box((1, d, 1), low, high), encoder, about)
+    return _networks(classifier, _box((1, d, 1), high - low, low), encoder, about)
 
 
-def _box(shape, low, high):
+def _box(shape, scale, offset):
     """The box as a generator: codes in [0, 1]^d -> x, as images of the shape."""
     codes = keras.Input((int(np.prod(shape)),), name="code")
-    x = keras.layers.Rescaling(np.asarray(high) - np.asarray(low), np.asarray(low), name="box")
+    x = keras.layers.Rescaling(scale, offset, name="box")
     return keras.Model(codes, keras.layers.Reshape(shape, name="image")(x(codes)), name="box")
 
 
