@@ -1,14 +1,25 @@
 """Run as a process of its own: an export with neither tf_inverse nor Keras to be had."""
 
+import importlib.machinery
 import sys
 
 
 class Refuse:
-    """An importer that finds nothing where the package or Keras are asked for."""
+    """An importer that finds the package and Keras, and then refuses to load them.
+
+    TensorFlow asks where Keras is before it does without; so not to find it is not enough.
+    """
 
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in ("tf_inverse", "keras", "tf_keras"):
-            raise ModuleNotFoundError(name)
+            return importlib.machinery.ModuleSpec(name, self)
+        return None
+
+    def create_module(self, spec):
+        raise ModuleNotFoundError(spec.name)
+
+    def exec_module(self, module):
+        raise ModuleNotFoundError(module.__name__)
 
 
 sys.meta_path.insert(0, Refuse())
