@@ -6,7 +6,6 @@ import io
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from tf_inverse import band, export, scale
 from tf_inverse.adopt import wrap
@@ -114,9 +113,7 @@ class KerasSampler(keras.callbacks.Callback):
         """
         self._expect_attached()
         layers = layers or tuple(dict.fromkeys(b.neuron.layer for b in self.bands))
-        return tf.function(
-            endpoints.runs(export.gather(self.networks, layers, self.settings))["sample"]
-        )
+        return endpoints.make(export.gather(self.networks, layers, self.settings))["sample"]
 
     def on_train_begin(self, logs=None):
         """Keras's hook: the model is known from here on, and wrong targets are refused."""

@@ -30,9 +30,9 @@ def export(
         patience: Steps after which a row of the pool starts again.
         samples_per_seed: Images a row gives before it starts again.
         bound: both ends of the range, or paper (the lower one alone).
-        version: Number of the model's folder in OUT.
+        version: Number of the model's folder in OUT; others stay beside it.
         trust: Load a SavedModel that the network was adopted from.
-        overwrite: Replace a folder that exists.
+        overwrite: Replace that version where it exists.
         json: Print the figures as one JSON object.
     """
     import json as jsons

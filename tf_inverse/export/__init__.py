@@ -32,11 +32,12 @@ def write(
 
     Args:
         networks: `networks.Networks`.
-        out: Folder to be made; it appears complete or not at all.
+        out: Folder to be made, complete or not at all; or of an earlier export, which gets another
+            version.
         layers: Layers whose units can be asked for; the labelled one, or the last, if left out.
         settings: Numbers of the method; the rows of the pool and n are inputs of the model.
         version: Name of the folder of the model.
-        overwrite: Replace a folder that exists.
+        overwrite: Replace that version where it exists.
 
     Returns:
         The figures of the export: `weights`, bytes of the weights that the endpoints use;
@@ -44,26 +45,44 @@ def write(
 
     Raises:
         UsageError: No such layer, or settings that cannot be exported.
-        FileExistsError: The folder exists and overwrite is False.
+        FileExistsError: The version exists and overwrite is False, or the folder is no export.
     """
     out, settings = pathlib.Path(out), settings or Settings()
-    if out.exists() and not overwrite:
-        raise FileExistsError(f"{out} exists; give --overwrite to replace it, or another name")
-    if version < 1:
-        raise UsageError(f"expected a version from 1 up, as TF Serving does, got {version}")
+    _expect_free(out, version, overwrite)
     exported = gather(networks, layers, settings)
-    functions = endpoints.make(exported)
+    made = endpoints.make(exported)
+    functions = {name: one.get_concrete_function() for name, one in made.items()}
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as temporary:
-        made = pathlib.Path(temporary) / out.name
-        figures = _save(functions, made / str(version))
+        folder = pathlib.Path(temporary) / out.name
+        figures = _save(functions, folder / str(version))
         facts = card.facts(exported, functions, figures, job.versions())
-        (made / "card.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-        (made / "README.md").write_text(card.text(facts), encoding="utf-8")
-        if out.exists():
-            shutil.rmtree(out)
-        os.replace(made, out)
+        (folder / "card.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        (folder / "README.md").write_text(card.text(facts), encoding="utf-8")
+        _place(folder, out, str(version))
     return figures
+
+
+def _expect_free(out, version, overwrite):
+    if version < 1:
+        raise UsageError(f"expected a version from 1 up, as TF Serving does, got {version}")
+    if out.exists() and not (out / "card.json").is_file():
+        raise FileExistsError(f"{out} exists and holds no export; choose another name")
+    if (out / str(version)).exists() and not overwrite:
+        raise FileExistsError(
+            f"{out / str(version)} exists; give --overwrite to replace it, or another --version"
+        )
+
+
+def _place(made, out, version):
+    """Move a new export to its place, or a new version beside those that are there."""
+    if not out.exists():
+        os.replace(made, out)
+        return
+    if (out / version).exists():
+        shutil.rmtree(out / version)
+    for name in (version, "card.json", "README.md"):
+        os.replace(made / name, out / name)
 
 
 def gather(networks, layers: tuple[str, ...] | None, settings: Settings) -> endpoints.Exported:

@@ -87,16 +87,13 @@ INPUTS = {
 
 
 def make(exported: Exported) -> dict[str, Any]:
-    """The endpoints, traced.
+    """The endpoints: name -> `tf.function` of fixed types and ranks, of any number of rows.
 
-    Returns:
-        Name -> concrete function; names and meanings of what goes in and out: `card.MEANING`.
+    Names and meanings of what goes in and out: `card.MEANING`.
     """
     given = specs(exported)
     return {
-        name: tf.function(
-            function, input_signature=[given[one] for one in INPUTS[name]]
-        ).get_concrete_function()
+        name: tf.function(function, input_signature=[given[one] for one in INPUTS[name]])
         for name, function in (views(exported) | runs(exported)).items()
     }
 
