@@ -1,0 +1,67 @@
+"""What README tells a reader to type, typed: its Python block, and its shell lines but installs."""
+
+import json
+import os
+import pathlib
+import re
+import shlex
+
+import pytest
+from tf_inverse.tools import cli
+
+from tf_inverse import archive, folder, metrics
+
+README = (pathlib.Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+# The runs are as printed but for the number of images: the last of two flags counts.
+FEWER = {"sample": "--n=6", "ladder": "--n=3"}
+
+pytestmark = pytest.mark.skipif(
+    "cifar10" not in folder.shipped(), reason="needs the pair cifar10, which is not shipped yet"
+)
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+def commands():
+    """Arguments of every tf-inverse line, in order; installation and tests are other commands."""
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    parts = [shlex.split(part) for line in lines for part in line.split("&&")]
+    return [words[1:] for words in parts if words and words[0].endswith("tf-inverse")]
+
+
+def test_there_is_something_to_run():
+    names = [words[0] for words in commands()]
+    assert names[0] == "sample" and {"compare", "report"} <= set(names)
+    assert len(blocks("python")) >= 1
+
+
+def test_shell_lines_run_in_order_in_one_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for words in commands():
+        with pytest.raises(SystemExit) as stopped:
+            cli.main([*words, *([FEWER[words[0]]] if words[0] in FEWER else [])])
+        assert stopped.value.code == 0, words
+    assert {"samples.h5", "samples.png", "report.html"} <= set(os.listdir())
+    for path in pathlib.Path().glob("*.h5"):
+        opened = archive.open(path)
+        z1, z2 = zip(*((t["z1"], t["z2"]) for t in opened.targets), strict=True)
+        assert len(opened) == 6 and metrics.in_range(opened.activations[:], z1, z2).all()
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_python_blocks_run(block, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert block.count("n=20") == 1
+    exec(compile(block.replace("n=20", "n=4"), "README.md", "exec"), {})
+    assert capsys.readouterr().out.splitlines()[-1].startswith("4 ")
+
+
+def test_the_shipped_pair_is_what_its_card_says():
+    """network.json names its files and licence; the package stays small."""
+    path = folder.find("cifar10")
+    entries = folder.manifest(path)
+    assert entries["licence"] and entries["source"] and entries["default"]
+    assert json.dumps(entries["labels"]["names"]).count('", "') == 9
+    assert sum(file.stat().st_size for file in path.iterdir()) <= 8e6
