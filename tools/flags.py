@@ -1,0 +1,125 @@
+"""The flags of a command: checked before it runs, and read as its annotations say.
+
+fire runs a command before it notices a flag that the command does not have, lets a switch swallow
+the argument after it, and turns `--out 2e5` into a number.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+import types
+import typing
+
+from tf_inverse.errors import UsageError
+
+# What fire takes for a flag, or, a dash alone, for its separator.
+FLAG = re.compile(r"--|-[A-Za-z]|-$")
+
+
+def check(name: str, function, arguments: list[str]) -> list[str]:
+    """The arguments as fire cannot misread them: first those without a flag, then --flag=value.
+
+    Raises:
+        UsageError: An unknown flag, one without a value, or too many or too few arguments.
+    """
+    parameters = inspect.signature(function).parameters
+    flags = [n for n, p in parameters.items() if p.kind is not p.VAR_POSITIONAL]
+    truths = {n for n, hint in typing.get_type_hints(function).items() if bool in _kinds(hint)}
+    given, free, waiting = {}, [], list(arguments)
+    while waiting:
+        text = waiting.pop(0)
+        if not FLAG.match(text):
+            free.append(text)
+            continue
+        written, has_value, value = text.partition("=")
+        flag, switched = _meant(text, flags, truths)
+        if flag is None:
+            raise UsageError(
+                f"{name} has no flag {written}; {nearest(written.lstrip('-'), flags, '--')}"
+            )
+        if flag in truths and not has_value:
+            value = switched
+        elif not has_value:
+            if not waiting or waiting[0].startswith("--"):
+                raise UsageError(f"expected a value for {written}, as in --{flag}=VALUE")
+            value = waiting.pop(0)
+        given[flag] = value
+    _count(name, parameters, flags, given, free)
+    return [*free, *(f"--{flag}={value}" for flag, value in given.items())]
+
+
+def _meant(text, flags, truths):
+    """The parameter of --name, -name, --noname or a letter that is its alone; and a switch's value.
+
+    The parameter is None where there is none.
+    """
+    flag = text.partition("=")[0].lstrip("-").replace("-", "_")
+    if flag in flags:
+        return flag, "True"
+    if text.startswith("--no") and flag[2:] in truths and "=" not in text:
+        return flag[2:], "False"
+    letters = [name for name in flags if name[0] == flag]
+    return (letters[0] if len(letters) == 1 else None), "True"
+
+
+def _count(name, parameters, flags, given, free):
+    needed = [n for n in flags if parameters[n].default is inspect.Parameter.empty]
+    missing = [n for n in needed if n not in given][len(free) :]
+    if missing:
+        raise UsageError(f"{name} needs {', '.join(missing).upper()}: see tf-inverse {name} --help")
+    places = len(flags) - len(given)
+    if len(free) > places and not any(p.kind is p.VAR_POSITIONAL for p in parameters.values()):
+        raise UsageError(f"{name} takes at most {places} arguments here, got {len(free)}")
+
+
+def nearest(name: str, names, prefix: str = "") -> str:
+    """What a mistyped name may have meant, or all that there is."""
+    near = difflib.get_close_matches(name, list(names), 3, 0.5)
+    if near:
+        return f"did you mean {' or '.join(prefix + n for n in near)}?"
+    return f"there is {', '.join(prefix + n for n in names)}"
+
+
+def _kinds(hint):
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return [kind for kind in typing.get_args(hint) if kind is not type(None)]
+    return [hint]
+
+
+def typed(fire, function) -> None:
+    """Have fire read every argument as the function's annotation says; text stays text."""
+    fire.decorators.SetParseFn(str)(function)
+    for name, hint in typing.get_type_hints(function).items():
+        kinds = _kinds(hint)
+        reader = _readers.get(kinds[0], str) if len(kinds) == 1 else str
+        fire.decorators.SetParseFns(**{name: _named(name, reader)})(function)
+
+
+def _named(name, reader):
+    def read(text):
+        try:
+            return reader(text)
+        except ValueError:
+            kind = {_whole: "a whole number", float: "a number", _truth: "True or False"}[reader]
+            raise UsageError(f"expected {kind} for --{name}, got {text!r}") from None
+
+    return read
+
+
+def _whole(text):
+    return int(text)
+
+
+def _truth(text):
+    return {"true": True, "false": False, "1": True, "0": False}.get(text.lower()) or _false(text)
+
+
+def _false(text):
+    if text.lower() not in ("false", "0"):
+        raise ValueError(text)
+    return False
+
+
+_readers = {int: _whole, float: float, bool: _truth}
