@@ -133,8 +133,12 @@ def _collect(networks, bands, settings, scale, writer, stop, watchers):
 
 def _unfinished(out, writer, stop, trouble, as_json):
     if as_json:
-        print(json.dumps({"found": writer.found, "asked": writer.header["asked"], "archive": None}))
+        figures = {"found": writer.found, "asked": writer.header["asked"], "archive": None}
+        steps = trouble and trouble.steps
+        print(json.dumps(dict.fromkeys(words.FIGURES) | figures | {"steps": steps}))
     if trouble is not None:
+        if not writer.found:
+            writer.discard()
         raise trouble
     how = f"; tf-inverse resume {out} goes on" if writer.found else ""
     print(f"stopped with {writer.found} samples{how}", file=sys.stderr)

@@ -91,6 +91,10 @@ class Writer:
                 folder.remove(self.folder)
         self._lock.release()
 
+    def discard(self) -> None:
+        """Drops the run and all that it stored; nothing is in the way of another one."""
+        folder.sweep(self.folder)
+
     def append(self, samples: schema.Samples, state: dict) -> None:
         """Stores a batch and the state after it; on return both survive kill -9 and power loss.
 
