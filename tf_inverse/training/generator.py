@@ -15,6 +15,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from tf_inverse.errors import UsageError
+
 SLOPE = 0.2
 
 
@@ -30,7 +32,7 @@ def generator(code: int, size: tuple[int, int, int], widths=(128, 256, 160, 80, 
     """
     doublings = len(widths) - 2
     if size[0] % 2**doublings or size[1] % 2**doublings:
-        raise ValueError(
+        raise UsageError(
             f"expected images of a size divisible by {2**doublings}, got {size[0]}x{size[1]}"
         )
     h, w = size[0] >> doublings, size[1] >> doublings

@@ -9,6 +9,8 @@ import h5py
 import numpy as np
 from PIL import Image
 
+from tf_inverse.errors import UsageError
+
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 MAX_PIXELS = 64 * 1024 * 1024
 
@@ -32,7 +34,7 @@ def load(path, size: tuple[int, int], split: str = "train", channels: int = 3):
 
     Raises:
         FileNotFoundError: Nothing at path.
-        ValueError: No images there, or arrays of another form.
+        UsageError: No images there, or arrays of another form.
     """
     path = pathlib.Path(path)
     if path.is_dir():
@@ -47,13 +49,13 @@ def load(path, size: tuple[int, int], split: str = "train", channels: int = 3):
     if path.suffix in (".h5", ".hdf5"):
         with h5py.File(path, "r") as file:
             return _from_arrays(file.get(split, file), "", size, channels, path)
-    raise ValueError(f"expected a folder, .h5 or .npz of images, got {path.name}")
+    raise UsageError(f"expected a folder, .h5 or .npz of images, got {path.name}")
 
 
 def _from_folder(folder, size, channels):
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
     if not files:
-        raise ValueError(f"expected pictures ({', '.join(SUFFIXES)}) below {folder}, found none")
+        raise UsageError(f"expected pictures ({', '.join(SUFFIXES)}) below {folder}, found none")
     names = sorted({p.parent.name for p in files if p.parent != folder})
     labels = [names.index(p.parent.name) if p.parent != folder else -1 for p in files]
     images = np.stack([picture(p, size, channels) for p in files])
@@ -70,7 +72,7 @@ def _from_arrays(arrays, prefix, size, channels, path):
     images = array("images")
     if images is not None:
         if images.ndim != 4 or images.dtype != np.uint8:
-            raise ValueError(
+            raise UsageError(
                 f"expected images [N, H, W, C] uint8 in {path.name}, "
                 f"got {images.dtype} {list(images.shape)}"
             )
@@ -81,7 +83,7 @@ def _from_arrays(arrays, prefix, size, channels, path):
         ), labels
     data, offsets = array("jpeg_bytes"), array("offsets")
     if data is None or offsets is None:
-        raise ValueError(f"expected images, or jpeg_bytes and offsets, in {path.name}")
+        raise UsageError(f"expected images, or jpeg_bytes and offsets, in {path.name}")
     data = data.tobytes()
     images = np.empty((len(offsets) - 1, *size, channels), np.uint8)
     for i, (start, stop) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
@@ -93,7 +95,7 @@ def picture(file, size: tuple[int, int] | None, channels: int = 3) -> np.ndarray
     """One picture file as [H, W, channels] uint8; refused before decoding when it is too large."""
     with Image.open(file) as image:
         if image.width * image.height > MAX_PIXELS:
-            raise ValueError(
+            raise UsageError(
                 f"expected a picture of at most {MAX_PIXELS} pixels, "
                 f"got {image.width}x{image.height}"
             )
