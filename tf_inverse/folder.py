@@ -279,9 +279,9 @@ def _store(model, path, half):
     with zipfile.ZipFile(path) as whole:
         parts = {name: whole.read(name) for name in whole.namelist()}
     parts["model.weights.h5"] = _halved(parts["model.weights.h5"])
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as smaller:
+    with zipfile.ZipFile(path, "w") as smaller:
         for name, data in parts.items():
-            smaller.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
+            smaller.writestr(zipfile.ZipInfo(name), data)
 
 
 def _halved(data):
