@@ -216,7 +216,28 @@ def _reset(slot, ended):
     # What an optimizer remembers of a row goes with the row; counters belong to all of them.
     if slot.shape.rank < 2:
         return slot
-    return tf.where(ended[:, tf.newaxis], tf.zeros_like(slot), slot)
+    reset = tf.where(ended[:, tf.newaxis], tf.zeros_like(slot), slot)
+    reset.set_shape(slot.shape)
+    return reset
+
+
+def _unsized(pool, target, fresh):
+    # The graph is not to know how many rows and neurons there are: it would fold the numbers into
+    # its constants, and round otherwise than an export does, which serves any number of both.
+    def open_(tensor, *columns):
+        return tf.compat.v1.placeholder_with_default(tensor, (None, *columns))
+
+    d = pool.c.shape[1]
+    pool = pool._replace(
+        c=open_(pool.c, d),
+        lam=open_(pool.lam, None),
+        mu=open_(pool.mu, 1),
+        t=open_(pool.t, None),
+        age=open_(pool.age),
+        given=open_(pool.given),
+    )
+    target = Target(target.index, *map(open_, target[1:]))
+    return pool, target, Fresh(open_(fresh.c, d), open_(fresh.t, None))
 
 
 def make_advance(problem: Problem, rule: Rule, steps: int):
@@ -230,11 +251,8 @@ def make_advance(problem: Problem, rule: Rule, steps: int):
 
     @tf.function
     def advance(pool: Pool, target: Target, fresh: Fresh):
-        # The graph is not to know K: it would fold it into its constants and round otherwise than
-        # an export does, which serves every K.
-        c = tf.compat.v1.placeholder_with_default(pool.c, (None, pool.c.shape[1]))
-        pool = pool._replace(c=c)
-        K, R = tf.shape(c)[0], tf.shape(fresh.t)[0]
+        pool, target, fresh = _unsized(pool, target, fresh)
+        K, R = tf.shape(pool.c)[0], tf.shape(fresh.t)[0]
         # Each sample takes a fresh row: there are never more samples than those.
         rows = tf.minimum(K * steps, R)
         buffer: Buffer = empty(rows, problem.image, pool.c, problem.stored)
