@@ -61,7 +61,7 @@ def test_the_archive_verifies_image_by_image(finished, loaded):
     for i, target in enumerate(opened.targets):
         z = worlds.activation(loaded, opened.images[:], Neuron("fc3", target["unit"]))
         assert ((z >= target["z1"]) & (z <= target["z2"])).all()
-        np.testing.assert_allclose(opened.activations[:, i], z, rtol=1e-4)
+        np.testing.assert_allclose(opened.activations[:][:, i], z, rtol=1e-4)
 
 
 def test_nature_stands_beside_the_samples(finished, loaded):

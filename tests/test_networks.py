@@ -104,7 +104,7 @@ def test_sizes_that_differ_are_fitted(tiny, codes):
 @pytest.mark.parametrize("shape", [(6,), (5, 6), (3, 4, 6)])
 def test_activations_of_every_kind_of_layer(shape):
     h = np.random.default_rng(2).standard_normal((2, *shape)).astype(np.float32)
-    rows, columns = (1, shape[0]) if len(shape) == 2 else shape[:2]
+    rows, columns = {1: (1, 1), 2: (1, shape[0]), 3: shape[:2]}[len(shape)]
     for unit, row, column in itertools.product((0, 5), (0, rows - 1), (0, columns - 1)):
         if len(shape) == 1:
             at, expected = None, h[:, unit]

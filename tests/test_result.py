@@ -33,7 +33,10 @@ def test_summary_is_of_these_samples(drawn):
     e = drawn.samples.encodings.astype(float)
     assert drawn.summary["found"] == drawn.summary["asked"] == 7
     assert drawn.summary["in_range"] == 1
-    nearest = [min(np.linalg.norm(a - b) for b in e if b is not a) for a in e]
+    others = [np.delete(e, i, axis=0) for i in range(7)]
+    nearest = [
+        np.linalg.norm(rest - one, axis=1).min() for one, rest in zip(e, others, strict=True)
+    ]
     assert drawn.summary["nearest_distance"] == pytest.approx(np.mean(nearest), rel=1e-4)
     assert drawn.summary["vendi_natural"] is not None
     assert drawn.summary["vendi"] == pytest.approx(metrics.vendi(e, drawn.summary["bandwidth"]))

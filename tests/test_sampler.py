@@ -16,7 +16,7 @@ from tf_inverse.sampler import Samples, sample
 from tf_inverse.settings import Settings
 
 METHODS = ("renewal", "paper")
-K, N = 4, 21
+K, N = 4, 45
 
 
 def run(networks, bands, state=None, **options):
