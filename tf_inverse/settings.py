@@ -95,6 +95,6 @@ class Settings:
 
 
 PRESETS = {
-    "renewal": {"beta": 0.2, "diversity": 0.01, "patience": 300},
+    "renewal": {"beta": 0.2, "diversity": 0.05, "patience": 300},
     "paper": {"beta": 0.1, "diversity": 1.0, "patience": 10},
 }
