@@ -240,14 +240,20 @@ def _unsized(pool, target, fresh):
     return pool, target, Fresh(open_(fresh.c, d), open_(fresh.t, None))
 
 
-def make_advance(problem: Problem, rule: Rule, steps: int):
+def make_advance(problem: Problem, rule: Rule, steps: int, step=None):
     """Several steps.
+
+    Args:
+        problem: The networks.
+        rule: The numbers.
+        steps: How many.
+        step: From `make_step`, compiled, where the caller has one to share.
 
     Returns:
         Compiled advance(pool, target, fresh) -> (pool, Buffer, Report). It stops early where fewer
         than K fresh rows are left, so fresh must hold at least K.
     """
-    step = make_step(problem, rule)
+    step = step or make_step(problem, rule)
 
     @tf.function
     def advance(pool: Pool, target: Target, fresh: Fresh):

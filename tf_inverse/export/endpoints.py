@@ -13,9 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inverse import methods, renewal
+from tf_inverse.export import keep
 from tf_inverse.networks import View, activations
 from tf_inverse.problem import Problem, Target
-from tf_inverse.sampler import TOLERANCE
 
 
 class Exported(NamedTuple):
@@ -36,15 +36,20 @@ class Exported(NamedTuple):
     sd: tuple[np.ndarray, ...]
 
 
-class Kept(NamedTuple):
-    """True samples of a run: x [k, H, W, C] uint8, c, z, step and row of each, and a digest."""
+class Shared(NamedTuple):
+    """Compiled parts that several endpoints call, so that each is in the file once.
 
-    x: Any
-    c: Any
-    z: Any
-    steps: Any
-    chain: Any
-    digest: Any
+    Attributes:
+        images: Codes [K, d] -> images, whole numbers.
+        read: (images [K, H, W, C] float32, neurons) -> e, z.
+        step: From `renewal.make_step`.
+        advance: From `renewal.make_advance`.
+    """
+
+    images: Any
+    read: Any
+    step: Any
+    advance: Any
 
 
 def specs(exported: Exported) -> dict[str, tf.TensorSpec]:
@@ -91,40 +96,26 @@ def make(exported: Exported) -> dict[str, Any]:
 
     Names and meanings of what goes in and out: `card.MEANING`.
     """
-    given = specs(exported)
+    given, shared = specs(exported), share(exported)
     return {
         name: tf.function(function, input_signature=[given[one] for one in INPUTS[name]])
-        for name, function in (views(exported) | runs(exported)).items()
+        for name, function in (views(exported, shared) | runs(exported, shared)).items()
     }
 
 
-def views(exported: Exported) -> dict[str, Any]:
-    """Endpoints that look at codes or images, not yet traced."""
-    networks = exported.networks
-
-    def generate(codes):
-        return {"images": tf.cast(networks.images(codes), tf.uint8)}
-
-    def encode(images):
-        return {"encodings": networks.read(tf.cast(images, tf.float32), (), None)[0]}
-
-    def activations(images, neurons):
-        with tf.control_dependencies([_checked(exported, neurons)]):
-            return {"activations": _read(exported, tf.cast(images, tf.float32), neurons)[1]}
-
-    def look(codes, neurons):
-        with tf.control_dependencies([_checked(exported, neurons)]):
-            x, e, z = _look(exported, codes, neurons)
-        return {"images": tf.cast(x, tf.uint8), "encodings": e, "activations": z}
-
-    return {"generate": generate, "encode": encode, "activations": activations, "look": look}
-
-
-def runs(exported: Exported) -> dict[str, Any]:
-    """Endpoints that search, not yet traced."""
+def share(exported: Exported) -> Shared:
+    """The parts of the endpoints."""
     networks, settings = exported.networks, exported.settings
+
+    def look(c, neurons):
+        x = networks.images(c)
+        return View(x, *_read(exported, x, neurons))
+
+    def read(x, neurons):
+        return _read(exported, x, neurons)
+
     posed = Problem(
-        lambda c, neurons: _look(exported, c, neurons),
+        look,
         networks.image_shape,
         exported.scale.c_sd,
         exported.scale.e_sd,
@@ -132,15 +123,49 @@ def runs(exported: Exported) -> dict[str, Any]:
         settings.bound,
     )
     rule = methods.rule(settings)
-    one = renewal.make_step(posed, rule)
-    advance = renewal.make_advance(posed, rule, methods.STEPS)
+    step = tf.function(renewal.make_step(posed, rule))
+    return Shared(
+        tf.function(networks.images),
+        tf.function(read),
+        step,
+        renewal.make_advance(posed, rule, methods.STEPS, step),
+    )
+
+
+def views(exported: Exported, shared: Shared) -> dict[str, Any]:
+    """Endpoints that look at codes or images, not yet traced."""
+    networks = exported.networks
+
+    def generate(codes):
+        return {"images": tf.cast(shared.images(codes), tf.uint8)}
+
+    def encode(images):
+        return {"encodings": networks.read(tf.cast(images, tf.float32), (), None)[0]}
+
+    def activations(images, neurons):
+        with tf.control_dependencies([_checked(exported, neurons)]):
+            return {"activations": shared.read(tf.cast(images, tf.float32), neurons)[1]}
+
+    def look(codes, neurons):
+        with tf.control_dependencies([_checked(exported, neurons)]):
+            x = shared.images(codes)
+            e, z = shared.read(x, neurons)
+        return {"images": tf.cast(x, tf.uint8), "encodings": e, "activations": z}
+
+    return {"generate": generate, "encode": encode, "activations": activations, "look": look}
+
+
+def runs(exported: Exported, shared: Shared) -> dict[str, Any]:
+    """Endpoints that search, not yet traced."""
+    networks, settings = exported.networks, exported.settings
     d_E = int(np.prod(networks.layer_shape(networks.encoder)))
     sides = 1 if settings.bound == "paper" else 2
 
     def step(c, lam, mu, t, age, given, total, found, step, neurons, ranges, sd, codes, aims):
         target = _target(exported, neurons, ranges, sd)
         pool = renewal.Pool(c, lam, mu, t, age, given, total, found, step)
-        pool, view, done, report = one(pool, target, renewal.Fresh(codes, aims), 0)
+        fresh = renewal.Fresh(codes, aims)
+        pool, view, done, report = shared.step(pool, target, fresh, tf.constant(0))
         state = {name: getattr(pool, name) for name in STATE}
         images = tf.cast(view.x, tf.uint8)
         more = {"activations": view.z, "done": done, "used": report.used}
@@ -151,17 +176,19 @@ def runs(exported: Exported) -> dict[str, Any]:
         pool = renewal.init(
             codes[:rows], aims[:rows], sides * tf.shape(neurons)[0], d_E, settings.mu0
         )
-        kept, used, best = _nothing(exported, ranges), rows, ranges[:, 0] * 0.0 - np.inf
+        kept, used, best = keep.nothing(networks, ranges), rows, ranges[:, 0] * 0.0 - np.inf
         while (
             tf.shape(kept.chain)[0] < count
             and pool.step < limit
             and used + rows <= tf.shape(codes)[0]
         ):
-            tf.autograph.experimental.set_loop_options(shape_invariants=[(kept, _any_rows(kept))])
+            tf.autograph.experimental.set_loop_options(
+                shape_invariants=[(kept, keep.any_rows(kept))]
+            )
             fresh = renewal.Fresh(codes[used : used + 2 * rows], aims[used : used + 2 * rows])
-            pool, buffer, report = advance(pool, target, fresh)
+            pool, buffer, report = shared.advance(pool, target, fresh)
             used, best = used + report.used, tf.maximum(best, report.best)
-            kept = _keep(exported, kept, buffer, target, rows)
+            kept = keep.add(kept, buffer, target, rows, shared.read, settings.bound)
         found = tf.minimum(count, tf.shape(kept.chain)[0])
         return {
             "images": kept.x[:found],
@@ -187,11 +214,6 @@ def _read(exported, x, neurons):
         places = tf.where(mine[:, tf.newaxis], neurons[:, 1:], 0)
         z.append(tf.where(mine, activations(outputs[layer], places), 0.0))
     return e, tf.add_n(z)
-
-
-def _look(exported, c, neurons):
-    x = exported.networks.images(c)
-    return View(x, *_read(exported, x, neurons))
 
 
 def _checked(exported, neurons):
@@ -225,71 +247,3 @@ def _target(exported, neurons, ranges, sd):
         stored.append(tf.where(mine, tf.gather(tf.constant(table, tf.float32), units), 0.0))
     sd = tf.where(sd > 0.0, sd, tf.add_n(stored))
     return Target(neurons, ranges[:, 0], ranges[:, 1], sd)
-
-
-def _nothing(exported, ranges):
-    networks = exported.networks
-    return Kept(
-        tf.zeros((0, *networks.image_shape), tf.uint8),
-        tf.zeros((0, networks.codes.size)),
-        tf.zeros((0, tf.shape(ranges)[0])),
-        tf.zeros((0,), tf.int64),
-        tf.zeros((0,), tf.int32),
-        tf.zeros((0,), tf.int64),
-    )
-
-
-def _any_rows(kept):
-    return Kept(*(tf.TensorShape([None, *a.shape[1:]]) for a in kept))
-
-
-def _keep(exported, kept, buffer, target, rows):
-    """Adds what `sampler` would keep: images scored as they are stored, in the range, and new."""
-    z = tf.zeros((0, tf.shape(target.z1)[0]))
-    for i in tf.range(0, buffer.count, rows):
-        tf.autograph.experimental.set_loop_options(
-            shape_invariants=[(z, tf.TensorShape([None, None]))]
-        )
-        x = tf.cast(buffer.x[i : i + rows], tf.float32)
-        z = tf.concat([z, _read(exported, x, target.index)[1]], axis=0)
-    found = Kept(
-        buffer.x[: buffer.count],
-        buffer.c[: buffer.count],
-        z[: buffer.count],
-        buffer.steps[: buffer.count],
-        buffer.chain[: buffer.count],
-        digest(buffer.x[: buffer.count]),
-    )
-    inside = _inside(found.z, target, exported.settings.bound)
-    twins = (found.digest[:, tf.newaxis] == found.digest) & inside
-    earlier = tf.linalg.band_part(tf.cast(twins, tf.int32), -1, 0)
-    twin = tf.reduce_sum(tf.linalg.set_diag(earlier, tf.zeros_like(found.chain)), axis=1) > 0
-    seen = tf.reduce_any(found.digest[:, tf.newaxis] == kept.digest, axis=1)
-    new = inside & ~twin & ~seen
-    return Kept(
-        *(tf.concat([a, tf.boolean_mask(b, new)], axis=0) for a, b in zip(kept, found, strict=True))
-    )
-
-
-def _inside(z, target, bound):
-    # As sampler has it: the ends drawn in by what scores may differ between batch sizes.
-    z, z1, z2 = (tf.cast(a, tf.float64) for a in (z, target.z1, target.z2))
-    slack = tf.minimum(TOLERANCE * tf.maximum(tf.abs(z1), tf.abs(z2)), (z2 - z1) / 4)
-    inside = z >= z1 + slack
-    if bound == "both":
-        inside &= z <= z2 - slack
-    return tf.reduce_all(inside, axis=1)
-
-
-def digest(x):
-    """64 bits of each image [k, H, W, C] uint8 that tell it from others: [k] int64.
-
-    A sum with odd weights of which no two are alike, modulo 2^64; the weights are splitmix64's
-    first outputs (Steele, Lea and Flood 2014), made here rather than stored with the model.
-    """
-    size = int(np.prod(x.shape[1:]))
-    w = tf.range(1, size + 1, dtype=tf.int64) * np.int64(-7046029254386353131)
-    for shift, factor in ((30, -4658895280553007687), (27, -7723592293110705685)):
-        w = tf.bitwise.bitwise_xor(w, tf.bitwise.right_shift(w, np.int64(shift))) * np.int64(factor)
-    w = tf.bitwise.bitwise_or(w, np.int64(1))
-    return tf.reduce_sum(tf.cast(tf.reshape(x, (-1, size)), tf.int64) * w, axis=1)
