@@ -174,7 +174,7 @@ def model(path, trust: bool = False):
     from tf_inverse.adopt import layers
 
     if pathlib.Path(path).suffix == ".keras":
-        keras_file.check(path)
+        keras_file.check(path, trust)
     try:
         with layers.trust(trust):
             return keras.models.load_model(path, compile=False, safe_mode=True)

@@ -17,20 +17,25 @@ import h5py
 from tf_inverse.errors import RefusedInput
 
 MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
+ASSETS = "assets/layers/"
 MAX_CONFIG = 64 << 20  # bytes
 MAX_WEIGHTS = 16 << 30
 SPARE = 4096  # numbers that a model may hold beside its stored weights, such as seeds' states
 
 
-def check(path) -> None:
+def check(path, trust: bool = False) -> None:
     """Passes a `.keras` file that holds a model and nothing else, of the size that it declares.
+
+    Args:
+        path: Of the file.
+        trust: Whether it may hold a SavedModel as well, as `adopt` puts it there.
 
     Raises:
         RefusedInput: names the rule that it breaks.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            _check_members(archive, path)
+            _check_members(archive, path, trust)
             config = archive.read("config.json").decode()
             with archive.open("model.weights.h5") as member, h5py.File(member, "r") as weights:
                 stored = _count(weights, path, archive.getinfo("model.weights.h5").file_size)
@@ -41,12 +46,18 @@ def check(path) -> None:
         raise RefusedInput(f"{path}: declares {declared} weights and stores {stored}")
 
 
-def _check_members(archive: zipfile.ZipFile, path) -> None:
+def _check_members(archive: zipfile.ZipFile, path, trust) -> None:
     infos = {info.filename: info for info in archive.infolist()}
-    if set(infos) != MEMBERS or len(archive.infolist()) != len(MEMBERS):
+    assets = {name for name in infos if name.startswith(ASSETS) and ".." not in name}
+    if assets and not trust:
+        raise RefusedInput(
+            f"expected --trust for {path}: it holds a SavedModel, whose graph can read and write "
+            f"files; give it where you know who made the model"
+        )
+    if set(infos) - assets != MEMBERS or len(archive.infolist()) != len(infos):
         raise RefusedInput(f"{path}: holds {sorted(infos)!s:.200}, expected {sorted(MEMBERS)}")
     for name, info in infos.items():
-        most = MAX_WEIGHTS if name == "model.weights.h5" else MAX_CONFIG
+        most = MAX_CONFIG if name.endswith(".json") else MAX_WEIGHTS
         if info.file_size > most:
             raise RefusedInput(f"{path}: {name} is {info.file_size} bytes, at most {most}")
     weights = infos["model.weights.h5"]

@@ -168,9 +168,13 @@ def _labels(networks, labels):
 
 
 def _output(networks):
-    last = [name for name in taps.top(networks.classifier) if name != networks.encoder][-1]
+    """The path of the layer that gives the classifier's first output."""
+    last = networks.classifier.outputs[0]._keras_history.operation.name
+    inside = [path for path, _ in taps.walk(networks.classifier)]
     inner = [path for path in networks.shapes if path.startswith(f"{last}/")]
-    return inner[-1] if inner else last
+    # Layers rather than numbered outputs of the model within.
+    layers = [path for path in inner if path in inside]
+    return (layers or inner or [last])[-1]
 
 
 def _default(networks, seen):

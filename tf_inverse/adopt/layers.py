@@ -115,7 +115,8 @@ def graph(folder, name: str, size: tuple[int, ...] | None = None) -> keras.Model
         UsageError: No such function, several inputs, or an open size.
     """
     _expect_trust()
-    functions = tf.saved_model.load(str(folder)).signatures
+    loaded = tf.saved_model.load(str(folder))
+    functions = loaded.signatures
     endpoint = "serving_default" if "serving_default" in functions else next(iter(functions), None)
     if endpoint is None:
         raise UsageError(f"expected a SavedModel with a signature in {folder}, it has none")
