@@ -115,7 +115,10 @@ def title(archive, shown):
     if figures.get("vendi") is not None:
         line += f"; Vendi score {words.number(figures['vendi'], 3)}"
     if figures.get("vendi_natural") is not None:
-        line += f" (nature: {words.number(figures['vendi_natural'], 3)} of {figures['natural']})"
+        line += (
+            f" ({words.number(figures['vendi_equal_count'], 3)} for {figures['natural']} of them; "
+            f"nature has {words.number(figures['vendi_natural'], 3)} for as many)"
+        )
     return [f"{heading(archive)} in {archive.network}", *contents.natural_lines(archive), line]
 
 
