@@ -138,7 +138,7 @@ def features_of(classifier: keras.Model, encoder: str, compare: tuple[str, ...] 
         compare = tuple(maps[-1:])
     outputs = [classifier.get_layer(name).output for name in compare]
     outputs.append(layers.Flatten(name="code")(classifier.get_layer(encoder).output))
-    return keras.Model(classifier.inputs, outputs, name="features")
+    return keras.Model(classifier.input, outputs, name="features")
 
 
 def batches(images, batch: int, seed: int) -> tf.data.Dataset:

@@ -37,7 +37,7 @@ def responses(classifier: keras.Model, images: np.ndarray, batch: int = 250) -> 
         h if len(h.shape) == 2 else h[:, h.shape[1] // 2, h.shape[2] // 2]
         for h in (one.output for one in layers)
     ]
-    model = keras.Model(classifier.inputs, taps)
+    model = keras.Model(classifier.input, taps)
     parts = [
         [z.numpy() for z in model(images[i : i + batch].astype(np.float32), training=False)]
         for i in range(0, len(images), batch)
@@ -86,7 +86,7 @@ def statistics(classifier, encoder: str, labelled: str, images, seed: int, descr
 
 def encodings(classifier, encoder: str, images, batch: int = 250) -> np.ndarray:
     """E of images [N, H, W, C], flattened: [N, d]."""
-    model = keras.Model(classifier.inputs, classifier.get_layer(encoder).output)
+    model = keras.Model(classifier.input, classifier.get_layer(encoder).output)
     parts = [
         model(images[i : i + batch].astype(np.float32), training=False).numpy()
         for i in range(0, len(images), batch)
