@@ -119,6 +119,7 @@ def _target(archive, i):
     return {
         "name": words.neuron(target),
         "text": target["text"],
+        "band": words.band(target),
         "z1": float(target["z1"]),
         "z2": float(target["z2"]),
         "decimals": words.decimals(target["z1"], target["z2"]),

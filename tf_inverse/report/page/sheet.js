@@ -54,7 +54,7 @@ function item(sample) {
 }
 
 function targetWords(archive) {
-  return archive.targets.map((t) => `${t.name} from ${t.z1} to ${t.z2}`).join(" and ");
+  return archive.targets.map((t) => `${t.name} from ${t.band}`).join(" and ");
 }
 
 // Only one tile of the sheet is in the tab order; arrow keys move between them.
