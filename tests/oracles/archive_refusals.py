@@ -2,7 +2,8 @@
 
     python archive_refusals.py PATH ...
 
-Prints a JSON list: {"refused": message or null, "seconds": of the CPU, "MB": peak memory, "status": exit}.
+Prints a JSON list: {"refused": message or null, "seconds": of the CPU, "MB": peak memory,
+"status": exit}.
 """
 
 import json
