@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import worlds
 
-from tf_inverse import scale
+from tf_inverse import methods, scale
 from tf_inverse.band import Band, Neuron
 from tf_inverse.codes import Codes, draw, generator
 from tf_inverse.errors import SeedsNotFound, Stalled, Unreachable, UsageError
@@ -91,6 +91,22 @@ def test_raised_n_continues_as_if_it_had_been_asked_for(tiny, bands, whole, meth
     rest = run(tiny, bands, batches[-1].state, method=method)[1]
     joined = (np.concatenate(pair) for pair in zip(first, rest, strict=True))
     assert equal(joined, whole[method][1])
+
+
+def test_only_true_and_new_images_are_kept(tiny, bands, monkeypatch):
+    """Whatever a method hands over: scored again, in the band, and each image once."""
+    codes = np.random.default_rng(7).standard_normal((60, 6)).astype(np.float32)
+    codes = np.concatenate([codes, codes[::3]])
+    images = worlds.images(tiny, codes)
+    z = worlds.activation(tiny, images, worlds.NEURON)
+    inside = [i for i in range(60) if bands[0].z1 <= z[i] <= bands[0].z2]
+    rows = np.arange(len(codes))
+    chunk = methods.Chunk(images, codes, rows, rows % K, {}, {}, 10, 10, np.array([1.0]))
+    monkeypatch.setitem(methods.METHODS, "renewal", lambda *_: iter([chunk]))
+    batches, found = run(tiny, bands, n=len(inside))
+    assert 5 < len(inside) < 40 and found.steps.tolist() == inside
+    np.testing.assert_array_equal(found.images, images[inside])
+    assert batches[0].info.acceptance == len(codes) / (10 * K)
 
 
 def test_states_are_plain_arrays(whole):
@@ -261,8 +277,6 @@ def test_settings_refuse_what_cannot_be(options, words):
 
 def test_the_papers_preset():
     """Section 3.4's numbers: mu_0 = 10, a = 10, rounds of 100 steps; K = 10 in its experiments."""
-    from tf_inverse import methods
-
     paper = Settings(method="paper")
     assert (paper.mu0, paper.a, paper.K, methods.ROUND) == (10.0, 10.0, 10, 100)
     assert Settings(method="paper", beta=0.02).beta == 0.02
