@@ -13,7 +13,7 @@ from tf_inverse.archive import Samples
 from tf_inverse.band import Band, Neuron
 from tf_inverse.errors import UsageError
 from tf_inverse.experiments import command, neurons, page, paper, recipes
-from tf_inverse.experiments.lab import Lab, plain
+from tf_inverse.experiments.lab import Lab, inside, plain
 from tf_inverse.scale import measure
 
 
@@ -45,12 +45,18 @@ def test_table1_from_the_command_line(tiny_folder, tmp_path, capsys):
     with archive.open(out / ours["archive"]) as a, archive.open(out / theirs["archive"]) as b:
         distances = [naive_pair_distance(one.encodings[:]) for one in (a, b)]
         target = a.targets[0]
+        z = b.activations[:][:, 0]
+        within = b.encodings[:][(z >= target["z1"]) & (z <= target["z2"])]
         assert np.all((a.activations[:] >= target["z1"]) & (a.activations[:] <= target["z2"]))
         assert b.settings["method"] == "ppgn" and len(b) <= 6
         networks = folder.load(tiny_folder)
         again = worlds.activation(networks, b.images[:], Neuron("fc3", 0))
         np.testing.assert_allclose(b.activations[:][:, 0], again, atol=1e-4)
     assert ours["ratio"] == pytest.approx(distances[0] / distances[1], rel=1e-5)
+    assert theirs["found_in_range"] == len(within)
+    if len(within) > 1:
+        expected = distances[0] / naive_pair_distance(within)
+        assert ours["ratio_in_range"] == pytest.approx(expected, rel=1e-5)
     assert ours["passes"] == 3 * ours["steps"] <= theirs["passes"]
     assert len(data["rows"]) == 4 and data["paper"]["mean pair distance, ours and PPGN"]
     text = (out / "table1.md").read_text()
@@ -123,6 +129,34 @@ def test_figures_of_samples(lab, pair):
     assert figures["code_norm"] == pytest.approx(norms / 2.35, rel=0.05)  # E |N(0, 1)^6|
     both = samples._replace(activations=np.repeat(z, 2, axis=1))
     assert lab.figures(both, bands * 2, None)["judge"] is None
+
+
+def test_pair_distance_of_images_in_range_alone():
+    e = np.array([[0.0, 0], [3, 4], [100, 100], [0, 8]], np.float32)
+    z = np.array([[1.0], [2.0], [2.1], [1.5]], np.float32)
+    samples = Samples(e, e, e, z, np.zeros(4), np.zeros(4))
+    bands = (Band(Neuron("fc3", 1), 1.0, 2.0),)
+    # 5, 8 and 5 apart; the third image is outside.
+    assert inside(samples, bands) == {"found_in_range": 3, "pair_distance_in_range": 6.0}
+    one = inside(samples, (Band(Neuron("fc3", 1), 1.9, 2.0),))
+    assert one == {"found_in_range": 1, "pair_distance_in_range": None}
+
+
+def test_ratios_that_are_not_known(monkeypatch, lab):
+    rows = [{"ratio": 1.5, "in_range": 1.0}, {"in_range": 0.2, "found_in_range": 1}]
+    monkeypatch.setattr(recipes, "_beside_ppgn", lambda *given: rows)
+    whole, in_range, _ = recipes.table1(lab).claims
+    assert whole.holds and in_range.holds is None and "no ratio" in in_range.figures
+    rows[0]["ratio_in_range"] = 1.1
+    assert recipes.table1(lab).claims[1].holds is False
+
+
+def test_weights_of_a_lab_go_into_its_runs(lab):
+    lab.diversity, lab.patience = 0.3, 7
+    assert (lab.settings().diversity, lab.settings().patience) == (0.3, 7)
+    assert lab.settings(distance="none").diversity == 0 and lab.settings(patience=5).patience == 5
+    lab.diversity = lab.patience = None
+    assert lab.settings(method="paper").diversity == 1.0
 
 
 def test_neurons_come_from_nature(pair):

@@ -13,6 +13,8 @@ def experiment(
     K: int = 10,
     seed: int = 0,
     method: str = "renewal",
+    diversity: float | None = None,
+    patience: int | None = None,
     judge: str | None = None,
     precision: str = "auto",
     overwrite: bool = False,
@@ -35,6 +37,8 @@ def experiment(
         K: Codes at a time.
         seed: Of all random numbers.
         method: Of our runs where the recipe leaves it open, renewal or paper.
+        diversity: Weight of diversity in our runs; the method's own by default.
+        patience: Of our runs, as of `sample`; the method's own by default.
         judge: Another classifier of the same classes, a .keras file, to judge the images.
         precision: Of the search: float32, bfloat16, float16, auto.
         overwrite: Replace an earlier outcome in the folder.
@@ -43,4 +47,5 @@ def experiment(
     from tf_inverse.experiments import command
 
     options = dict(targets=targets, neurons=neurons, n=n, K=K, seed=seed, method=method)
+    options |= dict(diversity=diversity, patience=patience)
     return command.run(name, out, network, judge, precision, overwrite, json, **options)

@@ -39,6 +39,8 @@ class Lab:
         targets: The user's, or None.
         neurons: Most neurons of a recipe, or None for the recipe's own.
         precision: Of our search.
+        diversity: Weight of diversity in our runs, or None for the method's own.
+        patience: Of our runs, or None for the method's own.
         say: Called with a line for each run.
         paths: Archives written so far.
     """
@@ -53,13 +55,16 @@ class Lab:
     targets: str | None = None
     neurons: int | None = None
     precision: str = "float32"
+    diversity: float | None = None
+    patience: int | None = None
     say: Any = print
     paths: list[pathlib.Path] = field(default_factory=list)
 
     def settings(self, **options) -> Settings:
         """Of a run: the lab's, with changes."""
         own = {"n": self.n, "K": self.K, "seed": self.seed, "method": self.method}
-        return Settings(**own | {"precision": self.precision} | options)
+        own |= {name: getattr(self, name) for name in ("precision", "diversity", "patience")}
+        return Settings(**own | options)
 
     def ours(self, name, bands, networks=None, scale=None, **options) -> dict:
         """Our sampler.
@@ -152,6 +157,7 @@ class Lab:
         samples = Samples(*(metrics.evenly(a, self.n) for a in samples))
         nature = job.natural(self.networks, bands)
         row |= job.summary(samples, bands, self.settings(), scale, nature)
+        row |= inside(samples, bands)
         path = self.out / f"{name}.h5"
         with archive.Writer(path, head, overwrite=True, natural=nature) as writer:
             writer.append(samples, {})
@@ -190,6 +196,18 @@ class Lab:
         if self.judge is None or len(bands) > 1 or bands[0].neuron.layer != layer:
             return None
         return float(np.mean(classes(self.judge, images) == bands[0].neuron.unit))
+
+
+def inside(samples: Samples, bands: tuple[Band, ...]) -> dict:
+    """How different those images are that lie in range, the others left out.
+
+    Returns:
+        dict: found_in_range, their number; pair_distance_in_range, None for fewer than two.
+    """
+    z1, z2 = np.array([(b.z1, b.z2) for b in bands]).T
+    e = samples.encodings[metrics.in_range(samples.activations, z1, z2)]
+    distance = metrics.pair_distance(e) if len(e) > 1 else None
+    return {"found_in_range": len(e), "pair_distance_in_range": distance}
 
 
 def plain(bands) -> str:

@@ -21,6 +21,7 @@ COLUMNS = {
     "pair_distance": "pair distance",
     "pair_distance_per_dimension": "per dimension",
     "ratio": "ratio to PPGN",
+    "ratio_in_range": "ratio to PPGN in range",
     "nearest_distance": "nearest distance",
     "vendi": "Vendi score",
     "vendi_natural": "Vendi of nature",
