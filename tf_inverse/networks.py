@@ -17,6 +17,7 @@ from tf_inverse.codes import Codes
 from tf_inverse.errors import UsageError
 from tf_inverse.natural import Natural
 from tf_inverse.precision import cast
+from tf_inverse.resize import resize
 
 
 class View(NamedTuple):
@@ -157,7 +158,7 @@ class Networks:
         size = self.classifier.input_shape[1:3]
         if None in size or tuple(x.shape[1:3]) == size:
             return x
-        return tf.image.resize(x, size, antialias=True)
+        return resize(x, size)
 
     def _trunk(self, layers):
         # One forward pass serves E and every neuron, and stops after the deepest layer needed
