@@ -16,7 +16,7 @@ from tf_inverse.band import Neuron
 from tf_inverse.codes import Codes
 from tf_inverse.errors import UsageError
 from tf_inverse.natural import Natural
-from tf_inverse.precision import cast
+from tf_inverse.precision import cast, exact
 from tf_inverse.resize import resize
 
 
@@ -211,8 +211,9 @@ class Networks:
         for i in range(0, len(images), batch):
             part = images[i : i + batch].astype(np.float32)
             filled = np.concatenate([part, np.zeros((batch - len(part), *part.shape[1:]), "f4")])
-            e, z = read(tf.constant(filled), layers, index(neurons))
-            parts.append((e.numpy()[: len(part)], z.numpy()[: len(part)]))
+            with exact():
+                e, z = (a.numpy() for a in read(tf.constant(filled), layers, index(neurons)))
+            parts.append((e[: len(part)], z[: len(part)]))
         if not parts:
             d_E = int(np.prod(self.layer_shape(self.encoder)))
             return np.zeros((0, d_E), np.float32), np.zeros((0, len(neurons)), np.float32)

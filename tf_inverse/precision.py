@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 
 from tf_inverse.errors import UsageError
@@ -24,7 +25,7 @@ def resolve(precision: str) -> str:
         return precision
     import tensorflow as tf
 
-    gpus = tf.config.list_physical_devices("GPU")
+    gpus = tf.config.get_visible_devices("GPU")
     if gpus:
         details = tf.config.experimental.get_device_details(gpus[0])
         return "bfloat16" if details.get("compute_capability", (0, 0)) >= AMPERE else "float16"
@@ -54,3 +55,22 @@ def cast(model, precision: str):
     for layer in copy._flatten_layers(include_self=False):
         layer.dtype_policy = keras.DTypePolicy(f"mixed_{precision}")
     return copy
+
+
+@contextlib.contextmanager
+def exact():
+    """While open, float32 means float32.
+
+    On a GPU TensorFlow multiplies float32 matrices as TF32 unless it is told not to, with 10 bits
+    of mantissa, which would move activations by a thousandth: enough for the search, but not for
+    what is stored.
+    """
+    import tensorflow as tf
+
+    config = tf.config.experimental
+    allowed = config.tensor_float_32_execution_enabled()
+    config.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        config.enable_tensor_float_32_execution(allowed)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tf_inverse.device import compiled
 from tf_inverse.lagrangian import margins, next_multipliers, walk_lagrangian
 from tf_inverse.problem import Buffer, Problem, Target, empty, put
 
@@ -255,7 +256,7 @@ def make_advance(problem: Problem, rule: Rule, steps: int, step=None):
     """
     step = step or make_step(problem, rule)
 
-    @tf.function
+    @compiled
     def advance(pool: Pool, target: Target, fresh: Fresh):
         pool, target, fresh = _unsized(pool, target, fresh)
         K, R = tf.shape(pool.c)[0], tf.shape(fresh.t)[0]

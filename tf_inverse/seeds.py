@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tf_inverse.device import compiled
 from tf_inverse.lagrangian import margins, next_multipliers, seeds_lagrangian
 from tf_inverse.problem import Problem, Target
 
@@ -87,7 +88,7 @@ def make_round(problem: Problem, beta: float, diversity: float, a: float, steps:
     """
     step = make_step(problem, beta, diversity)
 
-    @tf.function
+    @compiled
     def round_(state: SeedState, target: Target):
         K, p = state.c.shape[0], target.z1.shape[0]
         end = state.step + steps

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tf_inverse.device import compiled
 from tf_inverse.lagrangian import margins, walk_lagrangian
 from tf_inverse.problem import Problem, Target, empty, put
 
@@ -88,7 +89,7 @@ def make_advance(problem: Problem, diversity: float, steps: int):
     """
     step = make_step(problem, diversity)
 
-    @tf.function
+    @compiled
     def advance(state: WalkState, target: Target):
         K = state.c.shape[0]
         buffer = empty(K * steps, problem.image, state.c, problem.stored)

@@ -1,0 +1,104 @@
+"""Which device a process computes on, and whether XLA compiles the loops there.
+
+Neither is a setting of a run, though both change its last bits: nor is the processor, which does so
+too. A run is the same bit for bit on the same machine; an archive may be carried on on another, and
+what it holds has been decided in float32 wherever it was found.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tf_inverse.errors import UsageError
+
+FORM = "auto, cpu, gpu or a number of one, as gpu:1"
+# Ours, and TensorFlow's: gpu:1, GPU:1, /GPU:1, /device:GPU:1, /job:localhost/.../device:GPU:1.
+NAME = re.compile(r"(?:/.*)?(?:\b|:|/)(?P<kind>cpu|gpu)(?::(?P<number>\d{1,4}))?", re.IGNORECASE)
+
+_xla: bool | None = None
+
+
+def choose(name: str = "auto", xla: bool | None = None) -> str:
+    """Leave TensorFlow one device to see, before it starts: a GPU with memory that grows.
+
+    Args:
+        name: "auto" for the first GPU, or the CPU where there is none; "cpu", "gpu", "gpu:1", or
+            a name as TensorFlow writes it.
+        xla: Compile loops with XLA; None for GPUs only.
+
+    Returns:
+        What was chosen: "cpu", or "gpu:0, " and its model.
+
+    Raises:
+        UsageError: There is no such device, or TensorFlow has begun to compute.
+    """
+    global _xla
+    kind, number = _read(name)
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    there = ["cpu", *(f"gpu:{i}" for i in range(len(gpus)))]
+    chosen = kind if kind == "cpu" else f"gpu:{number}"
+    if name == "auto":
+        chosen = there[min(1, len(gpus))]
+    if chosen not in there:
+        finds = "no GPU" if not gpus else "1 GPU" if len(gpus) == 1 else f"{len(gpus)} GPUs"
+        raise UsageError(
+            f"expected device {' or '.join(there)}, got {name!r}: TensorFlow finds {finds} here"
+        )
+    used = [gpu for i, gpu in enumerate(gpus) if chosen == f"gpu:{i}"]
+    try:
+        tf.config.set_visible_devices(used, "GPU")
+        for gpu in used:
+            tf.config.experimental.set_memory_growth(gpu, True)
+    except RuntimeError:
+        raise UsageError(
+            f"expected device {name!r} to be chosen before TensorFlow computes anything here"
+        ) from None
+    _xla = xla
+    return ", ".join([chosen, *map(_model, used)])
+
+
+def _read(name):
+    """Kind, cpu or gpu, and number."""
+    match = NAME.fullmatch("gpu" if name == "auto" else name)
+    number = match and int(match["number"] or 0)
+    if match is None or (match["kind"].lower() == "cpu" and number):
+        raise UsageError(f"expected device {FORM}, got {name!r}")
+    return match["kind"].lower(), number
+
+
+def _model(gpu):
+    import tensorflow as tf
+
+    return tf.config.experimental.get_device_details(gpu).get("device_name", "unknown")
+
+
+def on_gpu() -> bool:
+    """Whether TensorFlow places what it computes on a GPU, here and now: `tf.device` counts."""
+    import tensorflow as tf
+
+    # Without the first question, a process that only asks would start TensorFlow's devices.
+    return bool(tf.config.get_visible_devices("GPU")) and "GPU" in tf.constant(0.0).device
+
+
+def compiled(function):
+    """The function as a graph: `tf.function`, with XLA where it wins.
+
+    XLA makes one program of a loop, which spares a GPU the thousand small operations of a step and
+    the whole numbers that TensorFlow keeps in the host's memory; on CPUs its convolutions are
+    slower than oneDNN's. The one place where this is decided.
+    """
+    import tensorflow as tf
+
+    xla = on_gpu() if _xla is None else _xla
+    return tf.function(function, jit_compile=True if xla else None)
+
+
+def peak_memory() -> int | None:
+    """Most bytes of the GPU in use at a time so far; None where there is no GPU."""
+    import tensorflow as tf
+
+    if not on_gpu():
+        return None
+    return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
