@@ -15,6 +15,7 @@ from tf_inverse.errors import UsageError
 from tf_inverse.experiments import command, neurons, page, paper, recipes
 from tf_inverse.experiments.lab import Lab, inside, plain
 from tf_inverse.scale import measure
+from tf_inverse.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -152,11 +153,12 @@ def test_ratios_that_are_not_known(monkeypatch, lab):
 
 
 def test_weights_of_a_lab_go_into_its_runs(lab):
-    lab.diversity, lab.patience = 0.3, 7
-    assert (lab.settings().diversity, lab.settings().patience) == (0.3, 7)
+    lab.beta, lab.diversity, lab.patience = 0.07, 0.3, 7
+    own = lab.settings()
+    assert (own.beta, own.diversity, own.patience) == (0.07, 0.3, 7)
     assert lab.settings(distance="none").diversity == 0 and lab.settings(patience=5).patience == 5
-    lab.diversity = lab.patience = None
-    assert lab.settings(method="paper").diversity == 1.0
+    lab.beta = lab.diversity = lab.patience = None
+    assert lab.settings(method="paper") == Settings(n=6, K=3, method="paper")
 
 
 def test_neurons_come_from_nature(pair):

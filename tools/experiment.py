@@ -13,6 +13,7 @@ def experiment(
     K: int = 10,
     seed: int = 0,
     method: str = "renewal",
+    beta: float | None = None,
     diversity: float | None = None,
     patience: int | None = None,
     judge: str | None = None,
@@ -37,6 +38,7 @@ def experiment(
         K: Codes at a time.
         seed: Of all random numbers.
         method: Of our runs where the recipe leaves it open, renewal or paper.
+        beta: Step of our runs, as of `sample`; the method's own by default.
         diversity: Weight of diversity in our runs; the method's own by default.
         patience: Of our runs, as of `sample`; the method's own by default.
         judge: Another classifier of the same classes, a .keras file, to judge the images.
@@ -47,5 +49,5 @@ def experiment(
     from tf_inverse.experiments import command
 
     options = dict(targets=targets, neurons=neurons, n=n, K=K, seed=seed, method=method)
-    options |= dict(diversity=diversity, patience=patience)
+    options |= dict(beta=beta, diversity=diversity, patience=patience)
     return command.run(name, out, network, judge, precision, overwrite, json, **options)

@@ -39,8 +39,9 @@ class Lab:
         targets: The user's, or None.
         neurons: Most neurons of a recipe, or None for the recipe's own.
         precision: Of our search.
-        diversity: Weight of diversity in our runs, or None for the method's own.
-        patience: Of our runs, or None for the method's own.
+        beta: Step of our runs, or None for the method's own.
+        diversity: Weight of diversity in our runs, likewise.
+        patience: Of our runs, likewise.
         say: Called with a line for each run.
         paths: Archives written so far.
     """
@@ -55,6 +56,7 @@ class Lab:
     targets: str | None = None
     neurons: int | None = None
     precision: str = "float32"
+    beta: float | None = None
     diversity: float | None = None
     patience: int | None = None
     say: Any = print
@@ -63,7 +65,8 @@ class Lab:
     def settings(self, **options) -> Settings:
         """Of a run: the lab's, with changes."""
         own = {"n": self.n, "K": self.K, "seed": self.seed, "method": self.method}
-        own |= {name: getattr(self, name) for name in ("precision", "diversity", "patience")}
+        names = ("precision", "beta", "diversity", "patience")
+        own |= {name: getattr(self, name) for name in names}
         return Settings(**own | options)
 
     def ours(self, name, bands, networks=None, scale=None, **options) -> dict:

@@ -51,7 +51,8 @@ _STYLE = (
     "color:#181a1f;background:#fff}table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
     "th,td{border-bottom:1px solid #d8dae0;padding:.3rem .6rem;text-align:right}"
     "th:first-child,td:first-child,th:nth-child(2),td:nth-child(2){text-align:left}"
-    ".wide{overflow-x:auto}img{max-width:100%}"
+    ".wide{overflow-x:auto}.wide td:first-child{min-width:9rem}"
+    ".wide table{font-size:.8rem;line-height:1.3}img{max-width:100%}"
 )
 _PAGE = string.Template(
     '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
