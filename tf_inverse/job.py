@@ -11,17 +11,28 @@ import time
 
 import numpy as np
 
-from tf_inverse import archive, band, folder, metrics, precision, signals
+from tf_inverse import archive, band, device, folder, metrics, precision, signals
 from tf_inverse.errors import Unreachable, UsageError
+from tf_inverse.profiling import Profile
 from tf_inverse.progress import Progress
 from tf_inverse.report import contents, prints, words
 from tf_inverse.settings import Settings
 
 
-def sample(out, network, targets, options, *, store, tensorboard, overwrite, as_json) -> int:
-    """`tf-inverse sample`: see tools/run.py for the arguments; returns the exit code."""
-    options["precision"] = precision.resolve(options["precision"])
-    settings = Settings(**options)
+def sample(out, network, targets, options, *, store, how, overwrite, as_json, **more) -> int:
+    """`tf-inverse sample`: see tools/run.py for the arguments; returns the exit code.
+
+    Args:
+        out: As of `run`.
+        network: A shipped name or a folder.
+        targets: As `band.parse` reads them, or None.
+        options: Fields of `settings.Settings`.
+        store: As of `run`.
+        how: Arguments of `device.choose`.
+        overwrite: As of `run`.
+        as_json: As of `run`.
+        **more: tensorboard and profile, as of `run`.
+    """
     out = pathlib.Path(out)
     if out.suffix != ".h5":
         raise UsageError(f"expected an archive's name to end in .h5, got {out}")
@@ -33,11 +44,27 @@ def sample(out, network, targets, options, *, store, tensorboard, overwrite, as_
     targets = targets or entries.get("default")
     if not targets:
         raise UsageError(f"expected --targets={band.FORM}: network {network} names no default")
+    settings = placed(options, **how)
     networks = folder.load(network)
     bands = band.parse(targets, networks)
     # An unfinished run of the same settings goes on; Writer refuses one of other settings.
-    how = {"overwrite": overwrite, "resume": not overwrite, "tensorboard": tensorboard}
-    return run(out, networks, bands, settings, store=store, as_json=as_json, **how)
+    more |= {"overwrite": overwrite, "resume": not overwrite}
+    return run(out, networks, bands, settings, store=store, as_json=as_json, **more)
+
+
+def placed(options: dict, **how) -> Settings:
+    """The settings, once the device is chosen and the precision; what was left to us is told.
+
+    Args:
+        options: Fields of `settings.Settings`.
+        **how: Arguments of `device.choose`.
+    """
+    Settings(**options | {"precision": "auto"})  # refuses before TensorFlow takes time to start
+    where = device.choose(**how)
+    settings = Settings(**options | {"precision": precision.resolve(options["precision"])})
+    if options["precision"] == "auto":
+        print(f"searching in {settings.precision} on {where}", file=sys.stderr)
+    return settings
 
 
 def run(
@@ -48,6 +75,7 @@ def run(
     *,
     store="images",
     tensorboard=None,
+    profile=None,
     overwrite=False,
     resume=False,
     as_json=False,
@@ -61,6 +89,7 @@ def run(
         settings: `settings.Settings`.
         store: "images" or "codes".
         tensorboard: Folder for live curves, or None.
+        profile: Folder for a trace of some steps, and the run's cost is told; or None.
         overwrite: Replace what is there.
         resume: Go on with a run that is there.
         as_json: Print one JSON object in place of the table.
@@ -81,8 +110,9 @@ def run(
         )
         stop = stack.enter_context(signals.deferred(lambda text: print(text, file=sys.stderr)))
         watchers = _watchers(stack, settings, head, tensorboard)
+        cost = stack.enter_context(Profile(profile)) if profile else None
         try:
-            steps = _collect(networks, bands, settings, scale, writer, stop, watchers)
+            steps = _collect(networks, bands, settings, scale, writer, stop, watchers, cost)
         except Unreachable as error:
             trouble, steps = error, error.steps
         if not writer.found or stop:
@@ -91,12 +121,16 @@ def run(
             figures = summary(partial, bands, settings, scale, nature) | {"steps": steps}
         writer.finish(figures)
     figures |= {"seconds": time.monotonic() - began, "archive": str(out)}
+    if cost:
+        figures["profile"] = cost.figures()
     with archive.open(out) as finished:
         # Of a very large sample, the most different images.
         rows, columns = (None, None) if len(finished) <= prints.MOST else (40, 50)
         sheet = prints.contact(finished, rows, columns)
         prints.save(out.with_suffix(".png"), sheet, overwrite=True)
         tell(finished, figures, as_json)
+    if cost and not as_json:
+        print(cost.told())
     if trouble is not None:
         raise trouble
     return 0
@@ -115,11 +149,12 @@ def _watchers(stack, settings, head, tensorboard):
     return watchers
 
 
-def _collect(networks, bands, settings, scale, writer, stop, watchers):
+def _collect(networks, bands, settings, scale, writer, stop, watchers, cost):
     from tf_inverse.sampler import sample as draw
 
     steps = int(writer.state["steps"]) if writer.state else 0
-    for batch in draw(networks, bands, settings, writer.state, scale):
+    batches = draw(networks, bands, settings, writer.state, scale)
+    for batch in cost.timed(batches, steps) if cost else batches:
         # A batch without samples needs no shard: the run can go on from the one before.
         if len(batch.samples.images) or writer.state is None:
             writer.append(batch.samples, batch.state)

@@ -10,7 +10,13 @@ from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.settings import Settings
 
 
-def resume(path, n: int | None = None, network: str | None = None, as_json: bool = False) -> int:
+def resume(
+    path,
+    n: int | None = None,
+    network: str | None = None,
+    as_json: bool = False,
+    device: str = "auto",
+) -> int:
     """Carries on an unfinished run, or a finished one to more samples.
 
     The result equals that of a run which was never interrupted, bit for bit on the same machine.
@@ -20,6 +26,7 @@ def resume(path, n: int | None = None, network: str | None = None, as_json: bool
         n: Samples in all; as many as were asked for by default.
         network: A shipped name or a folder; the archive's own by default.
         as_json: Print one JSON object in place of the table.
+        device: As of `device.choose`; another than before changes the last bits.
 
     Returns:
         Exit code, as of `job.run`.
@@ -43,8 +50,10 @@ def resume(path, n: int | None = None, network: str | None = None, as_json: bool
         settings, store = _settings(opened, n)
         header = opened.header
 
+    from tf_inverse import device as devices
     from tf_inverse import folder, job, verify
 
+    devices.choose(device)
     networks = folder.load(network or header["network"])
     bands = verify.bands(opened, networks)
     return job.run(out, networks, bands, settings, store=store, resume=True, as_json=as_json)

@@ -2,7 +2,11 @@
 
 
 def resume(
-    archive: str, n: int | None = None, network: str | None = None, json: bool = False
+    archive: str,
+    n: int | None = None,
+    network: str | None = None,
+    json: bool = False,
+    device: str = "auto",
 ) -> int:
     """Goes on with a run that was interrupted, or with a finished one to more images.
 
@@ -11,7 +15,8 @@ def resume(
         n: Images in all; as many as were asked for by default.
         network: The network it was drawn with, a shipped name or a folder; its own by default.
         json: Print one JSON object instead of a table.
+        device: auto, cpu, gpu, or gpu:1 and the like, as of sample.
     """
     from tf_inverse import resume as resuming
 
-    return resuming.resume(archive, n, network, json)
+    return resuming.resume(archive, n, network, json, device)

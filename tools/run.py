@@ -23,7 +23,10 @@ def sample(
     distance: str = "encodings",
     chunk: int | None = None,
     store: str = "images",
+    device: str = "auto",
+    xla: bool | None = None,
     tensorboard: str | None = None,
+    profile: str | None = None,
     overwrite: bool = False,
     json: bool = False,
 ) -> int:
@@ -52,7 +55,11 @@ def sample(
             (eq. 14).
         chunk: Codes in memory at a time, a divisor of K; with K = n, eq. 15 for any n.
         store: images, or codes (with thumbnails; a tenth of the size).
+        device: auto, cpu, gpu, or gpu:1 and the like; auto is the first GPU where there is one.
+        xla: Compile the loop with XLA; left out, on a GPU only.
         tensorboard: Folder for live curves of the run; needs the extra [tensorboard].
+        profile: Folder for a trace of some steps, for TensorBoard; the end tells of peak memory,
+            of tracing and compiling, and of a step.
         overwrite: Replace an archive that exists.
         json: Print one JSON object instead of a table.
     """
@@ -80,7 +87,9 @@ def sample(
             chunk=chunk,
         ),
         store=store,
+        how={"name": device, "xla": xla},
         tensorboard=tensorboard,
+        profile=profile,
         overwrite=overwrite,
         as_json=json,
     )
