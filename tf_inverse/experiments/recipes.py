@@ -90,8 +90,8 @@ def table1(lab: Lab) -> Outcome:
     ]
     text = (
         "For each neuron our sampler, then PPGN with at least as many network passes: chains of "
-        "200 steps with the flags of its script, step and bounds carried over to this pair's codes; "
-        "every fifth image kept, thinned evenly to as many as ours."
+        "200 steps with the flags of its script, step and bounds carried over to this pair's "
+        "codes; every fifth image kept, thinned evenly to as many as ours."
     )
     return Outcome("Table 1: diversity beside PPGN", text, rows, claims)
 
