@@ -2,8 +2,10 @@
 
 A layer is named by its path, `backbone/block5_conv3`, or by its last part where that is the only
 layer so called. A layer with several outputs has a path for each: `heads/0`, or `heads/name` where
-they are a dictionary. What a layer gives is caught as the model runs, so that subclassed models,
-wrappers and models within models are all the same.
+they are a dictionary; and so has one that is called several times: `relu/0`, `relu/1`. What a layer
+gives is caught as the model runs, so that subclassed models, wrappers and models within models are
+all the same. Maps come out with their channels last, as units are addressed, in whichever order the
+model has them.
 """
 
 from __future__ import annotations
@@ -33,21 +35,21 @@ def top(model: keras.Model) -> dict[str, keras.layers.Layer]:
     return {
         layer.name: layer
         for layer in model.layers
-        if len(layer._inbound_nodes) == 1 and isinstance(layer.output, keras.KerasTensor)
+        if len(layer._inbound_nodes) == 1
+        and isinstance(layer.output, keras.KerasTensor)
+        and getattr(layer, "data_format", None) != FIRST
     }
 
 
 def shapes(model: keras.Model) -> dict[str, tuple[int | None, ...]]:
-    """Shape, without the batch axis, of what every layer gives; runs the model once, on nothing.
-
-    Layers that are called several times are left out: it is not clear which call is meant.
-    """
-    found = {}
+    """Shape, without the batch axis, of what every layer gives; runs the model once, on nothing."""
+    found, layers = {}, dict(walk(model))
 
     def run(x):
-        with recorded(dict(walk(model))) as seen:
+        with recorded(layers) as seen:
             model(x, training=False)
-        found.update({path: tuple(h.shape[1:]) for path, h in _single(seen)})
+        outputs = _tensors(seen, channels_first(layers))
+        found.update({path: tuple(h.shape[1:]) for path, h in outputs})
         return x
 
     spec = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
@@ -87,44 +89,80 @@ def run(model: keras.Model, x, paths: tuple[str, ...]) -> list:
     wanted = {path: layers[path] for path in map(functools.partial(_owner, layers), paths)}
     with recorded(wanted) as seen:
         model(x, training=False)
-    outputs = dict(_single(seen))
+    outputs = dict(_tensors(seen, channels_first(layers)))
     return [outputs[path] for path in paths]
 
 
 def _owner(layers, path):
-    return path if path in layers else path.rpartition("/")[0]
+    while path not in layers:
+        path = path.rpartition("/")[0]
+    return path
 
 
 @contextlib.contextmanager
 def recorded(layers: dict[str, keras.layers.Layer]):
     """While open, every call of the layers is noted: path -> list of what they gave."""
     seen: dict[str, list] = {}
+    graph = tf.compat.v1.get_default_graph()
 
     def recording(path, call):
         @functools.wraps(call)
         def recorder(*args, **kwargs):
             output = call(*args, **kwargs)
-            seen.setdefault(path, []).append(output)
+            # What a loop gives inside itself, a recurrent cell's step, cannot be had outside.
+            if tf.compat.v1.get_default_graph() is graph:
+                seen.setdefault(path, []).append(output)
             return output
 
         return recorder
 
     calls = {path: layer.call for path, layer in layers.items()}
+    before = {path: layer.__dict__.get("call") for path, layer in layers.items()}
     try:
         for path, layer in layers.items():
             # Into the instance itself: Keras's own setattr would track it as part of the model.
             layer.__dict__["call"] = recording(path, calls[path])
         yield seen
     finally:
-        for layer in layers.values():
+        for path, layer in layers.items():
             layer.__dict__.pop("call", None)
+            if before[path] is not None:
+                layer.__dict__["call"] = before[path]
 
 
-def _single(seen):
-    """(path, tensor) of layers called once, each output of theirs by itself."""
+def channels_first(layers: dict[str, keras.layers.Layer]) -> set[str]:
+    """Paths of layers whose maps are [channels, rows, columns].
+
+    A convolution tells; what does not tell (an activation, a sum) has what the layers have that
+    stand beside it in the smallest model in which any of them tells.
+    """
+    told = {path: getattr(layer, "data_format", None) for path, layer in layers.items()}
+    if FIRST not in told.values():
+        return set()
+    found = set()
+    for path, layer in layers.items():
+        around, formats = path, {told[path]} - {None}
+        while not formats and around and not isinstance(layer, _BEFORE):
+            around = around.rpartition("/")[0]
+            beside = f"{around}/" if around else ""
+            formats = {form for other, form in told.items() if other.startswith(beside)} - {None}
+        if FIRST in formats:
+            found.add(path)
+    return found
+
+
+FIRST = "channels_first"
+# What stands before the first convolution, where pixels come in with their channels last.
+_BEFORE = keras.layers.InputLayer | keras.layers.Rescaling | keras.layers.Permute
+
+
+def _tensors(seen, first):
+    """(path, tensor) of every output of every call of the layers."""
     for path, outputs in seen.items():
-        if len(outputs) == 1:
-            yield from _parts(path, outputs[0])
+        for i, output in enumerate(outputs):
+            for part, h in _parts(path if len(outputs) == 1 else f"{path}/{i}", output):
+                turned = path in first and len(h.shape) == 4
+                yield part, tf.transpose(h, (0, 2, 3, 1)) if turned else h
 
 
 def _parts(path, output):

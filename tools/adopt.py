@@ -10,13 +10,14 @@ def adopt(
     encoder: str | None = None,
     range: str | None = None,
     pixels: str = "0:255",
-    codes: str = "normal",
+    codes: str | None = None,
     bounds: str | None = None,
     crop: int | None = None,
     fixed: str | None = None,
     labels: str | None = None,
     images: str | None = None,
     size: str | None = None,
+    code_size: int | None = None,
     weights: str | None = "imagenet",
     trust: bool = False,
     name: str | None = None,
@@ -34,16 +35,18 @@ def adopt(
         generator: Generator of images from codes.
         out: Folder to write.
         encoder: Layer of the classifier whose output is the encoding, or another model of images;
-            the last one before the output that has no map, if left out.
+            if left out, that of the classifier's folder, or the last one before the output that
+            has no map.
         range: LOW:HIGH of the generator's images, as -1:1; told from its images if left out.
         pixels: LOW:HIGH of the pixels that the classifier takes.
-        codes: Starting codes, normal, uniform or noise.
+        codes: Starting codes, normal, uniform or noise; normal, or as the generator's folder says.
         bounds: Smallest and largest entry of a code, 0:30.
         crop: Side of the centre square cut from the generator's image.
         fixed: Values of further inputs, NAME=VALUE, several with commas; for a label its number.
         labels: File with a label a line, for the units of the output.
         images: Folder, .h5 or .npz of natural images, for percentiles in targets.
         size: ROWS,COLUMNS,CHANNELS of the classifier's input, where it leaves them open.
+        code_size: Entries of a code, where the generator leaves them open.
         weights: Of keras:NAME: imagenet, a file, or none for random ones.
         trust: Load a SavedModel; its graph can read and write files.
         name: Of the network; the classifier's by default.

@@ -10,10 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from tf_inverse import codes as distributions
-from tf_inverse import folder, taps, units
-from tf_inverse.adopt import check, source, wrap
-from tf_inverse.errors import UsageError
-from tf_inverse.natural import LEVELS, Natural
+from tf_inverse import folder
+from tf_inverse.adopt import check, choose, known, single, source, wrap
+from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.networks import Networks
 
 
@@ -32,12 +31,14 @@ def adopt(
     name: str | None = None,
     image_range: tuple[float, float] | None = None,
     pixel_range: tuple[float, float] = wrap.PIXELS,
-    codes: str = "normal",
+    codes: str | None = None,
     bounds: tuple[float, float] | None = None,
     crop: int | None = None,
     fixed: dict | None = None,
     labels: tuple[str | None, tuple[str, ...]] | None = None,
-    images: np.ndarray | None = None,
+    images=None,
+    size: tuple[int, ...] | None = None,
+    code_size: int | None = None,
     **opening,
 ) -> Adopted:
     """A pair from a classifier and a generator.
@@ -46,19 +47,23 @@ def adopt(
         classifier: A Keras model, or text (`source.FORMS`): keras:MobileNetV2, f.keras, a folder.
         generator: Likewise.
         encoder: Layer of the classifier, by name or path; or another model of images (Keras, or
-            text that names a file or a folder); the last layer without a map, before the output,
-            if left out.
+            text that names a file or a folder); if left out, the one of the classifier's folder,
+            or the last layer without a map before the output.
         name: Of the pair; the classifier's by default.
         image_range: (low, high) of the generator's images; told from its images if left out.
         pixel_range: (low, high) of the pixels that the classifier, and an encoder of its own, take.
-        codes: How codes are drawn: "normal", "uniform", or "noise" (encodings of noise).
+        codes: How codes are drawn: "normal", "uniform", or "noise" (encodings of noise); if left
+            out, as the generator's folder says, or "normal".
         bounds: Smallest and largest entry of a code.
         crop: Side of the centre square that is cut from the generator's image.
         fixed: Values of further inputs of either model, by name: a label.
         labels: (layer, names) of units; the output where the layer is None.
-        images: Natural images [N, H, W, C] in 0..255, of the generator's size: statistics of the
-            encoding and of the output over them make percentiles usable in targets.
-        **opening: trust, size, weights of `source.open`, for both.
+        images: Natural images [N, H, W, C] in 0..255, of the generator's size, or a path that
+            `training.images.load` reads: statistics of the encoding and of the output over them
+            make percentiles usable in targets.
+        size: (H, W, C) of the classifier's input, where it leaves that open.
+        code_size: Entries of a code, where the generator leaves that open.
+        **opening: trust, weights of `source.open`, for all models.
 
     Raises:
         UsageError: Something does not fit; the line says what there is and what to change.
@@ -66,34 +71,44 @@ def adopt(
     Example:
         pair, measured = adopt("keras:MobileNetV2", my_generator, image_range=(-1, 1))
     """
-    f = source.open(classifier, "classifier", **opening)
-    G = source.open(generator, "generator", **opening | {"size": None})
-    fixed = fixed or {}
+    told = known.known(classifier, generator)
+    f = source.open(classifier, "classifier", size=size, **opening)
+    G = source.open(generator, "generator", size=code_size and (code_size,), **opening)
+    fixed, kind = _named(fixed or {}, f, G), codes or told.codes or "normal"
+    known.expect_stored(kind, told.natural)
     free = wrap.generator(G, fixed=_of(G, fixed))
-    size = free.input_shape[-1]
-    values = image_range or check.likely_range(free, size, codes)
+    d = free.input_shape[-1]
+    values = image_range or told.image_range or check.likely_range(free, d, kind)
     G = wrap.generator(G, values, _of(G, fixed))
+    crop = _crop(crop or told.crop, G.output_shape)
     f = wrap.classifier(f, pixel_range, G.output_shape[-1], _of(f, fixed))
-    f, path = _with_encoder(f, encoder, pixel_range, G.output_shape[-1], opening)
+    f, path = _with_encoder(f, encoder or told.encoder, pixel_range, G.output_shape[-1], opening)
     networks = Networks(
         name=name or f.name,
         classifier=f,
         generator=G,
         encoder=path,
-        codes=distributions.Codes(codes, size, bounds),
+        codes=distributions.Codes(kind, d, bounds or (told.bounds if codes is None else None)),
         crop=crop,
+        natural=told.natural,
     )
     check.codes_fit(networks, G)
-    networks.labels = _labels(networks, labels)
-    seen = check.images(networks, values)
-    networks.default = _default(networks, seen)
-    if images is not None:
-        networks.natural = _natural(networks, images)
-    return Adopted(networks, _measured(networks, seen, values))
+    networks.labels = _labels(networks, labels or told.labels)
+    # A folder's generator keeps to the conventions, and may overshoot as it has learned to.
+    seen = check.images(networks, values, 1.0 if values == told.image_range else check.SHARE)
+    networks.default = choose.target(networks, seen)
+    networks.natural = known.joined(networks, told, images)
+    return Adopted(networks, _measured(networks, seen, values) | {"licence": told.licence})
 
 
 def write(adopted: Adopted, out, *, licence: str = "", overwrite: bool = False) -> pathlib.Path:
     """Write a pair's folder, read it again and compare, and only then put it in its place.
+
+    Args:
+        adopted: The pair.
+        out: Folder to be made.
+        licence: What the weights may be used for; that of the models' folders if left out.
+        overwrite: Replace a folder that is there.
 
     Raises:
         FileExistsError: The folder exists and overwrite is False.
@@ -116,14 +131,42 @@ def write(adopted: Adopted, out, *, licence: str = "", overwrite: bool = False) 
             labels=networks.labels,
             natural=networks.natural,
             default=networks.default,
-            licence=licence,
+            licence=licence or adopted.measured["licence"],
             source={"measured": adopted.measured},
         )
-        _same(networks, folder.load(made, trust=True))
+        _same(networks, _read_again(made))
         if out.exists():
             os.replace(out, pathlib.Path(temporary) / "old")
         os.replace(made, out)
     return out
+
+
+def _read_again(made):
+    try:
+        return folder.load(made, trust=True)
+    except RefusedInput as error:
+        rule = str(error).partition(": ")[2].partition(" (")[0]
+        raise RefusedInput(
+            f"expected models of layers that Keras has, so that a folder of them holds no program; "
+            f"{rule}. The pair samples as it is in this program; and a SavedModel (model.export) "
+            f"of your own class can be adopted with --trust"
+        ) from error
+
+
+def _crop(side, shape):
+    if side is not None and not 1 <= side <= min(shape[1:3]):
+        raise UsageError(f"expected --crop from 1 to {min(shape[1:3])} of {shape[1:]}, got {side}")
+    return side
+
+
+def _named(fixed, *models):
+    names = [one.name for model in models for one in model.inputs]
+    unknown = [name for name in fixed if name not in names]
+    if unknown:
+        raise UsageError(
+            f"expected --fixed of an input, {unknown[0]} is none; there is {', '.join(names)}"
+        )
+    return fixed
 
 
 def _of(model, fixed):
@@ -133,7 +176,7 @@ def _of(model, fixed):
 
 def _with_encoder(f, encoder, pixel_range, channels, opening):
     if encoder is None:
-        return f, _penultimate(f)
+        return f, choose.penultimate(f)
     if isinstance(encoder, str) and not _is_model(encoder):
         return f, encoder
     own = source.open(encoder, "classifier", **opening | {"size": None})
@@ -145,55 +188,15 @@ def _is_model(text):
     return text.startswith("keras:") or pathlib.Path(text).exists()
 
 
-def _penultimate(f):
-    """The last layer before the output that has units without a map."""
-    flat = [path for path, shape in taps.shapes(f).items() if len(shape) == 1 and shape[0]]
-    # A model within the model comes after its own layers and gives what the last of them gives.
-    parents = {path.rpartition("/")[0] for path in flat}
-    flat = [path for path in flat if path not in parents]
-    if not flat:
-        raise UsageError(f"expected --encoder=LAYER: {f.name} has no layer without a map")
-    return flat[-2] if len(flat) > 1 else flat[-1]
-
-
 def _labels(networks, labels):
     if labels is None:
         return None
     layer, names = labels
-    layer = layer or _output(networks)
+    layer = layer or choose.output(networks)
     count = networks.layer_shape(layer)[-1]
     if len(names) != count:
         raise UsageError(f"expected {count} labels for the units of {layer}, got {len(names)}")
     return layer, tuple(names)
-
-
-def _output(networks):
-    """The path of the layer that gives the classifier's first output."""
-    last = networks.classifier.outputs[0]._keras_history.operation.name
-    inside = [path for path, _ in taps.walk(networks.classifier)]
-    inner = [path for path in networks.shapes if path.startswith(f"{last}/")]
-    # Layers rather than numbered outputs of the model within.
-    layers = [path for path in inner if path in inside]
-    return (layers or inner or [last])[-1]
-
-
-def _default(networks, seen):
-    """The liveliest unit of the output: around what random codes give, up to their highest."""
-    layer = networks.labels[0] if networks.labels else _output(networks)
-    neuron = check.liveliest(networks, layer, seen)
-    check.gradient(networks, neuron)
-    z = networks.score(np.rint(np.clip(seen.images, 0, 255)).astype(np.uint8), (neuron,))[1]
-    low, high = np.percentile(z, (60, 95))
-    return f"{neuron}@{low:.6g}:{high:.6g}" if low < high else None
-
-
-def _natural(networks, images):
-    layers = {}
-    chosen = dict.fromkeys((networks.labels[0] if networks.labels else _output(networks),))
-    for layer in (*chosen, networks.encoder):
-        one = units.measure(networks, layer, images, "images")
-        layers[layer] = (one.mean, one.sd, one.percentiles)
-    return Natural(len(images), "images given at adoption", np.array(LEVELS), layers)
 
 
 def _measured(networks, seen, values):
@@ -207,6 +210,7 @@ def _measured(networks, seen, values):
         "encoder": [networks.encoder, d_E],
         "encoding": {"mean": float(seen.encodings.mean()), "sd": float(seen.encodings.std())},
         "target": networks.default,
+        "half precision": single.precisions(networks.classifier),
     }
 
 

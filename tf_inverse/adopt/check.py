@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 import keras
@@ -38,25 +39,42 @@ def likely_range(model, size: int, kind: str) -> tuple[float, float]:
     """
     rng = codes.generator(0, 0)
     c = rng.uniform(-1, 1, (COUNT, size)) if kind == "uniform" else rng.normal(size=(COUNT, size))
-    x = np.asarray(model(c.reshape(-1, *model.input_shape[1:]).astype(np.float32)), np.float64)
+    x = np.asarray(tried(model, c.astype(np.float32)), np.float64)
     low, high = np.percentile(x, (1, 99))
     if high > 2.0 or low < -2.0:
         return RANGES[2]
     return RANGES[0] if low < -OVERSHOOT else RANGES[1]
 
 
-def images(networks, values: tuple[float, float]) -> Seen:
+def tried(model, x):
+    """What a model gives for x.
+
+    Raises:
+        UsageError: It fails, with its own words.
+    """
+    try:
+        return model(x, training=False)
+    except (ValueError, TypeError, tf.errors.OpError) as error:
+        # Keras puts some words in bold.
+        said = " ".join(re.sub(r"\x1b\[\d*m", "", str(error)).split())
+        raise UsageError(
+            f"expected {model.name} to take inputs {list(x.shape)}, it fails: {said:.200}"
+        ) from error
+
+
+def images(networks, values: tuple[float, float], share: float = SHARE) -> Seen:
     """Looks at random codes.
 
     Args:
         networks: `networks.Networks`.
         values: (low, high) that the generator's own images were declared to be in.
+        share: Of all pixels, how many may lie outside.
 
     Raises:
         UsageError: Values are not finite, lie outside the range, or fill next to nothing of it.
     """
     c = codes.draw(networks, COUNT, codes.generator(0, 0))
-    x = networks.cropped(networks.generator(c, training=False))
+    x = networks.cropped(tried(networks.generator, c))
     x = np.asarray(x, np.float32)
     if not np.isfinite(x).all():
         raise UsageError(
@@ -67,7 +85,7 @@ def images(networks, values: tuple[float, float]) -> Seen:
     span = f"{low:g}:{high:g}"
     own = low + x / 255.0 * (high - low)
     beyond = np.mean((x < -255.0 * OVERSHOOT) | (x > 255.0 * (1 + OVERSHOOT)))
-    if beyond > SHARE:
+    if beyond > share:
         raise UsageError(
             f"expected pixels in the declared range {span}, {beyond:.0%} lie outside; they go from "
             f"{own.min():.3g} to {own.max():.3g}: declare that with --range=LOW:HIGH"
@@ -190,7 +208,7 @@ def codes_fit(networks, generator: keras.Model) -> None:
     Raises:
         UsageError: With both sizes.
     """
-    if networks.codes.kind not in ("noise", "gaussian", "bank"):
+    if networks.codes.kind != "noise":
         return
     d_E = int(np.prod(networks.layer_shape(networks.encoder)))
     if d_E != networks.codes.size:

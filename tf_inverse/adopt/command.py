@@ -6,7 +6,6 @@ import json
 import pathlib
 
 from tf_inverse import adopt
-from tf_inverse.adopt import source
 from tf_inverse.errors import UsageError
 
 
@@ -26,8 +25,9 @@ def run(classifier, generator, out, **words) -> list[str]:
         crop=words["crop"],
         fixed=_fixed(words["fixed"]),
         labels=_labels(words["labels"]),
-        images=_images(words["images"], generator, words),
+        images=words["images"],
         size=_size(words["size"]),
+        code_size=words["code_size"],
         weights=None if words["weights"] == "none" else words["weights"],
         trust=words["trust"],
     )
@@ -75,14 +75,3 @@ def _labels(path):
         return None
     names = pathlib.Path(path).read_text(encoding="utf-8").splitlines()
     return None, tuple(name.strip() for name in names if name.strip())
-
-
-def _images(path, generator, words):
-    if path is None:
-        return None
-    from tf_inverse.training.images import load
-
-    model = source.open(generator, "generator", trust=words["trust"])
-    shape = model.output_shape[1:]
-    *size, channels = (words["crop"] or shape[0], words["crop"] or shape[1], shape[2])
-    return load(path, tuple(size), "test", channels)[0]

@@ -75,17 +75,19 @@ class Graph(keras.layers.Layer):
         self.__dict__["_function"] = loaded.signatures[self.endpoint]
 
     def call(self, x):
-        """What the function gives for x: a dictionary, or a tensor where it gives one alone."""
+        """What the function gives for x, a tensor or several by name: likewise one or several."""
         function = self._function
-        (name,) = function.structured_input_signature[1]
-        out = function(**{name: x})
+        if not isinstance(x, dict):
+            (name,) = function.structured_input_signature[1]
+            x = {name: x}
+        out = function(**x)
         return out if len(out) > 1 else next(iter(out.values()))
 
     def compute_output_spec(self, x):
         """The declared outputs."""
         specs = {
-            name: keras.KerasTensor((x.shape[0], *shape), "float32")
-            for name, shape in self.outputs.items()
+            name: keras.KerasTensor((None, *shape), kind)
+            for name, (shape, kind) in self.outputs.items()
         }
         return specs if len(specs) > 1 else next(iter(specs.values()))
 
@@ -102,41 +104,56 @@ class Graph(keras.layers.Layer):
         return super().get_config() | {"endpoint": self.endpoint, "outputs": self.outputs}
 
 
-def graph(folder, name: str, size: tuple[int, ...] | None = None) -> keras.Model:
+def graph(folder, name: str, size: tuple[int, ...] | None = None, flag="size") -> keras.Model:
     """A SavedModel as a Keras model: its function `serving_default`, or the only one it has.
 
     Args:
         folder: With saved_model.pb.
         name: Of the model.
         size: Shape of an input without the batch axis, where the SavedModel leaves it open.
+        flag: How the user can give that.
 
     Raises:
-        RefusedInput: Not trusted.
-        UsageError: No such function, several inputs, or an open size.
+        RefusedInput: Not trusted, or damaged.
+        UsageError: No such function, or an open size.
     """
     _expect_trust()
-    loaded = tf.saved_model.load(str(folder))
+    loaded = _loaded(folder)
     functions = loaded.signatures
     endpoint = "serving_default" if "serving_default" in functions else next(iter(functions), None)
     if endpoint is None:
         raise UsageError(f"expected a SavedModel with a signature in {folder}, it has none")
-    inputs = functions[endpoint].structured_input_signature[1]
-    if len(inputs) != 1:
-        raise UsageError(
-            f"expected one input of {endpoint} in {folder}, it has {', '.join(inputs)}"
-        )
-    (spec,) = inputs.values()
-    shape = size or tuple(spec.shape[1:])
-    if None in shape:
-        raise UsageError(
-            f"expected --size=ROWS,COLUMNS,CHANNELS for {folder}, whose input is open: {shape}"
-        )
-    traced = tf.function(functions[endpoint]).get_concrete_function(
-        **{next(iter(inputs)): tf.TensorSpec((None, *shape), spec.dtype)}
-    )
-    outputs = {key: list(out.shape[1:]) for key, out in traced.structured_outputs.items()}
-    x = keras.Input(shape, dtype=spec.dtype.name)
-    return keras.Model(x, Graph(endpoint, outputs, folder, name="graph")(x), name=name)
+    function = functions[endpoint]
+    specs = function.structured_input_signature[1]
+    specs = {key: tf.TensorSpec(_shape(one, size), one.dtype) for key, one in specs.items()}
+    for key, one in specs.items():
+        if None in one.shape[1:]:
+            raise UsageError(f"expected {flag} for {folder}, whose input {key} has no fixed size")
+    traced = tf.function(function).get_concrete_function(**specs)
+    outputs = {k: (list(h.shape[1:]), h.dtype.name) for k, h in traced.structured_outputs.items()}
+    inputs = {
+        key: keras.Input(tuple(one.shape[1:]), dtype=one.dtype.name, name=key)
+        for key, one in specs.items()
+    }
+    layer, (first, *others) = Graph(endpoint, outputs, folder, name="graph"), inputs.values()
+    if others:
+        return keras.Model([first, *others], layer(inputs), name=name)
+    return keras.Model(first, layer(first), name=name)
+
+
+def _loaded(folder):
+    try:
+        return tf.saved_model.load(str(folder))
+    except (OSError, ValueError, AttributeError, tf.errors.OpError) as error:
+        said = " ".join(str(error).split())
+        raise RefusedInput(f"cannot load a SavedModel from {folder}: {said:.200}") from error
+
+
+def _shape(spec, size):
+    known = spec.shape.rank is not None
+    if known and (size is None or None not in spec.shape[1:]):
+        return spec.shape
+    return (None, *(size or (None,)))
 
 
 def _expect_trust():

@@ -11,10 +11,11 @@ import numpy as np
 from keras import applications
 
 from tf_inverse import folder
-from tf_inverse.adopt import layers, wrap
+from tf_inverse.adopt import layers, single, wrap
 from tf_inverse.errors import UsageError
 
 FORMS = "a .keras or .h5 file, a SavedModel's folder, keras:NAME, or a network's folder"
+SIZES = {"classifier": "--size=ROWS,COLUMNS,CHANNELS", "generator": "--code-size=NUMBER"}
 
 
 def open(source, role: str, *, trust: bool = False, size=None, weights: str | None = "imagenet"):
@@ -32,22 +33,32 @@ def open(source, role: str, *, trust: bool = False, size=None, weights: str | No
         RefusedInput: A file that cannot be loaded safely.
     """
     if isinstance(source, keras.Model):
-        return _built(source, size)
+        return single.single(_built(source, size, role))
     text, path = str(source), pathlib.Path(source)
     with layers.trust(trust):
         if text.startswith("keras:"):
             return application(text.removeprefix("keras:"), weights, size)
         if path.suffix in (".keras", ".h5", ".hdf5") and path.is_file():
-            return _single(_built(folder.model(path, trust=trust), size))
+            return single.single(_built(folder.model(path, trust=trust), size, role))
         if (path / "saved_model.pb").is_file():
-            return layers.graph(path, path.name, size)
-        if (path / "network.json").is_file() or text in folder.shipped():
-            where = folder.find(source)
-            entries = folder.manifest(where)
-            if role not in entries:
-                raise UsageError(f"expected a {role} in {where}, it has none")
-            return folder.model(where / entries[role]["file"], trust=trust)
-    raise UsageError(f"expected {FORMS} for the {role}, got {text!r}")
+            return layers.graph(path, path.name, size, SIZES[role])
+    entries = about(source)
+    if not entries:
+        raise UsageError(f"expected {FORMS} for the {role}, got {text!r}")
+    if role not in entries:
+        raise UsageError(f"expected a {role} in {entries['folder']}, it has none")
+    return folder.model(entries["folder"] / entries[role]["file"], trust=trust)
+
+
+def about(source) -> dict:
+    """What the folder of a network says of it, and `folder`; nothing for any other source."""
+    if not isinstance(source, str | pathlib.Path):
+        return {}
+    there = (pathlib.Path(source) / "network.json").is_file()
+    if not there and str(source) not in folder.shipped():
+        return {}
+    where = folder.find(source)
+    return folder.manifest(where) | {"folder": where}
 
 
 def application(name: str, weights: str | None = "imagenet", size=None) -> keras.Model:
@@ -59,7 +70,7 @@ def application(name: str, weights: str | None = "imagenet", size=None) -> keras
         size: (H, W, 3), or None for the model's own.
 
     Raises:
-        UsageError: Keras has none of that name.
+        UsageError: Keras has none of that name, or cannot make it so.
     """
     makers = {n: f for n, f in vars(applications).items() if inspect.isfunction(f)}
     if name not in makers:
@@ -67,9 +78,16 @@ def application(name: str, weights: str | None = "imagenet", size=None) -> keras
         raise UsageError(
             f"expected a model of keras.applications, got {name!r}; near it are {', '.join(near)}"
         )
-    model = makers[name](
-        weights=weights, input_shape=size, classes=1000, classifier_activation=None
-    )
+    try:
+        model = makers[name](
+            weights=weights, input_shape=size, classes=1000, classifier_activation=None
+        )
+    except Exception as error:  # a failed download is a bare Exception to Keras
+        said = " ".join(str(error).split())
+        raise UsageError(
+            f"keras.applications cannot make {name} with --weights={weights or 'none'}: "
+            f"{said:.300}; --weights=FILE and --weights=none do without a download"
+        ) from error
     modules = [m for m in vars(applications).values() if inspect.ismodule(m) and hasattr(m, name)]
     prepare = next(m.preprocess_input for m in modules if hasattr(m, "preprocess_input"))
     return wrap.prepared(model, *affine(prepare))
@@ -85,22 +103,20 @@ def affine(prepare) -> tuple[np.ndarray, np.ndarray]:
     return (np.array(rows) - shift) / 255.0, shift
 
 
-def _built(model, size):
+def _built(model, size, role):
     """The model with known shapes: a subclassed one is called once, inside a functional one."""
     inputs = getattr(model, "inputs", None)
     if inputs and (size is None or None not in inputs[0].shape[1:]):
         return model
+    size = size or _seen(model)
     if size is None:
-        raise UsageError(
-            f"expected --size=ROWS,COLUMNS,CHANNELS for {model.name}, which does not tell its input"
-        )
+        raise UsageError(f"expected {SIZES[role]} for {model.name}, which does not tell its input")
     x = keras.Input(size)
     return keras.Model(x, model(x), name=model.name)
 
 
-def _single(model):
-    """The model computing in float32, whatever precision it was saved with."""
-    for layer in model._flatten_layers(include_self=False):
-        if layer.compute_dtype in ("float16", "bfloat16"):
-            layer.dtype_policy = keras.DTypePolicy("float32")
-    return model
+def _seen(model):
+    """Shape of the one input that a subclassed model was called with, or None."""
+    shape = (model.get_build_config() or {}).get("input_shape") if model.built else None
+    plain = isinstance(shape, tuple | list) and all(isinstance(n, int) for n in shape[1:])
+    return tuple(shape[1:]) if plain else None

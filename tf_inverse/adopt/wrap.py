@@ -27,16 +27,16 @@ def classifier(model, values=PIXELS, channels: int | None = None, fixed=None) ->
         UsageError: The input is not an image, or an input is neither the image nor fixed.
     """
     image = _free(model, fixed or {}, "classifier")
-    first = _channels_first(image.shape)
-    own = image.shape[1] if first else image.shape[-1]
-    if len(image.shape) != 4 or own not in CHANNELS:
+    first, flat = _channels_first(image.shape), len(image.shape) == 3
+    own = 1 if flat else image.shape[1 if first else -1]
+    if len(image.shape) not in (3, 4) or own not in CHANNELS:
         raise UsageError(
-            f"expected a classifier of images [rows, columns, 1 or 3], {model.name} takes "
-            f"{list(image.shape[1:])}"
+            f"expected a classifier of images [rows, columns, 1 or 3] or [rows, columns], "
+            f"{model.name} takes {list(image.shape[1:])}"
         )
     size = image.shape[2:] if first else image.shape[1:3]
     channels = channels or own
-    if (values, channels, first, len(model.inputs)) == (PIXELS, own, False, 1):
+    if (values, channels, first, flat, len(model.inputs)) == (PIXELS, own, False, False, 1):
         return model
     x = keras.Input((*size, channels), name="pixels")
     h = _to_channels(x, channels, own)
@@ -45,6 +45,8 @@ def classifier(model, values=PIXELS, channels: int | None = None, fixed=None) ->
         h = keras.layers.Rescaling((high - low) / 255.0, low, name="to_range")(h)
     if first:
         h = keras.layers.Permute((3, 1, 2), name="channels_first")(h)
+    if flat:
+        h = keras.layers.Reshape(size, name="without_channels")(h)
     return keras.Model(x, _call(model, h, image, fixed or {}), name=model.name)
 
 
@@ -60,16 +62,12 @@ def generator(model, values=PIXELS, fixed=None) -> keras.Model:
         UsageError: Its output is not one image, or an input is neither the code nor fixed.
     """
     code = _free(model, fixed or {}, "generator")
-    shapes = [tuple(out.shape[1:]) for out in model.outputs]
-    first = _channels_first((None, *shapes[0]))
-    own = shapes[0][0] if first else shapes[0][-1]
-    if len(shapes) != 1 or len(shapes[0]) != 3 or None in shapes[0] or own not in CHANNELS:
-        raise UsageError(
-            f"expected a generator whose output is an image [rows, columns, 1 or 3], "
-            f"{model.name} gives {', '.join(str(list(shape)) for shape in shapes)}"
-        )
+    if None in code.shape[1:]:
+        raise UsageError(f"expected codes of a fixed size, {model.name} takes {code.shape[1:]}")
+    shape = _image_shape(model)
+    first, flat = _channels_first((None, *shape)), len(shape) == 2
     size = int(np.prod(code.shape[1:]))
-    if (values, first, len(model.inputs), len(code.shape)) == (PIXELS, False, 1, 2):
+    if (values, first, flat, len(model.inputs), len(code.shape)) == (PIXELS, False, False, 1, 2):
         return model
     c = keras.Input((size,), name="codes")
     h = c
@@ -79,11 +77,26 @@ def generator(model, values=PIXELS, fixed=None) -> keras.Model:
     y = keras.tree.flatten(y)[0]
     if first:
         y = keras.layers.Permute((2, 3, 1), name="channels_last")(y)
+    if flat:
+        y = keras.layers.Reshape((*shape, 1), name="with_a_channel")(y)
     low, high = values
     if values != PIXELS:
         scale = 255.0 / (high - low)
         y = keras.layers.Rescaling(scale, -low * scale, dtype="float32", name="to_pixels")(y)
     return keras.Model(c, y, name=model.name)
+
+
+def _image_shape(model):
+    shapes = [tuple(out.shape[1:]) for out in model.outputs]
+    shape = shapes[0]
+    own = shape[0] if _channels_first((None, *shape)) else shape[-1]
+    is_image = len(shape) == 2 or len(shape) == 3 and own in CHANNELS
+    if len(shapes) == 1 and is_image and None not in shape:
+        return shape
+    raise UsageError(
+        f"expected a generator whose output is an image [rows, columns, 1 or 3] or "
+        f"[rows, columns], {model.name} gives {', '.join(str(list(one)) for one in shapes)}"
+    )
 
 
 def prepared(model, matrix: np.ndarray, shift: np.ndarray) -> keras.Model:
