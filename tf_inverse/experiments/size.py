@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import time
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from tf_inverse import methods, seeds
 from tf_inverse.band import Band, Neuron
 from tf_inverse.codes import Codes, Stream
+from tf_inverse.models.convolution import Deconvolution
 from tf_inverse.networks import Networks
-from tf_inverse.scale import measure
+from tf_inverse.scale import Scale, measure
 
 VOLCANO = Neuron("fc8", 980)
 STEPS = 5
 PAPER_STEPS = 400 + 85
+# The last layer's factor, without which all images would be nearly grey.
+CONTRAST = 60.0
 
 
 def networks(seed: int = 0) -> Networks:
@@ -25,12 +29,11 @@ def networks(seed: int = 0) -> Networks:
 
     rng, pair = np.random.default_rng(seed), (caffenet(), generator("fc6"))
     for model in pair:
-        for variable in model.trainable_variables:
-            shape = tuple(variable.shape)
-            if len(shape) > 1:
-                # He's rule, near enough for transposed convolutions: no value matters here.
-                scale = np.sqrt(2 / np.prod(shape[:-1]))
-                variable.assign(scale * rng.standard_normal(shape, np.float32))
+        for layer in model.layers:
+            if hasattr(layer, "kernel"):
+                layer.kernel.assign(_drawn(layer, rng))
+    last = pair[1].get_layer("deconv0").kernel
+    last.assign(CONTRAST * last)
     return Networks(
         name="caffenet, random weights",
         classifier=pair[0],
@@ -39,6 +42,22 @@ def networks(seed: int = 0) -> Networks:
         codes=Codes("normal", 4096, (0.0, 30.0)),
         crop=227,
     )
+
+
+def _drawn(layer, rng):
+    # He's rule: the variance of the output is that of the inputs that each of its entries sums.
+    shape = layer.kernel.shape
+    inputs = np.prod(shape[:-1])
+    if isinstance(layer, keras.layers.Conv2DTranspose | Deconvolution):
+        inputs = np.prod(shape[:2]) * shape[3] / np.prod(layer.strides)
+    return np.sqrt(2 / inputs) * rng.standard_normal(shape, np.float32)
+
+
+def bands(networks: Networks) -> tuple[tuple[Band], Scale]:
+    """A range of one unit, from 1 to 2 deviations above its mean on random codes; and the scale."""
+    scale = measure(networks, (VOLCANO,))
+    mean, sd = float(scale.z_mean[0]), float(scale.z_sd[0])
+    return (Band(VOLCANO, mean + sd, mean + 2 * sd),), scale
 
 
 def run(lab) -> list[dict]:
@@ -52,11 +71,10 @@ def run(lab) -> list[dict]:
         count for 500 images. A random network has no such neuron: no samples are drawn.
     """
     pair = networks(lab.seed)
-    scale = measure(pair, (VOLCANO,))
-    low = float(scale.z_mean[0] + 3 * scale.z_sd[0])
-    bands = (Band(VOLCANO, low, low + float(scale.z_sd[0])),)
+    chosen, scale = bands(pair)
     settings = lab.settings(method="paper")
-    posed, target = methods.problem(pair, (VOLCANO,), settings, scale), methods.target(bands, scale)
+    posed = methods.problem(pair, (VOLCANO,), settings, scale)
+    target = methods.target(chosen, scale)
     step = tf.function(seeds.make_step(posed, settings.beta, settings.diversity))
     start = Stream(pair, lab.seed, 1, lab.K).rows(0, lab.K)[0]
     state = seeds.init(start, 2, settings.mu0, posed.slots())

@@ -26,7 +26,7 @@ def convolution(
     """
     same = tuple((k - 1) * d // 2 for k, d in zip(kernel, dilation, strict=True))
     odd = all((k - 1) * d % 2 == 0 for k, d in zip(kernel, dilation, strict=True))
-    plain = groups == 1 and not _folds(strides, dilation) and (1, 1) in (strides, dilation)
+    plain = groups == 1 and not folds(strides, dilation) and (1, 1) in (strides, dilation)
     if plain and (not any(pads) or (odd and tuple(strides) == (1, 1) and pads == _twice(same))):
         return keras.layers.Conv2D(
             filters,
@@ -52,7 +52,8 @@ def _twice(sides):
     return (sides[0], sides[0], sides[1], sides[1])
 
 
-def _folds(strides, dilation):
+def folds(strides, dilation) -> bool:
+    """Whether a stride is quicker folded into the channels."""
     return strides[0] == strides[1] >= 4 and tuple(dilation) == (1, 1)
 
 
@@ -95,13 +96,9 @@ class Convolution(keras.layers.Layer):
     def call(self, x):
         """Convolve x [B, H, W, I]."""
         x = _pad(x, self.pads)
-        convolve = self._folded if _folds(self.strides, self.dilation) else self._strided
-        parts = zip(
-            ops.split(x, self.groups, axis=-1),
-            ops.split(self.kernel, self.groups, axis=-1),
-            strict=True,
-        )
-        y = ops.concatenate([convolve(*part) for part in parts], axis=-1)
+        fold = folds(self.strides, self.dilation)
+        convolve = (lambda x, k: folded(x, k, self.strides[0])) if fold else self._strided
+        y = grouped(x, self.kernel, self.groups, convolve)
         return y + ops.cast(self.bias, y.dtype) if self.use_bias else y
 
     def _strided(self, x, kernel):
@@ -110,20 +107,6 @@ class Convolution(keras.layers.Layer):
         # TensorFlow has no stride together with a dilation.
         y = ops.conv(x, kernel, 1, padding="valid", dilation_rate=self.dilation)
         return y[:, :: self.strides[0], :: self.strides[1]]
-
-    def _folded(self, x, kernel):
-        s, (kh, kw, inputs, outputs) = self.strides[0], kernel.shape
-        tall, wide = -(-kh // s), -(-kw // s)
-        kernel = ops.pad(kernel, [(0, tall * s - kh), (0, wide * s - kw), (0, 0), (0, 0)])
-        kernel = ops.reshape(kernel, (tall, s, wide, s, inputs, outputs))
-        kernel = ops.transpose(kernel, (0, 2, 1, 3, 4, 5))
-        kernel = ops.reshape(kernel, (tall, wide, s * s * inputs, outputs))
-        height, width = (
-            ((n - k) // s + blocks) * s
-            for n, k, blocks in zip(x.shape[1:3], (kh, kw), (tall, wide), strict=True)
-        )
-        x = _pad(x, (0, max(0, height - x.shape[1]), 0, max(0, width - x.shape[2])))
-        return ops.conv(_fold(x[:, :height, :width], s), kernel, 1, padding="valid")
 
     def compute_output_shape(self, input_shape):
         """Shape [B, H', W', O], rounded down as Caffe does."""
@@ -206,6 +189,43 @@ class Deconvolution(keras.layers.Layer):
         initializer = keras.initializers.serialize(self.kernel_initializer)
         own = {name: getattr(self, name) for name in names} | {"kernel_initializer": initializer}
         return super().get_config() | own
+
+
+def grouped(x, kernel, groups: int, convolve):
+    """Each group of channels of x [B, H, W, I] by its part of the kernel [kh, kw, I / groups, O].
+
+    Args:
+        x: Images.
+        kernel: As Keras has it.
+        groups: How many.
+        convolve: (x, kernel) -> y, for one group.
+    """
+    if groups == 1:
+        return convolve(x, kernel)
+    parts = zip(ops.split(x, groups, axis=-1), ops.split(kernel, groups, axis=-1), strict=True)
+    return ops.concatenate([convolve(*part) for part in parts], axis=-1)
+
+
+def folded(x, kernel, s: int):
+    """Convolution of x [B, H, W, I] without padding and with stride s, as a dense one.
+
+    Pixels and kernel [kh, kw, I, O] go from space to depth: blocks of s x s pixels are the channels
+    of one, and the kernel covers ceil(kh / s) x ceil(kw / s) blocks.
+    """
+    kh, kw, inputs, outputs = kernel.shape
+    tall, wide = -(-kh // s), -(-kw // s)
+    kernel = ops.pad(kernel, [(0, tall * s - kh), (0, wide * s - kw), (0, 0), (0, 0)])
+    kernel = ops.reshape(kernel, (tall, s, wide, s, inputs, outputs))
+    kernel = ops.transpose(kernel, (0, 2, 1, 3, 4, 5))
+    kernel = ops.reshape(kernel, (tall, wide, s * s * inputs, outputs))
+    height, width = (
+        ((n - k) // s + blocks) * s
+        for n, k, blocks in zip(x.shape[1:3], (kh, kw), (tall, wide), strict=True)
+    )
+    x = _pad(x, (0, max(0, height - x.shape[1]), 0, max(0, width - x.shape[2])))
+    if x.shape[1:3] != (height, width):
+        x = x[:, :height, :width]
+    return ops.conv(_fold(x, s), kernel, 1, padding="valid")
 
 
 def _fold(x, s):
