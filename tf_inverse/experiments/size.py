@@ -54,10 +54,10 @@ def _drawn(layer, rng):
 
 
 def bands(networks: Networks) -> tuple[tuple[Band], Scale]:
-    """A range of one unit, from 1 to 2 deviations above its mean on random codes; and the scale."""
+    """A range of one unit, from its mean on random codes to a deviation above; and the scale."""
     scale = measure(networks, (VOLCANO,))
     mean, sd = float(scale.z_mean[0]), float(scale.z_sd[0])
-    return (Band(VOLCANO, mean + sd, mean + 2 * sd),), scale
+    return (Band(VOLCANO, mean, mean + sd),), scale
 
 
 def run(lab) -> list[dict]:
