@@ -76,3 +76,19 @@ def test_figures_as_a_table_and_as_json(capsys):
 def test_what_it_does_not_know(arguments, said):
     done = subprocess.run([sys.executable, BENCH, *arguments], capture_output=True, text=True)
     assert done.returncode == 2 and said in done.stdout + done.stderr
+
+
+def test_layers_are_timed_in_both_forms():
+    from tf_inverse.tools import bench_layers
+
+    figures = bench_layers.measure(1, 1)
+    assert len(figures) == 7 * 2 * 3 and min(figures.values()) > 0
+    for name, (plain, fast, x) in bench_layers.pairs(2).items():
+        plainly, quickly = (
+            bench_layers.compiled(layer, 100 * x, form)[0](100 * x)
+            for layer, form in ((plain, False), (fast, True))
+        )
+        if name == "pixels":
+            # Its mean is zero until loaded.
+            quickly = quickly - np.array([104.0, 117.0, 123.0])
+        np.testing.assert_allclose(quickly, plainly, rtol=1e-4, atol=1e-2)

@@ -2,6 +2,7 @@
 
     python tools/bench.py step      a gradient step of CaffeNet x fc6 generator, ours and PyTorch's
     python tools/bench.py run       whole runs of both methods; the shipped pair by the command line
+    python tools/bench.py layers    single layers, plain and in their quick forms
     python tools/bench.py scaling   n = 500 against 5,000; all n at once (eq. 15) against K = 10
 
 Weights are random, in the true shapes: times are those of the real files. What is compared runs in
@@ -161,6 +162,20 @@ def run(n: int = 500, K: int = 10, precision: str = "auto", json: bool = False) 
     tell(figures, json)
 
 
+def layers(K: int = 10, repeats: int = 9, json: bool = False) -> None:
+    """Times single layers, forward and gradient, as Keras has them and in their quick forms.
+
+    Args:
+        K: Codes at a time.
+        repeats: Of each, in turns.
+        json: Print one JSON object instead of a table.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from tf_inverse.tools import bench_layers
+
+    tell(machine() | {"K": K} | bench_layers.measure(K, repeats), json)
+
+
 def scaling(
     n: int = 500, times: int = 10, network: str = "cifar10", K: int = 10, json: bool = False
 ) -> None:
@@ -234,7 +249,7 @@ def tell(figures: dict, as_json: bool) -> None:
         print(f"{name:<42}{value:.3g}" if isinstance(value, float) else f"{name:<42}{value}")
 
 
-COMMANDS = {"step": step, "run": run, "scaling": scaling}
+COMMANDS = {"step": step, "run": run, "scaling": scaling, "layers": layers}
 
 
 def main() -> None:
