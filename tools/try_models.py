@@ -1,13 +1,17 @@
-"""Adopts networks of many kinds with random weights and samples each: a table in Markdown.
+"""Adopts networks of many kinds and samples each: a table in Markdown.
 
     python tools/try_models.py [NAME ...]
 
-No weights are downloaded; what is tried is whether architectures work, not what they know.
+Nothing is downloaded. The shipped pair and SqueezeNet with the GAN of faces have trained weights;
+those of keras.applications are random, with batch normalisation fitted to random images: what is
+tried is whether architectures work, not what they know.
 """
 
 from __future__ import annotations
 
+import pathlib
 import sys
+import tempfile
 import time
 
 import keras
@@ -15,12 +19,15 @@ import numpy as np
 from keras import layers
 
 from tf_inverse import adopt
+from tf_inverse.adopt import check, source
 from tf_inverse.band import parse
 from tf_inverse.errors import InverseSetError
 from tf_inverse.sampler import sample
 from tf_inverse.settings import Settings
 
 SIDE, ASKED, K = 32, 10, 5
+TESTS = pathlib.Path(__file__).resolve().parents[1] / "tests"
+DATA = TESTS.parents[1] / "shared" / "data"
 
 
 def generator(side=SIDE, channels=3):
@@ -66,34 +73,108 @@ def two_headed():
     return keras.Model(x, heads, name="two_headed")
 
 
-def application(name):
-    """A model of keras.applications for images of SIDE pixels."""
-    return lambda: f"keras:{name}"
+def two_inputs():
+    """An image and a number, which is fixed."""
+    x, age = keras.Input((SIDE, SIDE, 3), name="image"), keras.Input((1,), name="age")
+    h = layers.GlobalAveragePooling2D()(layers.Conv2D(8, 5, strides=4, name="conv")(x))
+    h = layers.Dense(16, activation="relu", name="fc")(layers.Concatenate()([h, age]))
+    return keras.Model([x, age], layers.Dense(4, name="kind")(h), name="two_inputs")
 
 
-# Classifier, generator, encoder (None: chosen), layer to sample (None: the output's liveliest).
+def channels_first():
+    """Maps of [channels, rows, columns]."""
+    x, first = keras.Input((3, SIDE, SIDE), name="image"), {"data_format": "channels_first"}
+    h = layers.Conv2D(8, 5, strides=2, activation="relu", name="conv", **first)(x)
+    h = layers.GlobalAveragePooling2D(name="pool", **first)(h)
+    return keras.Model(x, layers.Dense(10, name="logits")(h), name="first")
+
+
+def saved_model():
+    """The transformer as a SavedModel, of which only the output is to be had."""
+    folder = tempfile.mkdtemp()
+    vit().export(folder, verbose=False)
+    return folder
+
+
+def application(name, side=SIDE):
+    """A model of keras.applications with random weights, for images of side x side."""
+
+    def made():
+        model = source.application(name, None, (side, side, 3))
+        norms = [
+            layer
+            for layer in model._flatten_layers()
+            if isinstance(layer, layers.BatchNormalization)
+        ]
+        momenta = [layer.momentum for layer in norms]
+        for layer in norms:
+            layer.momentum = 0.0
+        model(np.random.default_rng(0).uniform(0, 255, (16, side, side, 3)), training=True)
+        for layer, momentum in zip(norms, momenta, strict=True):
+            layer.momentum = momentum
+        return model
+
+    return made
+
+
+def face(part):
+    """A model of tests/faces.py: SqueezeNet as `port` reads it, or the GAN."""
+
+    def made():
+        if not DATA.is_dir():
+            raise FileNotFoundError("skipped: needs ../shared/data beside the repository")
+        sys.path.insert(0, str(TESTS))
+        import faces
+
+        return getattr(faces, part)(DATA)
+
+    return made
+
+
+def shipped():
+    """The pair that comes with the package."""
+    return "cifar10"
+
+
+# Classifier, generator, then: encoder, layer or target to sample (the output's liveliest unit).
 MODELS = {
-    "MobileNetV2": (application("MobileNetV2"), generator, None, None),
-    "ResNet50V2": (application("ResNet50V2"), generator, None, None),
-    "EfficientNetB0": (application("EfficientNetB0"), generator, None, None),
-    "ConvNeXtTiny": (application("ConvNeXtTiny"), generator, None, None),
-    "vit, output": (vit, generator, None, None),
-    "vit, token": (vit, generator, "mean_token", "tokens1"),
-    "grey 28 x 28": (grey, lambda: generator(28, 1), "fc", None),
-    "two outputs, nested": (two_headed, generator, "fc", "trunk/conv"),
+    "cifar10 (shipped)": (shipped, shipped, {"target": "fc8:ship@p99:p99.8"}),
+    "SqueezeNet x faces": (
+        face("classifier"),
+        face("generator"),
+        {"encoder": "fire9_concat", "target": "pool_final:836@20:25"},
+    ),
+    "MobileNetV2": (application("MobileNetV2"), generator, {}),
+    "ResNet50V2": (application("ResNet50V2"), generator, {}),
+    "EfficientNetB0": (application("EfficientNetB0"), generator, {}),
+    "ConvNeXtTiny": (application("ConvNeXtTiny"), generator, {}),
+    "MobileNetV2, 224 px": (application("MobileNetV2", 224), lambda: generator(64), {}),
+    "MobileNetV2, nested conv": (
+        application("MobileNetV2"),
+        generator,
+        {"layer": "block_6_expand"},
+    ),
+    "ViT-like": (vit, generator, {}),
+    "ViT-like, a token": (vit, generator, {"encoder": "mean_token", "layer": "tokens1"}),
+    "ViT-like, SavedModel": (saved_model, generator, {"trust": True}),
+    "grey 28 x 28": (grey, lambda: generator(28, 1), {"encoder": "fc"}),
+    "two outputs, nested": (two_headed, generator, {"encoder": "fc", "layer": "trunk/conv"}),
+    "two inputs": (two_inputs, generator, {"encoder": "fc", "fixed": {"age": 30.0}}),
+    "channels first": (channels_first, generator, {"layer": "conv"}),
 }
 
 
-def attempt(classifier, made, encoder, layer) -> dict:
+def attempt(classifier, made, options) -> dict:
     """Adopt, sample, and tell what came of it."""
     keras.utils.set_random_seed(0)
+    asked = {name: options.get(name) for name in ("layer", "target")}
+    options = {name: value for name, value in options.items() if name not in asked}
+    f, G = classifier(), made()
     started = time.monotonic()
-    model = classifier()
-    size = (SIDE, SIDE, 3) if isinstance(model, str) else None
-    networks, _ = adopt.adopt(model, made(), encoder, weights=None, size=size)
-    adopted, target = time.monotonic(), networks.default
-    if layer is not None:
-        target = _target(networks, layer)
+    networks, _ = adopt.adopt(f, G, **options)
+    adopted, target = time.monotonic(), asked["target"] or networks.default
+    if asked["layer"] is not None:
+        target = _target(networks, asked["layer"])
     found, steps, trouble = 0, 0, ""
     try:
         for batch in sample(networks, parse(target, networks), Settings(n=ASKED, K=K)):
@@ -101,8 +182,8 @@ def attempt(classifier, made, encoder, layer) -> dict:
     except InverseSetError as error:
         trouble = str(error)
     return {
-        "encoder": networks.encoder,
-        "target": target,
+        "encoder": networks.encoder.rpartition("/")[2],
+        "target": target.rpartition("/")[2],
         "found": f"{found}/{ASKED}",
         "steps": steps,
         "adopt, s": f"{adopted - started:.0f}",
@@ -112,8 +193,8 @@ def attempt(classifier, made, encoder, layer) -> dict:
 
 
 def _target(networks, layer):
-    seen = adopt.check.images(networks, (-1.0, 1.0))
-    neuron = adopt.check.liveliest(networks, layer, seen)
+    seen = check.images(networks, (-1.0, 1.0))
+    neuron = check.liveliest(networks, layer, seen)
     stored = np.rint(seen.images.clip(0, 255)).astype(np.uint8)
     low, high = np.percentile(networks.score(stored, (neuron,))[1], (60, 95))
     return f"{neuron}@{low:.6g}:{high:.6g}"
@@ -124,8 +205,11 @@ def main(names) -> None:
     head = ("model", "encoder", "target", "found", "steps", "adopt, s", "sample, s", "trouble")
     print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
     for name in names or MODELS:
-        row = attempt(*MODELS[name])
-        print(f"| {name} | {' | '.join(str(row[key]) for key in head[1:])} |", flush=True)
+        try:
+            row = attempt(*MODELS[name])
+        except FileNotFoundError as error:
+            row = {"trouble": str(error)}
+        print(f"| {name} | {' | '.join(str(row.get(key, '')) for key in head[1:])} |", flush=True)
 
 
 if __name__ == "__main__":

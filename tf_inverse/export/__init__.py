@@ -14,6 +14,8 @@ import tensorflow as tf
 from tf_inverse import job, scale, taps, units
 from tf_inverse.errors import UsageError
 from tf_inverse.export import card, endpoints
+from tf_inverse.export.question import question as question
+from tf_inverse.export.question import starts
 from tf_inverse.settings import Settings
 
 DEFAULT = "sample"
@@ -29,6 +31,8 @@ def write(
     overwrite: bool = False,
 ) -> dict:
     """Write OUT/VERSION, a SavedModel as TF Serving expects it, with a model card beside it.
+
+    Codes to start from lie beside it too, in `starts.npy`, where they come from the pair's files.
 
     Args:
         networks: `networks.Networks`.
@@ -59,6 +63,9 @@ def write(
         facts = card.facts(exported, functions, figures, job.versions())
         (folder / "card.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
         (folder / "README.md").write_text(card.text(facts), encoding="utf-8")
+        c = starts(networks)
+        if c is not None:
+            np.save(folder / card.STARTS, c)
         _place(folder, out, str(version))
     return figures
 
@@ -81,8 +88,8 @@ def _place(made, out, version):
         return
     if (out / version).exists():
         shutil.rmtree(out / version)
-    for name in (version, "card.json", "README.md"):
-        os.replace(made / name, out / name)
+    for path in sorted(made.iterdir()):
+        os.replace(path, out / path.name)
 
 
 def gather(networks, layers: tuple[str, ...] | None, settings: Settings) -> endpoints.Exported:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+STARTS = "starts.npy"
 MEANING = {
     "codes": "codes c; of step and sample, fresh ones to start (again) from, drawn as below",
     "images": "RGB 0..255 as stored",
@@ -43,8 +44,8 @@ START = {
     "normal": "independent N(0, 1)",
     "uniform": "uniform on [-1, 1]",
     "noise": "encode(images) of noise: N(127.5, 64) clipped to 0..255",
-    "gaussian": "a Gaussian fitted to codes of natural images (in the pair's natural.h5)",
-    "bank": "encode(images) of natural images (or the bank in the pair's natural.h5)",
+    "gaussian": f"a Gaussian fitted to codes of natural images: any rows of {STARTS}",
+    "bank": f"encode(images) of natural images: any rows of {STARTS}, or of images of your own",
 }
 
 

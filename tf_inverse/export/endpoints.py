@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inverse import methods, renewal
-from tf_inverse.export import keep
+from tf_inverse.export import keep, refuse
 from tf_inverse.networks import View, activations
 from tf_inverse.problem import Problem, Target
 
@@ -96,11 +96,11 @@ def make(exported: Exported) -> dict[str, Any]:
 
     Names and meanings of what goes in and out: `card.MEANING`.
     """
-    given, shared = specs(exported), share(exported)
-    return {
-        name: tf.function(function, input_signature=[given[one] for one in INPUTS[name]])
-        for name, function in (views(exported, shared) | runs(exported, shared)).items()
-    }
+    given, shared, made = specs(exported), share(exported), {}
+    for name, function in (views(exported, shared) | runs(exported, shared)).items():
+        wanted = [given[one] for one in INPUTS[name]]
+        made[name] = tf.function(refuse.shapes(function, wanted), input_signature=wanted)
+    return made
 
 
 def share(exported: Exported) -> Shared:
@@ -143,11 +143,11 @@ def views(exported: Exported, shared: Shared) -> dict[str, Any]:
         return {"encodings": networks.read(tf.cast(images, tf.float32), (), None)[0]}
 
     def activations(images, neurons):
-        with tf.control_dependencies([_checked(exported, neurons)]):
+        with tf.control_dependencies([refuse.neurons(exported, neurons)]):
             return {"activations": shared.read(tf.cast(images, tf.float32), neurons)[1]}
 
     def look(codes, neurons):
-        with tf.control_dependencies([_checked(exported, neurons)]):
+        with tf.control_dependencies([refuse.neurons(exported, neurons)]):
             x = shared.images(codes)
             e, z = shared.read(x, neurons)
         return {"images": tf.cast(x, tf.uint8), "encodings": e, "activations": z}
@@ -162,8 +162,9 @@ def runs(exported: Exported, shared: Shared) -> dict[str, Any]:
     sides = 1 if settings.bound == "paper" else 2
 
     def step(c, lam, mu, t, age, given, total, found, step, neurons, ranges, sd, codes, aims):
-        target = _target(exported, neurons, ranges, sd)
         pool = renewal.Pool(c, lam, mu, t, age, given, total, found, step)
+        with tf.control_dependencies(refuse.state(pool, neurons, sides)):
+            target = _target(exported, neurons, ranges, sd, codes, aims, tf.shape(c)[0])
         fresh = renewal.Fresh(codes, aims)
         pool, view, done, report = shared.step(pool, target, fresh, tf.constant(0))
         state = {name: getattr(pool, name) for name in STATE}
@@ -172,7 +173,7 @@ def runs(exported: Exported, shared: Shared) -> dict[str, Any]:
         return state | {"images": images} | more
 
     def sample(neurons, ranges, sd, codes, aims, rows, count, limit):
-        target = _target(exported, neurons, ranges, sd)
+        target = _target(exported, neurons, ranges, sd, codes, aims, rows)
         pool = renewal.init(
             codes[:rows], aims[:rows], sides * tf.shape(neurons)[0], d_E, settings.mu0
         )
@@ -216,29 +217,8 @@ def _read(exported, x, neurons):
     return e, tf.add_n(z)
 
 
-def _checked(exported, neurons):
-    """Refuses neurons that do not exist; a GPU would quietly give zero for them."""
-    shapes = [exported.networks.layer_shape(layer) for layer in exported.layers]
-    maps = [shape if len(shape) == 3 else (1, *shape[:-1], 1)[:2] + shape[-1:] for shape in shapes]
-    known = (neurons[:, 0] >= 0) & (neurons[:, 0] < len(shapes))
-    rows, columns, units = tf.unstack(
-        tf.gather(tf.constant(maps, tf.int32), tf.where(known, neurons[:, 0], 0)), axis=1
-    )
-    _, unit, row, column = tf.unstack(neurons, axis=1)
-    good = known & (unit >= 0) & (unit < units)
-    good &= (row >= -2) & (row < rows) & (column >= 0) & (column < columns)
-    text = (
-        f"expected neurons [layer, unit, row, column] of {', '.join(exported.layers)}, which have "
-        f"{maps} rows, columns and units, got"
-    )
-    return tf.debugging.Assert(tf.reduce_all(good), [text, neurons], summarize=12)
-
-
-def _target(exported, neurons, ranges, sd):
-    order = tf.debugging.Assert(
-        tf.reduce_all(ranges[:, 0] < ranges[:, 1]), ["expected ranges with z1 < z2, got", ranges]
-    )
-    with tf.control_dependencies([_checked(exported, neurons), order]):
+def _target(exported, neurons, ranges, sd, codes, aims, rows):
+    with tf.control_dependencies(refuse.question(exported, neurons, ranges, sd, codes, aims, rows)):
         neurons = tf.identity(neurons)
     stored = []
     for i, table in enumerate(exported.sd):
