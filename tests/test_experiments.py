@@ -1,5 +1,6 @@
 """The experiments on the tiny pair: what is run, what is told, and what is refused."""
 
+import dataclasses
 import json
 
 import keras
@@ -11,6 +12,7 @@ from tf_inverse.tools import cli
 from tf_inverse import archive, folder
 from tf_inverse.archive import Samples
 from tf_inverse.band import Band, Neuron
+from tf_inverse.codes import Codes
 from tf_inverse.errors import UsageError
 from tf_inverse.experiments import command, neurons, page, paper, recipes
 from tf_inverse.experiments.lab import Lab, inside, plain
@@ -143,6 +145,19 @@ def test_pair_distance_of_images_in_range_alone():
     assert one == {"found_in_range": 1, "pair_distance_in_range": None}
 
 
+def test_a_small_value_where_codes_are_nearly_always_0_is_not_extreme(lab):
+    bank = np.zeros((1000, 6), np.float32)
+    bank[:, 0] = np.random.default_rng(0).standard_normal(1000)  # over all entries: 0.41
+    lab.networks = dataclasses.replace(
+        lab.networks,
+        codes=Codes("bank", 6),
+        natural=dataclasses.replace(lab.networks.natural, bank=bank),
+    )
+    c = np.array([[0, 1.0, 1.5, 2.5, 0, 0], [2.5, 0, 0, 0, 0, 3.5]], np.float32)
+    # 1.5, 2.5 and 3.5 where codes are 0; not 2.5 where they are N(0, 1).
+    assert lab._codes(c)["extreme"] == 3 / 12
+
+
 def test_ratios_that_are_not_known(monkeypatch, lab):
     rows = [{"ratio": 1.5, "in_range": 1.0}, {"in_range": 0.2, "found_in_range": 1}]
     monkeypatch.setattr(recipes, "_beside_ppgn", lambda *given: rows)
@@ -150,6 +165,7 @@ def test_ratios_that_are_not_known(monkeypatch, lab):
     assert whole.holds and in_range.holds is None and "no ratio" in in_range.figures
     rows[0]["ratio_in_range"] = 1.1
     assert recipes.table1(lab).claims[1].holds is False
+    assert recipes._all([1.3, 1.1], 3) is False and recipes._all([1.3, 1.2], 2) is True
 
 
 def test_weights_of_a_lab_go_into_its_runs(lab):

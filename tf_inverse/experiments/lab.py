@@ -186,8 +186,8 @@ class Lab:
 
     def _codes(self, c):
         usual = codes.draw(self.networks, 500, codes.generator(0, 6))
-        # An entry that is nearly always 0 is no more extreme than another for a small value.
-        sd = np.maximum(usual.std(axis=0), 0.1 * usual.std())
+        # Where codes are nearly always 0, as ReLU codes are, a small value is not extreme.
+        sd = np.maximum(usual.std(axis=0), usual.std())
         extreme = np.abs(c - usual.mean(axis=0)) > EXTREME * sd
         norms = [float(np.linalg.norm(a, axis=1).mean()) for a in (c, usual)]
         return {"extreme": float(extreme.mean()), "code_norm": norms[0] / max(norms[1], 1e-12)}

@@ -42,8 +42,8 @@ NOTES = (
     "Pair and nearest distances are between encodings; the Vendi score is the effective number of "
     "different images; unevenness is the Kolmogorov-Smirnov distance of the activations from an "
     "even spread over the range; a network pass is one code there and back; extreme entries of "
-    "codes are more than 3 standard deviations from their mean over random codes, whose norm is 1 "
-    "in its column."
+    "codes are more than 3 standard deviations (the entry's own, or that over all entries if it is "
+    "larger) from their mean over random codes, whose norm is 1 in its column."
 )
 
 _STYLE = (
@@ -52,6 +52,7 @@ _STYLE = (
     "th,td{border-bottom:1px solid #d8dae0;padding:.3rem .6rem;text-align:right}"
     "th:first-child,td:first-child,th:nth-child(2),td:nth-child(2){text-align:left}"
     ".wide{overflow-x:auto}.wide td:first-child{min-width:9rem}"
+    ".wide td+td+td{white-space:nowrap}"
     ".wide table{font-size:.8rem;line-height:1.3}img{max-width:100%}"
 )
 _PAGE = string.Template(
