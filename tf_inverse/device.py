@@ -88,11 +88,18 @@ def compiled(function):
     XLA makes one program of a loop, which spares a GPU the thousand small operations of a step and
     the whole numbers that TensorFlow keeps in the host's memory; on CPUs its convolutions are
     slower than oneDNN's. The one place where this is decided.
+
+    Args:
+        function: Its own loops and conditions may depend on tensors, but not those of the functions
+            that it calls.
     """
     import tensorflow as tf
 
     xla = on_gpu() if _xla is None else _xla
-    return tf.function(function, jit_compile=True if xla else None)
+    # AutoGraph reads the source of every function it meets, which takes longer than the tracing:
+    # only this one has loops and conditions of tensors.
+    graph = tf.autograph.to_graph(function, recursive=False)
+    return tf.function(graph, autograph=False, jit_compile=True if xla else None)
 
 
 def peak_memory() -> int | None:

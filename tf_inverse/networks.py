@@ -207,7 +207,8 @@ class Networks:
         """
         layers = tuple(n.layer for n in neurons)
         read = self.compiled(
-            ("read", layers), lambda: tf.function(self.read, reduce_retracing=True)
+            ("read", layers),
+            lambda: tf.function(self.read, reduce_retracing=True, autograph=False),
         )
         parts = []
         for i in range(0, len(images), batch):

@@ -49,7 +49,8 @@ def measure(networks, neurons) -> Scale:
     """
     layers = tuple(n.layer for n in neurons)
     look = networks.compiled(
-        ("look", layers), lambda: tf.function(lambda c, where: networks.look(c, layers, where))
+        ("look", layers),
+        lambda: tf.function(lambda c, where: networks.look(c, layers, where), autograph=False),
     )
     c = codes.draw(networks, COUNT, codes.generator(SEED, 0))
     views = [look(tf.constant(c[i : i + BATCH]), index(neurons)) for i in range(0, COUNT, BATCH)]
