@@ -14,6 +14,7 @@ from tf_inverse.scale import measure
 from tf_inverse.settings import Settings
 
 LOW = ("bfloat16", "float16")
+BITS = {"bfloat16": 2.0**-8, "float16": 2.0**-11}
 SEEDS = 4
 
 
