@@ -126,6 +126,7 @@ def test_figures_of_samples(lab, pair):
     samples = Samples(images, c, np.zeros((4, 7), np.float32), z, np.zeros(4), np.zeros(4))
     bands = (Band(Neuron("fc3", 1), 0.3, 0.7),)
     figures = lab.figures(samples, bands, None)
+    assert figures["saturated"] == 0.75  # three of twelve planes are at 200
     assert figures["judge"] == 0.75 and figures["in_range_of_kept"] == 0.5 and figures["kept"] == 4
     assert figures["extreme"] == pytest.approx(1 / 24)  # 9 is; 2.5 deviations are not
     norms = (9 + 2.5 * np.sqrt(6)) / 4

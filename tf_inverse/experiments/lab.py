@@ -173,14 +173,16 @@ class Lab:
 
         Returns:
             dict: kept, in_range_of_kept (share of all images kept); extreme, share of extreme
-            entries of the codes; code_norm, mean norm of codes over that of random ones; judge,
-            share of images that the judge gives to the class, or None.
+            entries of the codes; code_norm, mean norm of codes over that of random ones;
+            saturated, share of pixel values that are 0 or 255, as in white spots; judge, share of
+            images that the judge gives to the class, or None.
         """
         z1, z2 = np.array([(b.z1, b.z2) for b in bands]).T
         return {
             "kept": len(samples.images),
             "in_range_of_kept": float(metrics.in_range(samples.activations, z1, z2).mean()),
             **self._codes(samples.codes),
+            "saturated": float(np.isin(samples.images, (0, 255)).mean()),
             "judge": self._judged(samples.images, bands),
         }
 

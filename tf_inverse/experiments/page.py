@@ -28,13 +28,14 @@ COLUMNS = {
     "coverage": "unevenness",
     "extreme": "extreme entries",
     "code_norm": "norm of codes",
+    "saturated": "values 0 or 255",
     "judge": "judge agrees",
     "seconds_per_step": "seconds a step",
     "seconds_of_485_steps": "seconds of 485 steps",
 }
 """Key of a row -> heading; a column that no row has is left out."""
 
-SHARES = ("in_range_of_kept", "extreme", "judge")
+SHARES = ("in_range_of_kept", "extreme", "saturated", "judge")
 MOST = 10
 """Images a row of the sheet."""
 

@@ -212,7 +212,12 @@ def _eq13(label, eq5, eq13):
             more,
             f"{_two(eq13['extreme'], eq5['extreme'])} of all entries; norms "
             f"{_two(eq13['code_norm'], eq5['code_norm'])} times those of random codes",
-        )
+        ),
+        Claim(
+            f"{label}: eq. 13's images have more values at 0 or 255",
+            eq13["saturated"] > eq5["saturated"],
+            _two(eq13["saturated"], eq5["saturated"]) + " of all values",
+        ),
     ]
     known = eq5["judge"] is not None
     shares = _two(eq13["judge"], eq5["judge"]) if known else "no judge was given"
