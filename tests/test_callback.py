@@ -1,5 +1,6 @@
 """Sampling while a model trains, and inside the user's own tf.function."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -43,6 +44,30 @@ def test_samples_of_the_model_as_it_was(tmp_path):
     assert abs(networks.classifier(samples.images.astype("f4")).numpy()[:, 1] - z).max() > 1e-3
     (events,) = tmp_path.iterdir()
     assert b"inverse set/fc3:1@-0.4:0.4" in events.read_bytes()
+
+
+def test_model_of_a_class_of_ones_own():
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__(name="own")
+            self.fc = keras.layers.Dense(5, activation="tanh", name="fc")
+            self.norm = keras.layers.BatchNormalization(name="norm")
+            self.last = keras.layers.Dense(4, name="last")
+
+        def call(self, x, training=None):
+            h = self.fc(keras.ops.reshape(x, (-1, 192)) / 64 - 2)
+            return self.last(self.norm(h, training=training))
+
+    keras.utils.set_random_seed(0)
+    model, rng = Own(), np.random.default_rng(0)
+    generator = tiny_networks().generator
+    watcher = KerasSampler(generator, "last:1@-0.3:0.3", encoder="fc", settings=SETTINGS)
+    model.compile("sgd", "mse")
+    x, y = rng.uniform(0, 255, (8, 8, 8, 3)), rng.normal(size=(8, 4))
+    model.fit(x, y, epochs=2, verbose=0, callbacks=[watcher])
+    assert sorted(watcher.samples) == [0, 1] and not watcher.trouble
+    z = model(watcher.samples[1].images.astype("f4"), training=False)[:, 1]
+    np.testing.assert_allclose(watcher.samples[1].activations[:, 0], z, atol=1e-4)
 
 
 def test_training_goes_on_where_nothing_is_found(monkeypatch):

@@ -3,12 +3,15 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.python.saved_model import fingerprinting_utils
 from worlds import tiny_networks
 
 from tf_inverse import export
@@ -177,6 +180,21 @@ def test_weights_once_on_disk(networks, exported):
     variables = list((exported[0] / "1" / "variables").iterdir())
     assert exported[1]["weights"] == expected
     assert expected <= sum(path.stat().st_size for path in variables) <= 1.05 * expected
+
+
+def test_graph_is_lean_and_its_fingerprint_its_own(exported, tmp_path):
+    folder = exported[0] / "1"
+    model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    functions = model.meta_graphs[0].graph_def.library.function
+    branches = {"If", "StatelessIf"}
+    kept = {n.op for f in functions for n in f.node_def if "_output_shapes" in n.attr}
+    assert kept and kept <= {"StatefulPartitionedCall", "PartitionedCall", "While"} | branches
+    written = tf.saved_model.experimental.read_fingerprint(str(folder))
+    again = shutil.copytree(folder, tmp_path / "again")
+    (again / "fingerprint.pb").unlink()
+    fingerprinting_utils.write_fingerprint(str(again))
+    expected = tf.saved_model.experimental.read_fingerprint(str(again))
+    assert written.saved_model_checksum == expected.saved_model_checksum
 
 
 def test_served_as_tf_serving_does(exported):

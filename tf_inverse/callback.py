@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from tf_inverse import band, export, scale
-from tf_inverse.adopt import wrap
+from tf_inverse.adopt import source, wrap
 from tf_inverse.archive import Samples
 from tf_inverse.codes import Codes
 from tf_inverse.errors import Unreachable, UsageError
@@ -59,7 +59,7 @@ class KerasSampler(keras.callbacks.Callback):
         super().__init__()
         if every < 1:
             raise UsageError(f"expected every to be at least 1, got {every}")
-        self.generator = wrap.generator(generator, image_range)
+        self.generator = wrap.generator(source.built(generator, role="generator"), image_range)
         self.codes = codes or Codes("normal", self.generator.input_shape[-1])
         self.targets, self.encoder, self.pixel_range = targets, encoder, pixel_range
         self.settings, self.every, self.log_dir = settings or Settings(n=16), every, log_dir
@@ -76,7 +76,7 @@ class KerasSampler(keras.callbacks.Callback):
         channels = self.generator.output_shape[-1]
         self.networks = Networks(
             name=model.name,
-            classifier=wrap.classifier(model, self.pixel_range, channels),
+            classifier=wrap.classifier(source.built(model), self.pixel_range, channels),
             generator=self.generator,
             encoder=self.encoder,
             codes=self.codes,
@@ -117,7 +117,14 @@ class KerasSampler(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Keras's hook: the model is known from here on, and wrong targets are refused."""
-        self.attach(self.model)
+        self.networks = None
+        if self.model.built:
+            self.attach(self.model)
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Keras's hook: a subclassed model tells its input once it was called."""
+        if self.networks is None:
+            self.attach(self.model)
 
     def on_epoch_end(self, epoch, logs=None):
         """Keras's hook: sample, remember, show."""

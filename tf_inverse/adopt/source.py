@@ -33,13 +33,13 @@ def open(source, role: str, *, trust: bool = False, size=None, weights: str | No
         RefusedInput: A file that cannot be loaded safely.
     """
     if isinstance(source, keras.Model):
-        return single.single(_built(source, size, role))
+        return single.single(built(source, size, role))
     text, path = str(source), pathlib.Path(source)
     with layers.trust(trust):
         if text.startswith("keras:"):
             return application(text.removeprefix("keras:"), weights, size)
         if path.suffix in (".keras", ".h5", ".hdf5") and path.is_file():
-            return single.single(_built(folder.model(path, trust=trust), size, role))
+            return single.single(built(folder.model(path, trust=trust), size, role))
         if (path / "saved_model.pb").is_file():
             return layers.graph(path, path.name, size, SIZES[role])
     entries = about(source)
@@ -103,8 +103,17 @@ def affine(prepare) -> tuple[np.ndarray, np.ndarray]:
     return (np.array(rows) - shift) / 255.0, shift
 
 
-def _built(model, size, role):
-    """The model with known shapes: a subclassed one is called once, inside a functional one."""
+def built(model: keras.Model, size=None, role: str = "classifier") -> keras.Model:
+    """The model with known shapes: a subclassed one is called once, inside a functional one.
+
+    Args:
+        model: Any; what comes back holds the same weights.
+        size: Shape of its input without the batch axis, where it does not tell it.
+        role: See `open`.
+
+    Raises:
+        UsageError: Its input is known to nobody.
+    """
     inputs = getattr(model, "inputs", None)
     if inputs and (size is None or None not in inputs[0].shape[1:]):
         return model

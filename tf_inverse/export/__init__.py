@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tf_inverse import job, scale, taps, units
 from tf_inverse.errors import UsageError
-from tf_inverse.export import card, endpoints
+from tf_inverse.export import card, endpoints, lean
 from tf_inverse.export.question import question as question
 from tf_inverse.export.question import starts
 from tf_inverse.settings import Settings
@@ -52,6 +52,7 @@ def write(
         FileExistsError: The version exists and overwrite is False, or the folder is no export.
     """
     out, settings = pathlib.Path(out), settings or Settings()
+    settings = settings.sized(networks.codes.size)
     _expect_free(out, version, overwrite)
     exported = gather(networks, layers, settings)
     made = endpoints.make(exported)
@@ -146,6 +147,7 @@ def _save(functions, folder):
     module.weights = list(used.values())
     signatures = functions | {"serving_default": functions[DEFAULT]}
     tf.saved_model.save(module, str(folder), signatures=signatures)
+    lean.make(folder)
     sizes = {path: path.stat().st_size for path in folder.rglob("*") if path.is_file()}
     return {
         "weights": int(sum(v.shape.num_elements() * v.dtype.size for v in used.values())),
