@@ -81,6 +81,35 @@ def test_an_intersection_lies_in_both(lab):
         assert z.shape == (6, 2) and np.all((z >= ends[:, 0]) & (z <= ends[:, 1]))
 
 
+RIVALS = ["renewal", "ppgn", "activation maximisation", "rejection"]
+DISTANCES = ["paper, distance between encodings", "paper, distance between codes"]
+CONV = "conv1:2,3,3@0.1:0.5"
+
+
+@pytest.mark.parametrize(
+    ("name", "targets", "methods"),
+    [
+        ("figure1", "fc3:dog@0:1", ["renewal"] * 6),
+        ("figure2", "fc3:dog@p60:p95", RIVALS),
+        ("figure3", f"{CONV}, conv1:2,3,3@0.5:1", ["renewal", "renewal", "ppgn"]),
+        ("figure5", f"fc3:dog@p60:p95, {CONV}", ["renewal"] * 3),
+        ("figure6", None, ["renewal"] * 2),
+        ("figure7", "fc3:dog@p60:p95", DISTANCES),
+    ],
+)
+def test_the_other_recipes(pair, tmp_path, name, targets, methods):
+    # The last rungs of figure 1 lie beyond what so small a pair reaches: soon given up.
+    lab = Lab(pair, tmp_path, n=3, K=3, targets=targets, patience=20, say=lambda line: None)
+    outcome = recipes.RECIPES[name](lab)
+    assert [row["method"] for row in outcome.rows] == methods
+    ours = [row for row in outcome.rows if row["method"] not in RIVALS[1:]]
+    assert all(row["in_range"] == 1 for row in ours if row["found"])
+    full = sum(row["found"] == 3 for row in ours)
+    assert full >= (2 if name == "figure1" else len(ours))
+    text = command.write(tmp_path, name, outcome, "tf-inverse", "tiny")
+    assert outcome.title in text and (tmp_path / f"{name}.png").exists()
+
+
 def test_without_diversity_from_one_start(lab):
     lab.targets = "fc3:dog@p97:p99.8"  # far from the start, which would else be a sample at once
     outcome = recipes.figure8(lab)
