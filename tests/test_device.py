@@ -133,7 +133,7 @@ def test_xla_takes_the_same_steps(tiny, band, xla):
 
 def graphs(networks, neurons, options):
     """The compiled loops of a method, traced but not run: name -> concrete function."""
-    settings, p = Settings(n=K, K=K, **options), len(neurons)
+    settings, p = Settings(n=K, K=K, **options).sized(networks.codes.size), len(neurons)
     ones = np.ones(p, np.float32)
     scale = Scale(1.0, 1.0, 1.0, ones, ones, False)
     problem = methods.problem(networks, neurons, settings, scale)

@@ -140,7 +140,9 @@ def test_steps_one_by_one_find_what_sample_finds(networks, exported):
         used += int(out["used"])
         state = {name: out[name] for name in state}
     assert int(state["step"]) == 10 and int(state["found"]) == len(images) > 0
-    np.testing.assert_array_equal(whole["images"], images)
+    # The limit is looked at between chunks of steps, of which there may be more than ten in two.
+    first = whole["steps"].numpy() < 10
+    np.testing.assert_array_equal(whole["images"].numpy()[first], images)
 
 
 def test_no_image_twice(exported):

@@ -1,5 +1,6 @@
 """The loop that users call, on the tiny pair: what it yields is true, new, and repeatable."""
 
+import dataclasses
 import itertools
 
 import keras
@@ -281,3 +282,16 @@ def test_the_papers_preset():
     assert (paper.mu0, paper.a, paper.K, methods.ROUND) == (10.0, 10.0, 10, 100)
     assert Settings(method="paper", beta=0.02).beta == 0.02
     assert Settings().asdict() | {"method": "paper"} != paper.asdict()
+
+
+@pytest.mark.parametrize(
+    "method, d, beta",
+    [("renewal", 4, 0.2), ("renewal", 400, 0.05), ("paper", 4, 0.1), ("paper", 10_000, 0.005)],
+)
+def test_a_step_suits_the_size_of_codes(method, d, beta):
+    """1 and 0.5 standard deviations for the code as a whole, sqrt(d) times that of an entry."""
+    settings = Settings(method=method)
+    assert settings.beta is None
+    assert settings.sized(d) == dataclasses.replace(settings, beta=beta)
+    assert settings.sized(d).sized(7) == settings.sized(d)
+    assert Settings(beta=0.3).sized(d).beta == 0.3

@@ -99,7 +99,7 @@ def run(
     """
     from tf_inverse.scale import measure
 
-    began = time.monotonic()
+    began, settings = time.monotonic(), settings.sized(networks.codes.size)
     scale = measure(networks, tuple(b.neuron for b in bands))
     head = header(networks, bands, settings, store)
     nature = natural(networks, bands)

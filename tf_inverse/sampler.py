@@ -65,7 +65,7 @@ def sample(
         Unreachable: No code reaches the band: dead unit, values that are not finite, or too far.
         Stalled: Samples were found, but no more come.
     """
-    settings = settings or Settings()
+    settings = (settings or Settings()).sized(networks.codes.size)
     neurons = tuple(b.neuron for b in bands)
     scale = scale or measure(networks, neurons)
     keeper = _Keeper(networks, bands, settings, state)

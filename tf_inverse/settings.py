@@ -24,7 +24,7 @@ class Settings:
         method: "renewal" (design), or "paper" (section 3.4: seeds, then walk).
         samples_per_seed: Renewal: samples a row gives before it starts again from a fresh code.
         bound: "both" sides of the range, or "paper" for the lower one alone, as eqs. 7-10 print it.
-        beta: Step, in standard deviations of codes.
+        beta: Step, in standard deviations of codes; None for what suits their size: see `sized`.
         mu0: First penalty weight.
         a: Paper: factor of mu after each round.
         diversity: Weight of the diversity terms; 0 leaves them out (eq. 14).
@@ -80,8 +80,9 @@ class Settings:
             if isinstance(value, bool) or not isinstance(value, int) or not low <= value < 2**63:
                 raise UsageError(f"expected {name} to be a whole number >= {low}, got {value!r}")
         for name in ("beta", "mu0", "a"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise UsageError(f"expected {name} > 0, got {getattr(self, name)!r}")
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise UsageError(f"expected {name} > 0, got {value!r}")
         if self.chunk is not None and (self.chunk < 1 or self.K % self.chunk):
             raise UsageError(f"expected chunk to divide K = {self.K}, got {self.chunk!r}")
         if self.distance == "none":
@@ -89,12 +90,28 @@ class Settings:
         if not 0 <= self.diversity < float("inf"):
             raise UsageError(f"expected diversity >= 0, got {self.diversity!r}")
 
+    def sized(self, d: int) -> Settings:
+        """The settings for codes of d entries: with a step beta, where none was given.
+
+        The longest step takes the code as a whole `LENGTHS` standard deviations far, whatever its
+        size. With one and the same step in every entry, a code of 4096 entries would be thrown from
+        one side of its range to the other (`tools/steps.py`).
+        """
+        if self.beta is not None:
+            return self
+        return dataclasses.replace(
+            self, beta=min(LONGEST[self.method], LENGTHS[self.method] / d**0.5)
+        )
+
     def asdict(self) -> dict:
         """As plain values, for archives."""
         return dataclasses.asdict(self)
 
 
 PRESETS = {
-    "renewal": {"beta": 0.2, "diversity": 0.05, "patience": 300},
-    "paper": {"beta": 0.1, "diversity": 1.0, "patience": 10},
+    "renewal": {"diversity": 0.05, "patience": 300},
+    "paper": {"diversity": 1.0, "patience": 10},
 }
+LENGTHS = {"renewal": 1.0, "paper": 0.5}
+# In every entry, for the smallest codes.
+LONGEST = {"renewal": 0.2, "paper": 0.1}

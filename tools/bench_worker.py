@@ -48,6 +48,7 @@ def step(precision: str, K: int, seed: int = 0, chunk: int | None = None):
     _counted(networks.classifier.count_params() - 3, networks.generator.count_params() - 3)
     bands, scale = size.bands(networks)
     settings = Settings(method="paper", precision=precision, K=K, chunk=chunk)
+    settings = settings.sized(networks.codes.size)
     posed = methods.problem(networks, tuple(band.neuron for band in bands), settings, scale)
     target = methods.target(bands, scale)
     compiled = tf.function(seeds.make_step(posed, settings.beta, settings.diversity))

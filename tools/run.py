@@ -43,7 +43,7 @@ def sample(
         method: renewal, or paper (section 3.4's seeds and walk).
         samples_per_seed: Images a row of the pool gives before it starts again.
         bound: both ends of the range, or paper (the lower one alone).
-        beta: Step in standard deviations of codes; a default for each method.
+        beta: Step in standard deviations of codes; a default for each method and size of codes.
         mu0: First penalty weight.
         a: Factor of the penalty weight after a round of the paper's method.
         diversity: Weight of the diversity terms; a default for each method.

@@ -72,7 +72,7 @@ def run(lab) -> list[dict]:
     """
     pair = networks(lab.seed)
     chosen, scale = bands(pair)
-    settings = lab.settings(method="paper")
+    settings = lab.settings(method="paper").sized(pair.codes.size)
     posed = methods.problem(pair, (VOLCANO,), settings, scale)
     target = methods.target(chosen, scale)
     step = tf.function(seeds.make_step(posed, settings.beta, settings.diversity))

@@ -5,8 +5,8 @@ is changed is how a layer computes while a graph is traced; the model itself sta
 
 - Conv2D with groups: Keras hands it to XLA, whose gradient on a CPU takes 40 times as long as that
   of the groups convolved one by one (`tools/bench.py layers`).
-- Dense: the gradient d W^T of a few rows d is twice as quick as (W d^T)^T, which goes through W as it
-  lies in memory.
+- Dense: the gradient d W^T of a few rows d is twice as quick as (W d^T)^T, which goes through W as
+  it lies in memory.
 - Conv2D with a stride of 4 or more: the stride is folded into the channels.
 """
 
