@@ -82,7 +82,8 @@ class Lab:
         Returns:
             The figures of `figures`; `trouble` tells why there are fewer samples than asked.
         """
-        networks, settings = networks or self.networks, self.settings(**options)
+        networks = networks or self.networks
+        settings = self.settings(**options).sized(networks.codes.size)
         scale = scale or measure(networks, tuple(b.neuron for b in bands))
         parts, steps, trouble, began = [], 0, None, time.monotonic()
         try:
