@@ -54,7 +54,7 @@ def run(name, out, network, judge, precision, overwrite, as_json, **options) -> 
     )
     out.mkdir(parents=True, exist_ok=True)
     outcome = RECIPES[name](lab)
-    command = typed(name, network, judge, options)
+    command = typed(name, network if networks else None, judge, options)
     told = networks.name if networks else "CaffeNet's shapes, random weights"
     text = write(out, name, outcome, command, told)
     data = record(name, outcome, told)
