@@ -141,7 +141,10 @@ def test_ranges_that_cannot_be_reached_are_told(lab):
     outcome = recipes.Outcome("title", "text", [row | {"method": "a|b <i>"}], [])
     text = page.markdown(outcome, "table1", "tf-inverse", "tiny")
     assert row["trouble"] in text and "a\\|b" in text
-    assert "&lt;i&gt;" in page.page(outcome, "table1", "tf-inverse", "tiny", None)
+    told = page.page(outcome, "table1", "tf-inverse", "tiny", None)
+    assert "&lt;i&gt;" in told and "What holds" in told
+    bare = outcome._replace(rows=[{"neuron": "a", "method": "b"}])
+    assert "What holds" not in page.page(bare, "size", "tf-inverse", "tiny", None)
 
 
 def test_figures_of_samples(lab, pair):

@@ -48,7 +48,7 @@ NOTES = (
 )
 
 _STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:75rem;margin:2rem auto;padding:0 1rem;"
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:90rem;margin:2rem auto;padding:0 1rem;"
     "color:#181a1f;background:#fff}table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
     "th,td{border-bottom:1px solid #d8dae0;padding:.3rem .6rem;text-align:right}"
     "th:first-child,td:first-child,th:nth-child(2),td:nth-child(2){text-align:left}"
@@ -62,7 +62,7 @@ _PAGE = string.Template(
     '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
     "style-src 'unsafe-inline'\"><title>$title</title><style>$style</style></head><body>"
     "<h1>$title</h1><p>$text</p><p><code>$command</code></p>"
-    '<div class="wide">$table</div><h2>What holds</h2><ul>$claims</ul>'
+    '<div class="wide">$table</div>$claims'
     '<h2>What the paper says</h2><div class="wide">$paper</div>$sheet<p>$notes</p>'
     "<p>tf_inverse $version, network $network</p></body></html>\n"
 )
@@ -124,12 +124,13 @@ def page(outcome, name: str, command: str, network: str, png: bytes | None) -> s
     if png is not None:
         picture = f'<h2>Images</h2><img alt="a row a run" src="{pictures.data_address(png)}">'
     lines = [told(claim) for claim in outcome.claims] + _troubles(outcome.rows)
+    items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
     return _PAGE.substitute(
         title=html.escape(outcome.title),
         text=html.escape(outcome.text),
         command=html.escape(command),
         table=_tagged(cells(outcome.rows)),
-        claims="".join(f"<li>{html.escape(line)}</li>" for line in lines),
+        claims=f"<h2>What holds</h2><ul>{items}</ul>" if items else "",
         paper=_tagged([["what", "paper"], *paper.GIVEN[name]]),
         sheet=picture,
         notes=html.escape(NOTES),
