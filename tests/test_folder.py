@@ -125,6 +125,7 @@ def test_a_shipped_name_is_found_from_anywhere(tmp_path, tiny_folder, monkeypatc
         ({"version": 2}, "expected version 1 in .*, got 2"),
         ({"version": None}, "expected version 1 in .*, got None"),
         ({"generator": {"file": "../x.keras"}}, "plain file name for the generator .*'../x.keras'"),
+        ({"generator": {"file": "x.h5"}}, "expected a .keras file for the generator .*x.h5"),
         ({"generator": {}}, "plain file name for the generator in .*, got None"),
         ({"generator": {"file": "x.keras"}}, "as its network.json says; it is missing"),
         ({"name": None}, "network.json: .*name"),

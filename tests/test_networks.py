@@ -12,6 +12,7 @@ from tf_inverse.band import Neuron
 from tf_inverse.codes import Codes
 from tf_inverse.errors import UsageError
 from tf_inverse.networks import Networks, activations, index
+from tf_inverse.scale import measure
 
 LAYERS = ("fc3", "conv1")
 NEURONS = (Neuron("fc3", 1), Neuron("conv1", 2, (3, 7)))
@@ -147,3 +148,18 @@ def test_networks_that_do_not_fit_are_refused(tiny):
     grey = keras.layers.Reshape((8, 8, 1))(keras.layers.Dense(64)(codes))
     with pytest.raises(UsageError, match="generator of the classifier's 3 channels, got 1"):
         Networks("two", tiny.classifier, keras.Model(codes, grey), "fc2", tiny.codes)
+
+
+def test_small_activations_have_a_unit_of_measure_too():
+    """Probabilities of 1e-12 vary as well; what stays the same is measured in ones."""
+    small = worlds.tiny_networks()
+    dense = small.classifier.get_layer("fc3")
+    dense.kernel.assign(1e-12 * dense.kernel)
+    dense.bias.assign([0.0, 0.0, 0.0, 3.0])
+    dense.kernel.assign(dense.kernel * [1.0, 1.0, 0.0, 0.0])
+    neurons = tuple(Neuron("fc3", unit) for unit in range(4))
+    found = measure(small, neurons)
+    whole = measure(worlds.tiny_networks(), neurons)
+    np.testing.assert_allclose(found.z_sd[:2], 1e-12 * whole.z_sd[:2], rtol=1e-3)
+    np.testing.assert_array_equal(found.z_sd[2:], [1.0, 1.0])
+    assert found.flat == (False, False, True, True)

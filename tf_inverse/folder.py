@@ -73,6 +73,9 @@ def _compare(folder, role, entry):
     name = entry.get("file") if isinstance(entry, dict) else None
     if not isinstance(name, str) or pathlib.Path(name).name != name:
         raise RefusedInput(f"expected a plain file name for the {role} in {folder}, got {name!r}")
+    if role != "natural" and not name.endswith(".keras"):
+        # The one kind that is looked through before it is loaded.
+        raise RefusedInput(f"expected a .keras file for the {role} in {folder}, got {name}")
     if not (folder / name).is_file():
         raise RefusedInput(f"expected {name} in {folder}, as its network.json says; it is missing")
     got = sha256(folder / name)

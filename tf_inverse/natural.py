@@ -125,7 +125,7 @@ def _natural(file):
 
     layers = {
         name: tuple(array(f"layers/{name}/{key}") for key in ("mean", "sd", "percentiles"))
-        for name in file["layers"]
+        for name in file.get("layers", ())
     }
     gaussian = None
     if "gaussian" in file:

@@ -62,7 +62,7 @@ def measure(networks, neurons) -> Scale:
     if natural:
         mean, sd = np.array([u.mean for u in units]), np.array([u.sd for u in units])
     # A unit that no random code moves still needs a unit of measure.
-    sd = np.where(sd > 1e-6 * (1 + np.abs(mean)), sd, 1.0)
+    sd = np.where(sd > 1e-6 * np.abs(mean), sd, 1.0)
     half, x_sd = metrics.pair_distance(e) / 2, _spread(np.concatenate([v.x for v in views]))
     flat = tuple((z == z[0]).all(axis=0).tolist())
     return Scale(_spread(c), _spread(e), half, mean, sd.astype(np.float32), natural, x_sd, flat)

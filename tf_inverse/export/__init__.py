@@ -136,7 +136,7 @@ def _deviations(networks, layer, images):
     if stored is not None and (stored.sd > 0).all():
         return stored.sd.astype(np.float32)
     measured = units.measure(networks, layer, images, "random codes")
-    moves = measured.sd > 1e-6 * (1 + np.abs(measured.mean))
+    moves = measured.sd > 1e-6 * np.abs(measured.mean)
     return np.where(moves, measured.sd, 1.0).astype(np.float32)
 
 
