@@ -177,15 +177,21 @@ def layers(K: int = 10, repeats: int = 9, json: bool = False) -> None:
 
 
 def scaling(
-    n: int = 500, times: int = 10, network: str = "cifar10", K: int = 10, json: bool = False
+    n: int = 500,
+    times: int = 10,
+    together: int = 500,
+    network: str = "cifar10",
+    K: int = 10,
+    json: bool = False,
 ) -> None:
     """How cost and memory grow: with the number of images, and with all n at once (eq. 15).
 
     Args:
-        n: Images of the smaller run, and codes at once of eq. 15.
+        n: Images of the smaller run.
         times: How many times as many the larger run draws.
-        network: Of these runs; eq. 15 is timed at the paper's size.
-        K: Codes at a time; also eq. 15's chunk, so a divisor of n / 2.
+        together: Codes at once of eq. 15, which is timed at the paper's size.
+        network: Of the runs.
+        K: Codes at a time; also eq. 15's chunk, so a divisor of half of `together`.
         json: Print one JSON object instead of a table.
     """
     told = {}
@@ -197,7 +203,7 @@ def scaling(
     figures["cost_ratio"] = (large["first"] / large["found"]) / (small["first"] / small["found"])
     figures["steps_ratio"] = (large["steps"] / large["found"]) / (small["steps"] / small["found"])
     figures["memory_ratio"] = large["peak_mb"] / small["peak_mb"]
-    sizes = {"K": (K, None), "half": (n // 2, K), "all": (n, K)}
+    sizes = {"K": (K, None), "half": (together // 2, K), "all": (together, K)}
     for name, (codes, chunk) in sizes.items():
         with Worker("step", precision="float32", K=codes, chunk=chunk) as worker:
             worker.once()
