@@ -52,7 +52,6 @@ def write(
         FileExistsError: The version exists and overwrite is False, or the folder is no export.
     """
     out, settings = pathlib.Path(out), settings or Settings()
-    settings = settings.sized(networks.codes.size)
     _expect_free(out, version, overwrite)
     exported = gather(networks, layers, settings)
     made = endpoints.make(exported)
@@ -117,7 +116,7 @@ def gather(networks, layers: tuple[str, ...] | None, settings: Settings) -> endp
     return endpoints.Exported(
         networks,
         layers,
-        settings,
+        settings.sized(networks.codes.size),
         scale.measure(networks, ()),
         tuple(_deviations(networks, layer, images) for layer in layers),
     )
