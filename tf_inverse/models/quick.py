@@ -3,11 +3,13 @@
 In one place, for ported and users' models alike, at the top of a model or anywhere within it. What
 is changed is how a layer computes while a graph is traced; the model itself stays as it was.
 
-- Conv2D with groups: Keras hands it to XLA, whose gradient on a CPU takes 40 times as long as that
-  of the groups convolved one by one (`tools/bench.py layers`).
-- Dense: the gradient d W^T of a few rows d is twice as quick as (W d^T)^T, which goes through W as
-  it lies in memory.
+- Conv2D with groups: Keras hands it to XLA, whose gradient on a CPU takes tens of times as long as
+  that of the groups convolved one by one.
+- Dense: the gradient d W^T of a few rows d is quicker as (W d^T)^T, which goes through W as it lies
+  in memory.
 - Conv2D with a stride of 4 or more: the stride is folded into the channels.
+
+`tools/bench.py layers` times them.
 """
 
 from __future__ import annotations
