@@ -37,29 +37,13 @@ def main() -> None:
 
 def step(precision: str, K: int, seed: int = 0, chunk: int | None = None):
     """A gradient step of section 3.4 on CaffeNet and its fc6 generator, ours."""
-    import tensorflow as tf
-
-    from tf_inverse import methods, seeds
-    from tf_inverse.codes import Stream
     from tf_inverse.experiments import size
     from tf_inverse.settings import Settings
 
     networks = size.networks(seed)
     _counted(networks.classifier.count_params() - 3, networks.generator.count_params() - 3)
-    bands, scale = size.bands(networks)
-    settings = Settings(method="paper", precision=precision, K=K, chunk=chunk)
-    settings = settings.sized(networks.codes.size)
-    posed = methods.problem(networks, tuple(band.neuron for band in bands), settings, scale)
-    target = methods.target(bands, scale)
-    compiled = tf.function(seeds.make_step(posed, settings.beta, settings.diversity))
-    start = Stream(networks, seed, 1, K).rows(0, K)[0]
-    state = [seeds.init(start, 2 * len(bands), settings.mu0, posed.slots())]
-
-    def go():
-        state[0], info = compiled(state[0], target)
-        info.z.numpy()
-
-    return go
+    options = {"method": "paper", "precision": precision, "K": K, "seed": seed, "chunk": chunk}
+    return size.stepping(networks, Settings(**options))
 
 
 def _counted(classifier, generator):
