@@ -21,7 +21,7 @@ TARGET = worlds.target((0.0, 1.0))
 def steps():
     """name -> (step, state, further arguments)."""
     problem, c = worlds.linear_problem([1.0, 2.0]), np.ones((3, 2), np.float32)
-    rule = renewal.Rule(0.2, 0.01, 10.0, 1.05, 0.1, 0.15, 0.15, 300, 1)
+    rule = renewal.Rule(0.2, 0.01, 10.0, 1.05, 0.1, 0.15, 0.15, 300, 20, 1)
     fresh = renewal.Fresh(tf.zeros((6, 2)), tf.zeros((6, 1)))
     walking = walk.WalkState(
         tf.constant(c),

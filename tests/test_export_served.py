@@ -117,12 +117,16 @@ def test_wrong_type_is_refused(server, name, kind):
 def test_state_that_does_not_belong_together_is_refused(server):
     state = {"c": np.zeros((3, 6)), "lam": np.zeros((3, 2)), "mu": np.ones((3, 1))}
     state |= {"t": np.zeros((3, 1)), "age": np.zeros(3), "given": np.zeros(3)}
+    state |= {"short": np.zeros((3, 1)), "stride": np.zeros(3), "nearest": np.zeros(3)}
+    state |= {"since": np.zeros(3)}
     state |= {"total": np.zeros(7), "found": np.zeros(()), "step": np.zeros(())}
     inputs = json.loads(asked())["inputs"] | {k: v.tolist() for k, v in state.items()}
     assert server("step", json.dumps({"inputs": inputs}))["step"] == 1
     for changes, words in (
-        ({"mu": [[1]] * 2}, "as many rows in lam, mu, t, age and given as in c"),
-        ({"t": [[0, 0]] * 3}, "a column of t for each neuron"),
+        ({"mu": [[1]] * 2}, "as many rows in lam, mu, t, age, given, short, .* as in c"),
+        ({"since": [0] * 2}, "as many rows in lam, mu, .* nearest, since as in c"),
+        ({"t": [[0, 0]] * 3}, "a column of t and short for each neuron"),
+        ({"short": [[0, 0]] * 3}, "a column of t and short for each neuron"),
         ({"lam": [[0]] * 3}, "a column of lam for each neuron and side"),
     ):
         with pytest.raises(tf.errors.InvalidArgumentError, match=words):

@@ -10,7 +10,7 @@ from tf_inverse import renewal
 
 RULE = renewal.Rule(
     beta=0.2, diversity=0.3, mu0=10.0, growth=1.05, damping=0.1, width=0.15, shortest=0.15,
-    patience=300, samples_per_seed=1,
+    patience=300, stall=20, samples_per_seed=1,
 )  # fmt: skip
 W = np.array([[1.0, -0.5, 0.25, 0.0], [0.0, 1.0, 1.0, -1.0]])
 E = np.random.default_rng(0).standard_normal((5, 4)).round(3)
@@ -29,7 +29,11 @@ def pool_of(rng, K, m, d=4, p=2, d_E=5, **changes):
 
 
 def expected_step(world, pool, rule):
-    """The rule of design.md, point 5, row by row: c, lam, mu, and who is a sample."""
+    """The rule of design.md, point 5, with the step of pace.py, row by row.
+
+    Returns c, lam, mu, who is a sample, and what a row needs to know next time: how far short of
+    its aims it is, and its stride.
+    """
     C, lam, mu, t = (np.asarray(a, float) for a in (pool.c, pool.lam, pool.mu[:, 0], pool.t))
     z1, z2 = world.z1, world.z2
     w, aim = rule.width * (z2 - z1), z1 + t * (z2 - z1)
@@ -42,17 +46,24 @@ def expected_step(world, pool, rule):
             apart = world.encoder @ C[i] - mean
             g[i] -= rule.diversity * len(C) * 2 * world.encoder.T @ apart
     z, next_lam, off = C @ world.W.T, np.zeros_like(lam), np.zeros(len(C))
+    short, stride = (aim - z) / (z2 - z1), np.zeros(len(C))
+    if world.bound == "paper":
+        short = np.maximum(short, 0)
     for i in range(len(C)):
         for k, (row, sign, _, sd) in enumerate(world.sides()):
             margin = sign * (row @ C[i] - ends[i, k]) / sd
             h = margin - oracle.slack(margin, lam[i, k], mu[i])
             next_lam[i, k] = lam[i, k] + rule.damping * (-mu[i] * h)
-        away = np.abs(z[i] - aim[i]) if world.bound == "both" else np.maximum(aim[i] - z[i], 0)
-        off[i] = np.max(away / (z2 - z1))
+        worst = np.argmax(np.abs(short[i]))
+        off[i] = abs(short[i, worst])
+        stride[i] = min(max(off[i], rule.shortest), 1)
+        came = abs(short[i, worst] - float(pool.short[i, worst]))
+        if pool.age[i] and came:
+            stride[i] = min(stride[i], float(pool.stride[i]) / came * off[i])
     reach = rule.width + np.asarray(pool.age) / rule.patience
     done = np.array([off[i] <= reach[i] and world.feasible(C[i]) for i in range(len(C))])
-    beta = rule.beta * np.clip(off, rule.shortest, 1.0)
-    return oracle.moved(C, g, beta, world.c_sd), next_lam, rule.growth * mu, done
+    moved = oracle.moved(C, g, rule.beta * stride, world.c_sd)
+    return moved, next_lam, rule.growth * mu, done, short, stride
 
 
 @pytest.mark.parametrize("bound", ["both", "paper"])
@@ -66,7 +77,7 @@ def test_step_by_step_equal_to_the_rule(bound):
     total, samples = np.zeros(5), 0
     for _ in range(30):
         before = pool
-        C, lam, mu, done = expected_step(world, pool, RULE)
+        C, lam, mu, done, short, stride = expected_step(world, pool, RULE)
         pool, view, found, report = step(pool, target, spare, tf.constant(used))
         np.testing.assert_array_equal(found, done)
         total += sum((world.encoder @ c for c in before.c.numpy()[done]), np.zeros(5))
@@ -79,6 +90,8 @@ def test_step_by_step_equal_to_the_rule(bound):
         np.testing.assert_allclose(pool.c, C, atol=3e-5)
         np.testing.assert_allclose(pool.lam, lam, rtol=1e-4, atol=1e-4)
         np.testing.assert_allclose(pool.mu[:, 0], mu, rtol=1e-5)
+        np.testing.assert_allclose(pool.short, short, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(pool.stride, stride, rtol=2e-3, atol=1e-4)
         np.testing.assert_array_equal(pool.age, np.where(done, 0, before.age + 1))
         assert int(report.used) == used and int(report.restarts) == 0
     assert samples > 4 and int(pool.found) == samples and int(pool.step) == 30

@@ -286,10 +286,10 @@ def test_the_papers_preset():
 
 @pytest.mark.parametrize(
     "method, d, beta",
-    [("renewal", 4, 0.2), ("renewal", 400, 0.1), ("paper", 4, 0.1), ("paper", 10_000, 0.005)],
+    [("renewal", 4, 0.2), ("renewal", 1600, 0.1), ("paper", 4, 0.1), ("paper", 10_000, 0.005)],
 )
 def test_a_step_suits_the_size_of_codes(method, d, beta):
-    """2 and 0.5 standard deviations for the code as a whole, sqrt(d) times that of an entry."""
+    """4 and 0.5 standard deviations for the code as a whole, sqrt(d) times that of an entry."""
     settings = Settings(method=method)
     assert settings.beta is None
     assert settings.sized(d) == dataclasses.replace(settings, beta=beta)

@@ -18,7 +18,7 @@ from tf_inverse.problem import Problem, Target, optimizer
 STEPS = 10
 ROUND = 100
 QUIET = 4
-RULE = {"growth": 1.05, "damping": 0.1, "width": 0.15, "shortest": 0.15}
+RULE = {"growth": 1.05, "damping": 0.1, "width": 0.15, "shortest": 0.15, "stall": 20}
 
 
 def enough(settings) -> int:

@@ -4,8 +4,8 @@ Section 3.4's walk stays near its seeds (design: 205 samples hold 16 to 75 diffe
 rows run side by side, each with its own multipliers, penalty weight and age, and each aims at a
 point t of its own, drawn uniformly in the band. A row whose image lies in every band and within w
 of its aim (or farther off, the older the row) is a sample; after `samples_per_seed` of them it
-starts again from a fresh code. All rows are pushed away from each other and from the running mean
-of everything found so far.
+starts again from a fresh code. So does a row that comes no nearer. All rows are pushed away from
+each other and from the running mean of everything found so far.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tf_inverse import pace
 from tf_inverse.device import compiled
 from tf_inverse.lagrangian import margins, next_multipliers, walk_lagrangian
 from tf_inverse.problem import Buffer, Problem, Target, empty, put
@@ -31,6 +32,7 @@ class Rule(NamedTuple):
         width: w, as a share of the band.
         shortest: Smallest share of beta; a row steps shorter as it nears its aim.
         patience: Steps after which a row without a sample is restarted.
+        stall: Steps without coming nearer after which it is, too.
         samples_per_seed: Samples a row gives before it starts again.
     """
 
@@ -42,11 +44,14 @@ class Rule(NamedTuple):
     width: float
     shortest: float
     patience: int
+    stall: int
     samples_per_seed: int
 
 
 class Pool(NamedTuple):
     """What the next step needs, a row each but for the last four.
+
+    Of a row of age 0 the four from `short` on say nothing.
 
     Attributes:
         c: Codes, [K, d].
@@ -55,6 +60,10 @@ class Pool(NamedTuple):
         t: Aims as shares of the band, [K, p].
         age: Steps since the row started or gave its last sample, [K] int32.
         given: Samples since the row started, [K] int32.
+        short: How far short of its aims a row was at its last look, in bands, [K, p].
+        stride: Its last step as a share of beta, [K].
+        nearest: How near to its aim it came, in bands, [K].
+        since: Steps since it came that near, [K] int32.
         total: Sum of the scaled encodings of all samples, [d_E].
         found: How many they are, int64.
         step: Gradient steps taken, int64.
@@ -67,6 +76,10 @@ class Pool(NamedTuple):
     t: Any
     age: Any
     given: Any
+    short: Any
+    stride: Any
+    nearest: Any
+    since: Any
     total: Any
     found: Any
     step: Any
@@ -111,6 +124,10 @@ def init(c, t, m, d_E: int, mu0: float, slots: tuple = ()) -> Pool:
         t,
         tf.zeros((K,), tf.int32),
         tf.zeros((K,), tf.int32),
+        tf.zeros_like(t),
+        tf.zeros((K,)),
+        tf.zeros((K,)),
+        tf.zeros((K,), tf.int32),
         tf.zeros((d_E,)),
         tf.constant(0, tf.int64),
         tf.constant(0, tf.int64),
@@ -127,13 +144,13 @@ def make_step(problem: Problem, rule: Rule):
     """
 
     def aimed(z, pool, target):
-        """Margins to within w of each row's own aim, and how far off it is in bands."""
+        """Margins to within w of each row's own aim, and how far short of it it is in bands."""
         w = rule.width * (target.z2 - target.z1)
         aim = target.z1 + pool.t * (target.z2 - target.z1)
-        off = tf.abs(z - aim) / (target.z2 - target.z1)
+        short = (aim - z) / (target.z2 - target.z1)
         if problem.bound == "paper":
-            off = tf.nn.relu(aim - z) / (target.z2 - target.z1)
-        return margins(z, aim - w, aim + w, target.sd, bound=problem.bound), tf.reduce_max(off, 1)
+            short = tf.nn.relu(short)
+        return margins(z, aim - w, aim + w, target.sd, bound=problem.bound), short
 
     def step(pool: Pool, target: Target, fresh: Fresh, used):
         found = tf.cast(pool.found, tf.float32)
@@ -148,11 +165,16 @@ def make_step(problem: Problem, rule: Rule):
             return walk_lagrangian(scale * e, g, pool.lam, pool.mu, e0, weight[tf.newaxis])
 
         view, gradient, finite = problem.descend(pool.c, target, lagrangian)
-        g, off = aimed(view.z, pool, target)
+        g, short = aimed(view.z, pool, target)
+        off = tf.reduce_max(tf.abs(short), axis=1)
+        new = pool.age == 0
+        nearest, since = pace.progress(off, pool.nearest, pool.since, new)
+        stalled = since >= rule.stall
         # An aim that proves out of reach is given up by and by: any place in the band will do.
         reach = rule.width + tf.cast(pool.age, tf.float32) / rule.patience
-        done = (off <= reach) & problem.feasible(view.z, target)
-        beta = rule.beta * tf.clip_by_value(off, rule.shortest, 1.0)[:, tf.newaxis]
+        done = ((off <= reach) | stalled) & problem.feasible(view.z, target)
+        stride = pace.strides(short, off, pool.short, pool.stride, new, rule.shortest)
+        beta = rule.beta * stride[:, tf.newaxis]
         lam = pool.lam + rule.damping * (next_multipliers(g, pool.lam, pool.mu) - pool.lam)
         c, slots = problem.move(pool.c, gradient, beta, pool.slots)
         moved = pool._replace(
@@ -161,12 +183,16 @@ def make_step(problem: Problem, rule: Rule):
             lam=lam,
             mu=rule.growth * pool.mu,
             age=pool.age + 1,
+            short=short,
+            stride=stride,
+            nearest=nearest,
+            since=since,
             total=pool.total
             + tf.reduce_sum(tf.where(done[:, None], problem.scaled(view.e), 0.0), 0),
             found=pool.found + tf.reduce_sum(tf.cast(done, tf.int64)),
             step=pool.step + 1,
         )
-        lost = ~done & ((moved.age >= rule.patience) | ~finite)
+        lost = ~done & (stalled | (moved.age >= rule.patience) | ~finite)
         pool, used = renewed(moved, rule, done, lost, fresh, used)
         report = Report(
             best=tf.reduce_max(tf.where(tf.math.is_finite(view.z), view.z, -float("inf")), axis=0),
@@ -236,6 +262,10 @@ def _unsized(pool, target, fresh):
         t=open_(pool.t, None),
         age=open_(pool.age),
         given=open_(pool.given),
+        short=open_(pool.short, None),
+        stride=open_(pool.stride),
+        nearest=open_(pool.nearest),
+        since=open_(pool.since),
     )
     target = Target(target.index, *map(open_, target[1:]))
     return pool, target, Fresh(open_(fresh.c, d), open_(fresh.t, None))

@@ -112,6 +112,6 @@ PRESETS = {
     "renewal": {"diversity": 0.05, "patience": 300},
     "paper": {"diversity": 1.0, "patience": 10},
 }
-LENGTHS = {"renewal": 2.0, "paper": 0.5}
+LENGTHS = {"renewal": 4.0, "paper": 0.5}
 # In every entry, for the smallest codes.
 LONGEST = {"renewal": 0.2, "paper": 0.1}

@@ -73,6 +73,10 @@ def specs(exported: Exported) -> dict[str, tf.TensorSpec]:
         "t": ((None, None), tf.float32),
         "age": ((None,), tf.int32),
         "given": ((None,), tf.int32),
+        "short": ((None, None), tf.float32),
+        "stride": ((None,), tf.float32),
+        "nearest": ((None,), tf.float32),
+        "since": ((None,), tf.int32),
         "total": ((d_E,), tf.float32),
         "found": ((), tf.int64),
         "step": ((), tf.int64),
@@ -161,10 +165,12 @@ def runs(exported: Exported, shared: Shared) -> dict[str, Any]:
     d_E = int(np.prod(networks.layer_shape(networks.encoder)))
     sides = 1 if settings.bound == "paper" else 2
 
-    def step(c, lam, mu, t, age, given, total, found, step, neurons, ranges, sd, codes, aims):
-        pool = renewal.Pool(c, lam, mu, t, age, given, total, found, step)
+    def step(*inputs):
+        given = dict(zip(INPUTS["step"], inputs, strict=True))
+        pool = renewal.Pool(*(given.pop(name) for name in STATE))
+        neurons, ranges, sd, codes, aims = given.values()
         with tf.control_dependencies(refuse.state(pool, neurons, sides)):
-            target = _target(exported, neurons, ranges, sd, codes, aims, tf.shape(c)[0])
+            target = _target(exported, neurons, ranges, sd, codes, aims, tf.shape(pool.c)[0])
         fresh = renewal.Fresh(codes, aims)
         pool, view, done, report = shared.step(pool, target, fresh, tf.constant(0))
         state = {name: getattr(pool, name) for name in STATE}

@@ -6,6 +6,9 @@ import functools
 
 import tensorflow as tf
 
+# What a state of `step` has a row of for each code.
+ROWS = ("lam", "mu", "t", "age", "given", "short", "stride", "nearest", "since")
+
 
 def shapes(function, wanted):
     """The function, refusing other shapes than the specifications `wanted` when it runs."""
@@ -67,11 +70,19 @@ def state(pool, which, sides: int) -> list:
         which: Neurons, [p, 4].
         sides: Margins a neuron.
     """
-    rows = [tf.shape(one)[0] for one in (pool.lam, pool.mu, pool.t, pool.age, pool.given)]
+    named = {name: getattr(pool, name) for name in ROWS}
     p = tf.shape(which)[0]
     return [
-        _equal(rows, tf.shape(pool.c)[0], "as many rows in lam, mu, t, age and given as in c"),
-        _equal([tf.shape(pool.t)[1]], p, "a column of t for each neuron"),
+        _equal(
+            [tf.shape(one)[0] for one in named.values()],
+            tf.shape(pool.c)[0],
+            f"as many rows in {', '.join(named)} as in c",
+        ),
+        _equal(
+            [tf.shape(pool.t)[1], tf.shape(pool.short)[1]],
+            p,
+            "a column of t and short for each neuron",
+        ),
         _equal([tf.shape(pool.lam)[1]], sides * p, "a column of lam for each neuron and side"),
     ]
 

@@ -1,0 +1,54 @@
+"""How long a step each row of the pool takes, and when it is given up.
+
+One step beta cannot suit every network and every place: where the activation is steep, a step too
+long throws a row from one side of its band to the other for ever; where an image is white or black
+all over, no step changes anything.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+# A row comes nearer where what is left of the way shrinks by a tenth.
+NEARER = 0.9
+
+
+def strides(short, off, before, stride, new, shortest: float):
+    """The length of every row's next step, as a share of beta.
+
+    A row steps shorter within a band's width of its aim, and never farther than would take it there
+    by the secant of its last step.
+
+    Args:
+        short: How far short of its aims a row is, in bands, [K, p].
+        off: The largest of those of a row, without sign, [K].
+        before: `short` at the last look, [K, p].
+        stride: The last step as a share of beta, [K].
+        new: Rows that had no last step, [K].
+        shortest: Least share, but for the secant.
+
+    Returns:
+        Shares of beta, [K].
+    """
+    worst = tf.argmax(tf.abs(short), axis=1)
+    came = tf.gather(tf.abs(short - before), worst, batch_dims=1)
+    plain = tf.clip_by_value(off, shortest, 1.0)
+    known = ~new & (came > 0.0)
+    secant = tf.math.divide_no_nan(stride * off, came)
+    return tf.where(known, tf.minimum(plain, secant), plain)
+
+
+def progress(off, nearest, since, new):
+    """How near every row has come, and how long ago.
+
+    Args:
+        off: How far every row is off its aim, in bands, [K].
+        nearest: What counts as its nearest so far, [K].
+        since: Steps since then, [K] int32.
+        new: Rows of which nothing is known yet, [K].
+
+    Returns:
+        The same two, after this step.
+    """
+    nearer = new | (off < NEARER * nearest)
+    return tf.where(nearer, off, nearest), tf.where(nearer, 0, since + 1)
