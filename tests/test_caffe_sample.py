@@ -26,9 +26,7 @@ def networks(tmp_path_factory):
         _, _, file = caffe_cv2.full_size(name, where)
         command.convert(name, str(file), out=where / f"{name}_keras", **FLAGS)
         file.unlink()
-    _, pair = command.pair(
-        where / "caffenet_keras", where / "generator_keras", out=where / "pair"
-    )
+    _, pair = command.pair(where / "caffenet_keras", where / "generator_keras", out=where / "pair")
     return folder.load(pair)
 
 

@@ -38,13 +38,14 @@ def expected_step(world, pool, rule):
     z1, z2 = world.z1, world.z2
     w, aim = rule.width * (z2 - z1), z1 + t * (z2 - z1)
     ends = np.concatenate([aim - w, aim + w], axis=1)[:, : lam.shape[1]]
-    g = oracle.gradient(world, C, [], lam, mu, 0.0, rule.diversity, ends)
+    diversity = rule.diversity * 10 / len(C)
+    g = oracle.gradient(world, C, [], lam, mu, 0.0, diversity, ends)
     if int(pool.found):
         mean = np.asarray(pool.total, float) / int(pool.found)
         # K copies of the running mean of what was found, in eq. 10's second sum.
         for i in range(len(C)):
             apart = world.encoder @ C[i] - mean
-            g[i] -= rule.diversity * len(C) * 2 * world.encoder.T @ apart
+            g[i] -= diversity * len(C) * 2 * world.encoder.T @ apart
     z, next_lam, off = C @ world.W.T, np.zeros_like(lam), np.zeros(len(C))
     short, stride = (aim - z) / (z2 - z1), np.zeros(len(C))
     if world.bound == "paper":

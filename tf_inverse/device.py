@@ -7,6 +7,7 @@ what it holds has been decided in float32 wherever it was found.
 
 from __future__ import annotations
 
+import os
 import re
 
 from tf_inverse.errors import UsageError
@@ -100,6 +101,16 @@ def compiled(function):
     # only this one has loops and conditions of tensors.
     graph = tf.autograph.to_graph(function, recursive=False)
     return tf.function(graph, autograph=False, jit_compile=True if xla else None)
+
+
+def memory() -> int:
+    """Bytes of memory of the device that was chosen."""
+    if not on_gpu():
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    from tensorflow.python.client import device_lib
+
+    gpus = [one for one in device_lib.list_local_devices() if one.device_type == "GPU"]
+    return max(gpu.memory_limit for gpu in gpus)
 
 
 def peak_memory() -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import pathlib
 import platform
@@ -11,7 +12,7 @@ import time
 
 import numpy as np
 
-from tf_inverse import archive, band, device, folder, metrics, precision, signals
+from tf_inverse import archive, band, capacity, device, folder, metrics, precision, signals
 from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.profiling import Profile
 from tf_inverse.progress import Progress
@@ -26,7 +27,7 @@ def sample(out, network, targets, options, *, store, how, overwrite, as_json, **
         out: As of `run`.
         network: A shipped name or a folder.
         targets: As `band.parse` reads them, or None.
-        options: Fields of `settings.Settings`.
+        options: Fields of `settings.Settings`; K may be "auto".
         store: As of `run`.
         how: Arguments of `device.choose`.
         overwrite: As of `run`.
@@ -44,12 +45,30 @@ def sample(out, network, targets, options, *, store, how, overwrite, as_json, **
     targets = targets or entries.get("default")
     if not targets:
         raise UsageError(f"expected --targets={band.FORM}: network {network} names no default")
-    settings = placed(options, **how)
+    automatic = options["K"] == "auto"
+    settings = placed(options | {"K": capacity.LEAST if automatic else whole(options["K"])}, **how)
     networks = folder.load(network)
     bands = band.parse(targets, networks)
+    if automatic:
+        layers = tuple(b.neuron.layer for b in bands)
+        K = capacity.suggest(networks, layers, settings.n, device.memory())
+        settings = dataclasses.replace(settings, K=K)
+        print(f"{K} codes at a time", file=sys.stderr)
     # An unfinished run of the same settings goes on; Writer refuses one of other settings.
     more |= {"overwrite": overwrite, "resume": not overwrite}
     return run(out, networks, bands, settings, store=store, as_json=as_json, **more)
+
+
+def whole(text) -> int:
+    """The number that --K says.
+
+    Raises:
+        UsageError: It says none.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"expected a whole number or auto for --K, got {text!r}") from None
 
 
 def placed(options: dict, **how) -> Settings:

@@ -19,13 +19,16 @@ from tf_inverse.device import compiled
 from tf_inverse.lagrangian import margins, next_multipliers, walk_lagrangian
 from tf_inverse.problem import Buffer, Problem, Target, empty, put
 
+# Rows of which the weight of diversity speaks, the paper's K.
+COMPANY = 10
+
 
 class Rule(NamedTuple):
     """The numbers of the pool.
 
     Attributes:
         beta: Largest step, in standard deviations of codes.
-        diversity: Weight of diversity and separation.
+        diversity: Weight of diversity and separation, as among ten rows.
         mu0: First penalty weight of a row.
         growth: Factor of the penalty weight a step.
         damping: Share of the way that multipliers go to their next value a step.
@@ -157,9 +160,12 @@ def make_step(problem: Problem, rule: Rule):
         mean = pool.total / tf.maximum(found, 1.0)
 
         def lagrangian(e, z):
+            K = tf.cast(tf.shape(e)[0], tf.float32)
             # Every sample weighs as a row of the pool would, were there K of them.
-            weight = tf.cast(tf.shape(e)[0], tf.float32) * tf.minimum(found, 1.0)
-            scale = rule.diversity**0.5
+            weight = K * tf.minimum(found, 1.0)
+            # Eq. 5's sum over pairs pushes a row harder the more rows there are; how many run side
+            # by side is a matter of speed here, and is not to change what comes out.
+            scale = tf.sqrt(rule.diversity * COMPANY / K)
             g, _ = aimed(z, pool, target)
             e0 = scale * mean[tf.newaxis]
             return walk_lagrangian(scale * e, g, pool.lam, pool.mu, e0, weight[tf.newaxis])

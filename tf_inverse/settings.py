@@ -27,7 +27,8 @@ class Settings:
         beta: Step, in standard deviations of codes; None for what suits their size: see `sized`.
         mu0: First penalty weight.
         a: Paper: factor of mu after each round.
-        diversity: Weight of the diversity terms; 0 leaves them out (eq. 14).
+        diversity: Weight of the diversity terms; 0 leaves them out (eq. 14). Renewal: as among ten
+            codes, whatever K is.
         patience: Renewal: steps after which a row without a sample starts again. Paper: rounds of
             100 steps after which the search for seeds ends.
         optimizer: Name of a Keras optimizer in place of the normalised gradient step, or None.

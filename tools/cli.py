@@ -12,7 +12,7 @@ import importlib
 import os
 import sys
 
-from tf_inverse.tools import flags
+from tf_inverse.tools import flags, quiet
 
 from tf_inverse.errors import InverseSetError, UsageError
 
@@ -47,8 +47,8 @@ REFUSED = (
 
 def main(argv: list[str] | None = None) -> None:
     """Run `tf-inverse` with the arguments given, or the process's own; always raises SystemExit."""
-    # TensorFlow greets with a page of log lines otherwise; whoever wants them sets this to 0.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # TensorFlow greets with a page of log lines otherwise; whoever wants them sets its level to 0.
+    quiet.start()
     # Or it takes all of a GPU's memory, whatever else is running there.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     argv = sys.argv[1:] if argv is None else list(argv)

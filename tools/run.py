@@ -8,7 +8,7 @@ def sample(
     network: str = "cifar10",
     targets: str | None = None,
     n: int = 200,
-    K: int = 10,
+    K: int | str = 10,
     seed: int = 0,
     method: str = "renewal",
     samples_per_seed: int = 1,
@@ -38,7 +38,7 @@ def sample(
         targets: LAYER:UNIT@Z1:Z2, several of them separated by commas for their intersection; left
             out, the first label at its high natural range.
         n: Images to draw.
-        K: Codes at a time.
+        K: Codes at a time, or auto for what pays and fits in the device's memory.
         seed: Of all random numbers.
         method: renewal, or paper (section 3.4's seeds and walk).
         samples_per_seed: Images a row of the pool gives before it starts again.

@@ -188,17 +188,13 @@ BUILDERS = {
     "ReLU": _simple(_relu),
     "Dropout": _simple(_dropout),
     "LRN": _simple(
-        lambda o, name: layers.LRN(
-            o["size"], o["alpha"], o["beta"], o["k"], o["across"], name=name
-        )
+        lambda o, name: layers.LRN(o["size"], o["alpha"], o["beta"], o["k"], o["across"], name=name)
     ),
     "ELU": _simple(lambda o, name: keras.layers.ELU(o["alpha"], name=name)),
     "Sigmoid": _simple(lambda o, name: keras.layers.Activation("sigmoid", name=name)),
     "TanH": _simple(lambda o, name: keras.layers.Activation("tanh", name=name)),
     "Log": _simple(lambda o, name: layers.Log(o["base"], o["scale"], o["shift"], name=name)),
-    "Power": _simple(
-        lambda o, name: layers.Power(o["power"], o["scale"], o["shift"], name=name)
-    ),
+    "Power": _simple(lambda o, name: layers.Power(o["power"], o["scale"], o["shift"], name=name)),
     "BatchNorm": _simple(
         lambda o, name: keras.layers.BatchNormalization(
             epsilon=o["eps"], center=False, scale=False, name=name

@@ -213,6 +213,4 @@ def _expect_writable(out, overwrite):
     if out is None:
         raise UsageError("expected --out=FOLDER to write")
     if pathlib.Path(out).exists() and not overwrite:
-        raise FileExistsError(
-            f"expected no {out}, it exists; choose another or pass --overwrite"
-        )
+        raise FileExistsError(f"expected no {out}, it exists; choose another or pass --overwrite")

@@ -111,8 +111,9 @@ KINDS = {
     "Log": Kind(_log_options, _same),
     "Power": Kind(_numbers(power=1.0, scale=1.0, shift=0.0), _same),
     "Dropout": Kind(
-        lambda layer, shapes: _numbers(dropout_ratio=0.5)(layer, shapes)
-        | _flags(scale_train=True)(layer, shapes),
+        lambda layer, shapes: (
+            _numbers(dropout_ratio=0.5)(layer, shapes) | _flags(scale_train=True)(layer, shapes)
+        ),
         _same,
     ),
     "Softmax": Kind(arrange.along, _same),

@@ -137,8 +137,7 @@ def _declared_inputs(message):
         raise ConversionError(f"expected a shape for each input {names}, got {len(shapes)}")
     shapes = shapes or [None] * len(names)
     return {
-        name: tuple(shape[1:]) if shape else None
-        for name, shape in zip(names, shapes, strict=True)
+        name: tuple(shape[1:]) if shape else None for name, shape in zip(names, shapes, strict=True)
     }
 
 

@@ -43,9 +43,7 @@ class Plan(NamedTuple):
     def weights(self) -> dict[str, tuple[str, tuple]]:
         """(type, blob shapes) of every layer that has weights, by name."""
         return {
-            step.layer.name: (step.layer.type, step.weights)
-            for step in self.steps
-            if step.weights
+            step.layer.name: (step.layer.type, step.weights) for step in self.steps if step.weights
         }
 
 

@@ -88,9 +88,7 @@ def deconvolution_shapes(layer, options, shapes):
     filters = _expect_groups(layer, options, channels)
     sides = [
         s * (n - 1) + k - _axis_pads(options["pads"], i)
-        for i, (n, k, s) in enumerate(
-            zip(size, options["kernel"], options["strides"], strict=True)
-        )
+        for i, (n, k, s) in enumerate(zip(size, options["kernel"], options["strides"], strict=True))
     ]
     weights = [(channels, filters // options["groups"], *options["kernel"])]
     return [(filters, *sides)], weights + [(filters,)] * options["bias"]
@@ -147,9 +145,7 @@ def pooling_shapes(layer, options, shapes):
         return [(channels, 1, 1)], []
     sides = [
         pooled_size(n, k, s, *options["pads"][2 * i : 2 * i + 2], options["overhang"])
-        for i, (n, k, s) in enumerate(
-            zip(size, options["kernel"], options["strides"], strict=True)
-        )
+        for i, (n, k, s) in enumerate(zip(size, options["kernel"], options["strides"], strict=True))
     ]
     return [(channels, *sides)], []
 

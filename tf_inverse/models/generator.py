@@ -71,9 +71,9 @@ def _from_dense(x):
 def _from_pool5(x):
     x = keras.layers.Reshape((6, 6, 256), name="feat_map")(x)
     for i, pad in ((6, 1), (7, 1), (8, 0)):
-        x = convolution(
-            512, (3, 3), pads=(pad,) * 4, kernel_initializer="zeros", name=f"Rconv{i}"
-        )(x)
+        x = convolution(512, (3, 3), pads=(pad,) * 4, kernel_initializer="zeros", name=f"Rconv{i}")(
+            x
+        )
         x = _leaky(f"Rrelu{i}")(x)
     return x
 

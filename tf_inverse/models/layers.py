@@ -107,9 +107,7 @@ class LRN(keras.layers.Layer):
             place = np.arange(input_shape[-1])
             self.band = (abs(place[:, None] - place) <= half).astype("float32")
         else:
-            self.window = Pooling(
-                "average", (self.size,) * 2, (1, 1), (half,) * 4, dtype="float32"
-            )
+            self.window = Pooling("average", (self.size,) * 2, (1, 1), (half,) * 4, dtype="float32")
 
     def call(self, x):
         """Normalise x [B, H, W, C]."""

@@ -1,0 +1,49 @@
+"""What is kept from the terminal, and what is not."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from tf_inverse.tools import quiet
+
+UNITS = [sys.executable, "-m", "tf_inverse.tools.cli", "units", "--layer=fc8"]
+
+
+def told(command, **levels):
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run(command, env=environment | levels, capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_command_says_nothing_but_its_own():
+    code, out, errors = told(UNITS)
+    assert code == 0 and "ship" in out and errors == ""
+
+
+def test_whoever_wants_the_log_gets_it():
+    assert told(UNITS, TF_CPP_MIN_LOG_LEVEL="0")[2] != ""
+
+
+def test_an_import_that_fails_is_told(tmp_path):
+    (tmp_path / "tensorflow.py").write_text(
+        "import os; os.write(2, b'no such library\\n'); raise ImportError('broken')"
+    )
+    code = "from tf_inverse.tools import quiet; quiet.start(); import tensorflow"
+    status, _, errors = told([sys.executable, "-c", code], PYTHONPATH=str(tmp_path))
+    assert status == 1 and "no such library" in errors and "ImportError: broken" in errors
+
+
+def test_other_modules_are_not_its_business():
+    assert quiet.Finder().find_spec("keras") is None
+
+
+def test_what_is_written_after_it_is_seen(capfd):
+    with quiet.silent():
+        os.write(2, b"hidden")
+    os.write(2, b"seen")
+    assert capfd.readouterr().err == "seen"
+    with pytest.raises(ValueError), quiet.silent():
+        os.write(2, b"why")
+        raise ValueError
+    assert capfd.readouterr().err == "why"
