@@ -8,9 +8,8 @@ import keras
 import pytest
 import worlds
 
-from tf_inverse import capacity, device, job
+from tf_inverse import capacity, device
 from tf_inverse.archive import open as open_archive
-from tf_inverse.errors import UsageError
 
 
 def test_a_tenth_of_the_samples_in_half_of_the_memory(tiny):
@@ -63,8 +62,3 @@ def test_the_command_says_what_it_chose_and_keeps_it(tmp_path):
     assert done.returncode == 0 and "12 codes at a time" in done.stderr
     with open_archive(tmp_path / "a.h5") as archive:
         assert archive.settings["K"] == 12 and len(archive) == 120
-
-
-def test_neither_a_number_nor_auto():
-    with pytest.raises(UsageError, match="expected a whole number or auto for --K, got '1.5'"):
-        job.whole("1.5")

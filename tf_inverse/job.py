@@ -46,7 +46,7 @@ def sample(out, network, targets, options, *, store, how, overwrite, as_json, **
     if not targets:
         raise UsageError(f"expected --targets={band.FORM}: network {network} names no default")
     automatic = options["K"] == "auto"
-    settings = placed(options | {"K": capacity.LEAST if automatic else whole(options["K"])}, **how)
+    settings = placed(options | {"K": capacity.LEAST if automatic else options["K"]}, **how)
     networks = folder.load(network)
     bands = band.parse(targets, networks)
     if automatic:
@@ -57,18 +57,6 @@ def sample(out, network, targets, options, *, store, how, overwrite, as_json, **
     # An unfinished run of the same settings goes on; Writer refuses one of other settings.
     more |= {"overwrite": overwrite, "resume": not overwrite}
     return run(out, networks, bands, settings, store=store, as_json=as_json, **more)
-
-
-def whole(text) -> int:
-    """The number that --K says.
-
-    Raises:
-        UsageError: It says none.
-    """
-    try:
-        return int(text)
-    except ValueError:
-        raise UsageError(f"expected a whole number or auto for --K, got {text!r}") from None
 
 
 def placed(options: dict, **how) -> Settings:

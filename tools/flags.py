@@ -93,7 +93,7 @@ def typed(fire, function) -> None:
     fire.decorators.SetParseFn(str)(function)
     for name, hint in typing.get_type_hints(function).items():
         kinds = _kinds(hint)
-        reader = _readers.get(kinds[0], str) if len(kinds) == 1 else str
+        reader = _readers.get(kinds[0], str) if len(kinds) == 1 else _whole_or_text
         fire.decorators.SetParseFns(**{name: _named(name, reader)})(function)
 
 
@@ -110,6 +110,10 @@ def _named(name, reader):
 
 def _whole(text):
     return int(text)
+
+
+def _whole_or_text(text):
+    return int(text) if text.lstrip("-").isdecimal() else text
 
 
 def _truth(text):
