@@ -192,13 +192,23 @@ def test_a_small_value_where_codes_are_nearly_always_0_is_not_extreme(lab):
 
 
 def test_ratios_that_are_not_known(monkeypatch, lab):
-    rows = [{"ratio": 1.5, "in_range": 1.0}, {"in_range": 0.2, "found_in_range": 1}]
+    rows = [{"ratio": 1.5, "in_range": 1.0, "found": 6}, {"in_range": 0.2, "found_in_range": 1}]
     monkeypatch.setattr(recipes, "_beside_ppgn", lambda *given: rows)
     whole, in_range, _ = recipes.table1(lab).claims
     assert whole.holds and in_range.holds is None and "no ratio" in in_range.figures
     rows[0]["ratio_in_range"] = 1.1
     assert recipes.table1(lab).claims[1].holds is False
     assert recipes._all([1.3, 1.1], 3) is False and recipes._all([1.3, 1.2], 2) is True
+
+
+def test_a_neuron_without_images_has_no_ratio_and_no_share(monkeypatch, lab):
+    ours = iter([{"ratio": 1.5, "in_range": 1.0, "found": 6}, {"in_range": 0, "found": 0}])
+    theirs = {"in_range_of_kept": 0.2, "found_in_range": 1}
+    monkeypatch.setattr(recipes, "_beside_ppgn", lambda *given: [next(ours), theirs])
+    monkeypatch.setattr(recipes.neurons, "classes", lambda *given: [None, None])
+    whole, _, inside_ = recipes.table1(lab).claims
+    assert not whole.holds and whole.figures == "ratios 1.50 to 1.50, 1 of 2 at least 1.2"
+    assert inside_.holds and inside_.figures.startswith("ours 100 %")
 
 
 def test_weights_of_a_lab_go_into_its_runs(lab):

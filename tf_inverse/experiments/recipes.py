@@ -65,21 +65,22 @@ def table1(lab: Lab) -> Outcome:
     rows = []
     for target in neurons.classes(lab.networks, lab.targets, lab.neurons or 10):
         rows += _beside_ppgn(lab, (target,))
-    ratios = [row.get("ratio", 0.0) for row in rows[::2]]
+    # A neuron of which one of the two found no images, or one alone, has no ratio.
+    ratios = [row["ratio"] for row in rows[::2] if "ratio" in row]
     known = [row["ratio_in_range"] for row in rows[::2] if "ratio_in_range" in row]
     counts = [row.get("found_in_range", 0) for row in rows[1::2]]
-    shares = [row["in_range"] for row in rows[::2]]
+    shares = [row["in_range"] for row in rows[::2] if row["found"]] or [0.0]
     theirs = [row.get("in_range_of_kept", 0.0) for row in rows[1::2]]
     claims = [
         Claim(
             f"mean pair distance at least {RATIO} times PPGN's for each neuron",
-            min(ratios) >= RATIO,
-            _enough(ratios),
+            len(ratios) == len(rows[::2]) and min(ratios) >= RATIO,
+            _enough(ratios, len(rows[::2])),
         ),
         Claim(
             f"at least {RATIO} times that of PPGN's images in range",
-            _all(known, len(ratios)),
-            f"{_enough(known)}; of {min(counts)} to {max(counts)} images of PPGN's",
+            _all(known, len(rows[::2])),
+            f"{_enough(known, len(rows[::2]))}; of {min(counts)} to {max(counts)} images of PPGN's",
         ),
         Claim(
             "every image of ours in range, few of PPGN's",
@@ -103,12 +104,12 @@ def _all(known, count):
     return True if len(known) == count else None
 
 
-def _enough(ratios):
+def _enough(ratios, count):
     if not ratios:
         return "no ratio"
     many = sum(r >= RATIO for r in ratios)
     span = f"ratios {min(ratios):.2f} to {max(ratios):.2f}"
-    return f"{span}, {many} of {len(ratios)} at least {RATIO}"
+    return f"{span}, {many} of {count} at least {RATIO}"
 
 
 def figure1(lab: Lab) -> Outcome:
