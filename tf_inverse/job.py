@@ -18,6 +18,7 @@ from tf_inverse.profiling import Profile
 from tf_inverse.progress import Progress
 from tf_inverse.report import contents, prints, words
 from tf_inverse.settings import Settings
+from tf_inverse.state import count
 
 
 def sample(out, network, targets, options, *, store, how, overwrite, as_json, **more) -> int:
@@ -159,7 +160,7 @@ def _watchers(stack, settings, head, tensorboard):
 def _collect(networks, bands, settings, scale, writer, stop, watchers, cost):
     from tf_inverse.sampler import sample as draw
 
-    steps = int(writer.state["steps"]) if writer.state else 0
+    steps = count(writer.state, "steps") if writer.state is not None else 0
     batches = draw(networks, bands, settings, writer.state, scale)
     for batch in cost.timed(batches, steps) if cost else batches:
         # A batch without samples needs no shard: the run can go on from the one before.

@@ -14,6 +14,7 @@ from tf_inverse.codes import Stream
 from tf_inverse.errors import SeedsNotFound
 from tf_inverse.networks import index
 from tf_inverse.problem import Problem, Target, optimizer
+from tf_inverse.state import count, entry
 
 STEPS = 10
 ROUND = 100
@@ -137,10 +138,20 @@ def _arrays(state, **more):
     return arrays | {name: np.int64(value) for name, value in more.items()}
 
 
-def _tensors(kind, state, slots):
-    slots = tuple(tf.constant(state[f"slot.{i}"]) for i in range(len(slots)))
-    arrays = (tf.constant(state[name]) for name in kind._fields if name != "slots")
-    return kind(*arrays, slots)
+def _restored(state, like):
+    """A state as tensors, of the types and shapes of another.
+
+    Raises:
+        RefusedInput: It has others.
+    """
+    named = {name: value for name, value in like._asdict().items() if name != "slots"}
+    named |= {f"slot.{i}": value for i, value in enumerate(like.slots)}
+    tensors = {
+        name: tf.constant(entry(state, name, value.dtype.as_numpy_dtype, tuple(value.shape)))
+        for name, value in named.items()
+    }
+    slots = tuple(tensors.pop(f"slot.{i}") for i in range(len(like.slots)))
+    return type(like)(**tensors, slots=slots)
 
 
 def _found(buffer):
@@ -166,12 +177,11 @@ def renew(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
         networks, bands, settings, scale, "renewal", renewal.make_advance, rule(settings), STEPS
     )
     stream, aim = Stream(networks, settings.seed, p, K), target(bands, scale)
-    if state is None:
-        m = p if settings.bound == "paper" else 2 * p
-        d_E = distance_size(networks, settings)
-        pool, cursor = renewal.init(*stream.rows(0, K), m, d_E, settings.mu0, slots), K
-    else:
-        pool, cursor = _tensors(renewal.Pool, state, slots), int(state["cursor"])
+    m = p if settings.bound == "paper" else 2 * p
+    d_E = distance_size(networks, settings)
+    pool, cursor = renewal.init(*stream.rows(0, K), m, d_E, settings.mu0, slots), K
+    if state is not None:
+        pool, cursor = _restored(state, pool), count(state, "cursor")
     before = _arrays(pool, cursor=cursor)
     while True:
         start = int(pool.step)
@@ -215,7 +225,10 @@ def paper(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
         steps, best = int(found.step), info.z.numpy().max(axis=0)
         yield Chunk(*nothing, before, before, steps, steps, best, mu=float(found.mu))
     else:
-        here = _tensors(walk.WalkState, state, slots)
+        m = len(bands) if settings.bound == "paper" else 2 * len(bands)
+        c, lam = (tf.zeros((settings.K, columns)) for columns in (networks.codes.size, m))
+        number, step = tf.constant(0.0), tf.constant(0, tf.int64)
+        here = _restored(state, walk.WalkState(c, lam, number, number, step, slots))
         before = _arrays(here)
     while True:
         here, buffer, best, finite = advance(here, aim)

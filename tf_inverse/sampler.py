@@ -18,6 +18,7 @@ from tf_inverse.band import Band
 from tf_inverse.errors import Stalled, Unreachable
 from tf_inverse.scale import Scale, measure
 from tf_inverse.settings import Settings
+from tf_inverse.state import count, entry
 
 # Scores of one image differ between batch sizes by a few units in the last place of float32.
 TOLERANCE = 1e-5
@@ -64,6 +65,7 @@ def sample(
         SeedsNotFound: Paper: no K feasible codes in `patience` rounds.
         Unreachable: No code reaches the band: dead unit, values that are not finite, or too far.
         Stalled: Samples were found, but no more come.
+        RefusedInput: The state is damaged, or of other settings or another version.
     """
     settings = (settings or Settings()).sized(networks.codes.size)
     neurons = tuple(b.neuron for b in bands)
@@ -100,11 +102,12 @@ class _Keeper:
         self.low, self.high = z1 + slack, z2 - slack
         if settings.bound == "paper":
             self.high = np.full_like(z2, np.inf)
-        state = state or {}
-        self.found = int(state.get("kept", 0))
-        self.skip = int(state.get("skip", 0))
-        self.restarts = int(state.get("restarts", 0))
-        self.seen = set(state.get("seen", np.zeros(0, np.uint64)).tolist())
+        self.found = self.skip = self.restarts = 0
+        self.seen = set()
+        if state is not None:
+            names = ("kept", "skip", "restarts")
+            self.found, self.skip, self.restarts = (count(state, name) for name in names)
+            self.seen = set(entry(state, "seen", np.uint64, (None,)).tolist())
 
     def keep(self, chunk) -> Batch:
         """The samples of a chunk that count, and the state after them."""
