@@ -31,7 +31,7 @@ def test_every_entry_is_needed_with_its_type_and_shape(tiny, band, options):
         other = np.zeros(state[name].shape, np.float16)
         for changed in ({name: wider}, {name: other}, {}):
             damaged = {k: v for k, v in state.items() if k != name} | changed
-            with pytest.raises(RefusedInput, match=f"expected {name}, .*; tf-inverse sample --over"):
+            with pytest.raises(RefusedInput, match=f"expected {name}, .*; sample --over"):
                 next(sample(tiny, (target,), settings, damaged))
 
 

@@ -28,7 +28,7 @@ def entry(state: dict, name: str, dtype, shape: tuple[int | None, ...] = ()) -> 
         wanted = ["any" if side is None else side for side in shape]
         raise RefusedInput(
             f"expected {name}, {dtype} {wanted}, in the state that the run goes on from, got "
-            f"{found}: it is damaged or of another version; tf-inverse sample --overwrite starts again"
+            f"{found}: it is damaged or of another version; sample --overwrite starts again"
         )
     return array
 
