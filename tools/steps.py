@@ -3,7 +3,7 @@
     python tools/steps.py
 
 Generators and classifiers are small and random. A row of the table is a size of codes; a column,
-the step's length for the code as a whole, beta sqrt(d), in standard deviations. The default is 2.
+the step's length for the code as a whole, beta sqrt(d), in standard deviations. The default is 4.
 """
 
 from __future__ import annotations
