@@ -224,3 +224,16 @@ def test_print_shows_every_image(one):
 def test_every_control_has_a_name(one):
     controls = one.find_elements(By.CSS_SELECTOR, "button, select, input, canvas")
     assert all(control.accessible_name for control in controls if control.is_displayed())
+
+
+def test_the_first_images_of_every_list_wait_for_nothing(browser, pages):
+    """A screenshot taken as soon as the page has loaded shows pictures."""
+    busy = {"source": "window.requestIdleCallback = () => 0;"}
+    script = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", busy)
+    try:
+        opened(browser, pages / "two.html")
+        shown = """return [...document.querySelectorAll("#sheet ul")].map((list) =>
+            [...list.querySelectorAll("img")].filter((one) => one.src).length)"""
+        assert browser.execute_script(shown) == [60, 20]
+    finally:
+        browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)

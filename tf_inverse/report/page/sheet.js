@@ -8,8 +8,9 @@ function tile(sample, alt = "") {
     image, make("span", { "aria-hidden": "true" }, sample.caption));
 }
 
-// Thumbnails get their source a few at a time, in the order shown, while nothing else is to do: a
-// page of thousands opens at once. (Observing each tile costs more at every scrolled frame.)
+// Thumbnails get their source a few at a time, in the order shown, the first of every list at once
+// and the others while nothing else is to do: a page of thousands opens at once. (Observing each
+// tile costs more at every scrolled frame.)
 const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 30));
 
 function revealSome() {
@@ -18,6 +19,12 @@ function revealSome() {
   if (!others.length) return;
   reveal([...others].slice(0, 60));
   whenIdle(revealSome);
+}
+
+function revealFirst() {
+  for (const list of document.querySelectorAll("#sheet ul")) {
+    reveal([...list.querySelectorAll("li:not([hidden]) img:not([src])")].slice(0, 60));
+  }
 }
 
 function reveal(images) {

@@ -35,5 +35,6 @@ byId("view-map").addEventListener("click", () => show("map"));
 byId("theme").addEventListener("click", switchTheme);
 byId("theme").textContent = matchMedia("(prefers-color-scheme: dark)").matches ? "Light" : "Dark";
 addEventListener("beforeprint", revealAll);
+revealFirst();
 whenIdle(revealSome);
 document.documentElement.dataset.ready = "true";
