@@ -29,7 +29,7 @@ def suggest(networks, layers: tuple[str, ...], n: int, memory: int) -> int:
 def row_bytes(networks, layers: tuple[str, ...]) -> int:
     """Bytes of all float32 tensors of one code's way there and back.
 
-    An upper bound, for most of them are freed on the way: five to twelve times what CaffeNet with
+    An upper bound, for most of them are freed on the way: seven to twelve times what CaffeNet with
     its generator and the shipped pair take on a CPU.
 
     Args:
