@@ -120,6 +120,7 @@ def test_refused_before_anything_runs(called, capsys, arguments, words):
     [
         (["out.txt"], "expected an archive's name to end in .h5, got out.txt"),
         (["--n=0"], "expected n to be a whole number >= 1, got 0"),
+        (["--K=--5"], "expected K to be a whole number >= 1, got '--5'"),
         (["--K=ten"], "expected K to be a whole number >= 1, got 'ten'"),
         (["--method=ppgn"], "expected method to be renewal or paper, got 'ppgn'"),
         (["--precision=float8"], "expected precision auto, float32, bfloat16, float16"),

@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pytest
 import worlds
+from test_cli import run
 
 from tf_inverse.errors import RefusedInput
 from tf_inverse.sampler import sample
@@ -55,14 +56,7 @@ def test_any_number_of_rows_where_any_will_do():
         entry({}, "seen", np.uint64, (None,))
 
 
-def test_resume_refuses_and_leaves_the_archive_as_it_was(tmp_path, tiny, capsys, monkeypatch):
-    from tf_inverse.tools import cli
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as end:
-            cli.main([*arguments])
-        return end.value.code or 0
-
+def test_resume_refuses_and_leaves_the_archive_as_it_was(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run("sample", "a.h5", "--targets=fc8:ship@p50:p90", "--n=10") == 0
     with h5py.File("a.h5", "a") as archive:

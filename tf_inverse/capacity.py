@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import tensorflow as tf
 
 LEAST = 10
@@ -53,4 +52,4 @@ def row_bytes(networks, layers: tuple[str, ...]) -> int:
     extents = [[side.size for side in one.dim] for one in shapes if not one.unknown_rank]
     # What does not begin with the row is a weight or a number.
     rows = [sides for sides in extents if len(sides) > 1 and sides[0] == 1 and min(sides) > 0]
-    return np.dtype(np.float32).itemsize * sum(map(math.prod, rows))
+    return tf.float32.size * sum(map(math.prod, rows))

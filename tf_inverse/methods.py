@@ -177,8 +177,7 @@ def renew(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
         networks, bands, settings, scale, "renewal", renewal.make_advance, rule(settings), STEPS
     )
     stream, aim = Stream(networks, settings.seed, p, K), target(bands, scale)
-    m = p if settings.bound == "paper" else 2 * p
-    d_E = distance_size(networks, settings)
+    m, d_E = settings.sides * p, distance_size(networks, settings)
     pool, cursor = renewal.init(*stream.rows(0, K), m, d_E, settings.mu0, slots), K
     if state is not None:
         pool, cursor = _restored(state, pool), count(state, "cursor")
@@ -225,8 +224,8 @@ def paper(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
         steps, best = int(found.step), info.z.numpy().max(axis=0)
         yield Chunk(*nothing, before, before, steps, steps, best, mu=float(found.mu))
     else:
-        m = len(bands) if settings.bound == "paper" else 2 * len(bands)
-        c, lam = (tf.zeros((settings.K, columns)) for columns in (networks.codes.size, m))
+        columns = (networks.codes.size, settings.sides * len(bands))
+        c, lam = (tf.zeros((settings.K, many)) for many in columns)
         number, step = tf.constant(0.0), tf.constant(0, tf.int64)
         here = _restored(state, walk.WalkState(c, lam, number, number, step, slots))
         before = _arrays(here)
@@ -251,7 +250,7 @@ def _seeds(networks, bands, settings, scale, aim):
     options = (settings.beta, settings.diversity, settings.a, ROUND)
     round_, slots = _compiled(networks, bands, settings, scale, "seeds", seeds.make_round, *options)
     stream = Stream(networks, settings.seed, len(bands), settings.K)
-    m = len(bands) if settings.bound == "paper" else 2 * len(bands)
+    m = settings.sides * len(bands)
     state = seeds.init(stream.rows(0, settings.K)[0], m, settings.mu0, slots)
     best = np.full(len(bands), -np.inf)
     for _ in range(settings.patience):

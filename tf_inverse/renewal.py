@@ -89,6 +89,10 @@ class Pool(NamedTuple):
     slots: tuple = ()
 
 
+# What has a row for each code.
+ROWS = Pool._fields[:-4]
+
+
 class Fresh(NamedTuple):
     """Random numbers for restarts, drawn outside the graph: codes c [R, d] and aims t [R, p]."""
 

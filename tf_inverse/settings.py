@@ -91,6 +91,11 @@ class Settings:
         if not 0 <= self.diversity < float("inf"):
             raise UsageError(f"expected diversity >= 0, got {self.diversity!r}")
 
+    @property
+    def sides(self) -> int:
+        """Margins a neuron has: one for each end of its range that counts."""
+        return 1 if self.bound == "paper" else 2
+
     def sized(self, d: int) -> Settings:
         """The settings for codes of d entries: with a step beta, where none was given.
 

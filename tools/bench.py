@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 
-from tf_inverse.tools import flags
+from tf_inverse.tools import flags, quiet
 
 from tf_inverse.errors import InverseSetError, UsageError
 
@@ -170,7 +170,7 @@ def layers(K: int = 10, repeats: int = 9, json: bool = False) -> None:
         repeats: Of each, in turns.
         json: Print one JSON object instead of a table.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    quiet.start()
     from tf_inverse.tools import bench_layers
 
     tell(machine() | {"K": K} | bench_layers.measure(K, repeats), json)

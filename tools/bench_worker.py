@@ -10,17 +10,18 @@ side, and do their work in turns, so that all of them see the same machine.
 from __future__ import annotations
 
 import json
-import os
 import resource
 import sys
 import time
+
+from tf_inverse.tools import quiet
 
 PARAMETERS = {"classifier": 60_965_224, "generator": 56_097_891}
 
 
 def main() -> None:
     """Prepare what the argument asks for, and go on until there are no more lines."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    quiet.start()
     spec = json.loads(sys.argv[1])
     go = KINDS[spec.pop("kind")](**spec)
     name, told = "first", {}

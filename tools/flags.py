@@ -92,8 +92,7 @@ def typed(fire, function) -> None:
     """Have fire read every argument as the function's annotation says; text stays text."""
     fire.decorators.SetParseFn(str)(function)
     for name, hint in typing.get_type_hints(function).items():
-        kinds = _kinds(hint)
-        reader = _readers.get(kinds[0], str) if len(kinds) == 1 else _whole_or_text
+        reader = _readers.get(tuple(_kinds(hint)), str)
         fire.decorators.SetParseFns(**{name: _named(name, reader)})(function)
 
 
@@ -113,7 +112,10 @@ def _whole(text):
 
 
 def _whole_or_text(text):
-    return int(text) if text.lstrip("-").isdecimal() else text
+    try:
+        return int(text)
+    except ValueError:
+        return text
 
 
 def _truth(text):
@@ -126,4 +128,4 @@ def _false(text):
     return False
 
 
-_readers = {int: _whole, float: float, bool: _truth}
+_readers = {(int,): _whole, (float,): float, (bool,): _truth, (int, str): _whole_or_text}

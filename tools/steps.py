@@ -8,7 +8,7 @@ the step's length for the code as a whole, beta sqrt(d), in standard deviations.
 
 from __future__ import annotations
 
-import os
+from tf_inverse.tools import quiet
 
 SIZES = (100, 384, 1024, 4096)
 LENGTHS = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -61,7 +61,7 @@ def steps(networks, length: float) -> int | str:
 
 def main() -> None:
     """Print the table."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    quiet.start()
     print("| size of codes | " + " | ".join(f"length {length:g}" for length in LENGTHS) + " |")
     print("| --- |" + " --- |" * len(LENGTHS))
     for d in SIZES:

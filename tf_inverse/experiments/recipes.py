@@ -65,22 +65,23 @@ def table1(lab: Lab) -> Outcome:
     rows = []
     for target in neurons.classes(lab.networks, lab.targets, lab.neurons or 10):
         rows += _beside_ppgn(lab, (target,))
+    ours, count = rows[::2], len(rows[::2])
     # A neuron of which one of the two found no images, or one alone, has no ratio.
-    ratios = [row["ratio"] for row in rows[::2] if "ratio" in row]
-    known = [row["ratio_in_range"] for row in rows[::2] if "ratio_in_range" in row]
+    ratios = [row["ratio"] for row in ours if "ratio" in row]
+    known = [row["ratio_in_range"] for row in ours if "ratio_in_range" in row]
     counts = [row.get("found_in_range", 0) for row in rows[1::2]]
-    shares = [row["in_range"] for row in rows[::2] if row["found"]] or [0.0]
+    shares = [row["in_range"] for row in ours if row["found"]] or [0.0]
     theirs = [row.get("in_range_of_kept", 0.0) for row in rows[1::2]]
     claims = [
         Claim(
             f"mean pair distance at least {RATIO} times PPGN's for each neuron",
-            len(ratios) == len(rows[::2]) and min(ratios) >= RATIO,
-            _enough(ratios, len(rows[::2])),
+            len(ratios) == count and min(ratios) >= RATIO,
+            _enough(ratios, count),
         ),
         Claim(
             f"at least {RATIO} times that of PPGN's images in range",
-            _all(known, len(rows[::2])),
-            f"{_enough(known, len(rows[::2]))}; of {min(counts)} to {max(counts)} images of PPGN's",
+            _all(known, count),
+            f"{_enough(known, count)}; of {min(counts)} to {max(counts)} images of PPGN's",
         ),
         Claim(
             "every image of ours in range, few of PPGN's",

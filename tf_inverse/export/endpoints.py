@@ -163,7 +163,7 @@ def runs(exported: Exported, shared: Shared) -> dict[str, Any]:
     """Endpoints that search, not yet traced."""
     networks, settings = exported.networks, exported.settings
     d_E = int(np.prod(networks.layer_shape(networks.encoder)))
-    sides = 1 if settings.bound == "paper" else 2
+    sides = settings.sides
 
     def step(*inputs):
         given = dict(zip(INPUTS["step"], inputs, strict=True))

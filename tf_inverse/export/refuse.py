@@ -6,8 +6,7 @@ import functools
 
 import tensorflow as tf
 
-# What a state of `step` has a row of for each code.
-ROWS = ("lam", "mu", "t", "age", "given", "short", "stride", "nearest", "since")
+from tf_inverse.renewal import ROWS
 
 
 def shapes(function, wanted):
@@ -70,7 +69,7 @@ def state(pool, which, sides: int) -> list:
         which: Neurons, [p, 4].
         sides: Margins a neuron.
     """
-    named = {name: getattr(pool, name) for name in ROWS}
+    named = {name: getattr(pool, name) for name in ROWS if name != "c"}
     p = tf.shape(which)[0]
     return [
         _equal(
