@@ -260,20 +260,6 @@ def test_classifier_of_no_image():
         adopt.adopt(f, generator())
 
 
-def test_mixed_precision_file_is_read_in_float32(tmp_path):
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
-        f = through()
-    finally:
-        keras.config.set_dtype_policy(before)
-    f.save(tmp_path / "f.keras")
-    opened = source.open(tmp_path / "f.keras", "classifier")
-    assert {layer.compute_dtype for layer in opened.layers} == {"float32"}
-    h = opened(images()).numpy()
-    assert h.dtype == np.float32 and np.isfinite(h).all()
-
-
 def test_savedmodel_with_trust(tmp_path):
     f = through()
     f.export(tmp_path / "saved", verbose=False)

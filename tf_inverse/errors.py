@@ -1,5 +1,7 @@
 """What can go wrong, each with the exit code of the command line and what to change."""
 
+import re
+
 
 class InverseSetError(Exception):
     """Any refusal or failure that is the user's to mend; its message is one line."""
@@ -45,3 +47,25 @@ class RefusedInput(InverseSetError):
     """A file that is damaged, of another form, or larger than it may be."""
 
     exit_code = 4
+
+
+def reason(error: BaseException, most: int = 240) -> str:
+    r"""What a library says of a failure, in one line of whole words.
+
+    Libraries put the reason at the end, after the names and values that it concerns: of a long
+    text the end is kept.
+
+    Args:
+        error: As it was caught.
+        most: Characters to keep.
+
+    Returns:
+        The text without line breaks and colours, or the error's class where it says nothing.
+
+    >>> reason(ValueError("Exception encountered:\n\n  \x1b[1mbad axis\x1b[0m"))
+    'Exception encountered: bad axis'
+    """
+    text = " ".join(re.sub(r"\x1b\[\d*m", "", str(error)).split())
+    if len(text) > most:
+        text = "... " + text[-most:].partition(" ")[2]
+    return text or type(error).__name__

@@ -105,9 +105,13 @@ def run(
     Returns:
         Exit code: 0, 3 where fewer were found than asked for, 130 or 143 where it was stopped.
     """
+    from tf_inverse.fidelity import settled
     from tf_inverse.scale import measure
 
     began, settings = time.monotonic(), settings.sized(networks.codes.size)
+    settings, why = settled(networks, bands, settings)
+    if why:
+        print(why, file=sys.stderr)
     scale = measure(networks, tuple(b.neuron for b in bands))
     head = header(networks, bands, settings, store)
     nature = natural(networks, bands)

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tf_inverse import arithmetic, folder
 from tf_inverse import codes as distributions
-from tf_inverse import folder
-from tf_inverse.adopt import check, choose, known, single, source, wrap
+from tf_inverse.adopt import check, choose, known, source, wrap
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.networks import Networks
 
@@ -210,7 +210,7 @@ def _measured(networks, seen, values):
         "encoder": [networks.encoder, d_E],
         "encoding": {"mean": float(seen.encodings.mean()), "sd": float(seen.encodings.std())},
         "target": networks.default,
-        "half precision": single.precisions(networks.classifier),
+        "half precision": arithmetic.halves(networks.classifier),
     }
 
 

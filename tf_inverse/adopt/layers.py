@@ -77,10 +77,12 @@ class Graph(keras.layers.Layer):
     def call(self, x):
         """What the function gives for x, a tensor or several by name: likewise one or several."""
         function = self._function
+        specs = function.structured_input_signature[1]
         if not isinstance(x, dict):
-            (name,) = function.structured_input_signature[1]
+            (name,) = specs
             x = {name: x}
-        out = function(**x)
+        # The function computes in its own types, whichever those of the layers around it are.
+        out = function(**{name: tf.cast(value, specs[name].dtype) for name, value in x.items()})
         return out if len(out) > 1 else next(iter(out.values()))
 
     def compute_output_spec(self, x):

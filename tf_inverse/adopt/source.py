@@ -11,7 +11,7 @@ import numpy as np
 from keras import applications
 
 from tf_inverse import folder
-from tf_inverse.adopt import layers, single, wrap
+from tf_inverse.adopt import layers, wrap
 from tf_inverse.errors import UsageError
 
 FORMS = "a .keras or .h5 file, a SavedModel's folder, keras:NAME, or a network's folder"
@@ -19,7 +19,7 @@ SIZES = {"classifier": "--size=ROWS,COLUMNS,CHANNELS", "generator": "--code-size
 
 
 def open(source, role: str, *, trust: bool = False, size=None, weights: str | None = "imagenet"):
-    """A Keras model in float32.
+    """A Keras model, in the precision that it is stored in.
 
     Args:
         source: A Keras model, or text: see `FORMS`.
@@ -33,13 +33,13 @@ def open(source, role: str, *, trust: bool = False, size=None, weights: str | No
         RefusedInput: A file that cannot be loaded safely.
     """
     if isinstance(source, keras.Model):
-        return single.single(built(source, size, role))
+        return built(source, size, role)
     text, path = str(source), pathlib.Path(source)
     with layers.trust(trust):
         if text.startswith("keras:"):
             return application(text.removeprefix("keras:"), weights, size)
         if path.suffix in (".keras", ".h5", ".hdf5") and path.is_file():
-            return single.single(built(folder.model(path, trust=trust), size, role))
+            return built(folder.model(path, trust=trust), size, role)
         if (path / "saved_model.pb").is_file():
             return layers.graph(path, path.name, size, SIZES[role])
     entries = about(source)
