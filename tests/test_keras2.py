@@ -101,7 +101,8 @@ def test_a_sequential_model_of_before_2_3(files, tmp_path):
 
     edited(path, older)
     x, outputs = expected(files / "2.15" / "convolutions.h5")
-    np.testing.assert_allclose(folder.model(path)(x, training=False), outputs[0], rtol=1e-4, atol=1e-5)
+    got = folder.model(path)(x, training=False)
+    np.testing.assert_allclose(got, outputs[0], rtol=1e-4, atol=1e-5)
 
 
 def test_keras_3_own_h5_keeps_its_axes_and_nested_statistics(tmp_path):
