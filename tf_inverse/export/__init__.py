@@ -11,12 +11,13 @@ import tempfile
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse import job, scale, taps, units
+from tf_inverse import scale, taps, units
 from tf_inverse.errors import UsageError
 from tf_inverse.export import card, endpoints, lean
 from tf_inverse.export.question import question as question
 from tf_inverse.export.question import starts
 from tf_inverse.settings import Settings
+from tf_inverse.version import versions
 
 DEFAULT = "sample"
 
@@ -60,7 +61,7 @@ def write(
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as temporary:
         folder = pathlib.Path(temporary) / out.name
         figures = _save(functions, folder / str(version))
-        facts = card.facts(exported, functions, figures, job.versions())
+        facts = card.facts(exported, functions, figures, versions())
         (folder / "card.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
         (folder / "README.md").write_text(card.text(facts), encoding="utf-8")
         c = starts(networks)
