@@ -2,10 +2,10 @@
 
     python tools/try_models.py [--only=NAME,NAME] [--results=FOLDER] [--again=STAGE,STAGE]
 
-Nothing is downloaded. Each network has a process of its own. What came of each is kept in the folder
-of results (build/zoo), so that a run that was stopped goes on, and the table can be printed again;
-`--again` repeats stages (adopt, float32, default, half, export). The exit code is 1 where a network
-failed.
+Nothing is downloaded. Each network has a process of its own. What came of each is kept in the
+folder of results (build/zoo), so that a run that was stopped goes on, and the table can be printed
+again; `--again` repeats stages (adopt, float32, default, half, export). The exit code is 1 where a
+network failed.
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ STAGES = ("adopt", "float32", "default", "half", "export")
 ASKED = 10
 # Sums of float32 come out a little different in other orders; a deep network makes more of it.
 TOLERANCE = 1e-4
+ROUNDING = {"codes": 1e-4, "activations": 1e-4}
 HEAD = (
     "network",
     "encoder",
     "target",
     "found",
+    "searched in",
     "steps",
     "in float32",
     "stored = own",
@@ -85,9 +87,20 @@ def trouble(done: dict) -> str:
         said += [f"{stage}: {one['found']} of {ASKED}"] if one["found"] != ASKED else []
         apart = one["difference"]
         said += [f"{stage}: stored differ by {apart:.1e}"] if not apart <= TOLERANCE else []
-    unequal = done["export"].get("unequal")
-    said += [f"export: other {', '.join(unequal)}"] if unequal else []
+    if done["export"].get("found", ASKED) != ASKED:
+        said += [f"export: {done['export']['found']} of {ASKED}"]
+    apart = done["export"].get("apart", {})
+    # The library and an export compile their gradients apart: codes may round the other way.
+    other = [name for name, most in apart.items() if most > ROUNDING.get(name, 0.0)]
+    said += [f"export: other {', '.join(other)}"] if other else []
     return "; ".join(said)
+
+
+def compared(apart: dict[str, float]) -> str:
+    """How far the answer of an export is from the library's, in words."""
+    if not apart or not any(apart.values()):
+        return "equal" if apart else ""
+    return ", ".join(f"{name} within {most:.0e}" for name, most in apart.items() if most)
 
 
 def row(name: str, done: dict) -> str:
@@ -99,11 +112,12 @@ def row(name: str, done: dict) -> str:
         done["adopt"].get("encoder", "").rpartition("/")[2],
         done["adopt"].get("target", "").rpartition("/")[2],
         f"{default.get('found', 0)}/{ASKED}",
+        default.get("precision", ""),
         default.get("steps", ""),
         exact.get("steps", ""),
         f"{max(apart):.0e}" if apart else "",
         ", ".join(f"{done['half'][key]:.0e}" for key in ("e", "z") if key in done["half"]),
-        "equal" if done["export"].get("unequal") == [] else "",
+        compared(done["export"].get("apart", {})),
         f"{sum(one.get('seconds', 0) for one in done.values()):.0f}",
         trouble(done),
     )

@@ -11,7 +11,7 @@ import keras
 from keras import layers
 from tf_inverse.tools import zoo_forms as forms
 from tf_inverse.tools import zoo_guides as guides
-from tf_inverse.tools.zoo_families import family
+from tf_inverse.tools.zoo_families import SIGNED, family
 
 import tf_inverse.models  # noqa: F401  registers the layers of the shipped pair
 from tf_inverse import folder
@@ -81,7 +81,11 @@ def _shipped():
     return keras.models.load_model(folder.find("cifar10") / "classifier.keras", compile=False)
 
 
-SIGNED = (-1.0, 1.0)
+def signed(name: str, generator=None, **options) -> Entry:
+    """A model of keras.applications that takes pixels in [-1, 1], and is not told so itself."""
+    return Entry(family(name, pixels=SIGNED, **options), generator, pixels=SIGNED)
+
+
 ZOO = {
     "cifar10 (shipped)": Entry(_shipped, form="cifar10"),
     "SqueezeNet x faces": Entry(
@@ -106,21 +110,21 @@ ZOO = {
     "several inputs and outputs": Entry(forms.several, fixed={"age": 30.0}),
     "channels first": Entry(forms.channels_first),
     "recurrent on grey rows": Entry(forms.grey),
-    "mixed_bfloat16": Entry(forms.mixed("mixed_bfloat16")),
-    "mixed_float16 in .h5": Entry(forms.mixed("mixed_float16"), form="classifier.h5"),
+    "mixed_bfloat16": Entry(forms.mixed("mixed_bfloat16"), reading=forms.in_float32()),
+    "mixed_float16 in .h5": Entry(
+        forms.mixed("mixed_float16", guides.conv_mixer),
+        form="classifier.h5",
+        reading=forms.in_float32(guides.conv_mixer),
+    ),
     "quantised int8": Entry(forms.quantised("int8")),
     "quantised int4": Entry(forms.quantised("int4")),
     "quantised float8": Entry(forms.quantised("float8")),
     "subclassed": Entry(forms.subclassed, form="object"),
     "subclassed as SavedModel": Entry(forms.subclassed, form="saved"),
-    "MobileNet": Entry(family("MobileNet", alpha=0.25), pixels=SIGNED),
+    "MobileNet": signed("MobileNet", alpha=0.25),
     "MobileNetV2": Entry(family("MobileNetV2", "mobilenet_v2", alpha=0.35)),
-    "MobileNetV2 with softmax": Entry(
-        family("MobileNetV2", alpha=0.35, classifier_activation="softmax"), pixels=SIGNED
-    ),
-    "MobileNetV2 at 224 px": Entry(
-        family("MobileNetV2", side=224, alpha=0.35), lambda: generator(64), pixels=SIGNED
-    ),
+    "MobileNetV2 with softmax": signed("MobileNetV2", alpha=0.35, classifier_activation="softmax"),
+    "MobileNetV2 at 224 px": signed("MobileNetV2", lambda: generator(64), side=224, alpha=0.35),
     "MobileNetV3Small": Entry(family("MobileNetV3Small")),
     "MobileNetV3Large": Entry(family("MobileNetV3Large")),
     "EfficientNetB0": Entry(family("EfficientNetB0")),
@@ -128,11 +132,11 @@ ZOO = {
     "VGG16": Entry(family("VGG16", "vgg16")),
     "VGG19": Entry(family("VGG19", "vgg19")),
     "ResNet50": Entry(family("ResNet50", "resnet50")),
-    "ResNet50V2": Entry(family("ResNet50V2"), pixels=SIGNED),
+    "ResNet50V2": signed("ResNet50V2"),
     "DenseNet121": Entry(family("DenseNet121", "densenet")),
-    "Xception": Entry(family("Xception", side=71), pixels=SIGNED),
+    "Xception": signed("Xception", side=71),
     "InceptionV3": Entry(family("InceptionV3", "inception_v3", side=75)),
-    "InceptionResNetV2": Entry(family("InceptionResNetV2", side=75), pixels=SIGNED),
-    "NASNetMobile": Entry(family("NASNetMobile"), pixels=SIGNED),
+    "InceptionResNetV2": signed("InceptionResNetV2", side=75),
+    "NASNetMobile": signed("NASNetMobile"),
     "ConvNeXtTiny": Entry(family("ConvNeXtTiny")),
 }

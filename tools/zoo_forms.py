@@ -1,4 +1,4 @@
-"""Models of unusual form: nested, with several ends, in other precisions, of classes of their own."""
+"""Models of unusual form: nested, with several ends, in other precisions, of own classes."""
 
 from __future__ import annotations
 
@@ -67,24 +67,36 @@ def grey() -> keras.Model:
 def plain(side: int = 32) -> keras.Model:
     """Convolutions and dense layers, to be stored in other precisions."""
     x = keras.Input((side, side, 3), name="image")
-    h = layers.Conv2D(16, 5, strides=4, activation="relu", name="conv")(layers.Rescaling(1 / 255)(x))
+    h = layers.Rescaling(1 / 255)(x)
+    h = layers.Conv2D(16, 5, strides=4, activation="relu", name="conv")(h)
     h = layers.Dense(32, name="fc")(layers.Flatten()(layers.BatchNormalization()(h)))
     h = layers.ReLU(name="relu")(h + 0.1)
     return lived(keras.Model(x, layers.Dense(10, name="logits")(h), name="plain"))
 
 
-def mixed(policy: str, side: int = 32) -> Callable:
-    """A maker of `plain` as one who trains in half precision has it."""
+def mixed(policy: str, make: Callable = plain) -> Callable:
+    """A maker of a model as one who trains in half precision has it."""
 
     def made() -> keras.Model:
         before = keras.config.dtype_policy()
         keras.config.set_dtype_policy(policy)
         try:
-            return plain(side)
+            return make()
         finally:
             keras.config.set_dtype_policy(before)
 
     return made
+
+
+def in_float32(make: Callable = plain) -> Callable:
+    """Output of a model of half precision, worked out by the same model in float32."""
+
+    def reading(model: keras.Model, x):
+        exact = make()
+        exact.set_weights([w.astype("float32") for w in model.get_weights()])
+        return exact(x, training=False)
+
+    return reading
 
 
 def quantised(mode: str, side: int = 32) -> Callable:
@@ -99,7 +111,7 @@ def quantised(mode: str, side: int = 32) -> Callable:
 
 
 class Own(keras.Model):
-    """A subclassed model: layers, plain operations and a branch that no graph of layers tells of."""
+    """A subclassed model with plain operations and a branch that no graph of layers tells of."""
 
     def __init__(self):
         super().__init__(name="own")

@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 from keras import applications, layers, ops
-from tf_inverse.tools.zoo_families import lived
+from tf_inverse.tools.zoo_families import SIGNED, lived
 
 
-def transfer(side: int = 32) -> keras.Model:
-    """Transfer learning: augmentation, preprocess_input as plain operations, a frozen base."""
+def transfer(side: int = 32, base: Callable | None = None) -> keras.Model:
+    """Transfer learning: augmentation, preprocess_input as plain operations, a frozen base.
+
+    Args:
+        side: Of the images.
+        base: Makes the base of that side; a MobileNetV2 if left out.
+    """
     x = keras.Input((side, side, 3), name="image")
     h = layers.RandomRotation(0.1)(layers.RandomFlip("horizontal")(x))
     h = applications.mobilenet_v2.preprocess_input(h)
-    base = applications.MobileNetV2((side, side, 3), 0.35, include_top=False, weights=None)
-    lived(base).trainable = False
-    h = layers.GlobalAveragePooling2D(name="pooled")(base(h, training=False))
+    frozen = lived((base or mobile)(side), SIGNED)
+    frozen.trainable = False
+    h = layers.GlobalAveragePooling2D(name="pooled")(frozen(h, training=False))
     return keras.Model(x, layers.Dense(5, name="logits")(layers.Dropout(0.2)(h)), name="transfer")
+
+
+def mobile(side: int) -> keras.Model:
+    """The narrowest MobileNetV2, without its top."""
+    return applications.MobileNetV2((side, side, 3), 0.35, include_top=False, weights=None)
+
+
+def separable(side: int) -> keras.Model:
+    """A base of two layers, for those who are in a hurry."""
+    base = keras.Sequential([keras.Input((side, side, 3))], name="separable")
+    base.add(layers.SeparableConv2D(8, 3, strides=2, use_bias=False))
+    base.add(layers.BatchNormalization())
+    base.add(layers.ReLU(max_value=6))
+    return base
 
 
 def normalised(side: int = 32) -> keras.Model:
@@ -99,7 +120,8 @@ def unet(side: int = 32) -> keras.Model:
     for i, filters in enumerate((16, 8)):
         h = layers.Conv2DTranspose(filters, 3, strides=2, padding="same", activation="relu")(h)
         h = layers.Concatenate(name=f"up{i}")([h, down.pop()])
-    return lived(keras.Model(x, layers.Conv2D(3, 3, padding="same", name="classes")(h), name="unet"))
+    h = layers.Conv2D(3, 3, padding="same", name="classes")(h)
+    return lived(keras.Model(x, h, name="unet"))
 
 
 def siamese(side: int = 32) -> keras.Model:
