@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import json
 import pathlib
-import platform
 import sys
 import time
 
@@ -19,6 +18,7 @@ from tf_inverse.progress import Progress
 from tf_inverse.report import contents, prints, words
 from tf_inverse.settings import Settings
 from tf_inverse.state import count
+from tf_inverse.version import versions
 
 
 def sample(
@@ -222,22 +222,6 @@ def described(target: band.Band, networks) -> dict:
         "label": labels[1][unit] if labels and labels[0] == layer else None,
         "z1": target.z1,
         "z2": target.z2,
-    }
-
-
-def versions() -> dict[str, str]:
-    """Versions of all that has a hand in the numbers."""
-    import h5py
-    import keras
-    import tensorflow as tf
-
-    from tf_inverse.version import __version__
-
-    modules = {"tensorflow": tf, "keras": keras, "numpy": np, "h5py": h5py}
-    return {
-        "tf_inverse": __version__,
-        "python": platform.python_version(),
-        **{name: module.__version__ for name, module in modules.items()},
     }
 
 

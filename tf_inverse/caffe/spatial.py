@@ -7,6 +7,7 @@
 import math
 
 from tf_inverse.errors import ConversionError
+from tf_inverse.pooled_size import pooled_size
 
 
 def refuse(layer, expected, got):
@@ -148,14 +149,3 @@ def pooling_shapes(layer, options, shapes):
         for i, (n, k, s) in enumerate(zip(size, options["kernel"], options["strides"], strict=True))
     ]
     return [(channels, *sides)], []
-
-
-def pooled_size(n, k, s, before=0, after=0, overhang=True):
-    """Number of windows: rounded up, but none may start outside input and first pad.
-
-    Without overhang (MatConvNet's rule) rounded down: every window lies in the padded input.
-    """
-    if not overhang:
-        return (n + before + after - k) // s + 1
-    count = -(-(n + before + after - k) // s) + 1
-    return count - 1 if (before or after) and (count - 1) * s >= n + before else count

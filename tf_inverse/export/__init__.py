@@ -9,13 +9,14 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse import atomic, job, scale, taps, units
+from tf_inverse import atomic, scale, taps, units
 from tf_inverse.archive import durable
 from tf_inverse.errors import UsageError
 from tf_inverse.export import card, endpoints, lean
 from tf_inverse.export.question import question as question
 from tf_inverse.export.question import starts
 from tf_inverse.settings import Settings
+from tf_inverse.version import versions
 
 DEFAULT = "sample"
 
@@ -94,7 +95,7 @@ def _model_of(folder):
 
 
 def _put_card(out, exported, functions, figures):
-    facts = card.facts(exported, functions, figures, job.versions())
+    facts = card.facts(exported, functions, figures, versions())
     durable.write(out / "card.json", (json.dumps(facts, indent=1) + "\n").encode())
     durable.write(out / "README.md", card.text(facts).encode())
     c = starts(exported.networks)
