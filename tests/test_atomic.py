@@ -145,7 +145,7 @@ def kills(folder):
 
 
 def test_killed_at_every_step(tmp_path):
-    """In a process of its own: nothing that was whole is lost, and the next writer puts it right."""
+    """Nothing that was whole is lost, and the next writer puts it right; in another process."""
     code = "import json, pathlib, sys, test_atomic as t; "
     code += "print(json.dumps(t.kills(pathlib.Path(sys.argv[1]))))"
     command = [sys.executable, "-c", code, str(tmp_path)]

@@ -166,7 +166,8 @@ def _natural(file, arrays, path):
     count = 0 if encodings is None else len(encodings)
     bank, random = (int(file.attrs.get(name, -1)) for name in ("bank", "random"))
     if max(bank, random) > count:
-        raise RefusedInput(f"expected encodings of {max(bank, random)} images in {path}, got {count}")
+        most = max(bank, random)
+        raise RefusedInput(f"expected encodings of {most} images in {path}, got {count}")
     gaussian = None
     if any(name.startswith("gaussian/") for name in arrays):
         mean = array("gaussian/mean", None)
@@ -213,7 +214,8 @@ def write(path, natural: Natural) -> None:
         file.create_dataset("levels", data=np.asarray(natural.levels, np.float64))
         for layer, arrays in natural.layers.items():
             for key, values in zip(("mean", "sd", "percentiles"), arrays, strict=True):
-                file.create_dataset(f"layers/{_name(layer)}/{key}", data=values.astype("f4"), **options)
+                name = f"layers/{_name(layer)}/{key}"
+                file.create_dataset(name, data=values.astype("f4"), **options)
         halves = {f"activations/{_name(layer)}": z for layer, z in natural.activations.items()}
         halves["encodings"] = natural.encodings
         file.attrs["bank"] = 0 if natural.bank is None else len(natural.bank)

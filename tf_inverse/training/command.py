@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 
-import h5py
 import keras
-import numpy as np
 
 from tf_inverse import folder
 from tf_inverse.errors import UsageError
@@ -86,7 +84,7 @@ def make_pair(
         raise UsageError(f"expected generator.keras beside {classifier}; train generator makes it")
     h, w, channels = network.input_shape[1:]
     x, _ = images.load(data, (h, w), "test", channels)
-    names = tuple(labels.split(",")) if labels else _names(data)
+    names = tuple(labels.split(",")) if labels else images.names(data)
     pair.assemble(
         out,
         network,
@@ -127,15 +125,6 @@ def _refuse(path, overwrite):
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists; give --overwrite to replace it, or another --out")
     path.parent.mkdir(parents=True, exist_ok=True)
-
-
-def _names(data):
-    if data.is_dir():
-        return tuple(sorted(p.name for p in data.iterdir() if p.is_dir()))
-    if data.suffix in (".h5", ".hdf5"):
-        with h5py.File(data) as file:
-            return tuple(np.asarray(file.attrs.get("classes", ())).astype(str))
-    return ()
 
 
 PATHS = ("data", "out", "classifier", "judge", "start")
