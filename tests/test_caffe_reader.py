@@ -184,7 +184,7 @@ def test_blobs_whose_numbers_do_not_fit_their_shape(tmp_path):
     assert "holds 0 numbers" in refusal(tmp_path, shape(2))
     assert "ends within a number" in refusal(tmp_path, caffe_files.field(5, b"abc"))
     both = floats + caffe_files.field(8, b"12345678")
-    assert "both floats and doubles" in refusal(tmp_path, shape(2) + both)
+    assert "several types, such as floats and doubles" in refusal(tmp_path, shape(2) + both)
     assert "at most 64 integers" in refusal(tmp_path, shape(*[1] * 100) + floats)
 
 
