@@ -80,7 +80,9 @@ class Pooling(keras.layers.Layer):
         if self.mode == "max":
             return ops.max_pool(x, self.window, self.strides, padding="valid")
         mean = ops.average_pool(x, self.window, self.strides, padding="valid")
-        weight = self.window[0] * self.window[1] / np.outer(*areas)
+        # A window beyond the border has no pixel to divide by; `convert` has said so.
+        with np.errstate(divide="ignore"):
+            weight = self.window[0] * self.window[1] / np.outer(*areas)
         return mean * ops.cast(weight[None, :, :, None], mean.dtype)
 
     def _axis(self, i, n, count):
