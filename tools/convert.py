@@ -8,7 +8,7 @@ def convert(
     caffemodel: str | None = None,
     mat: str | None = None,
     mean: str | None = None,
-    scale: float = 1.0,
+    scale: float | None = None,
     channels: str = "bgr",
     input: str | None = None,
     role: str | None = None,
@@ -28,8 +28,9 @@ def convert(
         prototxt: Description of the network; needed by caffe, compared by the others.
         caffemodel: Another word for weights.
         mat: Another word for weights.
-        mean: Mean in the file's order of channels, 104,117,123, or file .binaryproto, .npy or .mat.
-        scale: What the network multiplies pixels by once the mean is off.
+        mean: Mean in the file's order of channels, 104,117,123, or file .binaryproto, .npy or .mat;
+            left out, the prototxt's.
+        scale: What the network multiplies pixels by once the mean is off; the prototxt's, or 1.
         channels: Order of the network's channels, bgr or rgb.
         input: CHANNELS,HEIGHT,WIDTH, where the prototxt declares none or in its place.
         role: classifier or generator; left out, told by the input.
@@ -56,7 +57,7 @@ def convert(
         out=out,
         overwrite=overwrite,
     )
-    print("\n".join(made.report))
-    print(f"self-check: forward pass finite, output {list(made.model.output_shape)[1:]}")
+    print("\n".join((*made.report, *made.notes)))
+    print(f"self-check: forward pass finite, output {made.outputs()}")
     print(f"licence: {made.licence}")
     print(folder)

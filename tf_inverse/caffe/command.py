@@ -36,6 +36,7 @@ def convert(kind, weights, *, out, overwrite=False, name=None, **settings):
     made = _converted(kind, weights, settings)
     kept = {k: v for k, v in settings.items() if v is not None and k not in ("prototxt", "mean")}
     made.source["settings"] = kept | {"mean": _mean_name(settings["mean"])}
+    made.source["notes"] = list(made.notes)
     folder = folders.save(
         out,
         name=name or made.model.name,
@@ -59,13 +60,17 @@ def _mean_name(text):
 def _converted(kind, weights, settings):
     ignore = tuple(filter(None, (settings["ignore"] or "").split(",")))
     if kind in conversion.NETWORKS:
+        _expect_unset(kind, settings)
         mean = conversion.read_mean(settings["mean"])
-        return conversion.network(
+        made = conversion.network(
             kind, weights, settings["prototxt"], mean, settings["code"], ignore
         )
+        said = "mean: 104,117,123 (blue, green, red), ImageNet's, as --mean names none"
+        return made if settings["mean"] else made._replace(notes=(said,))
     if kind == "matconvnet":
         from tf_inverse.caffe import matconvnet
 
+        _expect_unset(kind, settings)
         return matconvnet.to_keras(weights)
     if settings["prototxt"] is None:
         raise UsageError("expected --prototxt=FILE, the network's description, for kind caffe")
@@ -76,12 +81,22 @@ def _converted(kind, weights, settings):
         settings["prototxt"],
         weights,
         settings["role"],
-        conversion.read_mean(settings["mean"], default=(0.0,)),
+        conversion.read_mean(settings["mean"], default=None),
         settings["scale"],
         settings["channels"],
         input_shape=_shape(settings["input_shape"]),
         ignore=ignore,
     )
+
+
+def _expect_unset(kind, settings):
+    """Refuse flags that only `convert caffe` looks at: other networks bring these along."""
+    flags = {"scale": 1.0, "channels": "bgr", "input_shape": None, "role": None}
+    for flag, usual in flags.items() if kind != "matconvnet" else {**flags, "mean": None}.items():
+        if settings[flag] not in (None, usual):
+            raise UsageError(
+                f"expected no --{flag.partition('_')[0]} for {kind}, which has its own"
+            )
 
 
 def _shape(text):
