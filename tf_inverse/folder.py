@@ -20,6 +20,7 @@ import numpy as np
 
 from tf_inverse.codes import Codes
 from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.sources import PAIRS
 
 FORMAT, VERSION = "tf_inverse network", 1
 SHIPPED = pathlib.Path(__file__).parent / "models" / "pairs"
@@ -32,7 +33,9 @@ def shipped() -> list[str]:
 
 
 def find(network: str | os.PathLike) -> pathlib.Path:
-    """The folder of a shipped name, of a name in the working directory, or of a path.
+    """The folder of a shipped or published name, of a name in the working directory, or of a path.
+
+    A published pair that is not in the cache yet is fetched and converted first.
 
     Raises:
         UsageError: There is none.
@@ -40,9 +43,13 @@ def find(network: str | os.PathLike) -> pathlib.Path:
     for folder in (pathlib.Path(network), SHIPPED / str(network)):
         if (folder / "network.json").is_file():
             return folder
+    if str(network) in PAIRS:
+        from tf_inverse import published
+
+        return published.prepare(str(network))
     raise UsageError(
-        f"expected a network: one of {', '.join(shipped())}, or a folder with network.json; "
-        f"got {str(network)!r}"
+        f"expected a network: one of {', '.join((*shipped(), *PAIRS))}, or a folder with "
+        f"network.json; got {str(network)!r}"
     )
 
 
