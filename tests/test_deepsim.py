@@ -29,7 +29,7 @@ def test_generators_compute_what_pytorch_does(code, tmp_path, monkeypatch):
     torch.save({name: torch.from_numpy(a) for name, a in weights.items()}, tmp_path / "g.pt")
     made = convert.network("generator", tmp_path / "g.pt", code=code)
     channels, *sides = deepsim_torch.GENERATORS[code][0]
-    channels //= 1 if code == "fc8" else narrower
+    channels //= 1 if code in deepsim_torch.WHOLE else narrower
     c = np.random.default_rng(2).standard_normal((2, channels, *sides), np.float32)
     with torch.no_grad():
         tensors = {name: torch.from_numpy(a) for name, a in weights.items()}

@@ -32,6 +32,11 @@ def shipped() -> list[str]:
     return sorted(p.parent.name for p in SHIPPED.glob("*/network.json"))
 
 
+def names() -> list[str]:
+    """Names that stand for a network: shipped with the package, or published and fetched."""
+    return [*shipped(), *PAIRS]
+
+
 def find(network: str | os.PathLike) -> pathlib.Path:
     """The folder of a shipped or published name, of a name in the working directory, or of a path.
 
@@ -48,8 +53,8 @@ def find(network: str | os.PathLike) -> pathlib.Path:
 
         return published.prepare(str(network))
     raise UsageError(
-        f"expected a network: one of {', '.join((*shipped(), *PAIRS))}, or a folder with "
-        f"network.json; got {str(network)!r}"
+        f"expected a network: one of {', '.join(names())}, or a folder with network.json; "
+        f"got {str(network)!r}"
     )
 
 

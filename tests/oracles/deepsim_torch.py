@@ -42,10 +42,14 @@ GENERATORS = {
 }
 
 
+# Codes that keep their size in narrower generators: layers of the classifier that stay whole.
+WHOLE = ("fc8", "pool5")
+
+
 def shapes(code, thin=1):
     """{tensor: shape} of a generator's state dict, all but its ends `thin` times narrower."""
     (inputs, *_), words, _ = GENERATORS[code]
-    inputs //= thin if code != "fc8" else 1
+    inputs //= 1 if code in WHOLE else thin
     found = OrderedDict()
     for word in words.split():
         name, kind, out, *rest = word.rstrip("-").split(":")
