@@ -6,27 +6,18 @@ No TensorFlow, no package beyond Python's own.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import http.client
 import os
 import pathlib
 import sys
-from typing import NamedTuple
 
-from tf_inverse import download, unpack
+from tf_inverse import checksums, download, unpack
 from tf_inverse.archive import durable, lock
+from tf_inverse.checksums import Fetched
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.sources import SOURCES, Form, Source
 
 MIRROR = "TF_INVERSE_MIRROR"
-
-
-class Fetched(NamedTuple):
-    """A file in the cache: where, its sha256, and whether a published checksum confirmed it."""
-
-    path: pathlib.Path
-    sha256: str
-    confirmed: bool
 
 
 def tell(line: str) -> None:
@@ -91,7 +82,7 @@ def fetch(name: str, say=tell, sources=SOURCES) -> Fetched:
         if form is None:
             form, part = _from_homes(name, source, folder, say)
             _put(form, part, folder / form.file)
-        return _verified(form, folder / form.file, say)
+        return checksums.verified(form, folder / form.file, say)
 
 
 def bring(name: str, file: str | os.PathLike, say=tell, sources=SOURCES) -> Fetched:
@@ -120,8 +111,8 @@ def bring(name: str, file: str | os.PathLike, say=tell, sources=SOURCES) -> Fetc
         with open(file, "rb") as stream:
             download.copy(stream, part)
         _put(form, part, folder / form.file)
-        _record(folder / form.file).unlink(missing_ok=True)
-        return _verified(form, folder / form.file, say)
+        checksums.record(folder / form.file).unlink(missing_ok=True)
+        return checksums.verified(form, folder / form.file, say)
 
 
 def _known(name, sources):
@@ -148,7 +139,9 @@ def _locked(folder, name):
 
 def _form_of(name, source, file, sources):
     """Which form of a source a file is: by its checksum, else by its suffix."""
-    digests = {algorithm: _digest(file, algorithm) for algorithm in ("sha256", "sha1", "md5")}
+    digests = {
+        algorithm: checksums.digest(file, algorithm) for algorithm in ("sha256", "sha1", "md5")
+    }
 
     def confirmed(form):
         return form.checksum is not None and digests[form.checksum[0]] == form.checksum[1]
@@ -186,7 +179,7 @@ def _from_homes(name, source, folder, say):
             try:
                 download.download(url, part)
                 if form.checksum:
-                    _expect(form.checksum, part, url)
+                    checksums.expect(form.checksum, part, url)
                 return form, part
             except RefusedInput as error:
                 part.unlink(missing_ok=True)
@@ -214,39 +207,3 @@ def _put(form, part, path):
         finally:
             part.unlink()
     durable.publish(made, path)
-
-
-def _expect(checksum, path, where):
-    algorithm, digest = checksum
-    got = _digest(path, algorithm)
-    if got != digest:
-        raise RefusedInput(f"{where}: expected {algorithm} {digest}, got {got}; the file is not it")
-
-
-def _digest(path, algorithm="sha256"):
-    digest = hashlib.new(algorithm)
-    with open(path, "rb") as file:
-        while block := file.read(download.BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _record(path):
-    return path.with_name(path.name + ".sha256")
-
-
-def _verified(form, path, say):
-    """Compare with the published checksum, or with the one recorded at the first fetch."""
-    sha256, record = _digest(path), _record(path)
-    confirmed = bool(form.checksum) and not form.member
-    if confirmed:
-        _expect(form.checksum, path, path)
-        say(f"{path.name}: its {form.checksum[0]} is the published one; sha256 {sha256}")
-    elif record.is_file():
-        if record.read_text().strip() != sha256:
-            raise RefusedInput(f"{path} has changed since it was fetched: remove it, fetch again")
-        say(f"{path.name}: sha256 {sha256} as recorded at the first fetch")
-    else:
-        record.write_text(sha256 + "\n")
-        say(f"{path.name}: no checksum is published; recorded sha256 {sha256}")
-    return Fetched(path, sha256, confirmed)
