@@ -20,6 +20,7 @@ import numpy as np
 from tf_inverse import atomic
 from tf_inverse.codes import Codes
 from tf_inverse.errors import RefusedInput, UsageError, reason
+from tf_inverse.sources import PAIRS
 
 FORMAT, VERSION = "tf_inverse network", 1
 SHIPPED = pathlib.Path(__file__).parent / "models" / "pairs"
@@ -33,8 +34,15 @@ def shipped() -> list[str]:
     return sorted(p.parent.name for p in SHIPPED.glob("*/network.json"))
 
 
+def names() -> list[str]:
+    """Names that stand for a network: shipped with the package, or published and fetched."""
+    return [*shipped(), *PAIRS]
+
+
 def find(network: str | os.PathLike) -> pathlib.Path:
-    """The folder of a shipped name, of a name in the working directory, or of a path.
+    """The folder of a shipped or published name, of a name in the working directory, or of a path.
+
+    A published pair that is not in the cache yet is fetched and converted first.
 
     Raises:
         UsageError: There is none.
@@ -49,8 +57,12 @@ def find(network: str | os.PathLike) -> pathlib.Path:
             f"expected a network in {network}; the process that was to replace it was stopped in "
             f"the middle: move {' or '.join(map(str, kept))} there, or run that command again"
         )
+    if str(network) in PAIRS:
+        from tf_inverse import published
+
+        return published.prepare(str(network))
     raise UsageError(
-        f"expected a network: one of {', '.join(shipped())}, or a folder with {MANIFEST}; "
+        f"expected a network: one of {', '.join(names())}, or a folder with {MANIFEST}; "
         f"got {str(network)!r}"
     )
 

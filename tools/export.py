@@ -22,7 +22,7 @@ def export(
 
     Args:
         out: Folder to write: OUT/1 is the model, OUT/README.md its card.
-        network: A network that comes with the package, or a folder with network.json.
+        network: A network by name, as cifar10 or caffenet, or a folder with network.json.
         layers: Layers whose units can be asked for, A,B; the labelled one by default.
         beta: Step in standard deviations of codes.
         mu0: First penalty weight.

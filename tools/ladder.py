@@ -20,7 +20,7 @@ def ladder(
 
     Args:
         out: Folder for the archives, ladder.png and ladder.html.
-        network: A network that comes with the package, or a folder with network.json.
+        network: A network by name, as cifar10 or caffenet, or a folder with network.json.
         targets: LAYER:UNIT for ranges, or several LAYER:UNIT@Z1:Z2; the network's default neuron
             where left out.
         ranges: Ranges of a single target.

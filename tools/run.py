@@ -35,7 +35,7 @@ def sample(
 
     Args:
         out: Archive to write; the contact sheet stands beside it as a PNG.
-        network: A network that comes with the package, or a folder with network.json.
+        network: A network by name, as cifar10 or caffenet, or a folder with network.json.
         targets: LAYER:UNIT@Z1:Z2, several of them separated by commas for their intersection; left
             out, the first label at its high natural range.
         n: Images to draw.

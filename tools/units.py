@@ -13,7 +13,7 @@ def units(
     Ranges of targets may be written in these terms: fc8:ship@p95:p99, fc8:ship@+2sd:+4sd.
 
     Args:
-        network: A network that comes with the package, or a folder with network.json.
+        network: A network by name, as cifar10 or caffenet, or a folder with network.json.
         layer: Layer whose units to list; the labelled one where only --search is given.
         search: List the units whose label contains this.
         images: Folder, .h5 or .npz of images to measure on, in place of the stored statistics.
