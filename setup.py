@@ -42,7 +42,7 @@ setup(
         "tensorflow>=2.21",
         "keras>=3.15.1",
         "numpy",
-        "pillow",
+        "pillow>=10.1",
         "fire>=0.7.1",
         "h5py<3.15",
     ],

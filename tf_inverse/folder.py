@@ -170,22 +170,11 @@ def model(path, trust: bool = False):
     Raises:
         RefusedInput: The file cannot be loaded safely.
     """
-    import keras
-
-    import tf_inverse.models  # noqa: F401  registers the layers that Keras lacks
     from tf_inverse import keras_file
     from tf_inverse.adopt import layers
 
-    if pathlib.Path(path).suffix == ".keras":
-        keras_file.check(path, trust)
-    try:
-        with layers.trust(trust):
-            return keras.models.load_model(path, compile=False, safe_mode=True)
-    except RefusedInput:
-        raise
-    except Exception as error:  # Keras raises almost anything for a damaged file
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise RefusedInput(f"cannot load a Keras model from {path}: {reason}") from error
+    with layers.trust(trust):
+        return keras_file.load(path, trust)
 
 
 def save(

@@ -1,49 +1,158 @@
-"""What a `.keras` file must be before Keras loads it.
+"""What a `.keras` or `.h5` file must be before Keras loads it, and the loading.
 
 Keras's safe_mode keeps code out, but not size: a file of a kilobyte may declare layers of
 terabytes, and weights may be links to other files. Here the members, the weights' layout and the
 shapes that the configuration declares are checked, the last in a graph where no variable takes any
-memory.
+memory. Files of Keras 2, and every `.h5` file, are put into Keras 3's words first (`keras2`).
 """
 
 from __future__ import annotations
 
 import json
 import math
+import pathlib
+import tempfile
 import zipfile
+from typing import NamedTuple
 
 import h5py
 
-from tf_inverse.errors import RefusedInput
+from tf_inverse import keras_weights
+from tf_inverse.errors import RefusedInput, reason
 
 MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 ASSETS = "assets/layers/"
-MAX_CONFIG = 64 << 20  # bytes
+PROGRAMS = {"Lambda", "__lambda__"}
+MAX_CONFIG = 16 << 20  # bytes
 MAX_WEIGHTS = 16 << 30
 SPARE = 4096  # numbers that a model may hold beside its stored weights, such as seeds' states
+WAY_OUT = (
+    "where it was made, write a SavedModel (tf.saved_model.save(model, 'FOLDER')), and give that "
+    "folder with --trust"
+)
+
+
+class Contents(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        config: The model's configuration, as JSON.
+        version: Of the Keras that wrote it, "" where it does not tell.
+        stored: Numbers that its weights are.
+    """
+
+    config: str
+    version: str
+    stored: int
 
 
 def check(path, trust: bool = False) -> None:
-    """Passes a `.keras` file that holds a model and nothing else, of the size that it declares.
+    """Passes a file that holds a model and nothing else, of the size that it declares.
 
     Args:
-        path: Of the file.
-        trust: Whether it may hold a SavedModel as well, as `adopt` puts it there.
+        path: Of a `.keras` or `.h5` file.
+        trust: Whether a `.keras` file may hold a SavedModel as well, as `adopt` puts it there.
 
     Raises:
         RefusedInput: names the rule that it breaks.
     """
+    _checked(path, trust)
+
+
+def load(path, trust: bool = False):
+    """The Keras model of a `.keras` or `.h5` file, checked first, without any code from the file.
+
+    Args:
+        path: Of the file.
+        trust: See `check`.
+
+    Returns:
+        `keras.Model`, not compiled.
+
+    Raises:
+        RefusedInput: It cannot be loaded safely, or not by Keras 3.
+    """
+    import keras
+
+    contents, config = _checked(path, trust)
     try:
-        with zipfile.ZipFile(path) as archive:
-            _check_members(archive, path, trust)
-            config = archive.read("config.json").decode()
-            with archive.open("model.weights.h5") as member, h5py.File(member, "r") as weights:
-                stored = _count(weights, path, archive.getinfo("model.weights.h5").file_size)
+        if config is None:
+            return keras.models.load_model(path, compile=False, safe_mode=True)
+        model = keras.models.model_from_json(config)
+        _load_weights(model, path)
+    except Exception as error:  # Keras raises almost anything for a damaged file
+        raise _refused(path, contents.version, error) from error
+    for layer in model._flatten_layers(include_self=False):
+        # Keras does this for the layers of an .h5 file's model, not for those of a model within.
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
+    return model
+
+
+def _checked(path, trust: bool) -> tuple[Contents, str | None]:
+    """What a file holds, and its configuration in Keras 3's words where those are not its own."""
+    contents = _contents(path, trust)
+    try:
+        entry = json.loads(contents.config)
+        if PROGRAMS & _classes(entry):
+            raise RefusedInput(f"holds a Lambda layer, which is a program; {WAY_OUT}")
+        config = _translated(entry, contents.version, _is_hdf5(path))
+        declared = _declared(config or contents.config)
+        if declared > contents.stored + SPARE:
+            raise RefusedInput(f"declares {declared} weights and stores {contents.stored}")
+    except Exception as error:  # Keras raises almost anything for a forged configuration
+        raise _refused(path, contents.version, error) from error
+    return contents, config
+
+
+def _load_weights(model, path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        # Keras goes by a file's ending; before 2.13 it wrote HDF5 under .keras as well.
+        named = pathlib.Path(folder) / ("model.h5" if _is_hdf5(path) else "model.keras")
+        named.symlink_to(pathlib.Path(path).resolve())
+        model.load_weights(named)
+
+
+def _is_hdf5(path) -> bool:
+    return pathlib.Path(path).suffix != ".keras" or h5py.is_hdf5(path)
+
+
+def _contents(path, trust: bool) -> Contents:
+    try:
+        return _of_hdf5(path) if _is_hdf5(path) else _of_archive(path, trust)
     except (zipfile.BadZipFile, OSError, ValueError, KeyError, NotImplementedError) as error:
-        raise RefusedInput(f"{path}: damaged .keras file ({error!s:.120})") from error
-    declared = _declared(config, path)
-    if declared > stored + SPARE:
-        raise RefusedInput(f"{path}: declares {declared} weights and stores {stored}")
+        kind = ".h5" if _is_hdf5(path) else ".keras"
+        raise RefusedInput(f"{path}: damaged {kind} file ({reason(error)})") from error
+
+
+def _of_archive(path, trust: bool) -> Contents:
+    with zipfile.ZipFile(path) as archive:
+        _check_members(archive, path, trust)
+        config, about = archive.read("config.json").decode(), archive.read("metadata.json")
+        about = json.loads(about)
+        version = about.get("keras_version") if isinstance(about, dict) else None
+        size = archive.getinfo("model.weights.h5").file_size
+        with archive.open("model.weights.h5") as member, h5py.File(member, "r") as weights:
+            return Contents(config, str(version or ""), keras_weights.count(weights, path, size))
+
+
+def _of_hdf5(path) -> Contents:
+    size = pathlib.Path(path).stat().st_size
+    with h5py.File(path, "r") as file:
+        keras_weights.count(file, path, size)
+        if "model_config" not in file.attrs:
+            raise RefusedInput(
+                f"{path}: holds weights alone; save the whole model (model.save) where it was made"
+            )
+        config, version = _text(file, "model_config"), _text(file, "keras_version")
+        if len(config) > MAX_CONFIG:
+            raise RefusedInput(f"{path}: its configuration is longer than {MAX_CONFIG} bytes")
+        return Contents(config, version, keras_weights.count(file["model_weights"], path, size))
+
+
+def _text(file, name: str) -> str:
+    value = file.attrs.get(name, "")
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _check_members(archive: zipfile.ZipFile, path, trust) -> None:
@@ -65,51 +174,24 @@ def _check_members(archive: zipfile.ZipFile, path, trust) -> None:
         raise RefusedInput(f"{path}: weights are compressed, expected them as Keras stores them")
 
 
-def _count(group: h5py.Group, path, size: int, depth: int = 0) -> int:
-    """Numbers stored in a group, all of them in the file itself and not packed."""
-    total = 0
-    if depth > 64:
-        raise RefusedInput(f"{path}: weights are nested more than 64 deep")
-    for name in group:
-        link = group.get(name, getlink=True)
-        if not isinstance(link, h5py.HardLink):
-            raise RefusedInput(f"{path}: {group.name}/{name:.80} is a link, expected weights")
-        item = group[name]
-        total += _count(item, path, size, depth + 1) if isinstance(item, h5py.Group) else 0
-        if isinstance(item, h5py.Dataset):
-            total += _numbers(item, path, size)
-    return total
+def _translated(entry: dict, version: str, hdf5: bool) -> str | None:
+    """The configuration in Keras 3's words, or None where it is in these already."""
+    from tf_inverse import keras2
+
+    older = keras2.is_older(version)
+    return json.dumps(keras2.translated(entry, older)) if older or hdf5 else None
 
 
-def _numbers(item: h5py.Dataset, path, size: int) -> int:
-    creation = item.id.get_create_plist()
-    layouts = (h5py.h5d.CONTIGUOUS, h5py.h5d.COMPACT)
-    count = math.prod(int(side) for side in item.shape)
-    if creation.get_layout() not in layouts or creation.get_external_count():
-        raise RefusedInput(f"{path}: {item.name:.120} is packed or in another file")
-    if item.dtype.kind in "OV" or count * item.dtype.itemsize > size:
-        raise RefusedInput(f"{path}: {item.name:.120} declares more than the file holds")
-    return count
-
-
-def _declared(config: str, path) -> int:
+def _declared(config: str) -> int:
     """Numbers in the variables of the model that a configuration declares."""
     import keras
     import tensorflow as tf
 
     import tf_inverse.models  # noqa: F401  registers the layers that Keras lacks
 
-    try:
-        if "Lambda" in _classes(json.loads(config)):
-            raise RefusedInput(f"{path}: holds a Lambda layer, which is a program")
-        with tf.Graph().as_default():
-            model = keras.models.model_from_json(config)
-            return sum(math.prod(variable.shape) for variable in model.variables)
-    except RefusedInput:
-        raise
-    except Exception as error:  # Keras raises almost anything for a forged configuration
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise RefusedInput(f"{path}: no model that Keras knows ({lines[0]:.160})") from error
+    with tf.Graph().as_default():
+        model = keras.models.model_from_json(config)
+        return sum(math.prod(variable.shape) for variable in model.variables)
 
 
 def _classes(value) -> set[str]:
@@ -119,3 +201,16 @@ def _classes(value) -> set[str]:
         return set()
     own = value.get("class_name")
     return _classes(list(value.values())) | ({own} if isinstance(own, str) else set())
+
+
+def _refused(path, version: str, error: Exception) -> RefusedInput:
+    """The refusal of a model: why, who saved it where that is the reason, and the way out."""
+    from tf_inverse import keras2
+
+    if isinstance(error, RefusedInput) and not isinstance(error, keras2.Unknown):
+        return RefusedInput(f"{path}: {error}")
+    if keras2.is_older(version):
+        saved = f"Keras {version or '1 or 2'} saved it and Keras 3 cannot read it"
+        return RefusedInput(f"{path}: {saved} ({reason(error)}); {WAY_OUT}")
+    way_out = "; save it as a .keras file where it was made" if _is_hdf5(path) else ""
+    return RefusedInput(f"{path}: no model that Keras knows ({reason(error)}){way_out}")

@@ -145,7 +145,7 @@ def _read_again(made):
     try:
         return folder.load(made, trust=True)
     except RefusedInput as error:
-        rule = str(error).partition(": ")[2].partition(" (")[0]
+        rule = str(error).partition(": ")[2].partition("; ")[0]
         raise RefusedInput(
             f"expected models of layers that Keras has, so that a folder of them holds no program; "
             f"{rule}. The pair samples as it is in this program; and a SavedModel (model.export) "

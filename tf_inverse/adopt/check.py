@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 import keras
@@ -11,7 +10,7 @@ import tensorflow as tf
 
 from tf_inverse import arithmetic, codes
 from tf_inverse.band import Neuron, placed
-from tf_inverse.errors import UsageError
+from tf_inverse.errors import UsageError, reason
 from tf_inverse.networks import index
 
 COUNT = 24
@@ -56,10 +55,8 @@ def tried(model, x):
         with arithmetic.computing(model, "float32"):
             return model(x, training=False)
     except (ValueError, TypeError, tf.errors.OpError) as error:
-        # Keras puts some words in bold.
-        said = " ".join(re.sub(r"\x1b\[\d*m", "", str(error)).split())
         raise UsageError(
-            f"expected {model.name} to take inputs {list(x.shape)}, it fails: {said:.200}"
+            f"expected {model.name} to take inputs {list(x.shape)}, it fails: {reason(error)}"
         ) from error
 
 

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.errors import RefusedInput, UsageError, reason
 
 register = keras.saving.register_keras_serializable("tf_inverse")
 _trusted = contextvars.ContextVar("trusted", default=False)
@@ -147,8 +147,7 @@ def _loaded(folder):
     try:
         return tf.saved_model.load(str(folder))
     except (OSError, ValueError, AttributeError, tf.errors.OpError) as error:
-        said = " ".join(str(error).split())
-        raise RefusedInput(f"cannot load a SavedModel from {folder}: {said:.200}") from error
+        raise RefusedInput(f"cannot load a SavedModel from {folder}: {reason(error)}") from error
 
 
 def _shape(spec, size):

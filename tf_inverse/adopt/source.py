@@ -12,7 +12,7 @@ from keras import applications
 
 from tf_inverse import folder
 from tf_inverse.adopt import layers, wrap
-from tf_inverse.errors import UsageError
+from tf_inverse.errors import UsageError, reason
 
 FORMS = "a .keras or .h5 file, a SavedModel's folder, keras:NAME, or a network's folder"
 SIZES = {"classifier": "--size=ROWS,COLUMNS,CHANNELS", "generator": "--code-size=NUMBER"}
@@ -83,10 +83,9 @@ def application(name: str, weights: str | None = "imagenet", size=None) -> keras
             weights=weights, input_shape=size, classes=1000, classifier_activation=None
         )
     except Exception as error:  # a failed download is a bare Exception to Keras
-        said = " ".join(str(error).split())
         raise UsageError(
             f"keras.applications cannot make {name} with --weights={weights or 'none'}: "
-            f"{said:.300}; --weights=FILE and --weights=none do without a download"
+            f"{reason(error)}; --weights=FILE and --weights=none do without a download"
         ) from error
     modules = [m for m in vars(applications).values() if inspect.ismodule(m) and hasattr(m, name)]
     prepare = next(m.preprocess_input for m in modules if hasattr(m, "preprocess_input"))
