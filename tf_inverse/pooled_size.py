@@ -4,7 +4,8 @@
 def pooled_size(n, k, s, before=0, after=0, overhang=True):
     """Number of windows: rounded up, but none may start outside input and first pad.
 
-    Without overhang (MatConvNet's rule) rounded down: every window lies in the padded input.
+    Without overhang (MatConvNet's rule, and that of Caffe's forks) rounded down: every window lies
+    in the padded input.
     """
     if not overhang:
         return (n + before + after - k) // s + 1
