@@ -168,7 +168,7 @@ def _of_one_tensor(model):
 
 
 def _inputs(model):
-    """What a model takes, in the form that it was made with: a tensor, or several in a structure."""
+    """What a model takes, in the form that it was made with: a tensor, or a structure of them."""
     # A sequential model has one input, but tells its form only once it was called.
     return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
 
