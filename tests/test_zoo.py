@@ -16,6 +16,7 @@ KINDS = {
     "MLP-Mixer": functools.partial(zoo_guides.mlp_mixer, blocks=1),
     "U-Net": zoo_guides.unet,
     "siamese trunk": zoo_guides.siamese,
+    "two images compared": None,
     "three deep: a unit inside": zoo_forms.three_deep,
     "several inputs and outputs": zoo_forms.several,
     "channels first": zoo_forms.channels_first,
