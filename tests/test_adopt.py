@@ -131,6 +131,36 @@ def test_several_outputs_and_inputs():
     np.testing.assert_allclose(z, np.stack([left[:, 1], right[:, 2]], axis=1), rtol=1e-4)
 
 
+def by_name(*tensors):
+    return {one.name: one for one in tensors}
+
+
+@pytest.mark.parametrize("pack", [by_name, lambda *t: by_name(*t[::-1]), lambda *t: list(t)])
+@pytest.mark.parametrize("fixed", [{}, {"age": 7.0, "label": 2.0}])
+@pytest.mark.filterwarnings("error")
+def test_inputs_in_a_list_or_a_dictionary(pack, fixed):
+    """In any order, and of one input too; Keras warns of what it is not handed as it was made."""
+    x, age = keras.Input((8, 8, 3), name="image"), keras.Input((1,), name="age")
+    c, label = keras.Input((5,), name="code"), keras.Input((1,), name="label")
+    flat, h = layers.Flatten()(x / 64.0), c
+    if fixed:
+        flat, h = layers.Concatenate()([flat, age]), layers.Concatenate()([c, label])
+    logits = layers.Dense(3, name="logits")(layers.Dense(4, name="fc")(flat))
+    f = keras.Model(pack(x, age) if fixed else pack(x), logits, name="net")
+    h = layers.Dense(192, activation="tanh")(h)
+    G = keras.Model(pack(c, label) if fixed else pack(c), layers.Reshape((8, 8, 3))(h), name="gen")
+    networks = adopt.adopt(f, G, fixed=fixed).networks
+    x, c = images(), rng.standard_normal((2, 5)).astype("f4")
+    _, z = networks.score(x, (Neuron(networks.layer_path("logits"), 1),))
+    given = np.concatenate([x.reshape(2, -1) / 64, np.full((2, len(fixed) // 2), 7.0)], axis=1)
+    W, b, V, d = f.get_weights()
+    np.testing.assert_allclose(z[:, 0], (((given @ W) + b) @ V + d)[:, 1], rtol=1e-4, atol=1e-5)
+    given = np.concatenate([c, np.full((2, len(fixed) // 2), 2.0)], axis=1)
+    W, b = G.get_weights()
+    expected = (np.tanh(given @ W + b).reshape(2, 8, 8, 3) + 1) * 127.5
+    np.testing.assert_allclose(networks.generator(c), expected, atol=1e-2)
+
+
 @pytest.mark.parametrize(
     ("activation", "values"),
     [("tanh", (-1.0, 1.0)), ("sigmoid", (0.0, 1.0)), (None, (-40.0, 60.0))],
@@ -260,7 +290,7 @@ def test_classifier_of_no_image():
         adopt.adopt(f, generator())
 
 
-def test_savedmodel_with_trust(tmp_path):
+def test_savedmodel_with_trust(tmp_path, monkeypatch):
     f = through()
     f.export(tmp_path / "saved", verbose=False)
     with pytest.raises(RefusedInput, match="expected --trust for a SavedModel"):
@@ -270,9 +300,12 @@ def test_savedmodel_with_trust(tmp_path):
     _, z = adopted.networks.score(x, (Neuron("graph", 1),))
     np.testing.assert_allclose(z[:, 0], f(x)[:, 1], rtol=1e-4)
     out = adopt.write(adopted, tmp_path / "pair")
+    # What this user adopted is known again; to another user it is a file from elsewhere.
+    again = folder.load(out)
+    monkeypatch.setenv("TF_INVERSE_CACHE", str(tmp_path / "another"))
     with pytest.raises(RefusedInput, match="expected --trust"):
         folder.load(out)
-    again = folder.load(out, trust=True)
+    folder.load(out, trust=True)
     np.testing.assert_allclose(again.score(x, (Neuron("graph", 1),))[1], z, rtol=1e-5)
 
 

@@ -44,7 +44,7 @@ def exact(f, x):
     return np.maximum((x.reshape(len(x), -1).astype(np.float64) / 255) @ W + b, 0) @ V + d
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("policy", ["mixed_float16", "float16", "bfloat16"])
 @pytest.mark.parametrize("kind", ["object", "f.keras", "f.h5"])
 def test_half_precision_computes_in_float32(tmp_path, policy, kind):
     before = keras.config.dtype_policy()
@@ -57,6 +57,11 @@ def test_half_precision_computes_in_float32(tmp_path, policy, kind):
     if kind != "object":
         f.save(tmp_path / kind)
         given = tmp_path / kind
+    if (policy, kind) == ("bfloat16", "f.h5"):
+        # Keras writes such a file and cannot read it.
+        with pytest.raises(RefusedInput, match=r"f.h5: .*; save it as a .keras file"):
+            adopt.adopt(given, generator())
+        return
     x = images().round()
     adopted = adopt.adopt(given, generator())
     # The user's own model goes on as it was, and the folder holds what was sampled from.

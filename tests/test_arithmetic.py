@@ -270,6 +270,20 @@ def test_kernels_follow_a_model_that_is_trained():
     np.testing.assert_array_equal(after, 2 * before)  # a power of two is exact
 
 
+def test_runs_follow_a_model_that_is_trained():
+    """The graph of the first run serves the second, whose neuron looks for the opposite."""
+    tiny = worlds.tiny_networks()
+    neuron, settings = worlds.NEURON, Settings(n=10, K=5, precision="bfloat16")
+    kernel = tiny.classifier.get_layer("fc3").kernel
+    c = np.random.default_rng(0).standard_normal((200, 6)).astype("f4")
+    z = tiny.score(worlds.images(tiny, c), (neuron,))[1]
+    bands = (Band(neuron, *map(float, np.quantile(z, (0.97, 0.995)))),)
+    first = list(sample(tiny, bands, settings))[-1].info
+    kernel.assign(-kernel)
+    second = list(sample(tiny, bands, settings))[-1].info
+    assert first.found == second.found == 10 and second.steps < 3 * first.steps
+
+
 def test_precision_belongs_to_networks(tiny):
     lower = tiny.at("float16")
     assert isinstance(lower, Networks) and lower.precision == "float16"

@@ -7,26 +7,10 @@ import time
 
 import pytest
 from oracles import caffe_files
+from oracles.caffe_text import INPUT, conv, layer, planned
 
-from tf_inverse.caffe import net, plan, prototxt
+from tf_inverse.caffe import prototxt
 from tf_inverse.errors import ConversionError, RefusedInput
-
-INPUT = 'input: "data" input_dim: 1 input_dim: 3 input_dim: 8 input_dim: 8 '
-
-
-def conv(settings, name="c", bottom="data"):
-    ends = f'name: "{name}" type: "Convolution" bottom: "{bottom}" top: "{name}"'
-    return f"layer {{ {ends} convolution_param {{ {settings} }} }} "
-
-
-def layer(kind, settings="", name="l", bottom="data", top=None):
-    bottoms = " ".join(f'bottom: "{b}"' for b in bottom.split())
-    tops = " ".join(f'top: "{t}"' for t in (top or name).split())
-    return f'layer {{ name: "{name}" type: "{kind}" {bottoms} {tops} {settings} }} '
-
-
-def planned(text, shape=None):
-    return plan.make(net.understand(prototxt.parse(text)), shape)
 
 
 def test_text_format():
@@ -151,7 +135,78 @@ def test_settings_of_two_sides():
     assert options["pads"] == (1, 1, 2, 2) and made.steps[0].outputs == ((2, 4, 8),)
 
 
+@pytest.mark.parametrize(
+    "rules, kept",
+    [
+        ("", True),
+        ("include { phase: TRAIN }", False),
+        ("include { phase: 1 }", True),
+        ("include { phase: TRAIN } include { phase: TEST }", True),
+        ("exclude { phase: TEST }", False),
+        ("exclude { phase: TRAIN }", True),
+        ("exclude { }", False),
+        ('include { stage: "deploy" }', False),
+        ('include { phase: TEST stage: "deploy" }', False),
+        ('include { not_stage: "deploy" }', True),
+        ('exclude { stage: "deploy" }', True),
+        ('exclude { not_stage: "deploy" }', False),
+        ("include { min_level: 1 }", False),
+        ("include { max_level: 1 }", True),
+    ],
+)
+def test_rules_choose_layers_as_caffe_does(rules, kept):
+    """Net::FilterNet of Caffe, for the state of phase TEST, level 0 and no stage."""
+    made = planned(INPUT + layer("ReLU", name="a") + layer("TanH", rules, "b"))
+    assert [step.layer.name for step in made.steps] == ["a", "b"][: 1 + kept]
+
+
+def test_the_files_own_state_chooses_too():
+    text = INPUT + layer("ReLU") + layer("TanH", 'include { stage: "deploy" min_level: 2 }', "b")
+    assert len(planned('state { stage: "deploy" level: 2 } ' + text).steps) == 2
+    assert len(planned('state { stage: "deploy" } ' + text).steps) == 1
+    with pytest.raises(RefusedInput, match="expected state of phase TEST, got TRAIN"):
+        planned("state { phase: TRAIN } " + text)
+    with pytest.raises(RefusedInput, match="'l': expected include or exclude, got both"):
+        planned(INPUT + layer("ReLU", "include { } exclude { }"))
+
+
 REFUSED = [
+    (conv("num_output: 4 kernel_size: 3 kernel_h: 3 kernel_w: 3"), "or kernel_h and kernel_w"),
+    (conv("num_output: 4 kernel_size: 3 pad: 1 pad_h: 0 pad_w: 0"), "or pad_h and pad_w"),
+    (conv("num_output: 4 num_output: 5 kernel_size: 3"), "expected num_output once, got [4, 5]"),
+    (layer("ReLU", "relu_param { } relu_param { negative_slope: 1 }"), "expected relu_param once"),
+    (layer("LRN", "lrn_param { norm_region: 2 }"), "expected norm_region ACROSS_CHANNELS or"),
+    (layer("Eltwise", "eltwise_param { operation: MEAN }"), "operation PROD, SUM or MAX, got MEAN"),
+    (layer("Eltwise", "eltwise_param { operation: PROD coeff: 2 }"), "coeff for each bottom, with"),
+    (layer("Pooling", "pooling_param { global_pooling: 1 stride: 2 }"), "stride 1 beside global"),
+    (layer("Pooling", "pooling_param { global_pooling: 1 kernel_h: 2 }"), "kernel_h 0 beside"),
+    (
+        layer("Pooling", "pooling_param { kernel_size: 2 round_mode: FLOOR ceil_mode: true }"),
+        "round_mode and ceil_mode to agree",
+    ),
+    (layer("Pooling", "pooling_param { kernel_size: 2 round_mode: ROUND }"), "CEIL or FLOOR"),
+    (
+        layer(
+            "DepthwiseConvolution", "convolution_param { num_output: 3 kernel_size: 1 group: 1 }"
+        ),
+        "'l' (DepthwiseConvolution): expected group 3",
+    ),
+    (layer("Scale", "", bottom="data data"), "axis 0 and a second bottom (3,)"),
+    (layer("Scale", "scale_param { axis: 0 bias_term: true }", bottom="data data"), "no bias_term"),
+    (layer("Axpy", bottom="data data data"), "(C,) or (C, 1, 1), and twice (C, H, W)"),
+    (layer("Permute", "permute_param { order: 1 }"), "order to begin with 0"),
+    (layer("Permute", "permute_param { order: 0 order: 2 order: 2 }"), "order to begin with 0"),
+    (layer("Permute", "permute_param { order: 0 order: 4 }"), "order from 0 to 3, got 4"),
+    (layer("Tile", "tile_param { axis: 1 }"), "expected tiles, got none"),
+    (layer("Tile", "tile_param { tiles: 2 axis: 0 }"), "axis from 1 to 3"),
+    (layer("Clip", "clip_param { min: 0 }"), "expected min and max, got no max"),
+    (layer("Clip", "clip_param { min: 2 max: 1 }"), "min not above max"),
+    (layer("Interp"), "height and width, or zoom_factor or shrink_factor"),
+    (layer("Interp", "interp_param { height: 9 zoom_factor: 2 }"), "height and width, or zoom"),
+    (layer("Interp", "interp_param { height: 9 width: 9 zoom_factor: 2 }"), "not both"),
+    (layer("Interp", "interp_param { zoom_factor: 2 pad_beg: -8 }"), "to keep some of (8, 8)"),
+    (layer("Interp", "interp_param { zoom_factor: 2 pad_beg: 1 }"), "pad_beg from -4096 to 0"),
+    (layer("ReLU") + 'layers { name: "old" type: RELU }', "one version, got both"),
     (conv("num_output: 4 kernel_size: 3 group: 0"), "'c': expected group from 1 to 65536, got 0"),
     (conv("num_output: 4 kernel_size: 3 stride: 0"), "expected stride from 1 to 4096, got 0"),
     (conv("num_output: 4 kernel_size: 0"), "expected kernel_size from 1"),
@@ -206,6 +261,10 @@ def test_refusals_of_inputs():
     with pytest.raises(ConversionError, match="--input=CHANNELS,HEIGHT,WIDTH"):
         planned(body)
     assert planned(body, (3, 8, 8)).steps[0].outputs == ((4, 6, 6),)
+    with pytest.raises(ConversionError, match="four values of input_dim, for each input"):
+        planned(INPUT + "input_dim: 1 " + body)
+    with pytest.raises(ConversionError, match="got 1 shapes and 4 values"):
+        planned(INPUT + "input_shape { dim: 1 dim: 3 dim: 8 dim: 8 } " + body)
     with pytest.raises(RefusedInput, match="input_dim from 1 to 65536, got 1000000000"):
         planned(INPUT.replace("8", "1000000000") + body)
     with pytest.raises(ConversionError, match="at most"):

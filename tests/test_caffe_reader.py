@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from oracles import caffe_files
+from oracles import caffe_cv2, caffe_files
 from oracles.caffe_proto import BlobProto, NetParameter
 
 from tf_inverse.caffe import caffemodel, means
@@ -83,6 +83,31 @@ def test_blobs_in_several_pieces_and_unknown_fields_are_read(tmp_path):
     path.write_bytes(caffe_files.field(100, layer))
     (found,) = caffemodel.read(path).layers
     np.testing.assert_array_equal(found.blobs[0].array(), B)
+
+
+@pytest.mark.parametrize("number, dtype", [(0, "<f8"), (1, "<f4"), (2, "<f2")])
+def test_raw_data_is_read_in_every_precision(tmp_path, number, dtype):
+    message = net(2)
+    for blob, array in zip(message.layer[0].blobs, (W, B), strict=True):
+        blob.ClearField("data")
+        blob.raw_data, blob.raw_data_type = array.astype(dtype).tobytes(), number
+    (tmp_path / "m").write_bytes(message.SerializeToString())
+    weights, bias = caffemodel.read(tmp_path / "m").weights()["conv1"].blobs
+    np.testing.assert_array_equal(weights.array(), W.astype(dtype).astype("f4"))
+    assert bias.array().dtype == np.float32 and bias.values.dtype == dtype
+
+
+def test_halves_are_read_as_opencv_writes_them(tmp_path):
+    if not caffe_cv2.available():
+        pytest.skip("OpenCV with readNetFromCaffe is not installed")
+    import cv2
+
+    (tmp_path / "m").write_bytes(net(2).SerializeToString())
+    cv2.dnn.shrinkCaffeModel(str(tmp_path / "m"), str(tmp_path / "half"))
+    weights, bias = caffemodel.read(tmp_path / "half").weights()["conv1"].blobs
+    assert weights.values.dtype == "<f2" and weights.shape == W.shape
+    np.testing.assert_array_equal(weights.array(), W.astype("f2").astype("f4"))
+    np.testing.assert_array_equal(bias.array(), B)
 
 
 def test_means(tmp_path):
@@ -184,7 +209,9 @@ def test_blobs_whose_numbers_do_not_fit_their_shape(tmp_path):
     assert "holds 0 numbers" in refusal(tmp_path, shape(2))
     assert "ends within a number" in refusal(tmp_path, caffe_files.field(5, b"abc"))
     both = floats + caffe_files.field(8, b"12345678")
-    assert "both floats and doubles" in refusal(tmp_path, shape(2) + both)
+    assert "several types, such as floats and doubles" in refusal(tmp_path, shape(2) + both)
+    raw = caffe_files.varint(10 << 3) + caffe_files.varint(3) + caffe_files.field(12, b"1234")
+    assert "doubles, floats or halves, got type 3" in refusal(tmp_path, shape(1) + raw)
     assert "at most 64 integers" in refusal(tmp_path, shape(*[1] * 100) + floats)
 
 

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from commands import run
 from tf_inverse.tools import cli
 
 from tf_inverse import archive, folder, job, metrics
@@ -20,13 +21,6 @@ SMALL = ["--n=6", "--K=4", "--precision=float32"]
 def network(tiny_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return f"--network={tiny_folder}"
-
-
-def run(*arguments):
-    """Runs tf-inverse in this process and returns its exit code."""
-    with pytest.raises(SystemExit) as stopped:
-        cli.main(list(arguments))
-    return stopped.value.code
 
 
 @pytest.fixture

@@ -265,14 +265,3 @@ def test_existing_folders_are_kept(networks, exported, tmp_path):
     assert (tmp_path / "mine").read_text() == "x"
     with pytest.raises(FileExistsError, match="give --overwrite to replace it, or another"):
         export.write(networks, exported[0])
-
-
-def test_versions_stand_beside_each_other(tmp_path):
-    made, out = tmp_path / "made", tmp_path / "out"
-    for version in ("1", "2", "1"):
-        (made / version).mkdir(parents=True)
-        for name in (f"{version}/model", "card.json", "README.md"):
-            (made / name).write_text(version)
-        export._place(made, out, version)
-    assert sorted(p.name for p in out.iterdir()) == ["1", "2", "README.md", "card.json"]
-    assert (out / "card.json").read_text() == "1"

@@ -16,6 +16,7 @@ At the edges (archives, reports, tables) words stand in their place: codes, imag
 activations, steps.
 """
 
+from tf_inverse import registration
 from tf_inverse.version import __version__
 
 _PUBLIC = {
@@ -40,6 +41,8 @@ _PUBLIC = {
 }
 
 __all__ = ["__version__", *_PUBLIC]
+
+registration.after_keras()
 
 
 def __getattr__(name):

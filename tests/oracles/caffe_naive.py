@@ -38,11 +38,11 @@ def deconvolution(x, weights, bias, stride, pad, groups):
     return y
 
 
-def pooling(x, mode, kernel, stride, pad):
+def pooling(x, mode, kernel, stride, pad, rounded=math.ceil):
     """Rounded up; the average divides by the window's part of the padded input."""
     sizes = []
     for n, k, s, p in zip(x.shape[1:], kernel, stride, pad, strict=True):
-        count = math.ceil((n + 2 * p - k) / s) + 1
+        count = rounded((n + 2 * p - k) / s) + 1
         if p and (count - 1) * s >= n + p:
             count -= 1
         sizes.append(count)
@@ -71,3 +71,32 @@ def lrn_within(x, size, alpha, beta):
     half = (size - 1) // 2
     mean = pooling(x**2, "average", (size, size), (1, 1), (half, half))
     return x * (1 + alpha * mean) ** -beta
+
+
+def interpolation(x, height, width):
+    """Each pixel between four others; the first and last of a side stay where they are."""
+    y = np.zeros((x.shape[0], height, width))
+    for channel, r, c in np.ndindex(y.shape):
+        v = r * (x.shape[1] - 1) / (height - 1) if height > 1 else 0.0
+        h = c * (x.shape[2] - 1) / (width - 1) if width > 1 else 0.0
+        for i in {math.floor(v), math.ceil(v)}:
+            for j in {math.floor(h), math.ceil(h)}:
+                y[channel, r, c] += x[channel, i, j] * (1 - abs(v - i)) * (1 - abs(h - j))
+    return y
+
+
+def permuted(x, order):
+    """Axis i of the result is axis order[i] of x; both have the batch first."""
+    y = np.zeros([x.shape[axis] for axis in order])
+    for place in np.ndindex(x.shape):
+        y[tuple(place[axis] for axis in order)] = x[place]
+    return y
+
+
+def bilinear(side):
+    """Caffe's BilinearFiller, number by number."""
+    kernel, half = np.zeros((side, side)), math.ceil(side / 2.0)
+    centre = (side - 1) / (2.0 * half)
+    for y, x in np.ndindex(side, side):
+        kernel[y, x] = (1 - abs(x / half - centre)) * (1 - abs(y / half - centre))
+    return kernel

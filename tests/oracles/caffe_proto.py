@@ -9,6 +9,7 @@ TYPES = {
     "float": F.TYPE_FLOAT,
     "double": F.TYPE_DOUBLE,
     "enum": F.TYPE_INT32,
+    "bytes": F.TYPE_BYTES,
 }
 # name: (number, type, repeated); a type of ours is a message.
 MESSAGES = {
@@ -22,6 +23,8 @@ MESSAGES = {
         "diff": (6, "float", True),
         "shape": (7, "BlobShape", False),
         "double_data": (8, "double", True),
+        "raw_data_type": (10, "enum", False),
+        "raw_data": (12, "bytes", False),
     },
     "V0LayerParameter": {
         "name": (1, "string", False),

@@ -55,7 +55,7 @@ def about(source) -> dict:
     if not isinstance(source, str | pathlib.Path):
         return {}
     there = (pathlib.Path(source) / "network.json").is_file()
-    if not there and str(source) not in folder.shipped():
+    if not there and str(source) not in folder.names():
         return {}
     where = folder.find(source)
     return folder.manifest(where) | {"folder": where}

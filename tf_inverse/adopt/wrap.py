@@ -36,7 +36,8 @@ def classifier(model, values=PIXELS, channels: int | None = None, fixed=None) ->
         )
     size = image.shape[2:] if first else image.shape[1:3]
     channels = channels or own
-    if (values, channels, first, flat, len(model.inputs)) == (PIXELS, own, False, False, 1):
+    kept = (values, channels, first, flat) == (PIXELS, own, False, False)
+    if kept and _of_one_tensor(model):
         return model
     x = keras.Input((*size, channels), name="pixels")
     h = _to_channels(x, channels, own)
@@ -67,7 +68,8 @@ def generator(model, values=PIXELS, fixed=None) -> keras.Model:
     shape = _image_shape(model)
     first, flat = _channels_first((None, *shape)), len(shape) == 2
     size = int(np.prod(code.shape[1:]))
-    if (values, first, flat, len(model.inputs), len(code.shape)) == (PIXELS, False, False, 1, 2):
+    kept = (values, first, flat, len(code.shape)) == (PIXELS, False, False, 2)
+    if kept and _of_one_tensor(model):
         return model
     c = keras.Input((size,), name="codes")
     h = c
@@ -152,7 +154,12 @@ def _call(model, h, free, fixed):
     values = [
         h if one.name == free.name else _fixed(one, fixed[one.name])(h) for one in model.inputs
     ]
-    return model(values if len(values) > 1 else values[0])
+    # A model takes its inputs as it was made: one tensor, or a list or dictionary of them.
+    return model(keras.tree.pack_sequence_as(model.input, values))
+
+
+def _of_one_tensor(model):
+    return isinstance(model.input, keras.KerasTensor)
 
 
 def _fixed(one, value):

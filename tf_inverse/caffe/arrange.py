@@ -1,8 +1,8 @@
-"""Concat, Eltwise, Slice, Flatten, Reshape and Crop: settings with Caffe's defaults, shapes."""
+"""Layers that join, cut and move numbers: settings with Caffe's defaults, and shapes."""
 
 import math
 
-from tf_inverse.caffe.spatial import refuse
+from tf_inverse.caffe.spatial import expect_image, refuse
 
 
 def _axis(layer, name, rank):
@@ -31,12 +31,13 @@ def concat_shapes(layer, options, shapes):
 
 def eltwise_options(layer, shapes):
     """Settings of Eltwise."""
-    operation, coeff = layer.param.word("operation", "SUM"), layer.param.all("coeff", (int, float))
-    if operation not in ("PROD", "SUM", "MAX") or len(coeff) not in (0, len(shapes)):
-        raise refuse(layer, "PROD, SUM or MAX, a coeff for each bottom", (operation, coeff))
+    operation = layer.param.choice("operation", ("PROD", "SUM", "MAX"), "SUM")
+    coeff = layer.param.numbers("coeff")
+    if len(coeff) not in (0, len(shapes)) or (coeff and operation != "SUM"):
+        raise refuse(layer, "a coeff for each bottom, with SUM only", (operation, coeff))
     if len(set(shapes)) > 1:
         raise refuse(layer, "bottoms of one shape", shapes)
-    return {"operation": operation, "coeff": [float(c) for c in coeff]}
+    return {"operation": operation, "coeff": coeff}
 
 
 def slice_options(layer, shapes):
@@ -118,3 +119,55 @@ def crop_options(layer, shapes):
 def crop_shapes(layer, options, shapes):
     """As resolved."""
     return [options["sizes"]], []
+
+
+def permute_options(layer, shapes):
+    """The order of all axes, the batch first; axes that the layer leaves out follow as they are."""
+    rank = len(shapes[0])
+    order = layer.param.integers("order", 0, rank)
+    order = [*order, *(axis for axis in range(rank + 1) if axis not in order)]
+    if order[0] != 0 or len(order) != rank + 1:
+        raise refuse(layer, f"order to begin with 0 and to name axes up to {rank} once", order)
+    return {"order": tuple(order)}
+
+
+def permute_shapes(layer, options, shapes):
+    """The same numbers in the new order."""
+    return [tuple(shapes[0][axis - 1] for axis in options["order"][1:])], []
+
+
+def tile_options(layer, shapes):
+    """Which axis Tile repeats, and how often."""
+    tiles = layer.param.integer("tiles", None)
+    if tiles is None:
+        raise refuse(layer, "tiles", "none")
+    return {"axis": _axis(layer, "axis", len(shapes[0])), "tiles": tiles}
+
+
+def tile_shapes(layer, options, shapes):
+    """One axis grows."""
+    i = options["axis"] - 1
+    return [(*shapes[0][:i], shapes[0][i] * options["tiles"], *shapes[0][i + 1 :])], []
+
+
+def interp_options(layer, shapes):
+    """How much Interp cuts off each side, and the size to which it enlarges or shrinks the rest."""
+    expect_image(layer, shapes[0])
+    before, after = (-layer.param.integer(name, 0, -4096, 0) for name in ("pad_beg", "pad_end"))
+    size = [n - before - after for n in shapes[0][1:]]
+    if min(size) < 1:
+        raise refuse(layer, f"to keep some of {shapes[0][1:]}", (-before, -after))
+    whole = [layer.param.integer(name, None, 1, 4096) for name in ("height", "width")]
+    zoom, shrink = (layer.param.integer(f"{n}_factor", None, 1, 4096) for n in ("zoom", "shrink"))
+    if None in whole and (whole != [None, None] or zoom is shrink is None):
+        raise refuse(layer, "height and width, or zoom_factor or shrink_factor", whole)
+    if None not in whole and not zoom is shrink is None:
+        raise refuse(layer, "height and width, or a factor, not both", (*whole, zoom, shrink))
+    if None in whole:
+        whole = [((n - 1) // (shrink or 1)) * (zoom or 1) + 1 for n in size]
+    return {"before": before, "size": tuple(size), "to": tuple(whole)}
+
+
+def interp_shapes(layer, options, shapes):
+    """As resolved."""
+    return [(shapes[0][0], *options["to"])], []

@@ -2,15 +2,8 @@
 
 import keras
 
-from tf_inverse.models import convolution, layers
-
-# Where Caffe's axes of (B, C, H, W) lie in [B, H, W, C].
-_AXES = {1: 3, 2: 1, 3: 2}
-
-
-def keras_shape(shape):
-    """(C, H, W) -> (H, W, C); other shapes stay."""
-    return (*shape[1:], shape[0]) if len(shape) == 3 else tuple(shape)
+from tf_inverse.caffe import axes, build_moves
+from tf_inverse.models import convolution, fork_layers, layers
 
 
 def apply(step, tensors: list, name: str) -> list:
@@ -65,19 +58,12 @@ def _deconvolution(step, tensors, name):
 
 def _product(step, tensors, name):
     o = step.options
-    x = caffe_order(step.shapes[0], tensors[0], name)
+    x = axes.caffe_order(step.shapes[0], tensors[0], name)
     x = keras.layers.Flatten(name=f"{name}_flatten")(x) if len(step.shapes[0]) > 1 else x
     dense = keras.layers.Dense(
         o["filters"], use_bias=o["bias"], kernel_initializer="zeros", name=name
     )
     return dense(x)
-
-
-def caffe_order(shape, tensor, name):
-    """[B, H, W, C] -> [B, C, H, W], where the order of the numbers is about to matter."""
-    if len(shape) != 3 or shape[1:] == (1, 1):
-        return tensor
-    return keras.layers.Permute((3, 1, 2), name=f"{name}_chw")(tensor)
 
 
 def _pooling(step, tensors, name):
@@ -87,7 +73,14 @@ def _pooling(step, tensors, name):
         kind = keras.layers.GlobalAveragePooling2D if average else keras.layers.GlobalMaxPooling2D
         return kind(keepdims=True, name=name)(tensors[0])
     layer = layers.pooling(
-        o["mode"], o["kernel"], o["strides"], o["pads"], size, o["overhang"], name
+        o["mode"],
+        o["kernel"],
+        o["strides"],
+        o["pads"],
+        size,
+        o["overhang"],
+        o["padding_counts"],
+        name,
     )
     return layer(tensors[0])
 
@@ -110,81 +103,44 @@ def _dropout(o, name):
     return layers.Power(1.0, 1 - o["dropout_ratio"], 0.0, name=name)
 
 
-def _softmax(step, tensors, name):
-    axis = step.options["axis"]
-    axis = _AXES[axis] if len(step.shapes[0]) == 3 else axis
-    return keras.layers.Softmax(axis=axis, name=name)(tensors[0])
-
-
-def _concat(step, tensors, name):
-    axis = step.options["axis"]
-    axis = _AXES[axis] if len(step.shapes[0]) == 3 else axis
+def _scale(step, tensors, name):
     if len(tensors) == 1:
-        return keras.layers.Identity(name=name)(tensors[0])
-    return keras.layers.Concatenate(axis=axis, name=name)(tensors)
+        scale = step.layer.type == "Scale"
+        return layers.Scale(scale, step.options["bias"], name=name)(tensors[0])
+    x, factor = tensors[0], _over_map(tensors[1], step.shapes[0], name)
+    kind = keras.layers.Multiply if step.layer.type == "Scale" else keras.layers.Add
+    return kind(name=name)([x, factor])
 
 
-def _eltwise(step, tensors, name):
-    o = step.options
-    if o["operation"] == "SUM" and set(o["coeff"]) - {1.0}:
-        tensors = [
-            layers.Power(1.0, c, 0.0, name=f"{name}_{i}")(x)
-            for i, (c, x) in enumerate(zip(o["coeff"], tensors, strict=True))
-        ]
-    kinds = {"SUM": keras.layers.Add, "PROD": keras.layers.Multiply, "MAX": keras.layers.Maximum}
-    if len(tensors) == 1:
-        return keras.layers.Identity(name=name)(tensors[0])
-    return kinds[o["operation"]](name=name)(tensors)
+def _over_map(factor, shape, name):
+    """A value for each channel, (C,), as a map of one pixel where it meets a map (C, H, W)."""
+    if len(shape) != 3 or len(factor.shape) == 4:
+        return factor
+    return keras.layers.Reshape((1, 1, shape[0]), name=f"{name}_map")(factor)
 
 
-def _slice(step, tensors, name):
-    i, bounds = step.options["axis"] - 1, step.options["bounds"]
-    parts = []
-    for number, (start, shape) in enumerate(zip(bounds, step.outputs, strict=False)):
-        starts = [0] * len(shape)
-        starts[i] = start
-        part = f"{name}_{number}" if number else name
-        cut = layers.Slice(keras_shape(tuple(starts)), keras_shape(shape), name=part)
-        parts.append(cut(tensors[0]))
-    return parts
-
-
-def _split(step, tensors, name):
-    return [keras.layers.Identity(name=name)(tensors[0])] * len(step.layer.tops)
-
-
-def _flatten(step, tensors, name):
-    return keras.layers.Flatten(name=name)(caffe_order(step.shapes[0], tensors[0], name))
-
-
-def _reshape(step, tensors, name):
-    shape = step.options["shape"]
-    x = caffe_order(step.shapes[0], tensors[0], name)
-    if len(shape) != 3:
-        return keras.layers.Reshape(shape, name=name)(x)
-    x = keras.layers.Reshape(shape, name=f"{name}_reshape")(x)
-    return keras.layers.Permute((2, 3, 1), name=name)(x)
-
-
-def _crop(step, tensors, name):
-    starts, sizes = step.options["starts"], step.options["sizes"]
-    return layers.Slice(keras_shape(starts), keras_shape(sizes), name=name)(tensors[0])
+def _axpy(step, tensors, name):
+    factor = _over_map(tensors[0], step.shapes[1], name)
+    scaled = keras.layers.Multiply(name=f"{name}_scaled")([tensors[1], factor])
+    return keras.layers.Add(name=name)([scaled, tensors[2]])
 
 
 BUILDERS = {
     "Convolution": _convolution,
+    "DepthwiseConvolution": _convolution,
+    "ConvolutionDepthwise": _convolution,
     "Deconvolution": _deconvolution,
     "InnerProduct": _product,
     "Pooling": _pooling,
     "PReLU": _prelu,
-    "Softmax": _softmax,
-    "Concat": _concat,
-    "Eltwise": _eltwise,
-    "Slice": _slice,
-    "Split": _split,
-    "Flatten": _flatten,
-    "Reshape": _reshape,
-    "Crop": _crop,
+    "Softmax": build_moves.softmax,
+    "Concat": build_moves.concat,
+    "Eltwise": build_moves.eltwise,
+    "Slice": build_moves.cut,
+    "Split": build_moves.split,
+    "Flatten": build_moves.flatten,
+    "Reshape": build_moves.reshape,
+    "Crop": build_moves.crop,
     "ReLU": _simple(_relu),
     "Dropout": _simple(_dropout),
     "LRN": _simple(
@@ -200,6 +156,16 @@ BUILDERS = {
             epsilon=o["eps"], center=False, scale=False, name=name
         )
     ),
-    "Scale": _simple(lambda o, name: layers.Scale(True, o["bias"], name=name)),
-    "Bias": _simple(lambda o, name: layers.Scale(False, True, name=name)),
+    "Scale": _scale,
+    "Bias": _scale,
+    "Axpy": _axpy,
+    "Permute": build_moves.permute,
+    "Tile": build_moves.tile,
+    "Interp": build_moves.interp,
+    "ReLU6": _simple(
+        lambda o, name: keras.layers.ReLU(6.0, negative_slope=o["negative_slope"], name=name)
+    ),
+    "Clip": _simple(lambda o, name: fork_layers.Clip(o["low"], o["high"], name=name)),
+    "AbsVal": _simple(lambda o, name: fork_layers.Absolute(name=name)),
+    "Swish": _simple(lambda o, name: fork_layers.Swish(o["beta"], name=name)),
 }

@@ -22,6 +22,9 @@ V1 = {4: "name", 5: "type", 2: "bottom", 3: "top", 6: "blob", 1: "inner"}
 V0 = {1: "name", 2: "type", 50: "blob"}
 # BlobProto
 BLOB_DIMS, BLOB_FLOATS, BLOB_SHAPE, BLOB_DOUBLES = range(1, 5), 5, 7, 8
+# NVIDIA's fork and OpenCV's shrinkCaffeModel keep numbers as raw bytes beside their type's number.
+BLOB_RAW_TYPE, BLOB_RAW = 10, 12
+RAW_TYPES = {0: "<f8", 1: "<f4", 2: "<f2"}
 
 
 class Blob(NamedTuple):
@@ -140,7 +143,7 @@ def _layer(reader, names, kind, value):
 
 
 def _blob(reader, kind, value):
-    legacy, shape, parts, itemsize = [0] * 4, None, [], 4
+    legacy, shape, parts, raw = [0] * 4, None, [], 0
     for number, kind_, value_ in reader.message(kind, value):
         if number in BLOB_DIMS and kind_ == wire.VARINT:
             legacy[number - 1] = value_
@@ -151,22 +154,31 @@ def _blob(reader, kind, value):
                 if inner == 1
                 for n in reader.integers(k, v)
             ]
-        elif number in (BLOB_FLOATS, BLOB_DOUBLES):
-            itemsize = 4 if number == BLOB_FLOATS else 8
-            parts.append((itemsize, *reader.span(kind_, value_)))
+        elif number == BLOB_RAW_TYPE and kind_ == wire.VARINT:
+            raw = value_
+        elif number in (BLOB_FLOATS, BLOB_DOUBLES, BLOB_RAW):
+            parts.append((number, *reader.span(kind_, value_)))
     dims = tuple(legacy if shape is None else shape)
-    return Blob(dims, shape is None, _values(reader.buffer, dims, parts))
+    return Blob(dims, shape is None, _values(reader.buffer, dims, parts, raw))
 
 
-def _values(buffer, dims, parts):
-    sizes = {itemsize for itemsize, _, _ in parts}
-    if len(sizes) > 1:
-        raise RefusedInput("a blob holds both floats and doubles")
-    if any((stop - start) % itemsize for itemsize, start, stop in parts):
+def _values(buffer, dims, parts, raw):
+    dtype = _dtype({number for number, _, _ in parts}, raw)
+    size = dtype.itemsize
+    if any((stop - start) % size for _, start, stop in parts):
         raise RefusedInput("a blob ends within a number")
-    dtype = np.dtype("<f8" if 8 in sizes else "<f4")
-    arrays = [np.frombuffer(buffer, dtype, (b - a) // n, a) for n, a, b in parts]
+    arrays = [np.frombuffer(buffer, dtype, (b - a) // size, a) for _, a, b in parts]
     values = arrays[0] if len(arrays) == 1 else np.concatenate([*arrays, np.empty(0, dtype)])
     if math.prod(dims) != values.size:
         raise RefusedInput(f"a blob of shape {dims} holds {values.size} numbers; truncated?")
     return values
+
+
+def _dtype(fields, raw):
+    """The type of a blob's numbers, from the fields that hold them."""
+    if len(fields) > 1:
+        raise RefusedInput("a blob holds numbers of several types, such as floats and doubles")
+    if BLOB_RAW in fields and raw not in RAW_TYPES:
+        raise RefusedInput(f"expected raw_data of doubles, floats or halves, got type {raw}")
+    kinds = {BLOB_FLOATS: "<f4", BLOB_DOUBLES: "<f8", BLOB_RAW: RAW_TYPES.get(raw)}
+    return np.dtype(kinds[next(iter(fields), BLOB_FLOATS)])

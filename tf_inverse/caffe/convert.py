@@ -7,17 +7,13 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from tf_inverse.caffe import caffemodel, fit, means, net, plan, port, weights
+from tf_inverse import sources
+from tf_inverse.caffe import fit, means, net, plan, port, supply, weight_file, weights
 from tf_inverse.errors import ConversionError
 from tf_inverse.folder import sha256
 from tf_inverse.models import caffenet, generator, labels
 from tf_inverse.models.pixels import IMAGENET_MEAN
 
-BVLC = "Released by BVLC for unrestricted use."
-DEEPSIM = (
-    "For research purposes only; commercial use requires the consent of the Computer Vision Group, "
-    "University of Freiburg (DeePSiM, arXiv 1602.02644)."
-)
 UNKNOWN = "Not stated here: see the source of the weights."
 
 NETWORKS = ("caffenet", "places205", "alexnet", "generator")
@@ -34,6 +30,7 @@ class Converted(NamedTuple):
         encoder: Layer whose output codes come from, or None.
         licence: Of the weights.
         source: Files with their sha256, and the settings.
+        notes: What the reader of the report should know beside it, a line each.
     """
 
     model: keras.Model
@@ -43,23 +40,31 @@ class Converted(NamedTuple):
     encoder: str | None
     licence: str
     source: dict
+    notes: tuple[str, ...] = ()
+
+    def outputs(self) -> str:
+        """Every output of the model with its shape: "prob [10], boxes [4]"."""
+        names, tensors = self.model.output_names, self.model.outputs
+        return ", ".join(
+            f"{name} {list(tensor.shape[1:])}" for name, tensor in zip(names, tensors, strict=True)
+        )
 
 
-def network(kind, weight_file, prototxt=None, mean=IMAGENET_MEAN, code="fc6", ignore=()):
-    """One of the paper's networks from its `.caffemodel`.
+def network(kind, path, prototxt=None, mean=IMAGENET_MEAN, code="fc6", ignore=()):
+    """One of the paper's networks from its weights.
 
     Args:
         kind: One of `NETWORKS`.
-        weight_file: `.caffemodel`.
+        path: Of a `.caffemodel`, or of PyTorch's or a safetensors file with the same names.
         prototxt: Its description; only compared with the network that is built.
         mean: [3] or [H, W, 3], blue first.
-        code: Of a generator: "fc6", "fc7" or "pool5".
+        code: Of a generator: a key of `models.generator.ARCHITECTURES`.
         ignore: Layers of the file that may stay unused.
 
     Raises:
         ConversionError: The file holds another network.
     """
-    file = caffemodel.read(weight_file)
+    file = weight_file.read(path)
     described = net.read(prototxt) if prototxt else None
     if kind == "generator":
         model = generator.generator(code, mean)
@@ -71,6 +76,8 @@ def network(kind, weight_file, prototxt=None, mean=IMAGENET_MEAN, code="fc6", ig
         _compare(weights.expected(model), plan.make(described).weights(), prototxt)
     report = weights.load(model, file, ignore=ignore)
     check(model, kind)
+    source = _source(kind, (path, prototxt))
+    report.append(f"{pathlib.Path(path).name}: {_identity(source)}")
     return Converted(
         model,
         "generator" if kind == "generator" else "classifier",
@@ -79,36 +86,43 @@ def network(kind, weight_file, prototxt=None, mean=IMAGENET_MEAN, code="fc6", ig
             kind, ("fc8", labels.imagenet())
         ),
         None if kind == "generator" else "relu6",
-        {"generator": DEEPSIM, "places205": UNKNOWN}.get(kind, BVLC),
-        _source(kind, (weight_file, prototxt)),
+        {"generator": sources.DEEPSIM, "places205": sources.PLACES}.get(kind, sources.BVLC),
+        source,
     )
 
 
-def any_caffe(prototxt, weight_file, role=None, mean=(0.0,), scale=1.0, channels="bgr", **options):
+def any_caffe(prototxt, path, role=None, mean=None, scale=None, channels="bgr", **options):
     """Any network of the known layers from its prototxt and `.caffemodel`.
 
     Args:
         prototxt: Deploy description.
-        weight_file: `.caffemodel`.
-        role: "classifier" or "generator"; None tells by the input: an image or a vector.
-        mean: [C] or [H, W, C] in the network's order of channels.
-        scale: What pixels are multiplied by once the mean is off.
+        path: Of the `.caffemodel`.
+        role: "classifier" or "generator"; None tells by the input and the outputs.
+        mean: [C] or [H, W, C] in the network's order of channels; None for the prototxt's, if any.
+        scale: What pixels are multiplied by once the mean is off; None for the prototxt's, or 1.
         channels: "bgr" or "rgb".
         **options: `input_shape` (C, H, W) where the prototxt declares none or in its place;
             `ignore`, layers of the file that may stay unused.
+
+    Raises:
+        ConversionError: Layers that are unknown or do not fit, weights that are missing or surplus,
+            or a network that is neither a classifier of images nor a generator.
+        RefusedInput: A damaged file, or fields that are not known.
+        UsageError: The prototxt names a mean image, and no mean is given.
     """
-    planned = plan.make(net.read(prototxt), options.get("input_shape"))
-    file = caffemodel.read(weight_file)
+    described = net.read(prototxt)
+    planned = plan.make(described, options.get("input_shape"))
+    file, supplied = supply.complete(planned, weight_file.read(path))
     ignore = options.get("ignore", ())
     fit.check(planned.weights(), file, ignore)
-    shape = next(iter(planned.inputs.values()))
-    image = len(shape) == 3 and shape[0] in (1, 3)
-    role = role or ("classifier" if image else "generator")
+    role = role or _role(planned)
+    mean, scale, said = means.choose(described.transform, mean, scale)
+    notes = [*supplied, *said, *planned.notes()]
     build = {"classifier": port.classifier, "generator": port.generator}[role]
     model = build(planned, mean, scale, channels)
     names = {keras_name: name for name, keras_name in port.keras_names(planned).items()}
     report = weights.load(model, file, names, ignore)
-    check(model, planned.name or prototxt)
+    check(model, planned.name or prototxt, planned.notes())
     return Converted(
         model,
         role,
@@ -116,7 +130,21 @@ def any_caffe(prototxt, weight_file, role=None, mean=(0.0,), scale=1.0, channels
         class_labels(model) if role == "classifier" else None,
         None,
         UNKNOWN,
-        _source("caffe", (prototxt, weight_file)),
+        _source("caffe", (prototxt, path)),
+        tuple(notes),
+    )
+
+
+def _role(planned):
+    """Whether a network takes images, or makes one."""
+    shape, outputs = next(iter(planned.inputs.values())), list(planned.outputs().values())
+    if len(shape) == 3 and shape[0] in (1, 3):
+        return "classifier"
+    if len(outputs) == 1 and len(outputs[0]) == 3 and outputs[0][0] in (1, 3):
+        return "generator"
+    raise ConversionError(
+        f"expected a classifier, whose input is an image of 1 or 3 channels, or a generator, whose "
+        f"one output is; got input {shape} and outputs {outputs}"
     )
 
 
@@ -151,8 +179,13 @@ def refuse_other_order(kind, file, described=None):
         raise ConversionError(f"{file.path} calls itself {file.name!r}: convert it as {other}")
 
 
-def check(model, name) -> None:
+def check(model, name, notes=()) -> None:
     """A forward pass on random input must be finite.
+
+    Args:
+        model: As converted.
+        name: Of the network, for the message.
+        notes: Why it may not be.
 
     Raises:
         ConversionError: It is not.
@@ -163,7 +196,8 @@ def check(model, name) -> None:
     outputs = model(x[None].astype(np.float32), training=False)
     outputs = outputs if isinstance(outputs, list) else [outputs]
     if not all(np.isfinite(np.asarray(y)).all() for y in outputs):
-        raise ConversionError(f"self-check: {name} gives numbers that are not finite; wrong file?")
+        reason = "; ".join(notes) or "wrong file?"
+        raise ConversionError(f"self-check: {name} gives numbers that are not finite; {reason}")
 
 
 def _compare(needs, described, prototxt):
@@ -185,10 +219,19 @@ def _source(kind, files):
     }
 
 
+def _identity(source):
+    """Which published file was converted: generators of equal shapes have nothing else to tell."""
+    for digest in source["files"].values():
+        name = sources.named(digest)
+        if name:
+            return f"{name} ({sources.SOURCES[name].what}), by its sha256"
+    return "its sha256 is not that of a published file"
+
+
 def read_mean(text: str | None, default=IMAGENET_MEAN):
     """A mean from "104,117,123", one number, or a file; None gives the default."""
     if text is None:
-        return np.asarray(default, np.float32)
+        return None if default is None else np.asarray(default, np.float32)
     if os.path.exists(text):
         return means.read(text)
     return means.parse(text)

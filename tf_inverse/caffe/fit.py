@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from tf_inverse.caffe.caffemodel import Caffemodel
+from tf_inverse.caffe.versions import stored_as
 from tf_inverse.errors import ConversionError
 
 
@@ -28,7 +29,7 @@ def check(needs: Mapping, file: Caffemodel, ignore: Iterable[str] = ()) -> None:
         fit = [blob.fits(shape) for blob, shape in zip(layer.blobs, shapes, strict=False)]
         if len(found) != len(shapes) or not all(fit):
             wrong.append(f"{name!r} ({kind}): expected blobs {list(shapes)}, found {found}")
-        elif layer.type not in ("", kind):
+        elif layer.type and stored_as(layer.type) != stored_as(kind):
             wrong.append(f"{name!r}: expected {kind}, the file says {layer.type}")
     surplus = sorted(set(held) - set(needs) - set(ignore))
     if surplus:

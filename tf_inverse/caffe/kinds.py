@@ -7,7 +7,7 @@ Each kind is two functions: `options(layer, shapes)` reads the settings with Caf
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tf_inverse.caffe import arrange, spatial
+from tf_inverse.caffe import arrange, pooling, spatial
 from tf_inverse.caffe.spatial import refuse
 
 
@@ -52,11 +52,11 @@ def _same(layer, options, shapes):
 
 def _lrn_options(layer, shapes):
     spatial.expect_image(layer, shapes[0])
-    region = layer.param.word("norm_region", "ACROSS_CHANNELS")
+    regions = ("ACROSS_CHANNELS", "WITHIN_CHANNEL")
+    across = layer.param.choice("norm_region", regions, regions[0]) == regions[0]
     size = layer.param.integer("local_size", 5, 1, 4096)
-    if region not in ("ACROSS_CHANNELS", "WITHIN_CHANNEL") or size % 2 == 0:
-        raise refuse(layer, "an odd local_size and a known norm_region", (size, region))
-    across = region == "ACROSS_CHANNELS"
+    if size % 2 == 0:
+        raise refuse(layer, "an odd local_size", size)
     numbers = _numbers(alpha=1.0, beta=0.75, k=1.0)(layer, shapes)
     # Caffe's sum within a channel ignores k.
     return numbers | {"size": size, "across": across, "k": numbers["k"] if across else 1.0}
@@ -84,15 +84,46 @@ def _batch_norm_shapes(layer, options, shapes):
 
 
 def _scale_options(layer, shapes):
-    axes = layer.param.integer("axis", 1, -4, 4), layer.param.integer("num_axes", 1, -4, 4)
-    if axes != (1, 1):
-        raise refuse(layer, "one value a channel (axis 1, num_axes 1)", axes)
-    return {"bias": layer.type == "Bias" or layer.param.flag("bias_term", False)}
+    bias = layer.type == "Bias" or layer.param.flag("bias_term", False)
+    # Of two bottoms the second is the factor, and it begins with the batch.
+    first = layer.param.integer("axis", 1, -4, 4)
+    axes = layer.param.integer("num_axes", 1, -4, 4)
+    if len(shapes) == 1:
+        if (first, axes) != (1, 1):
+            raise refuse(layer, "one value a channel (axis 1, num_axes 1)", (first, axes))
+        return {"bias": bias}
+    if first not in (0, -1 - len(shapes[0])) or shapes[1] not in (shapes[0], shapes[0][:1]):
+        raise refuse(layer, f"axis 0 and a second bottom {shapes[0][:1]}", (first, shapes[1]))
+    if bias and layer.type == "Scale":
+        raise refuse(layer, "no bias_term beside a second bottom", "true")
+    return {"bias": bias}
 
 
 def _scale_shapes(layer, options, shapes):
+    if len(shapes) == 2:
+        return [shapes[0]], []
     count = 2 if layer.type == "Scale" and options["bias"] else 1
     return [shapes[0]], [shapes[0][:1]] * count
+
+
+def _axpy_options(layer, shapes):
+    factor, x, y = shapes
+    if len(x) != 3 or x != y or factor not in (x[:1], (x[0], 1, 1)):
+        raise refuse(layer, "bottoms (C,) or (C, 1, 1), and twice (C, H, W)", shapes)
+    return {}
+
+
+def _axpy_shapes(layer, options, shapes):
+    return [shapes[1]], []
+
+
+def _clip_options(layer, shapes):
+    if missing := [name for name in ("min", "max") if name not in layer.param.fields]:
+        raise refuse(layer, "min and max", f"no {missing[0]}")
+    limits = layer.param.number("min", 0.0), layer.param.number("max", 0.0)
+    if limits[0] > limits[1]:
+        raise refuse(layer, "min not above max", limits)
+    return {"low": limits[0], "high": limits[1]}
 
 
 _MANY = (1, 1000)
@@ -101,9 +132,15 @@ KINDS = {
     "Convolution": Kind(spatial.convolution_options, spatial.convolution_shapes),
     "Deconvolution": Kind(spatial.convolution_options, spatial.deconvolution_shapes),
     "InnerProduct": Kind(spatial.product_options, spatial.product_shapes),
-    "Pooling": Kind(spatial.pooling_options, spatial.pooling_shapes),
+    "DepthwiseConvolution": Kind(spatial.convolution_options, spatial.convolution_shapes),
+    "ConvolutionDepthwise": Kind(spatial.convolution_options, spatial.convolution_shapes),
+    "Pooling": Kind(pooling.options, pooling.shapes),
     "LRN": Kind(_lrn_options, _same),
     "ReLU": Kind(_numbers(negative_slope=0.0), _same),
+    "ReLU6": Kind(_numbers(negative_slope=0.0), _same),
+    "Clip": Kind(_clip_options, _same),
+    "AbsVal": Kind(_numbers(), _same),
+    "Swish": Kind(_numbers(beta=1.0), _same),
     "PReLU": Kind(_flags(channel_shared=False), _prelu_shapes),
     "ELU": Kind(_numbers(alpha=1.0), _same),
     "Sigmoid": Kind(_numbers(), _same),
@@ -118,13 +155,17 @@ KINDS = {
     ),
     "Softmax": Kind(arrange.along, _same),
     "BatchNorm": Kind(_batch_norm_options, _batch_norm_shapes),
-    "Scale": Kind(_scale_options, _scale_shapes),
-    "Bias": Kind(_scale_options, _scale_shapes),
+    "Scale": Kind(_scale_options, _scale_shapes, bottoms=(1, 2)),
+    "Bias": Kind(_scale_options, _scale_shapes, bottoms=(1, 2)),
+    "Axpy": Kind(_axpy_options, _axpy_shapes, bottoms=(3, 3)),
     "Concat": Kind(arrange.along, arrange.concat_shapes, bottoms=_MANY),
     "Eltwise": Kind(arrange.eltwise_options, _same, bottoms=_MANY),
     "Slice": Kind(arrange.slice_options, arrange.slice_shapes, tops=_MANY),
     "Split": Kind(_numbers(), _same, tops=_MANY),
     "Flatten": Kind(arrange.flatten_options, arrange.flatten_shapes),
     "Reshape": Kind(arrange.reshape_options, arrange.reshape_shapes),
+    "Permute": Kind(arrange.permute_options, arrange.permute_shapes),
+    "Tile": Kind(arrange.tile_options, arrange.tile_shapes),
+    "Interp": Kind(arrange.interp_options, arrange.interp_shapes),
     "Crop": Kind(arrange.crop_options, arrange.crop_shapes, bottoms=(2, 2)),
 }

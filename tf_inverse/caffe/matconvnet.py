@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tf_inverse.caffe import caffemodel, convert, kinds, mat, matconvnet_layers, plan, port, weights
+from tf_inverse.caffe.message import Message
 from tf_inverse.caffe.net import Layer
-from tf_inverse.caffe.prototxt import Message
 from tf_inverse.errors import ConversionError, RefusedInput
 from tf_inverse.folder import sha256
 

@@ -64,6 +64,7 @@ def _pooling(part, shapes):
         "mode": "max" if method == "max" else "average",
         "global": False,
         "overhang": False,
+        "padding_counts": False,
         "kernel": _row(part.settings, size, 2, 1),
         "strides": _row(part.settings, "stride", 2, 1),
         "pads": _row(part.settings, "pad", 4, 0),

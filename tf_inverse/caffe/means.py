@@ -1,4 +1,4 @@
-"""Mean images and mean values, from the forms in which they are published."""
+"""Mean images and mean values, from the forms in which they are published or described."""
 
 import math
 import os
@@ -7,6 +7,7 @@ import pathlib
 import numpy as np
 
 from tf_inverse.caffe import caffemodel
+from tf_inverse.caffe.feeds import Transform
 from tf_inverse.errors import RefusedInput, UsageError
 
 MOST_PIXELS = 4096 * 4096
@@ -69,3 +70,48 @@ def _mat(path):
     if len(arrays) != 1 or arrays[0].dtype.kind != "f" or arrays[0].size > MOST_PIXELS:
         raise RefusedInput(f"expected one array (H, W, C) in {path}, got {len(arrays)}")
     return arrays[0]
+
+
+def choose(transform, mean=None, scale=None):
+    """What is done to pixels, as given or else as the prototxt says.
+
+    Args:
+        transform: Of the prototxt's data layer, or None.
+        mean: As given, None if not.
+        scale: As given, None if not.
+
+    Returns:
+        (mean, scale, lines that say where they come from).
+
+    Raises:
+        UsageError: The prototxt names a mean image, which is another file, and no mean is given.
+    """
+    described, notes = transform or Transform(), []
+    if mean is None and described.mean_file:
+        raise UsageError(
+            f"expected --mean=FILE: the prototxt takes the mean image {described.mean_file} off "
+            f"its pixels (--mean=0 takes nothing off)"
+        )
+    if mean is None and described.mean:
+        mean = described.mean
+        notes.append(f"mean: {_text(mean)}, from the prototxt")
+    elif mean is None:
+        notes.append("mean: none, as neither the prototxt nor --mean names one")
+    elif described.mean or described.mean_file:
+        there = described.mean_file or _text(described.mean)
+        notes.append(f"mean: as given, in place of the prototxt's {there}")
+    if scale is None and described.scale != 1:
+        notes.append(f"scale: {described.scale:g}, from the prototxt")
+    elif scale is not None and scale != described.scale != 1:
+        notes.append(f"scale: as given, in place of the prototxt's {described.scale:g}")
+    if described.mirror:
+        notes.append("mirror: left out, since it turns images at random")
+    return (
+        np.zeros(1, np.float32) if mean is None else np.asarray(mean, np.float32),
+        described.scale if scale is None else scale,
+        notes,
+    )
+
+
+def _text(mean):
+    return ",".join(f"{value:g}" for value in mean)

@@ -8,22 +8,15 @@ import collections
 import os
 from typing import NamedTuple
 
-from tf_inverse.caffe import prototxt, versions
-from tf_inverse.caffe.prototxt import Message
-from tf_inverse.errors import ConversionError
+from tf_inverse.caffe import feeds, kinds, prototxt, versions
+from tf_inverse.caffe.feeds import Transform
+from tf_inverse.caffe.message import Message
+from tf_inverse.errors import ConversionError, RefusedInput
 
 MOST_LAYERS = 5000
+PHASES = ("TRAIN", "TEST")
 
-# Layers that feed a net in training, or only serve it; none of them maps an image to a unit.
-DATA = {
-    "AnnotatedData",
-    "Data",
-    "DummyData",
-    "HDF5Data",
-    "ImageData",
-    "MemoryData",
-    "WindowData",
-}
+# Layers that only serve training; none of them maps an image to a unit.
 TRAINING = {
     "Accuracy",
     "ContrastiveLoss",
@@ -37,64 +30,120 @@ TRAINING = {
 }
 
 # V0 keeps every parameter in the layer itself, some under other names.
-_V0_NAMES = {"kernelsize": "kernel_size", "biasterm": "bias_term", "concat_dim": "concat_dim"}
+_V0_NAMES = {
+    "kernelsize": "kernel_size",
+    "biasterm": "bias_term",
+    "cropsize": "crop_size",
+    "meanfile": "mean_file",
+}
 
 
 class Layer(NamedTuple):
-    """One layer: `param` is the message with the type's own settings."""
+    """One layer: `param` is the message with the type's own settings.
+
+    `shared` holds a name for each blob that other layers may use too, "" for the layer's own.
+    """
 
     name: str
     type: str
     bottoms: tuple[str, ...]
     tops: tuple[str, ...]
     param: Message
+    shared: tuple[str, ...] = ()
 
 
 class Net(NamedTuple):
-    """A network: `inputs` maps a blob's name to its shape without the batch, None if unknown."""
+    """A network.
+
+    Attributes:
+        name: Of the network.
+        inputs: {blob: shape without the batch, None if unknown}.
+        layers: In order.
+        transform: What its data layer does to pixels, None where it has none.
+    """
 
     name: str
     inputs: dict[str, tuple[int, ...] | None]
     layers: tuple[Layer, ...]
+    transform: Transform | None = None
 
 
 def read(path: str | os.PathLike) -> Net:
     """Read a prototxt file as a network; errors as of `prototxt.read` and `understand`."""
-    return understand(prototxt.read(path))
+    message = prototxt.read(path)
+    try:
+        return understand(message)
+    except RefusedInput as error:
+        raise RefusedInput(f"{path}: {error}") from None
 
 
 def understand(message: Message) -> Net:
-    """The network that a parsed prototxt describes.
+    """The network that a parsed prototxt describes, in the phase TEST.
 
     Raises:
         ConversionError: Not a network, or one whose layers are not connected.
-        RefusedInput: A number out of its limits.
+        RefusedInput: A number out of its limits, or fields that are not known.
     """
     old, new = message.messages("layers"), message.messages("layer")
     if len(old) + len(new) == 0:
         raise ConversionError("expected a network, found no layer; is this a solver's prototxt?")
     if len(old) + len(new) > MOST_LAYERS:
         raise ConversionError(f"expected at most {MOST_LAYERS} layers, got {len(old) + len(new)}")
-    layers = [_layer(layer, i) for i, layer in enumerate(old or new) if _in_test(layer)]
-    inputs = _declared_inputs(message)
-    for layer in layers:
-        if layer.type == "Input" or layer.type in DATA:
-            inputs |= _layer_inputs(layer)
-    kept = [
-        layer
-        for layer in _fold_padding(layers)
-        if layer.type not in DATA | TRAINING and layer.type != "Input"
-    ]
+    if old and new:
+        raise ConversionError("expected layers of one version, got both `layers` and `layer`")
+    state = _state(message.message("state"))
+    inputs, transform = feeds.declared(message), None
+    name = message.word("name")
+    unknown = message.unknown(versions.HARMLESS | {"layer", "layers"})
+    kept = []
+    for i, one in enumerate(old or new):
+        if not _included(one, *state):
+            continue
+        layer = _layer(one, i)
+        unknown += _unknown(one, layer)
+        if layer.type in feeds.DATA:
+            fed, transform = feeds.of_data_layer(layer, one)
+            inputs |= fed
+        elif layer.type == "Input":
+            inputs |= feeds.of_input_layer(layer)
+        elif layer.type not in TRAINING:
+            kept.append(layer)
+    if unknown:
+        raise RefusedInput("; ".join(unknown[:20]))
+    kept = _fold_padding(kept)
     _refuse_repeats(kept)
-    return Net(message.word("name"), inputs, tuple(kept))
+    return Net(name, inputs, tuple(kept), transform)
 
 
-def _in_test(layer):
-    """Whether the layer is in the net of the phase TEST."""
-    phases = [rule.word("phase") for rule in layer.messages("include")]
-    if phases and not any(phase in ("", "TEST") for phase in phases):
-        return False
-    return not any(rule.word("phase") == "TEST" for rule in layer.messages("exclude"))
+def _state(message):
+    """(level, stages) that the file itself sets for its net."""
+    if message.choice("phase", PHASES, "TEST") != "TEST":
+        raise RefusedInput("the network: expected state of phase TEST, got TRAIN")
+    return message.integer("level", 0, -(2**31), 2**31), message.all("stage", str)
+
+
+def _included(layer, level, stages):
+    """Whether Caffe puts a layer into the net of the phase TEST.
+
+    A layer without rules to include it is in unless a rule excludes it; one with such rules is in
+    if it meets any of them.
+    """
+    layer.where = f"layer {layer.word('name')!r}"
+    include, exclude = layer.messages("include"), layer.messages("exclude")
+    if include and exclude:
+        raise RefusedInput(f"{layer.where}: expected include or exclude, got both")
+    met = [_meets(rule, level, stages) for rule in include or exclude]
+    return any(met) if include else not any(met)
+
+
+def _meets(rule, level, stages):
+    return (
+        rule.choice("phase", PHASES, "TEST") == "TEST"
+        and rule.integer("min_level", level, -(2**31), 2**31) <= level
+        and rule.integer("max_level", level, -(2**31), 2**31) >= level
+        and set(rule.all("stage", str)) <= set(stages)
+        and not set(rule.all("not_stage", str)) & set(stages)
+    )
 
 
 def _layer(message, i):
@@ -106,52 +155,31 @@ def _layer(message, i):
     kind = (versions.V0 if inner else versions.V1_WORDS).get(word, word)
     if not kind:
         raise ConversionError(f"{core.where}: expected a type, found none")
-    param = _flat(core) if inner else message.message(_param_name(kind))
-    param.where = core.where
-    if kind in DATA:
-        param.fields = param.fields | message.message("transform_param").fields
+    if inner:
+        param = core.renamed(_V0_NAMES)
+        param.asked = {"name", "type"}
+    else:
+        param = message.message(versions.settings_of(kind))
     bottoms, tops = tuple(message.all("bottom", str)), tuple(message.all("top", str))
-    return Layer(name, kind, bottoms, tops, param)
+    return Layer(name, kind, bottoms, tops, param, _shared(message))
 
 
-def _param_name(kind):
-    """The field that holds a type's settings: InnerProduct -> inner_product_param."""
-    names = {"ReLU": "relu", "PReLU": "prelu", "ELU": "elu", "LRN": "lrn", "TanH": "tanh"}
-    names["Deconvolution"] = "convolution"
-    snake = "".join("_" + c.lower() if c.isupper() else c for c in kind).lstrip("_")
-    return names.get(kind, snake) + "_param"
+def _shared(message):
+    """The names of a layer's blobs; V1 has them as words, V2 in messages."""
+    values = message.all("param", (str, Message))
+    return tuple(value.word("name") if isinstance(value, Message) else value for value in values)
 
 
-def _flat(core):
-    param = Message(core.where)
-    param.fields = {_V0_NAMES.get(name, name): values for name, values in core.fields.items()}
-    return param
+def _unknown(message, layer):
+    """Fields of a layer that nothing has asked for.
 
-
-def _declared_inputs(message):
-    """The inputs that old nets declare outside of any layer."""
-    names, dims = message.all("input", str), message.integers("input_dim")
-    shapes = [shape.integers("dim") for shape in message.messages("input_shape")]
-    shapes = shapes or [dims[i : i + 4] for i in range(0, len(dims), 4)]
-    if names and len(shapes) not in (0, len(names)):
-        raise ConversionError(f"expected a shape for each input {names}, got {len(shapes)}")
-    shapes = shapes or [None] * len(names)
-    return {
-        name: tuple(shape[1:]) if shape else None for name, shape in zip(names, shapes, strict=True)
-    }
-
-
-def _layer_inputs(layer):
-    """What an Input layer or a data layer feeds; of a data layer only the image counts."""
-    if layer.type != "Input":
-        size = layer.param.integer("crop_size", 0, 0)
-        shape = (1 if "force_gray" in layer.param.fields else 3, size, size) if size else None
-        return {top: shape for top in layer.tops[:1]}
-    shapes = [tuple(shape.integers("dim")[1:]) for shape in layer.param.messages("shape")]
-    if len(shapes) not in (0, 1, len(layer.tops)):
-        raise ConversionError(f"layer {layer.name!r}: expected a shape for each top")
-    shapes = shapes * len(layer.tops) if len(shapes) < 2 else shapes
-    return dict(zip(layer.tops, shapes or [None] * len(layer.tops), strict=True))
+    The layer's own settings are looked at when its shape is known. Layers that are left out, or
+    refused for their type, may have settings of forks of Caffe.
+    """
+    known = versions.HARMLESS | versions.SETTINGS | {"layer", versions.settings_of(layer.type)}
+    if layer.type not in kinds.KINDS:
+        known |= {name for name in message.fields if name.endswith("_param")}
+    return message.unknown(known)
 
 
 def _fold_padding(layers):

@@ -7,7 +7,7 @@ layer that cannot be ported is named in one message.
 import math
 from typing import NamedTuple
 
-from tf_inverse.caffe import kinds
+from tf_inverse.caffe import kinds, pooling, versions
 from tf_inverse.caffe.net import Layer, Net
 from tf_inverse.errors import ConversionError, RefusedInput
 
@@ -46,6 +46,24 @@ class Plan(NamedTuple):
             step.layer.name: (step.layer.type, step.weights) for step in self.steps if step.weights
         }
 
+    def outputs(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the blobs that no layer reads, by name: the network's results."""
+        unread: dict[str, tuple[int, ...]] = {}
+        for step in self.steps:
+            for blob in step.layer.bottoms:
+                unread.pop(blob, None)
+            unread |= dict(zip(step.layer.tops, step.outputs, strict=True))
+        return unread
+
+    def notes(self) -> list[str]:
+        """What is as Caffe computes it and may yet surprise, a line for each layer concerned."""
+        said = [
+            (step.layer.name, pooling.empty_windows(step.options, step.shapes[0]))
+            for step in self.steps
+            if step.layer.type == "Pooling"
+        ]
+        return [f"{name}: {text}" for name, text in said if text]
+
 
 def make(net: Net, input_shape: tuple[int, ...] | None = None) -> Plan:
     """Plan a network.
@@ -55,7 +73,8 @@ def make(net: Net, input_shape: tuple[int, ...] | None = None) -> Plan:
         input_shape: (C, H, W), for a net that declares none, or in place of what it declares.
 
     Raises:
-        ConversionError: Layers that are unknown, unconnected or do not fit; all of them.
+        ConversionError: Layers that are unknown, unconnected or do not fit, and settings that no
+            layer of their type has; all of them.
     """
     _refuse_unknown(net)
     inputs = {name: input_shape or shape for name, shape in net.inputs.items()}
@@ -76,6 +95,7 @@ def make(net: Net, input_shape: tuple[int, ...] | None = None) -> Plan:
             # What follows cannot be judged without this layer's shape.
             break
         steps.append(step)
+        wrong += layer.param.unknown(versions.HARMLESS)
         known |= dict(zip(layer.tops, step.outputs, strict=True))
     if wrong:
         raise ConversionError("; ".join(wrong))

@@ -9,7 +9,7 @@ import re
 import keras
 import numpy as np
 
-from tf_inverse.caffe import build
+from tf_inverse.caffe import axes, build
 from tf_inverse.caffe.plan import Plan
 from tf_inverse.errors import ConversionError
 from tf_inverse.models.pixels import FromPixels, ToPixels, centre_crop
@@ -74,7 +74,7 @@ def generator(plan: Plan, mean=(0.0,), scale=1.0, channels="bgr") -> keras.Model
 def raw(plan: Plan) -> keras.Model:
     """The network alone, its inputs as Caffe takes them but [B, H, W, C]."""
     inputs = [
-        keras.Input(build.keras_shape(shape), name=name) for name, shape in plan.inputs.items()
+        keras.Input(axes.keras_shape(shape), name=name) for name, shape in plan.inputs.items()
     ]
     taken = inputs[0] if len(inputs) == 1 else inputs
     return keras.Model(taken, _outputs(plan, inputs), name=_name(plan))
@@ -82,15 +82,11 @@ def raw(plan: Plan) -> keras.Model:
 
 def _outputs(plan, inputs):
     """Tensors of the blobs that no layer reads: the network's results."""
-    tensors = dict(zip(plan.inputs, inputs, strict=True))
-    names, unread = keras_names(plan), dict.fromkeys(plan.inputs)
+    tensors, names = dict(zip(plan.inputs, inputs, strict=True)), keras_names(plan)
     for step in plan.steps:
         tops = build.apply(step, [tensors[b] for b in step.layer.bottoms], names[step.layer.name])
-        for blob in step.layer.bottoms:
-            unread.pop(blob, None)
         tensors |= dict(zip(step.layer.tops, tops, strict=True))
-        unread |= dict.fromkeys(step.layer.tops)
-    results = [tensors[blob] for blob in unread if blob not in plan.inputs]
+    results = [tensors[blob] for blob in plan.outputs()]
     return results[0] if len(results) == 1 else results
 
 

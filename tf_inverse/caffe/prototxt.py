@@ -5,6 +5,7 @@ import pathlib
 import re
 
 from tf_inverse.caffe import wire
+from tf_inverse.caffe.message import Message
 from tf_inverse.errors import RefusedInput
 
 # ResNet-152 takes 100 kB and four levels.
@@ -20,78 +21,6 @@ _TOKEN = re.compile(
     |(?P<end>\Z))""",
     re.VERBOSE,
 )
-
-
-class Message:
-    """Fields of one message: name -> values in order. Values are str, int, float or Message.
-
-    Attributes:
-        fields: {name: [values]}.
-        where: What the message is, for errors: "layer 'conv1'".
-    """
-
-    def __init__(self, where="the network"):
-        self.fields, self.where = {}, where
-
-    def all(self, name: str, kind: type | tuple = object) -> list:
-        """Every value of a repeated field, each checked to be of a type."""
-        values = self.fields.get(name, [])
-        for value in values:
-            if not isinstance(value, kind) or (kind is str and isinstance(value, Message)):
-                raise RefusedInput(
-                    f"{self.where}: expected {_named(kind)} for {name}, got {value!r}"
-                )
-        return values
-
-    def messages(self, name: str) -> list["Message"]:
-        """Every message of a repeated field."""
-        return self.all(name, Message)
-
-    def message(self, name: str) -> "Message":
-        """A field's message, an empty one where it is absent."""
-        found = self.messages(name)
-        return found[-1] if found else Message(self.where)
-
-    def word(self, name: str, default: str = "") -> str:
-        """A string or an enumeration's word; the last one counts."""
-        return [default, *self.all(name, str)][-1]
-
-    def number(self, name: str, default: float) -> float:
-        """A finite number; the last one counts."""
-        value = [default, *self.all(name, (int, float))][-1]
-        if abs(value) > 1e30 or value != value:
-            raise RefusedInput(f"{self.where}: expected a finite {name}, got {value}")
-        return float(value)
-
-    def integers(self, name: str, least: int = 1, most: int = 65536) -> list[int]:
-        """Every integer of a repeated field, each within limits."""
-        values = self.all(name, int)
-        for value in values:
-            if not least <= value <= most:
-                raise RefusedInput(
-                    f"{self.where}: expected {name} from {least} to {most}, got {value}"
-                )
-        return values
-
-    def integer(self, name: str, default: int | None, least: int = 1, most: int = 65536):
-        """One integer within limits; the last one counts."""
-        return [default, *self.integers(name, least, most)][-1]
-
-    def flag(self, name: str, default: bool) -> bool:
-        """A boolean: true or false, or 1 or 0."""
-        value = [default, *self.all(name, (str, int))][-1]
-        known = {"true": True, "false": False, "t": True, "f": False, 1: True, 0: False}
-        if value not in known:
-            raise RefusedInput(f"{self.where}: expected true or false for {name}, got {value!r}")
-        return known[value]
-
-    def __repr__(self):
-        return "{...}"
-
-
-def _named(kind):
-    names = {Message: "{ ... }", str: "a word", int: "an integer", (int, float): "a number"}
-    return names.get(kind, "true or false")
 
 
 def read(path: str | os.PathLike) -> Message:
@@ -130,18 +59,19 @@ def parse(text: str) -> Message:
             continue
         if kind != "word":
             raise tokens.refusal(f"expected a field, got {name or 'the end'!r}")
+        line = tokens.line
         kind, value = tokens.take()
         colon = value == ":" and kind == "mark"
         if colon:
             kind, value = tokens.take()
         if kind == "mark" and value in "{<":
-            stack.append(Message(name))
+            stack.append(Message(name, name))
             closers.append({"{": "}", "<": ">"}[value])
-            stack[-2].fields.setdefault(name, []).append(stack[-1])
+            stack[-2].add(name, [stack[-1]], line)
             if len(stack) > MOST_DEPTH:
                 raise tokens.refusal(f"expected at most {MOST_DEPTH} levels of braces, got more")
         elif colon:
-            stack[-1].fields.setdefault(name, []).extend(tokens.values(kind, value))
+            stack[-1].add(name, tokens.values(kind, value), line)
         else:
             raise tokens.refusal(f"expected ':' or '{{' after {name!r}, got {value!r}")
 
@@ -150,7 +80,7 @@ class _Tokens:
     """The text's tokens one by one; knows the line it is at."""
 
     def __init__(self, text):
-        self.text, self.at = text, 0
+        self.text, self.at, self.line = text, 0, 1
 
     def next(self):
         return _TOKEN.match(self.text, _GAP.match(self.text, self.at).end())
@@ -159,11 +89,15 @@ class _Tokens:
         match = self.next()
         if not match:
             raise self.refusal(f"expected a prototxt, got {self.text[self.at :].lstrip()[:20]!r}")
-        self.at = match.end()
+        self._go(match.end())
         return match.lastgroup, match[match.lastgroup]
 
+    def _go(self, at):
+        self.line += self.text.count("\n", self.at, at)
+        self.at = at
+
     def refusal(self, what):
-        return RefusedInput(f"line {self.text.count(chr(10), 0, self.at) + 1}: {what}")
+        return RefusedInput(f"line {self.line}: {what}")
 
     def values(self, kind, token):
         """The value that a token begins: a list's several, or one."""
@@ -197,6 +131,6 @@ class _Tokens:
         """What other strings follow directly: they are part of the first."""
         parts = []
         while (match := self.next()) and match.lastgroup == "string":
-            self.at = match.end()
+            self._go(match.end())
             parts.append(match["string"][1:-1])
         return "".join(parts)

@@ -1,4 +1,4 @@
-"""Convolution, Deconvolution, Pooling and InnerProduct: settings with Caffe's defaults, shapes.
+"""Convolution, Deconvolution and InnerProduct: settings with Caffe's defaults, shapes.
 
 `..._options(layer, shapes)` reads the settings; `..._shapes(layer, options, shapes)` gives
 (shapes of tops, shapes of blobs).
@@ -6,6 +6,7 @@
 
 import math
 
+from tf_inverse.caffe import versions
 from tf_inverse.errors import ConversionError
 
 
@@ -32,15 +33,18 @@ def _pair(layer, field, least, default=None, short=None):
     short = short or field
     sides = [layer.param.integer(f"{short}_{side}", None, least, 4096) for side in "hw"]
     values = layer.param.integers(field, least, 4096)
-    if None not in sides:
+    if None not in sides and not values:
         return tuple(sides)
     if sides != [None, None] or len(values) > 2 or (not values and default is None):
-        raise refuse(layer, f"one or two values of {field}", values or sides)
+        raise refuse(
+            layer, f"one or two values of {field}, or {short}_h and {short}_w", (*values, *sides)
+        )
     values = values or [default]
     return (values[0], values[-1])
 
 
-def _window(layer):
+def window(layer):
+    """Kernel, strides and pads of a Convolution or Pooling."""
     pad = _pair(layer, "pad", 0, 0)
     return {
         "kernel": _pair(layer, "kernel_size", 1, short="kernel"),
@@ -57,15 +61,24 @@ def convolution_options(layer, shapes):
     """Settings of Convolution and Deconvolution."""
     expect_image(layer, shapes[0])
     expect_channels(layer)
-    options = _window(layer) | {
+    options = window(layer) | {
         "filters": _filters(layer),
-        "groups": layer.param.integer("group", 1),
+        "groups": _groups(layer, shapes[0][0]),
         "dilation": _pair(layer, "dilation", 1, 1),
         "bias": layer.param.flag("bias_term", True),
     }
     if layer.type == "Deconvolution" and options["dilation"] != (1, 1):
         raise refuse(layer, "no dilation", options["dilation"])
     return options
+
+
+def _groups(layer, channels):
+    """How many blocks of channels do not see each other: of a depthwise type, every channel."""
+    depthwise = layer.type in versions.DEPTHWISE
+    groups = layer.param.integer("group", channels if depthwise else 1)
+    if depthwise and groups != channels:
+        raise refuse(layer, f"group {channels}, one for each channel", groups)
+    return groups
 
 
 def convolution_shapes(layer, options, shapes):
@@ -120,42 +133,3 @@ def product_shapes(layer, options, shapes):
     """InnerProduct flattens (C, H, W); blobs (N, K) and (N,)."""
     n, k = options["filters"], math.prod(shapes[0])
     return [(n,)], [(n, k)] + [(n,)] * options["bias"]
-
-
-def pooling_options(layer, shapes):
-    """Settings of Pooling."""
-    expect_image(layer, shapes[0])
-    mode = {"MAX": "max", "0": "max", "AVE": "average", "1": "average"}.get(
-        layer.param.word("pool", "MAX")
-    )
-    if mode is None:
-        raise refuse(layer, "pool MAX or AVE", layer.param.word("pool"))
-    if layer.param.flag("global_pooling", False):
-        return {"mode": mode, "global": True}
-    options = _window(layer) | {"mode": mode, "global": False, "overhang": True}
-    if any(p >= k for p, k in zip(options["pads"][::2], options["kernel"], strict=True)):
-        raise refuse(layer, "a pad smaller than the kernel", options["pads"])
-    return options
-
-
-def pooling_shapes(layer, options, shapes):
-    """Caffe's ceil rule; see `pooled_size`."""
-    channels, *size = shapes[0]
-    if options["global"]:
-        return [(channels, 1, 1)], []
-    sides = [
-        pooled_size(n, k, s, *options["pads"][2 * i : 2 * i + 2], options["overhang"])
-        for i, (n, k, s) in enumerate(zip(size, options["kernel"], options["strides"], strict=True))
-    ]
-    return [(channels, *sides)], []
-
-
-def pooled_size(n, k, s, before=0, after=0, overhang=True):
-    """Number of windows: rounded up, but none may start outside input and first pad.
-
-    Without overhang (MatConvNet's rule) rounded down: every window lies in the padded input.
-    """
-    if not overhang:
-        return (n + before + after - k) // s + 1
-    count = -(-(n + before + after - k) // s) + 1
-    return count - 1 if (before or after) and (count - 1) * s >= n + before else count

@@ -1,4 +1,4 @@
-"""The names that the three versions of Caffe's format give to the same type of layer.
+"""The names of Caffe's format: of the types of layers in its three versions, and of their fields.
 
 V2 names are the ones used everywhere else: "InnerProduct" is INNER_PRODUCT or 14 in V1, and
 "innerproduct" in V0.
@@ -74,8 +74,52 @@ tanh TanH
 window_data WindowData
 """
 
+# Fields that steer training or choose a way to compute, and change nothing of what a trained
+# network answers.
+HARMLESS = frozenset(
+    """blobs blobs_lr weight_decay loss_weight loss_param propagate_down lr_mult decay_mult phase
+    debug_info force_backward weight_filler bias_filler filler engine force_nd_im2col
+    moving_average_fraction stable_prod_grad share_mode blob_share_mode""".split()
+)
+
+# The messages of caffe.proto with the settings of one type of layer. In a layer of another type
+# Caffe does not look at them.
+SETTINGS = frozenset(
+    f"{name}_param"
+    for name in """accuracy argmax batch_norm bias clip concat contrastive_loss convolution crop
+    data dropout dummy_data eltwise elu embed exp flatten hdf5_data hdf5_output hinge_loss
+    image_data infogain_loss inner_product input log lrn memory_data mvn parameter pooling power
+    prelu python recurrent reduction relu reshape scale sigmoid slice softmax spp swish tanh
+    threshold tile transform window_data""".split()
+)
+
+# Types of layer whose settings stand in the message of another type.
+BORROWED = {
+    "Deconvolution": "convolution_param",
+    "DepthwiseConvolution": "convolution_param",
+    "ConvolutionDepthwise": "convolution_param",
+    "ReLU6": "relu_param",
+}
+
+# Forks of Caffe store the weights of these types as Convolution does.
+DEPTHWISE = ("DepthwiseConvolution", "ConvolutionDepthwise")
+
 _rows = [line.split() for line in _V1.split("\n") if line]
 
 V1_NUMBERS = {int(number): name for number, _, name in _rows}
 V1_WORDS = {word: name for _, word, name in _rows}
 V0 = dict(line.split() for line in _V0.split("\n") if line)
+
+
+def settings_of(kind: str) -> str:
+    """The field that holds a type's settings: InnerProduct -> inner_product_param."""
+    if kind in BORROWED:
+        return BORROWED[kind]
+    names = {"ReLU": "relu", "PReLU": "prelu", "ELU": "elu", "LRN": "lrn", "TanH": "tanh"}
+    snake = "".join("_" + c.lower() if c.isupper() else c for c in kind).lstrip("_")
+    return names.get(kind, snake) + "_param"
+
+
+def stored_as(kind: str) -> str:
+    """The type whose blobs a type has in a weight file."""
+    return "Convolution" if kind in DEPTHWISE else kind

@@ -5,5 +5,6 @@ with safe_mode on.
 """
 
 from tf_inverse.models import convolution as convolution
+from tf_inverse.models import fork_layers as fork_layers
 from tf_inverse.models import layers as layers
 from tf_inverse.models import pixels as pixels

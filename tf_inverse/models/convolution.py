@@ -62,8 +62,9 @@ class Convolution(keras.layers.Layer):
     """Convolution with groups, explicit padding and stride, in its quick forms.
 
     Groups are split, convolved and joined: the gradient of one grouped convolution is seven
-    times slower on a CPU. A stride of 4 or more is folded into the channels (space to depth),
-    which turns the 11x11 kernel with stride 4 of AlexNet's first layer into a dense 3x3 one.
+    times slower on a CPU. Groups of one channel each are one depthwise convolution. A stride of 4
+    or more is folded into the channels (space to depth), which turns the 11x11 kernel with stride 4
+    of AlexNet's first layer into a dense 3x3 one.
     """
 
     def __init__(
@@ -96,9 +97,12 @@ class Convolution(keras.layers.Layer):
     def call(self, x):
         """Convolve x [B, H, W, I]."""
         x = _pad(x, self.pads)
-        fold = folds(self.strides, self.dilation)
-        convolve = (lambda x, k: folded(x, k, self.strides[0])) if fold else self._strided
-        y = grouped(x, self.kernel, self.groups, convolve)
+        if self.groups == x.shape[-1] > 1:
+            y = depthwise(x, self.kernel, self.strides, self.dilation)
+        else:
+            fold = folds(self.strides, self.dilation)
+            convolve = (lambda x, k: folded(x, k, self.strides[0])) if fold else self._strided
+            y = grouped(x, self.kernel, self.groups, convolve)
         return y + ops.cast(self.bias, y.dtype) if self.use_bias else y
 
     def _strided(self, x, kernel):
@@ -204,6 +208,17 @@ def grouped(x, kernel, groups: int, convolve):
         return convolve(x, kernel)
     parts = zip(ops.split(x, groups, axis=-1), ops.split(kernel, groups, axis=-1), strict=True)
     return ops.concatenate([convolve(*part) for part in parts], axis=-1)
+
+
+def depthwise(x, kernel, strides, dilation):
+    """Each channel of x [B, H, W, C] by kernels of its own, [kh, kw, 1, C * m], all at once."""
+    kh, kw, _, outputs = kernel.shape
+    kernel = ops.reshape(kernel, (kh, kw, x.shape[-1], outputs // x.shape[-1]))
+    if strides[0] == strides[1] and tuple(dilation) == (1, 1):
+        return ops.depthwise_conv(x, kernel, strides, padding="valid")
+    # TensorFlow has neither two different strides here nor a stride together with a dilation.
+    y = ops.depthwise_conv(x, kernel, 1, padding="valid", dilation_rate=dilation)
+    return y[:, :: strides[0], :: strides[1]]
 
 
 def folded(x, kernel, s: int):

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tf_inverse.caffe.spatial import pooled_size
+from tf_inverse.pooled_size import pooled_size
 
 register = keras.saving.register_keras_serializable("tf_inverse")
 
@@ -14,7 +14,16 @@ register = keras.saving.register_keras_serializable("tf_inverse")
 LOWEST = -3e38
 
 
-def pooling(mode, window, strides, pads=(0, 0, 0, 0), size=None, overhang=True, name=None):
+def pooling(
+    mode,
+    window,
+    strides,
+    pads=(0, 0, 0, 0),
+    size=None,
+    overhang=True,
+    padding_counts=None,
+    name=None,
+):
     """Caffe's Pooling, by Keras's layer where the windows tile the input, else by ours.
 
     Args:
@@ -24,13 +33,15 @@ def pooling(mode, window, strides, pads=(0, 0, 0, 0), size=None, overhang=True, 
         pads: (top, bottom, left, right).
         size: (height, width) of the input.
         overhang: As of `Pooling`.
+        padding_counts: As of `Pooling`.
         name: Of the layer.
     """
     exact = all((n - k) % s == 0 for n, k, s in zip(size, window, strides, strict=True))
+    exact = exact or not overhang
     if exact and not any(pads):
         kinds = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}
         return kinds[mode](window, strides, padding="valid", name=name)
-    return Pooling(mode, window, strides, pads, overhang, name=name)
+    return Pooling(mode, window, strides, pads, overhang, padding_counts, name=name)
 
 
 @register
@@ -38,14 +49,26 @@ class Pooling(keras.layers.Layer):
     """Pooling with Caffe's ceil rule: the last window may hang over the border.
 
     Max ignores what lies outside. The average divides by the part of the window that lies in the
-    padded input, so that padding counts and the overhang does not. Without `overhang` the rules
-    are MatConvNet's: windows are counted down, and the average counts pixels of the input only.
+    padded input, so that padding counts and the overhang does not. Without `overhang` windows are
+    counted down, as MatConvNet and some forks of Caffe do. Without `padding_counts`, MatConvNet's
+    rule, the average divides by the pixels of the input only; None means the rule that goes with
+    `overhang`, since files of older versions do not say.
     """
 
-    def __init__(self, mode, window, strides, pads=(0, 0, 0, 0), overhang=True, **kwargs):
+    def __init__(
+        self,
+        mode,
+        window,
+        strides,
+        pads=(0, 0, 0, 0),
+        overhang=True,
+        padding_counts=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.mode, self.window, self.overhang = mode, tuple(window), overhang
         self.strides, self.pads = tuple(strides), tuple(pads)
+        self.padding_counts = overhang if padding_counts is None else padding_counts
 
     def call(self, x):
         """Pool x [B, H, W, C]."""
@@ -57,7 +80,9 @@ class Pooling(keras.layers.Layer):
         if self.mode == "max":
             return ops.max_pool(x, self.window, self.strides, padding="valid")
         mean = ops.average_pool(x, self.window, self.strides, padding="valid")
-        weight = self.window[0] * self.window[1] / np.outer(*areas)
+        # A window beyond the border has no pixel to divide by; `convert` has said so.
+        with np.errstate(divide="ignore"):
+            weight = self.window[0] * self.window[1] / np.outer(*areas)
         return mean * ops.cast(weight[None, :, :, None], mean.dtype)
 
     def _axis(self, i, n, count):
@@ -66,7 +91,7 @@ class Pooling(keras.layers.Layer):
         before, after = self.pads[2 * i : 2 * i + 2]
         starts = np.arange(count) * s
         beyond = max(0, (count - 1) * s + k - n - before - after)
-        first, last = (0, n + before + after) if self.overhang else (before, n + before)
+        first, last = (0, n + before + after) if self.padding_counts else (before, n + before)
         inside = np.minimum(starts + k, last) - np.maximum(starts, first)
         return (before, after + beyond), inside
 
@@ -82,7 +107,7 @@ class Pooling(keras.layers.Layer):
 
     def get_config(self):
         """Arguments of the constructor."""
-        names = ("mode", "window", "strides", "pads", "overhang")
+        names = ("mode", "window", "strides", "pads", "overhang", "padding_counts")
         return super().get_config() | {name: getattr(self, name) for name in names}
 
 

@@ -57,15 +57,34 @@ def load(path, size: tuple[int, int], split: str = "train", channels: int = 3):
 
 
 def _from_folder(folder, size, channels):
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in picture.SUFFIXES)
-    files = [p for p in found if not any(q.startswith(".") for q in p.relative_to(folder).parts)]
+    files = _pictures(folder)
     if not files:
         endings = ", ".join(picture.SUFFIXES)
         raise UsageError(f"expected pictures ({endings}) below {folder}, found none")
-    names = sorted({p.parent.name for p in files if p.parent != folder})
+    names = _classes(folder, files)
     labels = [names.index(p.parent.name) if p.parent != folder else -1 for p in files]
     images = np.stack([picture.read(p, size, channels) for p in files])
     return images, np.asarray(labels) if names and min(labels) >= 0 else None
+
+
+def names(path) -> tuple[str, ...]:
+    """Names of a source's classes, in the order of their labels; () where it does not tell them."""
+    path = pathlib.Path(path)
+    if path.is_dir():
+        return tuple(_classes(path, _pictures(path)))
+    if path.suffix in (".h5", ".hdf5"):
+        with h5py.File(path) as file:
+            return tuple(np.asarray(file.attrs.get("classes", ())).astype(str))
+    return ()
+
+
+def _pictures(folder):
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in picture.SUFFIXES)
+    return [p for p in found if not any(q.startswith(".") for q in p.relative_to(folder).parts)]
+
+
+def _classes(folder, files):
+    return sorted({p.parent.name for p in files if p.parent != folder})
 
 
 def _from_arrays(arrays, prefix, size, channels, path):

@@ -1,0 +1,99 @@
+"""Keras layers for the steps that join, cut and move numbers; see `build`."""
+
+import keras
+
+from tf_inverse.caffe import axes
+from tf_inverse.models import fork_layers, layers
+
+
+def softmax(step, tensors, name):
+    """Softmax along an axis."""
+    axis = step.options["axis"]
+    axis = axes.AXES[axis] if len(step.shapes[0]) == 3 else axis
+    return keras.layers.Softmax(axis=axis, name=name)(tensors[0])
+
+
+def concat(step, tensors, name):
+    """The bottoms one after the other."""
+    axis = step.options["axis"]
+    axis = axes.AXES[axis] if len(step.shapes[0]) == 3 else axis
+    if len(tensors) == 1:
+        return keras.layers.Identity(name=name)(tensors[0])
+    return keras.layers.Concatenate(axis=axis, name=name)(tensors)
+
+
+def eltwise(step, tensors, name):
+    """Bottoms of one shape, joined number by number."""
+    o = step.options
+    if o["operation"] == "SUM" and set(o["coeff"]) - {1.0}:
+        tensors = [
+            layers.Power(1.0, c, 0.0, name=f"{name}_{i}")(x)
+            for i, (c, x) in enumerate(zip(o["coeff"], tensors, strict=True))
+        ]
+    kinds = {"SUM": keras.layers.Add, "PROD": keras.layers.Multiply, "MAX": keras.layers.Maximum}
+    if len(tensors) == 1:
+        return keras.layers.Identity(name=name)(tensors[0])
+    return kinds[o["operation"]](name=name)(tensors)
+
+
+def cut(step, tensors, name):
+    """One tensor for each part."""
+    i, bounds = step.options["axis"] - 1, step.options["bounds"]
+    parts = []
+    for number, (start, shape) in enumerate(zip(bounds, step.outputs, strict=False)):
+        starts = [0] * len(shape)
+        starts[i] = start
+        part = f"{name}_{number}" if number else name
+        cut = layers.Slice(axes.keras_shape(tuple(starts)), axes.keras_shape(shape), name=part)
+        parts.append(cut(tensors[0]))
+    return parts
+
+
+def split(step, tensors, name):
+    """The same tensor for every top."""
+    return [keras.layers.Identity(name=name)(tensors[0])] * len(step.layer.tops)
+
+
+def flatten(step, tensors, name):
+    """All numbers in Caffe's order."""
+    return keras.layers.Flatten(name=name)(axes.caffe_order(step.shapes[0], tensors[0], name))
+
+
+def reshape(step, tensors, name):
+    """The numbers, in Caffe's order, in another shape."""
+    shape = step.options["shape"]
+    x = axes.caffe_order(step.shapes[0], tensors[0], name)
+    if len(shape) != 3:
+        return keras.layers.Reshape(shape, name=name)(x)
+    x = keras.layers.Reshape(shape, name=f"{name}_reshape")(x)
+    return keras.layers.Permute((2, 3, 1), name=name)(x)
+
+
+def crop(step, tensors, name):
+    """A part of the first bottom."""
+    starts, sizes = step.options["starts"], step.options["sizes"]
+    return layers.Slice(axes.keras_shape(starts), axes.keras_shape(sizes), name=name)(tensors[0])
+
+
+def permute(step, tensors, name):
+    """The axes in another order."""
+    order = step.options["order"]
+    if len(step.shapes[0]) == 3:
+        order = (0, *(axes.AXES[order[axis]] for axis in (2, 3, 1)))
+    return keras.layers.Permute(order[1:], name=name)(tensors[0])
+
+
+def tile(step, tensors, name):
+    """Copies one after the other."""
+    repeats = [1] * len(step.shapes[0])
+    repeats[step.options["axis"] - 1] = step.options["tiles"]
+    return fork_layers.Tile(axes.keras_shape(tuple(repeats)), name=name)(tensors[0])
+
+
+def interp(step, tensors, name):
+    """The map, cut and resized."""
+    o, x = step.options, tensors[0]
+    if o["size"] != step.shapes[0][1:]:
+        starts, sizes = (o["before"], o["before"], 0), (*o["size"], step.shapes[0][0])
+        x = layers.Slice(starts, sizes, name=f"{name}_part")(x)
+    return fork_layers.Interpolation(*o["to"], name=name)(x)
