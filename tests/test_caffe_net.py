@@ -145,6 +145,7 @@ def test_settings_of_two_sides():
         ("exclude { phase: TEST }", False),
         ("exclude { phase: TRAIN }", True),
         ("exclude { }", False),
+        ('exclude { phase: TRAIN stage: "x" not_stage: "y" min_level: 1 max_level: 2 }', True),
         ('include { stage: "deploy" }', False),
         ('include { phase: TEST stage: "deploy" }', False),
         ('include { not_stage: "deploy" }', True),
