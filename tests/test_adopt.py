@@ -6,11 +6,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras import layers
+from keras import layers, ops
+from PIL import Image
 from tf_inverse.tools import cli
 
 from tf_inverse import adopt, folder
-from tf_inverse.adopt import check, source, wrap
+from tf_inverse.adopt import check, command, source, wrap
 from tf_inverse.band import Neuron, parse
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.sampler import sample
@@ -159,6 +160,38 @@ def test_inputs_in_a_list_or_a_dictionary(pack, fixed):
     W, b = G.get_weights()
     expected = (np.tanh(given @ W + b).reshape(2, 8, 8, 3) + 1) * 127.5
     np.testing.assert_allclose(networks.generator(c), expected, atol=1e-2)
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 3), (3, 8, 8), (8, 8)])
+def test_a_picture_for_a_second_image(shape, tmp_path):
+    """As a network that compares two images has it, in the range of pixels that it takes."""
+    left, right = keras.Input(shape, name="left"), keras.Input(shape, name="right")
+    trunk = keras.Sequential([layers.Flatten(), layers.Dense(6, name="fc")], name="trunk")
+    h = layers.Dense(3, name="logits")(ops.square(trunk(left) - trunk(right)))
+    f = keras.Model([left, right], h, name="net")
+    pixels = rng.integers(0, 256, (8, 8, 3), np.uint8)
+    if len(shape) == 2:
+        pixels = np.repeat(pixels[..., :1], 3, axis=-1)
+    Image.fromarray(pixels).save(tmp_path / "right.png")
+    fixed = {"right": str(tmp_path / "right.png")}
+    networks = adopt.adopt(f, generator(), fixed=fixed, pixel_range=(-1.0, 1.0)).networks
+    x = images()
+    x[..., 1:] = x[..., :1] if len(shape) == 2 else x[..., 1:]
+    pair = [x / 127.5 - 1, np.stack([pixels] * 2) / 127.5 - 1]
+    form = {(3, 8, 8): lambda a: a.transpose(0, 3, 1, 2), (8, 8): lambda a: a[..., 0]}
+    expected = f([form.get(shape, lambda a: a)(one) for one in pair])
+    _, z = networks.score(x, (Neuron(networks.layer_path("logits"), 2),))
+    np.testing.assert_allclose(z[:, 0], expected[:, 2], rtol=1e-3)
+
+
+def test_a_picture_for_what_is_no_image(tmp_path):
+    x, age = keras.Input((8, 8, 3), name="image"), keras.Input((1,), name="age")
+    h = layers.Dense(4, name="fc")(layers.Concatenate()([layers.Flatten()(x), age]))
+    f = keras.Model([x, age], layers.Dense(2)(h), name="net")
+    with pytest.raises(UsageError, match="a number for input age, which is no image, got a.png"):
+        adopt.adopt(f, generator(), fixed={"age": "a.png"})
+    with pytest.raises(UsageError, match="NAME=NUMBER, or NAME=FILE for a picture, got 'age=a.p"):
+        command._fixed("age=a.png")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
+import numpy as np
 from keras import layers
 from tf_inverse.tools import zoo_forms as forms
 from tf_inverse.tools import zoo_guides as guides
@@ -36,7 +37,7 @@ class Entry(NamedTuple):
         reading: (classifier, pixels) -> output of the target's layer, by Keras alone; left out, a
             layer at the top of the model, or else its first output.
         pixels: (low, high) that the classifier expects.
-        fixed: Value of every further input, by name.
+        fixed: Value of every further input, by name: a number, or a picture [H, W, C] uint8.
     """
 
     classifier: Callable[[], keras.Model]
@@ -46,7 +47,7 @@ class Entry(NamedTuple):
     target: str | None = None
     reading: Callable | None = None
     pixels: tuple[float, float] = (0.0, 255.0)
-    fixed: dict[str, float] = {}
+    fixed: dict[str, float | np.ndarray] = {}
 
 
 def generator(side: int = 32, channels: int = 3, size: int = 16) -> keras.Model:
@@ -86,6 +87,7 @@ def signed(name: str, generator=None, **options) -> Entry:
     return Entry(family(name, pixels=SIGNED, **options), generator, pixels=SIGNED)
 
 
+REFERENCE = np.random.default_rng(1).integers(0, 256, (32, 32, 3), np.uint8)
 ZOO = {
     "cifar10 (shipped)": Entry(_shipped, form="cifar10"),
     "SqueezeNet x faces": Entry(
@@ -101,8 +103,9 @@ ZOO = {
     "ViT encoded by its tokens": Entry(guides.vit, encoder="tokens1", target="tokens0:11,0,8"),
     "ConvMixer": Entry(guides.conv_mixer),
     "MLP-Mixer": Entry(guides.mlp_mixer),
-    "U-Net": Entry(guides.unet),
+    "U-Net": Entry(guides.unet, encoder="bottom"),
     "siamese trunk": Entry(guides.siamese),
+    "two images compared": Entry(guides.compared, fixed={"right": REFERENCE}),
     "three deep": Entry(forms.three_deep),
     "three deep: a unit inside": Entry(
         forms.three_deep, target="lowest/relu:3,4,4", reading=forms.lowest

@@ -124,15 +124,28 @@ def unet(side: int = 32) -> keras.Model:
     return lived(keras.Model(x, h, name="unet"))
 
 
-def siamese(side: int = 32) -> keras.Model:
-    """One trunk sees the image and its mirror image; what is compared is how they differ."""
+def trunk(side: int) -> keras.Model:
+    """What the two arms of a siamese network share."""
     inner = keras.Input((side, side, 3))
     h = layers.Conv2D(8, 5, strides=2, activation="relu", name="conv")(inner)
     h = layers.BatchNormalization(name="norm")(h)
     h = layers.Dense(16, name="embedding")(layers.GlobalMaxPooling2D()(h))
-    trunk = keras.Model(inner, layers.UnitNormalization()(h), name="trunk")
-    x = keras.Input((side, side, 3), name="image")
+    return keras.Model(inner, layers.UnitNormalization()(h), name="trunk")
+
+
+def siamese(side: int = 32) -> keras.Model:
+    """One trunk sees the image and the same image turned; told is how they differ."""
+    x, shared = keras.Input((side, side, 3), name="image"), trunk(side)
     turned = ops.rot90(x, 1, axes=(1, 2))
-    h = layers.Subtract()([trunk(x / 255.0), trunk(turned / 255.0)])
+    h = layers.Subtract()([shared(x / 255.0), shared(turned / 255.0)])
     apart = ops.concatenate([ops.abs(h), ops.square(h)], axis=-1)
     return lived(keras.Model(x, layers.Dense(2, name="alike")(apart), name="siamese"))
+
+
+def compared(side: int = 32) -> keras.Model:
+    """One trunk sees two images; told is the distance between their embeddings."""
+    left, right = (keras.Input((side, side, 3), name=name) for name in ("left", "right"))
+    shared = trunk(side)
+    h = ops.square(shared(left / 255.0) - shared(right / 255.0))
+    h = layers.Dense(8, activation="relu", name="features")(h)
+    return keras.Model([left, right], layers.Dense(1, name="distance")(h), name="compared")

@@ -21,7 +21,8 @@ import traceback
 import keras
 import numpy as np
 import tensorflow as tf
-from tf_inverse.tools import cli, zoo
+from PIL import Image
+from tf_inverse.tools import cli, zoo, zoo_own
 
 from tf_inverse import adopt, archive, codes, export, folder, job
 from tf_inverse.band import parse
@@ -76,19 +77,9 @@ class Trial:
     def networks(self):
         """The adopted pair: read from its folder, or the object itself where there is none."""
         if self.entry.form == "object":
-            size = self.image_shape
+            size = zoo_own.image_shape(self.original)
             return adopt.adopt(self.original, self._generator(), size=size).networks
         return folder.load(self.pair, trust=True)
-
-    @property
-    def image_shape(self) -> tuple[int, ...]:
-        """Rows, columns and channels that the original classifier takes."""
-        if not self._inputs():
-            return tuple(self.original.get_build_config()["input_shape"][1:])
-        shape = next(tuple(one.shape[1:]) for one in self._inputs() if len(one.shape) > 2)
-        if len(shape) == 2:
-            return (*shape, 1)
-        return (*shape[1:], shape[0]) if shape[0] == 3 else shape
 
     def adopt(self) -> dict:
         """`tf-inverse adopt`, from files on the disk to a folder."""
@@ -105,9 +96,16 @@ class Trial:
         low, high = self.entry.pixels
         arguments = [f"--classifier={f}", f"--generator={G}", f"--pixels={low:g}:{high:g}"]
         arguments += [f"--encoder={self.entry.encoder}"] if self.entry.encoder else []
-        fixed = ",".join(f"{name}={value:g}" for name, value in self.entry.fixed.items())
+        fixed = ",".join(f"{name}={self._value(name)}" for name in self.entry.fixed)
         arguments += [f"--fixed={fixed}"] if fixed else []
         return arguments + (["--trust"] if self.entry.form == "saved" else [])
+
+    def _value(self, name):
+        value = self.entry.fixed[name]
+        if not isinstance(value, np.ndarray):
+            return f"{value:g}"
+        Image.fromarray(value).save(self.where / f"{name}.png")
+        return self.where / f"{name}.png"
 
     def _written(self):
         out = self.where / self.entry.form
@@ -121,7 +119,7 @@ class Trial:
         return out, self.where / "generator.keras"
 
     def _generator(self):
-        side, _, channels = self.image_shape
+        side, _, channels = zoo_own.image_shape(self.original)
         return (self.entry.generator or (lambda: zoo.generator(side, channels)))()
 
     def _ranged(self, neuron):
@@ -140,7 +138,8 @@ class Trial:
         out = self.where / f"{precision}.h5"
         figures, words = self._sampled(out, precision)
         with archive.open(out) as samples:
-            own = self.own(samples.images[:], samples.targets[0])
+            target = samples.targets[0]
+            own = zoo_own.activations(self.original, self.entry, samples.images[:], target)
             stored = samples.activations[:][:, 0]
         return {
             "found": figures["found"],
@@ -163,50 +162,6 @@ class Trial:
         arguments += [f"--precision={precision}"] if precision != "auto" else []
         printed, words = command("sample", *arguments)
         return json.loads(printed), words
-
-    def own(self, images: np.ndarray, target: dict) -> np.ndarray:
-        """What the original model gives for stored images, by Keras alone: activations [n].
-
-        Args:
-            images: [n, H, W, C] uint8.
-            target: As the archive tells it.
-        """
-        x = tf.cast(images, tf.float32)
-        if tuple(x.shape[1:3]) != self.image_shape[:2]:
-            x = tf.image.resize(x, self.image_shape[:2], antialias=True)
-        low, high = self.entry.pixels
-        x = low + np.asarray(x) * ((high - low) / 255.0)
-        h = np.asarray(keras.ops.cast(self._read(self._as_inputs(x), target["layer"]), "float32"))
-        if h.ndim == 2:
-            return h[:, target["unit"]]
-        row, column = target["at"]
-        return h[:, column, target["unit"]] if h.ndim == 3 else h[:, row, column, target["unit"]]
-
-    def _inputs(self):
-        return getattr(self.original, "inputs", None) or []
-
-    def _as_inputs(self, x):
-        """Pixels [n, H, W, C] in the form of each input, and what the others are fixed at."""
-        given = {}
-        for one in self._inputs():
-            shape = tuple(one.shape[1:])
-            if one.name in self.entry.fixed:
-                given[one.name] = np.full((len(x), *shape), self.entry.fixed[one.name], "f4")
-            elif len(shape) == 2:  # grey, without an axis for it
-                given[one.name] = x[..., 0]
-            else:
-                given[one.name] = x if shape[-1] == x.shape[-1] else x.transpose(0, 3, 1, 2)
-        if not given:
-            return x
-        return keras.tree.pack_sequence_as(self.original.input, list(given.values()))
-
-    def _read(self, x, layer):
-        if self.entry.reading is not None:
-            return self.entry.reading(self.original, x)
-        last, model = layer.rpartition("/")[2], self.original
-        if last in [one.name for one in model.layers] and self._inputs():
-            model = keras.Model(model.input, model.get_layer(last).output)
-        return keras.tree.flatten(model(x, training=False))[0]
 
     def half(self) -> dict:
         """How far the search in bfloat16 is from float32 on the same codes."""

@@ -54,7 +54,8 @@ def adopt(
             out, as the generator's folder says, or "normal".
         bounds: Smallest and largest entry of a code.
         crop: Side of the centre square that is cut from the generator's image.
-        fixed: Values of further inputs of either model, by name: a label.
+        fixed: Values of further inputs of either model, by name: a label, or a picture's file for
+            another image of the classifier.
         labels: (layer, names) of units; the output where the layer is None.
         images: Natural images [N, H, W, C] in 0..255, of the generator's size, or a path that
             `training.images.load` reads: statistics of every layer over them make percentiles

@@ -65,7 +65,11 @@ def _fixed(text):
         try:
             fixed[name] = float(value)
         except ValueError:
-            raise UsageError(f"expected --fixed=NAME=NUMBER, got {part!r}") from None
+            if not pathlib.Path(value).is_file():
+                raise UsageError(
+                    f"expected --fixed=NAME=NUMBER, or NAME=FILE for a picture, got {part!r}"
+                ) from None
+            fixed[name] = value
     return fixed
 
 

@@ -114,11 +114,11 @@ def any_caffe(prototxt, path, role=None, mean=None, scale=None, channels="bgr", 
     """
     described = net.read(prototxt)
     planned = plan.make(described, options.get("input_shape"))
+    mean, scale, said = means.choose(described.transform, mean, scale)
     file, supplied = supply.complete(planned, weight_file.read(path))
     ignore = options.get("ignore", ())
     fit.check(planned.weights(), file, ignore)
     role = role or _role(planned)
-    mean, scale, said = means.choose(described.transform, mean, scale)
     notes = [*supplied, *said, *planned.notes()]
     build = {"classifier": port.classifier, "generator": port.generator}[role]
     model = build(planned, mean, scale, channels)
@@ -146,7 +146,8 @@ def _role(planned):
         return "generator"
     raise ConversionError(
         f"expected a classifier, whose input is an image of 1 or 3 channels, or a generator, whose "
-        f"one output is; got input {shape} and outputs {outputs}"
+        f"only output is; got input {shape} and outputs {', '.join(map(str, outputs))}: no image "
+        f"goes in or comes out"
     )
 
 
