@@ -46,7 +46,7 @@ def test_a_name_is_fetched_converted_sampled_and_used_offline(web, capsys):
     asked = len(web.seen)
     web.files.clear()
     assert run("units", "--network=caffenet", "--search=volcano") == 0
-    assert run("verify", "volcano.h5") == 0 and run("resume", "volcano.h5", "--n=3") == 0
+    assert run("verify", "volcano.h5") == 0
     assert len(web.seen) == asked
     entries = folder.manifest(folder.find("caffenet"))
     assert entries["source"]["generator"]["published"] == "deepsim-fc6"

@@ -10,6 +10,7 @@ import http.client
 import os
 import pathlib
 import sys
+from collections.abc import Callable
 
 from tf_inverse import checksums, download, unpack
 from tf_inverse.archive import durable, lock
@@ -62,7 +63,7 @@ def homes(form: Form) -> tuple[str, ...]:
     return (f"{mirror.rstrip('/')}/{form.urls[0].rsplit('/', 1)[1]}", *form.urls)
 
 
-def fetch(name: str, say=tell, sources=SOURCES) -> Fetched:
+def fetch(name: str, say: Callable[[str], object] = tell, sources=SOURCES) -> Fetched:
     """Bring a public file into the cache, or find it there.
 
     Args:
@@ -85,7 +86,9 @@ def fetch(name: str, say=tell, sources=SOURCES) -> Fetched:
         return checksums.verified(form, folder / form.file, say)
 
 
-def bring(name: str, file: str | os.PathLike, say=tell, sources=SOURCES) -> Fetched:
+def bring(
+    name: str, file: str | os.PathLike, say: Callable[[str], object] = tell, sources=SOURCES
+) -> Fetched:
     """Put a file that the user has into the cache, in the place of a download.
 
     Args:

@@ -6,6 +6,7 @@ A prepared pair is a network's folder like any other, in `networks/` of the cach
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 
@@ -25,7 +26,7 @@ def is_ready(name: str) -> bool:
     return (prepared(name) / "network.json").is_file()
 
 
-def prepare(name: str, say=fetch.tell) -> pathlib.Path:
+def prepare(name: str, say: Callable[[str], object] = fetch.tell) -> pathlib.Path:
     """The folder of a published pair; what is missing is fetched, checked and converted first.
 
     Args:

@@ -2,7 +2,8 @@
 
 Writes CaffeNet and the fc6 generator with random weights as the public files are, serves them from
 this machine, and runs `tf-inverse sample --network=caffenet` with an empty cache in a process of
-its own; then again, with the cache. Prints seconds and the peak of memory of both.
+its own; again, with the cache; and `tf-inverse units`, which fetches and converts but samples
+nothing, with another empty cache. Prints seconds and the peak of memory of each.
 """
 
 import contextlib
@@ -34,15 +35,17 @@ cli.main(sys.argv[2:])
 
 
 def main(n: str = "4") -> None:
-    """Both runs, with `n` images each."""
+    """The three runs, with `n` images each where they sample."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
         with served(written(folder)) as table:
-            os.environ["TF_INVERSE_CACHE"] = str(folder / "cache")
-            for out in ("first", "second"):
-                words = ["sample", f"{folder / out}.h5", "--network=caffenet", f"--n={n}", "--K=4"]
-                seconds, megabytes = run(table, [*words, "--targets=fc8:volcano@50:60"])
-                print(f"{out} run: {seconds:.0f} s, at most {megabytes:.0f} MB of memory")
+            for cache, out in (("a", "first"), ("a", "second"), ("b", "units alone")):
+                words = ["sample", f"{folder / out}.h5", f"--n={n}", "--K=4"]
+                words += ["--targets=fc8:volcano@50:60"]
+                os.environ["TF_INVERSE_CACHE"] = str(folder / cache)
+                words = ["units"] if cache == "b" else words
+                seconds, megabytes = run(table, [*words, "--network=caffenet"])
+                print(f"{out}: {seconds:.0f} s, at most {megabytes:.0f} MB of memory", flush=True)
 
 
 def written(folder):
