@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import pathlib
 
-from tf_inverse import folder
+from tf_inverse import folder, published
 from tf_inverse.archive.record import FOLDER
 from tf_inverse.errors import RefusedInput, UsageError
 
@@ -49,7 +49,7 @@ def find(archive, given: str | None = None) -> pathlib.Path:
         RefusedInput: There is another network in its place, or a damaged one.
     """
     if given is not None:
-        return folder.find(given)
+        return published.find(given)
     paths = archive.header.get(FOLDER)
     if paths is None and archive.network in folder.shipped():
         return folder.find(archive.network)
