@@ -65,6 +65,13 @@ def find(
     )
 
 
+def _is_named(folder) -> bool:
+    """Whether a name alone stands for a network's folder, on any machine."""
+    from tf_inverse import published
+
+    return folder.parent == SHIPPED or folder == published.prepared(folder.name)
+
+
 def manifest(folder: pathlib.Path) -> dict:
     """`network.json`, with the checksum of every file that it names compared.
 
@@ -153,7 +160,7 @@ def load(network: str | os.PathLike = "cifar10", trust: bool = False):
         generator=model(folder / entries["generator"]["file"], trust),
         natural=statistics(folder, entries),
         checksums=checksums(entries),
-        folder=None if folder.parent == SHIPPED else os.path.abspath(folder),
+        folder=None if _is_named(folder) else os.path.abspath(folder),
     )
 
 
