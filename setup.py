@@ -12,6 +12,7 @@ version = re.search(
 
 tensorboard = ["tensorboard>=2.20"]
 matconvnet = ["scipy>=1.12"]
+safetensors = ["safetensors>=0.5"]
 test = [
     "pytest>=8",
     "ruff>=0.12",
@@ -22,6 +23,7 @@ test = [
     "ipykernel",
     *tensorboard,
     *matconvnet,
+    *safetensors,
 ]
 
 setup(
@@ -42,15 +44,17 @@ setup(
         "tensorflow>=2.21",
         "keras>=3.15.1",
         "numpy",
-        "pillow",
+        "pillow>=10.1",
         "fire>=0.7.1",
         "h5py<3.15",
+        "ml_dtypes",
     ],
     extras_require={
         "test": test,
         "gpu": ["tensorflow[and-cuda]>=2.21"],
         "tensorboard": tensorboard,
         "matconvnet": matconvnet,
+        "safetensors": safetensors,
     },
     entry_points={"console_scripts": ["tf-inverse = tf_inverse.tools.cli:main"]},
     classifiers=[

@@ -12,6 +12,12 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """A cache folder of the tests' own: nothing that they trust is trusted by the user."""
+    os.environ["TF_INVERSE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def shared_data():
     """The folder of public weights and images beside the repository."""

@@ -6,11 +6,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras import layers
+from keras import layers, ops
+from PIL import Image
 from tf_inverse.tools import cli
 
 from tf_inverse import adopt, folder
-from tf_inverse.adopt import check, source, wrap
+from tf_inverse.adopt import check, command, source, wrap
 from tf_inverse.band import Neuron, parse
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.sampler import sample
@@ -129,6 +130,68 @@ def test_several_outputs_and_inputs():
     _, z = networks.score(x, (Neuron("left", 1), Neuron("right", 2)))
     left, right = f([x, np.full((2, 1), 7.0, "f4")])
     np.testing.assert_allclose(z, np.stack([left[:, 1], right[:, 2]], axis=1), rtol=1e-4)
+
+
+def by_name(*tensors):
+    return {one.name: one for one in tensors}
+
+
+@pytest.mark.parametrize("pack", [by_name, lambda *t: by_name(*t[::-1]), lambda *t: list(t)])
+@pytest.mark.parametrize("fixed", [{}, {"age": 7.0, "label": 2.0}])
+@pytest.mark.filterwarnings("error")
+def test_inputs_in_a_list_or_a_dictionary(pack, fixed):
+    """In any order, and of one input too; Keras warns of what it is not handed as it was made."""
+    x, age = keras.Input((8, 8, 3), name="image"), keras.Input((1,), name="age")
+    c, label = keras.Input((5,), name="code"), keras.Input((1,), name="label")
+    flat, h = layers.Flatten()(x / 64.0), c
+    if fixed:
+        flat, h = layers.Concatenate()([flat, age]), layers.Concatenate()([c, label])
+    logits = layers.Dense(3, name="logits")(layers.Dense(4, name="fc")(flat))
+    f = keras.Model(pack(x, age) if fixed else pack(x), logits, name="net")
+    h = layers.Dense(192, activation="tanh")(h)
+    G = keras.Model(pack(c, label) if fixed else pack(c), layers.Reshape((8, 8, 3))(h), name="gen")
+    networks = adopt.adopt(f, G, fixed=fixed).networks
+    x, c = images(), rng.standard_normal((2, 5)).astype("f4")
+    _, z = networks.score(x, (Neuron(networks.layer_path("logits"), 1),))
+    given = np.concatenate([x.reshape(2, -1) / 64, np.full((2, len(fixed) // 2), 7.0)], axis=1)
+    W, b, V, d = f.get_weights()
+    np.testing.assert_allclose(z[:, 0], (((given @ W) + b) @ V + d)[:, 1], rtol=1e-4, atol=1e-5)
+    given = np.concatenate([c, np.full((2, len(fixed) // 2), 2.0)], axis=1)
+    W, b = G.get_weights()
+    expected = (np.tanh(given @ W + b).reshape(2, 8, 8, 3) + 1) * 127.5
+    np.testing.assert_allclose(networks.generator(c), expected, atol=1e-2)
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 3), (3, 8, 8), (8, 8)])
+def test_a_picture_for_a_second_image(shape, tmp_path):
+    """As a network that compares two images has it, in the range of pixels that it takes."""
+    left, right = keras.Input(shape, name="left"), keras.Input(shape, name="right")
+    trunk = keras.Sequential([layers.Flatten(), layers.Dense(6, name="fc")], name="trunk")
+    h = layers.Dense(3, name="logits")(ops.square(trunk(left) - trunk(right)))
+    f = keras.Model([left, right], h, name="net")
+    pixels = rng.integers(0, 256, (8, 8, 3), np.uint8)
+    if len(shape) == 2:
+        pixels = np.repeat(pixels[..., :1], 3, axis=-1)
+    Image.fromarray(pixels).save(tmp_path / "right.png")
+    fixed = {"right": str(tmp_path / "right.png")}
+    networks = adopt.adopt(f, generator(), fixed=fixed, pixel_range=(-1.0, 1.0)).networks
+    x = images()
+    x[..., 1:] = x[..., :1] if len(shape) == 2 else x[..., 1:]
+    pair = [x / 127.5 - 1, np.stack([pixels] * 2) / 127.5 - 1]
+    form = {(3, 8, 8): lambda a: a.transpose(0, 3, 1, 2), (8, 8): lambda a: a[..., 0]}
+    expected = f([form.get(shape, lambda a: a)(one) for one in pair])
+    _, z = networks.score(x, (Neuron(networks.layer_path("logits"), 2),))
+    np.testing.assert_allclose(z[:, 0], expected[:, 2], rtol=1e-3)
+
+
+def test_a_picture_for_what_is_no_image(tmp_path):
+    x, age = keras.Input((8, 8, 3), name="image"), keras.Input((1,), name="age")
+    h = layers.Dense(4, name="fc")(layers.Concatenate()([layers.Flatten()(x), age]))
+    f = keras.Model([x, age], layers.Dense(2)(h), name="net")
+    with pytest.raises(UsageError, match="a number for input age, which is no image, got a.png"):
+        adopt.adopt(f, generator(), fixed={"age": "a.png"})
+    with pytest.raises(UsageError, match="NAME=NUMBER, or NAME=FILE for a picture, got 'age=a.p"):
+        command._fixed("age=a.png")
 
 
 @pytest.mark.parametrize(
@@ -260,21 +323,7 @@ def test_classifier_of_no_image():
         adopt.adopt(f, generator())
 
 
-def test_mixed_precision_file_is_read_in_float32(tmp_path):
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
-        f = through()
-    finally:
-        keras.config.set_dtype_policy(before)
-    f.save(tmp_path / "f.keras")
-    opened = source.open(tmp_path / "f.keras", "classifier")
-    assert {layer.compute_dtype for layer in opened.layers} == {"float32"}
-    h = opened(images()).numpy()
-    assert h.dtype == np.float32 and np.isfinite(h).all()
-
-
-def test_savedmodel_with_trust(tmp_path):
+def test_savedmodel_with_trust(tmp_path, monkeypatch):
     f = through()
     f.export(tmp_path / "saved", verbose=False)
     with pytest.raises(RefusedInput, match="expected --trust for a SavedModel"):
@@ -284,9 +333,12 @@ def test_savedmodel_with_trust(tmp_path):
     _, z = adopted.networks.score(x, (Neuron("graph", 1),))
     np.testing.assert_allclose(z[:, 0], f(x)[:, 1], rtol=1e-4)
     out = adopt.write(adopted, tmp_path / "pair")
+    # What this user adopted is known again; to another user it is a file from elsewhere.
+    again = folder.load(out)
+    monkeypatch.setenv("TF_INVERSE_CACHE", str(tmp_path / "another"))
     with pytest.raises(RefusedInput, match="expected --trust"):
         folder.load(out)
-    again = folder.load(out, trust=True)
+    folder.load(out, trust=True)
     np.testing.assert_allclose(again.score(x, (Neuron("graph", 1),))[1], z, rtol=1e-5)
 
 

@@ -9,7 +9,6 @@ import tensorflow as tf
 from keras import layers
 
 from tf_inverse import adopt, folder
-from tf_inverse.adopt import source
 from tf_inverse.band import Neuron
 from tf_inverse.codes import Codes
 from tf_inverse.errors import RefusedInput, UsageError
@@ -45,7 +44,7 @@ def exact(f, x):
     return np.maximum((x.reshape(len(x), -1).astype(np.float64) / 255) @ W + b, 0) @ V + d
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("policy", ["mixed_float16", "float16", "bfloat16"])
 @pytest.mark.parametrize("kind", ["object", "f.keras", "f.h5"])
 def test_half_precision_computes_in_float32(tmp_path, policy, kind):
     before = keras.config.dtype_policy()
@@ -58,17 +57,20 @@ def test_half_precision_computes_in_float32(tmp_path, policy, kind):
     if kind != "object":
         f.save(tmp_path / kind)
         given = tmp_path / kind
-    x = images()
-    h = source.open(given, "classifier")(x)
-    assert h.dtype == tf.float32
-    np.testing.assert_allclose(h, exact(f, x), rtol=1e-5, atol=1e-5)
-    if kind == "object":
-        # The user's own model goes on as it was, and the folder holds what was sampled from.
-        assert f.layers[-1].compute_dtype == policy.removeprefix("mixed_")
-        adopted = adopt.adopt(f, generator())
-        again = folder.load(adopt.write(adopted, tmp_path / "pair"))
-        z = again.score(x.round(), (Neuron("logits", 1),))[1][:, 0]
-        np.testing.assert_allclose(z, exact(f, x.round())[:, 1], rtol=1e-4, atol=1e-5)
+    if (policy, kind) == ("bfloat16", "f.h5"):
+        # Keras writes such a file and cannot read it.
+        with pytest.raises(RefusedInput, match=r"f.h5: .*; save it as a .keras file"):
+            adopt.adopt(given, generator())
+        return
+    x = images().round()
+    adopted = adopt.adopt(given, generator())
+    # The user's own model goes on as it was, and the folder holds what was sampled from.
+    assert f.layers[-1].compute_dtype == policy.removeprefix("mixed_")
+    assert adopted.measured["half precision"] == [policy.removeprefix("mixed_")]
+    again = folder.load(adopt.write(adopted, tmp_path / "pair"))
+    for networks in (adopted.networks, again):
+        z = networks.score(x, (Neuron("logits", 1),))[1][:, 0]
+        np.testing.assert_allclose(z, exact(f, x)[:, 1], rtol=1e-4, atol=1e-5)
 
 
 class Twice(keras.Model):

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from commands import run
 from tf_inverse.tools import cli
 
 from tf_inverse import archive, folder, job, metrics
@@ -20,13 +21,6 @@ SMALL = ["--n=6", "--K=4", "--precision=float32"]
 def network(tiny_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return f"--network={tiny_folder}"
-
-
-def run(*arguments):
-    """Runs tf-inverse in this process and returns its exit code."""
-    with pytest.raises(SystemExit) as stopped:
-        cli.main(list(arguments))
-    return stopped.value.code
 
 
 @pytest.fixture
@@ -224,3 +218,10 @@ def test_anything_else_is_a_bug_and_shows_its_traceback(monkeypatch):
     monkeypatch.setattr(job, "sample", lambda *a, **k: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.main(["sample"])
+
+
+def test_an_error_is_one_line_that_a_terminal_does_not_obey(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["units", "--network=a\n\x1b[31mb"])
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and said.count("\n") == 1 and "\x1b" not in said

@@ -143,7 +143,7 @@ def test_pair_refuses_what_does_not_fit(converted, capsys):
         (("pair", painter, small, f"--out={out}"), "expected a classifier in"),
         (("pair", small, converted / "none", f"--out={out}"), "expected a network"),
         (("pair", small, painter), "expected --out=FOLDER"),
-        (("pair", small, painter, f"--out={small}"), "it exists; choose another"),
+        (("pair", small, painter, f"--out={small}"), "exists; give --overwrite"),
     ):
         code, _, error = run(capsys, *arguments)
         assert code == 2 and message in error and error.count("\n") == 1
@@ -238,7 +238,7 @@ def test_words_that_cannot_be_are_refused_before_anything_runs(
         (("caffe", *both), 2, "expected --out=FOLDER"),
         (("caffe", both[1], out), 2, "expected --prototxt=FILE"),
         (("caffenet", out), 2, "or first tf-inverse fetch caffenet"),
-        (("generator", "--code=fc7", out), 2, "or first tf-inverse fetch generator-fc7"),
+        (("generator", "--code=fc7", out), 2, "or first tf-inverse fetch deepsim-fc7"),
         (("caffe", *both, "--channels=grb", out), 2, "expected --channels of bgr or rgb"),
         (("caffe", *both, "--role=judge", out), 2, "expected --role of classifier or generator"),
         (("caffe", *both, "--mean=1,2", out), 2, "one or three numbers"),
@@ -255,7 +255,7 @@ def test_words_that_cannot_be_are_refused_before_anything_runs(
 
 def test_fetched_files_are_found(files, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("TF_INVERSE_CACHE", str(tmp_path))
-    (tmp_path / sources.SOURCES["caffenet"].file).write_bytes(b"<html>")
+    (tmp_path / sources.SOURCES["caffenet"].forms[0].file).write_bytes(b"<html>")
     code, _, error = run(capsys, "convert", "caffenet", f"--out={tmp_path / 'out'}")
     assert code == 4 and "bvlc_reference_caffenet.caffemodel is a web page" in error
 

@@ -86,7 +86,7 @@ def test_saving_never_leaves_a_part(tiny, tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
     monkeypatch.undo()
     folder.save(tmp_path / "n", **options)
-    with pytest.raises(FileExistsError, match="expected no .*n, it exists"):
+    with pytest.raises(FileExistsError, match="n exists; give --overwrite to replace it"):
         folder.save(tmp_path / "n", **options)
     monkeypatch.setattr(folder, "sha256", lambda path: 1 / 0)
     with pytest.raises(ZeroDivisionError):

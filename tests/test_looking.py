@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 import specimen
+from commands import run
 from PIL import Image
-from tf_inverse.tools import cli
 
 
 @pytest.fixture
@@ -15,13 +15,6 @@ def folder(tmp_path, monkeypatch):
     specimen.write("a.h5", 30)
     specimen.write("b.h5", 12, seed=1, natural=False)
     return tmp_path
-
-
-def run(*arguments):
-    """Runs tf-inverse in this process and returns its exit code."""
-    with pytest.raises(SystemExit) as stopped:
-        cli.main(list(arguments))
-    return stopped.value.code
 
 
 def test_report(folder, capsys):

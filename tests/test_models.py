@@ -186,8 +186,8 @@ def test_caffenet_and_alexnet_differ_in_the_order_of_norm_and_pool():
 
 
 def test_generator_refuses_other_codes():
-    with pytest.raises(ValueError, match="fc6, fc7 or pool5, got 'fc8'"):
-        generator.generator("fc8")
+    with pytest.raises(ValueError, match="fc6, fc6_eucl, fc7, .*norm1, got 'fc9'"):
+        generator.generator("fc9")
 
 
 def small():

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 import worlds
-from test_cli import run
+from commands import run
 
 from tf_inverse.errors import RefusedInput
 from tf_inverse.sampler import sample

@@ -55,7 +55,7 @@ def test_maps_with_channels_first_are_addressed_by_unit_row_and_column():
     np.testing.assert_allclose(z[:, 1], relu[:, 2, 5, 0], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(z[:, 2], np.mean(conv[:, 1], (1, 2)) / 1.001**0.5, rtol=1e-4)
     np.testing.assert_allclose(z[:, 3], logits[:, 1], rtol=1e-4, atol=1e-5)
-    with pytest.raises(UsageError, match="a unit of conv from 0 to 3, got 4"):
+    with pytest.raises(UsageError, match="a unit of net/conv from 0 to 3, got 4"):
         parse("conv:4@0:1", networks)
 
 

@@ -104,6 +104,8 @@ def _band(text, networks):
 
 
 def _neuron(layer, unit, networks):
+    # By its full path, as labels and natural statistics have it, however short it was written.
+    layer = networks.layer_path(layer)
     shape = networks.layer_shape(layer)
     position = POSITION.fullmatch(unit)
     at = None

@@ -1,36 +1,28 @@
-"""Brings public weight files into a cache folder: several mirrors, resumed, checked, atomic.
+"""Brings public weight files into a cache folder: several homes, checked, whole or not at all.
 
 No TensorFlow, no package beyond Python's own.
 """
 
+from __future__ import annotations
+
 import contextlib
-import hashlib
 import http.client
 import os
 import pathlib
-import tarfile
-import urllib.error
-import urllib.request
-import zipfile
-import zlib
-from typing import NamedTuple
+import sys
 
-from tf_inverse.archive import durable
+from tf_inverse import checksums, download, unpack
+from tf_inverse.archive import durable, lock
+from tf_inverse.checksums import Fetched
 from tf_inverse.errors import RefusedInput, UsageError
-from tf_inverse.sources import SOURCES
+from tf_inverse.sources import SOURCES, Form, Source
 
-BLOCK = 1 << 20
-SECONDS = 60
-# The largest of the public files has 233 MiB; an archive of three generators about 700.
-MOST_BYTES = 4 << 30
+MIRROR = "TF_INVERSE_MIRROR"
 
 
-class Fetched(NamedTuple):
-    """A file in the cache: where, its sha256, and whether a published checksum confirmed it."""
-
-    path: pathlib.Path
-    sha256: str
-    confirmed: bool
+def tell(line: str) -> None:
+    """A line for the user, on standard error: standard output is for results."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def cache_folder() -> pathlib.Path:
@@ -43,12 +35,34 @@ def cache_folder() -> pathlib.Path:
 
 def cached(name: str) -> str | None:
     """Path of a file fetched before, or None."""
-    source = SOURCES.get(name)
-    path = cache_folder() / source.file if source else None
-    return str(path) if path and path.is_file() else None
+    form = present(SOURCES[name]) if name in SOURCES else None
+    return str(cache_folder() / form.file) if form else None
 
 
-def fetch(name: str, say=print, sources=SOURCES) -> Fetched:
+def present(source: Source) -> Form | None:
+    """The form of a source that is in the cache, or None."""
+    forms = [form for form in source.forms if (cache_folder() / form.file).is_file()]
+    return forms[0] if forms else None
+
+
+def begun(source: Source) -> int:
+    """Bytes of the largest part of a source that an interrupted download left."""
+    urls = [url for form in source.forms for url in homes(form)]
+    parts = [download.part_of(url, cache_folder()) for url in urls]
+    return max((part.stat().st_size for part in parts if part.is_file()), default=0)
+
+
+def homes(form: Form) -> tuple[str, ...]:
+    """Where a file is looked for: $TF_INVERSE_MIRROR first, where that is set."""
+    mirror = os.environ.get(MIRROR)
+    if not mirror:
+        return form.urls
+    if not mirror.startswith(("http://", "https://")):
+        raise UsageError(f"expected {MIRROR} to begin with http:// or https://, got {mirror!r}")
+    return (f"{mirror.rstrip('/')}/{form.urls[0].rsplit('/', 1)[1]}", *form.urls)
+
+
+def fetch(name: str, say=tell, sources=SOURCES) -> Fetched:
     """Bring a public file into the cache, or find it there.
 
     Args:
@@ -57,156 +71,139 @@ def fetch(name: str, say=print, sources=SOURCES) -> Fetched:
         sources: The table of files.
 
     Raises:
-        UsageError: Unknown name, or no mirror could be reached; says which file to bring.
+        UsageError: Unknown name, or no home could be reached; says which file to bring.
         RefusedInput: What came has another checksum, or is no such file.
+        archive.lock.LockedError: Another process is fetching the same.
     """
+    source = _known(name, sources)
+    folder = _made(cache_folder())
+    with _locked(folder, name):
+        form = present(source)
+        if form is None:
+            form, part = _from_homes(name, source, folder, say)
+            _put(form, part, folder / form.file)
+        return checksums.verified(form, folder / form.file, say)
+
+
+def bring(name: str, file: str | os.PathLike, say=tell, sources=SOURCES) -> Fetched:
+    """Put a file that the user has into the cache, in the place of a download.
+
+    Args:
+        name: A key of `sources`.
+        file: Whose checksum tells which form of the source it is. Where none is published, its
+            suffix does, and its checksum is recorded.
+        say: Called with each line of progress.
+        sources: The table of files.
+
+    Raises:
+        UsageError: Unknown name.
+        FileNotFoundError: No such file.
+        RefusedInput: Its checksum is that of another file.
+    """
+    source, file = _known(name, sources), pathlib.Path(file)
+    if not file.is_file():
+        raise FileNotFoundError(f"expected a file, found none at {file}")
+    form = _form_of(name, source, file, sources)
+    folder = _made(cache_folder())
+    say(f"{name}, {source.what}: from {file}; licence: {source.licence}")
+    with _locked(folder, name):
+        part = folder / f".{form.file}.brought"
+        with open(file, "rb") as stream:
+            download.copy(stream, part)
+        _put(form, part, folder / form.file)
+        checksums.record(folder / form.file).unlink(missing_ok=True)
+        return checksums.verified(form, folder / form.file, say)
+
+
+def _known(name, sources):
     if name not in sources:
         raise UsageError(f"expected one of {', '.join(sources)} to fetch, got {name!r}")
-    source, folder = sources[name], cache_folder()
+    return sources[name]
+
+
+def _made(folder):
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / source.file
-    say(f"licence: {source.licence}")
-    if not path.is_file():
-        _put(source, _from_mirrors(name, source, folder, say), path)
-    return _verified(source, path, say)
-
-
-def _from_mirrors(name, source, folder, say):
-    """Download from the first mirror that gives the file; returns where it lies."""
-    reasons, refused = [], False
-    for url in source.urls:
-        part = folder / f".{hashlib.sha256(url.encode()).hexdigest()[:16]}.part"
-        say(f"from {url}")
-        try:
-            _download(url, part)
-            if source.checksum:
-                _expect(source.checksum, part, url)
-            return part
-        except RefusedInput as error:
-            part.unlink(missing_ok=True)
-            reasons.append(str(error))
-            refused = True
-        except (OSError, http.client.HTTPException) as error:
-            reasons.append(f"{url}: {error}")
-        say(f"failed: {reasons[-1]}")
-    if refused:
-        raise RefusedInput("; ".join(reasons))
-    raise UsageError(
-        f"no mirror of {name} could be reached ({'; '.join(reasons)}); bring {source.file} "
-        f"yourself, then run: tf-inverse convert {name.split('-')[0]} {source.file} --out=FOLDER"
-    )
-
-
-def _download(url, part):
-    """Begin a download into `part`, or continue one of the same version of the file."""
-    tag = part.with_suffix(".tag")
-    have = part.stat().st_size if part.exists() and tag.exists() else 0
-    headers = {"User-Agent": "tf_inverse"}
-    if have:
-        # If-Range: should the file have changed, the server sends the whole of it.
-        headers |= {"Range": f"bytes={have}-", "If-Range": tag.read_text()}
-    try:
-        response = _open(url, headers)
-    except urllib.error.HTTPError as error:
-        if error.code != 416:
-            raise
-        have, response = 0, _open(url, {"User-Agent": "tf_inverse"})
-    with response:
-        have = have if response.status == 206 else 0
-        length = response.headers.get("Content-Length")
-        total = int(length) + have if length else None
-        if (total or 0) > MOST_BYTES:
-            raise RefusedInput(f"{url} offers {total} bytes; expected at most {MOST_BYTES}")
-        validator = response.headers.get("ETag") or response.headers.get("Last-Modified")
-        tag.unlink(missing_ok=True)
-        if validator:
-            tag.write_text(validator)
-        _copy(response, part, "ab" if have else "wb")
-    got = part.stat().st_size
-    if total is not None and got != total:
-        raise ConnectionError(f"cut off after {got} of {total} bytes; run again to continue")
-    tag.unlink(missing_ok=True)
-    with open(part, "rb") as file:
-        if file.read(64).lstrip()[:1] == b"<":
-            raise RefusedInput(f"{url} gave a web page, not the file")
-
-
-def _open(url, headers):
-    return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=SECONDS)
-
-
-def _copy(stream, path, mode="wb"):
-    with open(path, mode) as file:
-        while block := stream.read(BLOCK):
-            if file.tell() + len(block) > MOST_BYTES:
-                raise RefusedInput(f"expected at most {MOST_BYTES} bytes, got more")
-            file.write(block)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _put(source, part, path):
-    """The file from what was downloaded, under its name at once or not at all."""
-    made = part
-    if source.member:
-        made = path.with_name(f".{path.name}.made")
-        try:
-            with _member(part, source.member) as stream:
-                _copy(stream, made)
-        except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
-            part.unlink()
-            raise RefusedInput(f"cannot unpack what came: {error}; fetch it again") from None
-        part.unlink()
-    durable.publish(made, path)
+    return folder
 
 
 @contextlib.contextmanager
-def _member(archive, ending):
-    """The one file of an archive whose path has this ending, as a stream; nothing else leaves."""
-    if zipfile.is_zipfile(archive):
-        with zipfile.ZipFile(archive) as opened:
-            with opened.open(_one(opened.namelist(), ending)) as stream:
-                yield stream
-    else:
-        with tarfile.open(archive) as opened:
-            names = [member.name for member in opened.getmembers() if member.isfile()]
-            yield opened.extractfile(_one(names, ending))
+def _locked(folder, name):
+    path = folder / f".{name}.lock"
+    held = lock.Lock(path, folder / name)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        held.release()
 
 
-def _one(names, ending):
-    found = [name for name in names if f"/{name}".endswith(f"/{ending}")]
-    if len(found) != 1:
-        raise KeyError(f"expected one {ending} in it, found {len(found)}")
-    return found[0]
+def _form_of(name, source, file, sources):
+    """Which form of a source a file is: by its checksum, else by its suffix."""
+    digests = {
+        algorithm: checksums.digest(file, algorithm) for algorithm in ("sha256", "sha1", "md5")
+    }
+
+    def confirmed(form):
+        return form.checksum is not None and digests[form.checksum[0]] == form.checksum[1]
+
+    for other, theirs in {name: source, **sources}.items():
+        for form in filter(confirmed, theirs.forms):
+            if other == name:
+                return form
+            raise RefusedInput(f"{file} is {other} ({theirs.what}) by its checksum, not {name}")
+    packed = file.suffix in unpack.SUFFIXES
+    for form in source.forms:
+        # An archive is known by its suffix alone, and so is the file that was taken out of it.
+        if not form.checksum and (
+            packed and form.member or file.suffix == pathlib.Path(form.file).suffix
+        ):
+            return form if packed else form._replace(member="")
+    expected = " or ".join(" ".join((f.file, *(f.checksum or ()))) for f in source.forms)
+    raise RefusedInput(
+        f"expected {expected} for {name}, got {file} with sha256 {digests['sha256']}: it is "
+        f"another file, or damaged"
+    )
 
 
-def _expect(checksum, path, where):
-    algorithm, digest = checksum
-    got = _digest(path, algorithm)
-    if got != digest:
-        raise RefusedInput(f"{where}: expected {algorithm} {digest}, got {got}; the file is not it")
+def _from_homes(name, source, folder, say):
+    """Download from the first home that gives the file; returns its form and where it lies."""
+    reasons, refused = [], []
+    for form in source.forms:
+        for url in homes(form):
+            part = download.part_of(url, folder)
+            size = f"about {form.size / 1e6:.0f} MB" if form.size else "of unknown size"
+            say(
+                f"fetching {name}, {source.what}: {form.file}, {size}, from {url}; "
+                f"licence: {source.licence}"
+            )
+            try:
+                download.download(url, part)
+                if form.checksum:
+                    checksums.expect(form.checksum, part, url)
+                return form, part
+            except RefusedInput as error:
+                part.unlink(missing_ok=True)
+                refused.append(str(error))
+                say(f"refused: {error}")
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                reasons.append(f"{download.host(url)}: {error}")
+                say(f"failed: {error}")
+    if refused:
+        raise RefusedInput("; ".join([*refused, *reasons]))
+    files = " or ".join(form.file for form in source.forms)
+    raise UsageError(
+        f"no home of {name} could be reached ({'; '.join(reasons)}): check the network, or bring "
+        f"{files} yourself with tf-inverse fetch {name} --from=FILE"
+    )
 
 
-def _digest(path, algorithm="sha256"):
-    digest = hashlib.new(algorithm)
-    with open(path, "rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _verified(source, path, say):
-    """Compare with the published checksum, or with the one recorded at the first fetch."""
-    sha256, record = _digest(path), path.with_name(path.name + ".sha256")
-    confirmed = bool(source.checksum) and not source.member
-    if confirmed:
-        _expect(source.checksum, path, path)
-        say(f"{source.checksum[0]} is the published one; sha256 {sha256}")
-    elif record.is_file():
-        if record.read_text().strip() != sha256:
-            raise RefusedInput(f"{path} has changed since it was fetched: remove it, fetch again")
-        say(f"sha256 {sha256} as recorded at the first fetch")
-    else:
-        record.write_text(sha256 + "\n")
-        say(f"no checksum is published; recorded sha256 {sha256}")
-    return Fetched(path, sha256, confirmed)
+def _put(form, part, path):
+    """The file from what was downloaded, under its name at once or not at all."""
+    made = part
+    if form.member:
+        made = path.with_name(f".{path.name}.made")
+        try:
+            unpack.unpack(part, form.member, made)
+        finally:
+            part.unlink()
+    durable.publish(made, path)

@@ -129,6 +129,8 @@ def _compiled(networks, bands, settings, scale, kind, make, *options):
         posed = problem(networks, neurons, settings, scale)
         return make(posed, *options), posed.slots()
 
+    # The graph stays; what it multiplies by follows a model that was trained since the last run.
+    networks.at(settings.precision)
     return networks.compiled((kind, layers, *shared, *options), made)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 from dataclasses import dataclass, field
@@ -11,14 +12,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse import taps
+from tf_inverse import arithmetic, taps
 from tf_inverse.band import Neuron
 from tf_inverse.codes import Codes
 from tf_inverse.errors import UsageError
 from tf_inverse.models import quick
 from tf_inverse.natural import Natural
-from tf_inverse.precision import cast, exact
+from tf_inverse.precision import exact
 from tf_inverse.resize import resize
+
+ROLES = ("classifier", "generator")
 
 
 class View(NamedTuple):
@@ -46,6 +49,9 @@ class Networks:
         default: Targets of a run that names none, or None.
         stored: How an input is stored, and so looked at: "uint8" for images, 0..255 and rounded, or
             "float32" for vectors, as they are.
+        precision: That both models compute in, whatever they are stored in: see `at`.
+        folder: Where they were read from, an absolute path; None for a pair of the package's own
+            and for one that was made in memory.
     """
 
     name: str
@@ -59,6 +65,8 @@ class Networks:
     checksums: dict[str, str] = field(default_factory=dict)
     default: str | None = None
     stored: str = "uint8"
+    precision: str = "float32"
+    folder: str | None = None
 
     def __post_init__(self):
         d = self.generator.input_shape[-1]
@@ -71,6 +79,11 @@ class Networks:
             )
         self._trunks: dict[tuple[str, ...], Any] = {}
         self._compiled: dict[Any, Any] = {}
+        self._kernels = {
+            role: arithmetic.kernels(getattr(self, role), self.precision)
+            for role in ROLES
+            if self.precision != "float32"
+        }
         self.layer_shape(self.encoder)
 
     @property
@@ -127,9 +140,19 @@ class Networks:
         They are clipped and rounded on the way forward; gradients pass through both as if they were
         not there, so that a saturated pixel can come back.
         """
-        with quick.forms(self.generator):
-            x = self.cropped(tf.cast(self.generator(c, training=False), tf.float32))
+        x = self.decode(c)
         return _eight_bits(x) if self.stored == "uint8" else x
+
+    def decode(self, c):
+        """G of codes [K, d] as it gives them, neither clipped nor rounded: [K, H, W, C] float32."""
+        with self._computing("generator"):
+            return self.cropped(tf.cast(self.generator(c, training=False), tf.float32))
+
+    @contextlib.contextmanager
+    def _computing(self, role):
+        model, kernels = getattr(self, role), self._kernels.get(role, ())
+        with arithmetic.computing(model, self.precision, kernels), quick.forms(model):
+            yield
 
     def read(self, x, layers: tuple[str, ...], index):
         """E and f of images: e [K, d_E] and z [K, p] of x [K, H, W, C] in RGB 0..255."""
@@ -140,7 +163,7 @@ class Networks:
     def outputs(self, x, layers: tuple[str, ...]):
         """Encodings e [K, d_E], and what each layer gives by name: float32, in one pass."""
         names = tuple(dict.fromkeys((self.encoder, *layers)))
-        with quick.forms(self.classifier):
+        with self._computing("classifier"):
             # Keras hands back a list of one as that one.
             h = keras.tree.flatten(self._trunk(names)(self.fitted(x)))
         h = [tf.cast(one, tf.float32) for one in h]
@@ -176,17 +199,18 @@ class Networks:
         return self._trunks[layers]
 
     def at(self, precision: str) -> Networks:
-        """The same networks computing in another precision; made once, float32 is this one."""
-        if precision == "float32":
+        """The same networks computing in another precision.
+
+        Their kernels in that precision are made once, and brought up to date at each call.
+        """
+        if precision == self.precision:
             return self
-
-        def made():
-            models = {
-                name: cast(getattr(self, name), precision) for name in ("classifier", "generator")
-            }
-            return dataclasses.replace(self, **models)
-
-        return self.compiled(("at", precision), made)
+        other = self.compiled(
+            ("at", precision), lambda: dataclasses.replace(self, precision=precision)
+        )
+        for kernels in other._kernels.values():
+            arithmetic.refresh(kernels)
+        return other
 
     def compiled(self, key, make):
         """The compiled function of a key, made once a network however many neurons are sampled."""

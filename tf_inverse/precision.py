@@ -41,38 +41,6 @@ def _flags():
     return set(lines[0].split()) if lines else set()
 
 
-def cast(model, precision: str):
-    """A copy of a Keras model that computes in a precision.
-
-    Kernels are stored in it too: to cast those of a large network again in every step would take as
-    long as to multiply by them. What a layer keeps beside them (statistics of a normalisation, the
-    mean of pixels) stays float32, as do all weights of a model of the user's own class.
-
-    Args:
-        model: In float32.
-        precision: "bfloat16" or "float16".
-    """
-    import keras
-    from keras.src.models import Functional
-
-    def cloned(layer):
-        stored = precision if _has_kernels(layer) else f"mixed_{precision}"
-        return layer.from_config(layer.get_config() | {"dtype": stored})
-
-    known = isinstance(model, Functional | keras.Sequential)
-    how = {"clone_function": cloned, "recursive": True} if known else {}
-    copy = keras.models.clone_model(model, **how)
-    copy.set_weights(model.get_weights())
-    for layer in copy._flatten_layers(include_self=False):
-        if layer.compute_dtype != precision:
-            layer.dtype_policy = keras.DTypePolicy(f"mixed_{precision}")
-    return copy
-
-
-def _has_kernels(layer):
-    return layer.autocast and any(len(weight.shape) > 1 for weight in layer.weights)
-
-
 @contextlib.contextmanager
 def exact():
     """While open, float32 means float32.

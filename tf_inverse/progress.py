@@ -1,4 +1,4 @@
-"""How a run is going: a bar on a terminal, a line now and then anywhere else."""
+"""How a run or a download is going: a bar on a terminal, a line now and then anywhere else."""
 
 from __future__ import annotations
 
@@ -41,3 +41,60 @@ class Progress:
             full = WIDTH * info.found // self.asked
             text = f"\r\x1b[K[{'=' * full}{' ' * (WIDTH - full)}] {text}"
         print(text, end="" if self.terminal else "\n", file=sys.stderr, flush=True)
+
+
+class Transfer:
+    """Shows how much of a download has come, how fast, and when it will end; a context manager.
+
+    Args:
+        total: Bytes of the whole file, or None where the server does not say.
+        have: Bytes that are there already.
+    """
+
+    def __init__(self, total: int | None, have: int = 0):
+        self.total, self.have, self.first = total, have, have
+        self.began = self.last = time.monotonic()
+        self.terminal = sys.stderr.isatty()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        if self.terminal:
+            print(file=sys.stderr)
+
+    def add(self, count: int) -> None:
+        """Tell of `count` more bytes."""
+        self.have += count
+        now = time.monotonic()
+        if now - self.last < (0.2 if self.terminal else EVERY) and self.have != self.total:
+            return
+        self.last = now
+        text = transferred(
+            self.have, self.total, (self.have - self.first) / max(now - self.began, 1e-9)
+        )
+        if self.terminal and self.total:
+            full = WIDTH * self.have // self.total
+            text = f"\r\x1b[K[{'=' * full}{' ' * (WIDTH - full)}] {text}"
+        elif self.terminal:
+            text = f"\r\x1b[K{text}"
+        print(text, end="" if self.terminal else "\n", file=sys.stderr, flush=True)
+
+
+def transferred(have: int, total: int | None, speed: float) -> str:
+    """A download in words.
+
+    Args:
+        have: Bytes that have come.
+        total: Bytes of the whole, or None.
+        speed: Bytes a second.
+
+    >>> transferred(50_000_000, 224_000_000, 2e6)
+    '50.0 of 224.0 MB, 2.0 MB/s, 1:27 left'
+    """
+    text = f"{have / 1e6:.1f} MB" if total is None else f"{have / 1e6:.1f} of {total / 1e6:.1f} MB"
+    text += f", {speed / 1e6:.1f} MB/s"
+    if total is None or speed <= 0:
+        return text
+    minutes, seconds = divmod(round((total - have) / speed), 60)
+    return f"{text}, {minutes}:{seconds:02d} left"

@@ -7,12 +7,13 @@ float32, and kept only if its activations lie in every band.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from tf_inverse import methods
+from tf_inverse import fidelity, methods
 from tf_inverse.archive import Samples
 from tf_inverse.band import Band
 from tf_inverse.errors import Stalled, Unreachable
@@ -54,7 +55,8 @@ def sample(
     Args:
         networks: `networks.Networks`.
         bands: Neurons with their ranges; several mean their intersection.
-        settings: What is asked for.
+        settings: What is asked for. Where half precision is not near enough to float32 for these
+            neurons and ranges, float32 takes its place, with a warning that says why.
         state: Of an earlier batch, to go on from there.
         scale: From `scale.measure`, where it was measured already.
 
@@ -68,6 +70,9 @@ def sample(
         RefusedInput: The state is damaged, or of other settings or another version.
     """
     settings = (settings or Settings()).sized(networks.codes.size)
+    settings, why = fidelity.settled(networks, bands, settings)
+    if why:
+        warnings.warn(why, stacklevel=2)
     neurons = tuple(b.neuron for b in bands)
     scale = scale or measure(networks, neurons)
     keeper = _Keeper(networks, bands, settings, state)

@@ -116,18 +116,24 @@ def recorded(layers: dict[str, keras.layers.Layer]):
 
         return recorder
 
-    calls = {path: layer.call for path, layer in layers.items()}
-    before = {path: layer.__dict__.get("call") for path, layer in layers.items()}
+    before = [(layer, name, layer.__dict__.get(name)) for _, layer, name in _calls(layers)]
     try:
-        for path, layer in layers.items():
+        for path, layer, name in _calls(layers):
             # Into the instance itself: Keras's own setattr would track it as part of the model.
-            layer.__dict__["call"] = recording(path, calls[path])
+            layer.__dict__[name] = recording(path, getattr(layer, name))
         yield seen
     finally:
-        for path, layer in layers.items():
-            layer.__dict__.pop("call", None)
-            if before[path] is not None:
-                layer.__dict__["call"] = before[path]
+        for layer, name, call in before:
+            layer.__dict__.pop(name, None)
+            if call is not None:
+                layer.__dict__[name] = call
+
+
+def _calls(layers):
+    """(path, layer, method) of whatever Keras calls: a quantised layer has a method of its own."""
+    for path, layer in layers.items():
+        mode = getattr(layer, "quantization_mode", None)
+        yield path, layer, "call" if mode is None else "quantized_call"
 
 
 def channels_first(layers: dict[str, keras.layers.Layer]) -> set[str]:

@@ -97,14 +97,31 @@ def measure(networks, layer: str, images: np.ndarray, words: str) -> Statistics:
 
 def activations(networks, layer: str, images: np.ndarray) -> np.ndarray:
     """Activations [N, U] of all units of a layer; of a map, at its centre."""
-    shape = networks.layer_shape(layer)
-    centre = tuple(size // 2 for size in shape[:-1])
+    shape = tuple(networks.layer_shape(layer))
+    return responses(networks, [Layer(layer, "", shape, shape[-1])], images)[layer]
+
+
+def responses(networks, layers: list[Layer], images: np.ndarray, batch: int = BATCH) -> dict:
+    """Activations of all units of several layers; of maps, at their centre.
+
+    Args:
+        networks: `networks.Networks`.
+        layers: Of the classifier.
+        images: RGB 0..255 [N, H, W, C], of the generator's size.
+        batch: Images at a time.
+
+    Returns:
+        Layer's name -> [N, U] float32.
+    """
+    names = tuple(layer.name for layer in layers)
+    centres = [tuple(size // 2 for size in layer.shape[:-1]) for layer in layers]
     parts = []
-    for i in range(0, len(images), BATCH):
-        x = tf.constant(images[i : i + BATCH], tf.float32)
-        h = networks.outputs(x, (layer,))[1][layer]
-        parts.append(np.asarray(h[(slice(None), *centre)], np.float32))
-    return np.concatenate(parts)
+    for i in range(0, len(images), batch):
+        h = networks.outputs(tf.constant(images[i : i + batch], tf.float32), names)[1]
+        pairs = zip(names, centres, strict=True)
+        parts.append([np.asarray(h[name][(slice(None), *at)], "f4") for name, at in pairs])
+    columns = zip(*parts, strict=True)
+    return {name: np.concatenate(z) for name, z in zip(names, columns, strict=True)}
 
 
 def random_images(networks, count: int = RANDOM) -> np.ndarray:

@@ -162,6 +162,6 @@ def render(networks, codes: np.ndarray) -> np.ndarray:
     for start in range(0, len(codes), BATCH):
         part = codes[start : start + BATCH]
         filled = np.concatenate([part, np.zeros((BATCH - len(part), part.shape[1]), part.dtype)])
-        x = np.asarray(networks.cropped(networks.generator(filled, training=False)), np.float32)
+        x = networks.decode(filled).numpy()
         parts.append(np.rint(np.clip(x[: len(part)], 0, 255)).astype(np.uint8))
     return np.concatenate(parts)

@@ -1,3 +1,22 @@
-"""The version, in a file of its own so that setup.py can read it without importing anything."""
+"""The versions; setup.py reads the package's own out of this file without importing anything."""
+
+from __future__ import annotations
+
+import platform
 
 __version__ = "0.1.0"
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that has a hand in the numbers, by name."""
+    import h5py
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    modules = {"tensorflow": tf, "keras": keras, "numpy": np, "h5py": h5py}
+    return {
+        "tf_inverse": __version__,
+        "python": platform.python_version(),
+        **{name: module.__version__ for name, module in modules.items()},
+    }

@@ -42,13 +42,17 @@ def adopt(
         codes: Starting codes, normal, uniform or noise; normal, or as the generator's folder says.
         bounds: Smallest and largest entry of a code, 0:30.
         crop: Side of the centre square cut from the generator's image.
-        fixed: Values of further inputs, NAME=VALUE, several with commas; for a label its number.
-        labels: File with a label a line, for the units of the output.
-        images: Folder, .h5 or .npz of natural images, for percentiles in targets.
+        fixed: Values of further inputs, NAME=VALUE, several with commas: a number, which stands for
+            the one-hot row of a label, or a picture's file.
+        labels: File with a label a line, for the units of the output; the classes of the images,
+            where they are as many, if left out.
+        images: Folder, .h5 or .npz of natural images: percentiles in targets, and what is natural
+            beside every sample; sub-folders are classes.
         size: ROWS,COLUMNS,CHANNELS of the classifier's input, where it leaves them open.
         code_size: Entries of a code, where the generator leaves them open.
         weights: Of keras:NAME: imagenet, a file, or none for random ones.
-        trust: Load a SavedModel; its graph can read and write files.
+        trust: Load a SavedModel; its graph can read and write files. What was adopted so is
+            remembered by its checksum, and needs no flag again.
         name: Of the network; the classifier's by default.
         licence: What the weights may be used for.
         overwrite: Replace a folder that exists.

@@ -1,4 +1,4 @@
-"""tf-inverse convert: Caffe and MatConvNet files to Keras models."""
+"""tf-inverse convert: files of Caffe, PyTorch and MatConvNet to Keras models."""
 
 
 def convert(
@@ -18,13 +18,14 @@ def convert(
     out: str | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Makes a Keras model, with network.json, from weights of Caffe or MatConvNet.
+    """Makes a Keras model, with network.json, from weights of Caffe, PyTorch or MatConvNet.
 
     The folder holds classifier.keras or generator.keras; `tf-inverse pair` joins two of them.
 
     Args:
         kind: caffenet, places205, alexnet, generator, caffe (any prototxt) or matconvnet.
-        weights: Weight file, .caffemodel or .mat; left out, the one `tf-inverse fetch` brought.
+        weights: Weight file, .caffemodel, .pt, .safetensors or .mat; left out, the one that
+            `tf-inverse fetch` brought.
         prototxt: Description of the network; needed by caffe, compared by the others.
         caffemodel: Another word for weights.
         mat: Another word for weights.
@@ -34,7 +35,7 @@ def convert(
         channels: Order of the network's channels, bgr or rgb.
         input: CHANNELS,HEIGHT,WIDTH, where the prototxt declares none or in its place.
         role: classifier or generator; left out, told by the input.
-        code: Codes of a generator, fc6, fc7 or pool5.
+        code: Codes of a generator, fc6, fc6_eucl, fc7, fc8, pool5, conv4, conv3, norm2 or norm1.
         ignore: Layers of the weight file that may stay unused, A,B,...
         name: Name of the network; the kind or the prototxt's name.
         out: Folder to write.

@@ -22,7 +22,7 @@ def export(
 
     Args:
         out: Folder to write: OUT/1 is the model, OUT/README.md its card.
-        network: A network that comes with the package, or a folder with network.json.
+        network: A network by name, as cifar10 or caffenet, or a folder with network.json.
         layers: Layers whose units can be asked for, A,B; the labelled one by default.
         beta: Step in standard deviations of codes.
         mu0: First penalty weight.
@@ -31,7 +31,7 @@ def export(
         samples_per_seed: Images a row gives before it starts again.
         bound: both ends of the range, or paper (the lower one alone).
         version: Number of the model's folder in OUT; others stay beside it.
-        trust: Load a SavedModel that the network was adopted from.
+        trust: Load a SavedModel in the network, where it is not one that you adopted.
         overwrite: Replace that version where it exists.
         json: Print the figures as one JSON object.
     """

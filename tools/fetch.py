@@ -1,18 +1,31 @@
 """tf-inverse fetch: public weight files into the cache."""
 
-from tf_inverse import fetch as fetching
 
+def fetch(*names: str, list: bool = False, from_: str | None = None) -> None:
+    """Downloads public weight files, checked, into the cache folder; or lists them.
 
-def fetch(*names: str) -> None:
-    """Downloads public weight files, checked, into the cache folder, where convert finds them.
-
-    The folder is $TF_INVERSE_CACHE, or tf_inverse in the user's cache folder.
+    What --network=NAME needs and lacks is fetched by itself: this fetches it beforehand. The folder
+    is $TF_INVERSE_CACHE, or tf_inverse in the user's cache folder. $TF_INVERSE_MIRROR, an address,
+    is where files are looked for first.
 
     Args:
-        names: caffenet, alexnet, places205, generator, generator-fc6, generator-fc7,
-            generator-pool5, matconvnet or mean.
+        names: Networks, as caffenet or places205, or files, as deepsim-fc6: see --list.
+        list: Show all networks and files, and what of them is here.
+        from_: File in the place of a download, checked in the same way; --from=FILE.
     """
-    if not names:
-        raise fetching.UsageError(f"expected one or more of {', '.join(fetching.SOURCES)} to fetch")
+    from tf_inverse import fetch as fetching
+    from tf_inverse import published
+    from tf_inverse.errors import UsageError
+
+    if list:
+        print(published.listing())
+        return
+    if not names or (from_ and len(names) != 1):
+        wanted = "one name of a file with --from" if from_ else "names"
+        raise UsageError(f"expected {wanted}, as in tf-inverse fetch caffenet; --list shows all")
     for name in names:
-        print(fetching.fetch(name).path)
+        if from_:
+            print(fetching.bring(name, from_).path)
+            continue
+        for part in published.parts(name):
+            print(fetching.fetch(part).path)

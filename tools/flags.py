@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import keyword
 import re
 import types
 import typing
@@ -56,6 +57,7 @@ def _meant(text, flags, truths):
     The parameter is None where there is none.
     """
     flag = text.partition("=")[0].lstrip("-").replace("-", "_")
+    flag = f"{flag}_" if keyword.iskeyword(flag) else flag  # no parameter can be called `from`
     if flag in flags:
         return flag, "True"
     if text.startswith("--no") and flag[2:] in truths and "=" not in text:

@@ -83,26 +83,46 @@ def run(folder: pathlib.Path, mutants: int, seed: int) -> dict:
     """Mutate every pair of files below a folder in turn.
 
     Returns:
-        Counts and the worst of time and memory, and what went wrong.
+        As `fuzz`.
     """
-    from tf_inverse.errors import InverseSetError
-
     pairs = [
         (prototxt, next(prototxt.parent.glob("*.caffemodel")))
         for prototxt in sorted(folder.glob("**/*.prototxt"))
     ]
     rng = np.random.default_rng(seed)
-    result = {"mutants": mutants, "read": 0, "refused": 0, "faults": [], "slowest": 0.0}
     files = [[path.read_bytes() for path in pair] for pair in pairs]
+
+    def mutant(i, temporary):
+        texts = list(files[i % len(files)])
+        which = i // len(files) % 2
+        texts[which] = (mutate_text, mutate_bytes)[which](texts[which], rng)
+        paths = [temporary / name for name in ("net.prototxt", "net.caffemodel")]
+        for path, data in zip(paths, texts, strict=True):
+            path.write_bytes(data)
+        return paths
+
+    return fuzz(mutant, read, mutants, max(len(data) for pair in files for data in pair))
+
+
+def fuzz(mutant, read, mutants: int, largest: int) -> dict:
+    """Have mutants read.
+
+    Args:
+        mutant: (number, folder) -> paths of the damaged files, written into the folder.
+        read: Called with the paths.
+        mutants: How many.
+        largest: Bytes of the largest file; memory may grow by it and `MEGABYTES`.
+
+    Returns:
+        Counts and the worst of time and memory, and what went wrong.
+    """
+    from tf_inverse.errors import InverseSetError
+
+    result = {"mutants": mutants, "read": 0, "refused": 0, "faults": [], "slowest": 0.0}
     before = _peak()
     with tempfile.TemporaryDirectory() as temporary:
         for i in range(mutants):
-            texts = list(files[i % len(files)])
-            which = i // len(files) % 2
-            texts[which] = (mutate_text, mutate_bytes)[which](texts[which], rng)
-            paths = [pathlib.Path(temporary) / name for name in ("net.prototxt", "net.caffemodel")]
-            for path, data in zip(paths, texts, strict=True):
-                path.write_bytes(data)
+            paths = mutant(i, pathlib.Path(temporary))
             start = time.perf_counter()
             try:
                 read(*paths)
@@ -114,11 +134,10 @@ def run(folder: pathlib.Path, mutants: int, seed: int) -> dict:
                 result["faults"].append(f"mutant {i}: {type(error).__name__}: {error}"[:300])
             result["slowest"] = max(result["slowest"], time.perf_counter() - start)
     result["megabytes"] = _peak() - before
-    largest = max(len(data) for pair in files for data in pair) / 2**20
     if result["slowest"] > SECONDS:
         result["faults"].append(f"slower than {SECONDS} s")
-    if result["megabytes"] > largest + MEGABYTES:
-        result["faults"].append(f"more memory than {largest:.0f} + {MEGABYTES} MB")
+    if result["megabytes"] > largest / 2**20 + MEGABYTES:
+        result["faults"].append(f"more memory than {largest / 2**20:.0f} + {MEGABYTES} MB")
     return result
 
 
@@ -126,9 +145,9 @@ def _peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def in_child(folder, mutants: int, seed: int = 0) -> dict:
+def in_child(folder, mutants: int, seed: int = 0, script: str = __file__) -> dict:
     """`run` in a process of its own; a crash of it is one more fault."""
-    command = [sys.executable, __file__, "--child", f"--folder={folder}"]
+    command = [sys.executable, script, "--child", f"--folder={folder}"]
     command += [f"--mutants={mutants}", f"--seed={seed}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -136,19 +155,28 @@ def in_child(folder, mutants: int, seed: int = 0) -> dict:
     return json.loads(done.stdout)
 
 
-def main() -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", default="../shared/data/caffe", help="real files to damage")
+def main(run, about: str, folder: str | None, script: str) -> int:
+    """The command line.
+
+    Args:
+        run: (folder, mutants, seed) -> result.
+        about: What it does.
+        folder: Of the files to damage, by default.
+        script: This file's path, for the child.
+    """
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--folder", default=folder, required=not folder, help="files to damage")
     parser.add_argument("--mutants", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    step = run if args.child else in_child
-    result = step(pathlib.Path(args.folder), args.mutants, args.seed)
+    if args.child:
+        result = run(pathlib.Path(args.folder), args.mutants, args.seed)
+    else:
+        result = in_child(args.folder, args.mutants, args.seed, script)
     print(json.dumps(result, indent=None if args.child else 1))
     return 0 if args.child or not result["faults"] else 4
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(run, __doc__.splitlines()[0], "../shared/data/caffe", __file__))

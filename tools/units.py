@@ -6,22 +6,24 @@ def units(
     layer: str | None = None,
     search: str | None = None,
     images: str | None = None,
+    trust: bool = False,
 ) -> None:
     """Lists layers or, for one layer, its units with their labels and natural activations.
 
     Ranges of targets may be written in these terms: fc8:ship@p95:p99, fc8:ship@+2sd:+4sd.
 
     Args:
-        network: A network that comes with the package, or a folder with network.json.
+        network: A network by name, as cifar10 or caffenet, or a folder with network.json.
         layer: Layer whose units to list; the labelled one where only --search is given.
         search: List the units whose label contains this.
         images: Folder, .h5 or .npz of images to measure on, in place of the stored statistics.
+        trust: Load a SavedModel in the network, where it is not one that you adopted.
     """
     from tf_inverse import folder
     from tf_inverse import units as library
     from tf_inverse.report import listing
 
-    networks = folder.load(network)
+    networks = folder.load(network, trust)
     layer = library.asked_layer(networks, layer, search)
     if layer is None:
         print(listing.layers(library.layers(networks)))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
-import tempfile
 from typing import NamedTuple
 
 import numpy as np
 
+from tf_inverse import arithmetic, folder
 from tf_inverse import codes as distributions
-from tf_inverse import folder
-from tf_inverse.adopt import check, choose, known, single, source, wrap
+from tf_inverse.adopt import check, choose, known, nature, source, wrap
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.networks import Networks
 
@@ -56,11 +54,13 @@ def adopt(
             out, as the generator's folder says, or "normal".
         bounds: Smallest and largest entry of a code.
         crop: Side of the centre square that is cut from the generator's image.
-        fixed: Values of further inputs of either model, by name: a label.
+        fixed: Values of further inputs of either model, by name: a label, or a picture's file for
+            another image of the classifier.
         labels: (layer, names) of units; the output where the layer is None.
         images: Natural images [N, H, W, C] in 0..255, of the generator's size, or a path that
-            `training.images.load` reads: statistics of the encoding and of the output over them
-            make percentiles usable in targets.
+            `training.images.load` reads: statistics of every layer over them make percentiles
+            usable in targets, the default one among them, and samples have nature beside them.
+            Their classes, where they are as many as the outputs, are the labels if none are given.
         size: (H, W, C) of the classifier's input, where it leaves that open.
         code_size: Entries of a code, where the generator leaves that open.
         **opening: trust, weights of `source.open`, for all models.
@@ -93,12 +93,16 @@ def adopt(
         natural=told.natural,
     )
     check.codes_fit(networks, G)
-    networks.labels = _labels(networks, labels or told.labels)
+    given = nature.load(networks, images)
+    labels = labels or told.labels or nature.labels(networks, given)
+    networks.labels = _labels(networks, labels)
     # A folder's generator keeps to the conventions, and may overshoot as it has learned to.
     seen = check.images(networks, values, 1.0 if values == told.image_range else check.SHARE)
     networks.default = choose.target(networks, seen)
-    networks.natural = known.joined(networks, told, images)
-    return Adopted(networks, _measured(networks, seen, values) | {"licence": told.licence})
+    networks.natural = known.joined(networks, told, given)
+    networks.default = nature.default(networks, seen)
+    facts = _measured(networks, seen, values) | nature.told(networks, given)
+    return Adopted(networks, facts | {"licence": told.licence})
 
 
 def write(adopted: Adopted, out, *, licence: str = "", overwrite: bool = False) -> pathlib.Path:
@@ -108,44 +112,37 @@ def write(adopted: Adopted, out, *, licence: str = "", overwrite: bool = False) 
         adopted: The pair.
         out: Folder to be made.
         licence: What the weights may be used for; that of the models' folders if left out.
-        overwrite: Replace a folder that is there.
+        overwrite: Replace a network's folder that is there.
 
     Raises:
-        FileExistsError: The folder exists and overwrite is False.
+        FileExistsError: The folder exists and overwrite is False, or it is no network's.
         RefusedInput: What was written cannot be read without code of the user's own.
         UsageError: What was read does not give what was written.
     """
-    out, networks = pathlib.Path(out), adopted.networks
-    if out.exists() and not overwrite:
-        raise FileExistsError(f"{out} exists; give --overwrite to replace it, or another name")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as temporary:
-        made = folder.save(
-            pathlib.Path(temporary) / out.name,
-            name=networks.name,
-            classifier=networks.classifier,
-            generator=networks.generator,
-            encoder=networks.encoder,
-            codes=networks.codes,
-            crop=networks.crop,
-            labels=networks.labels,
-            natural=networks.natural,
-            default=networks.default,
-            licence=licence or adopted.measured["licence"],
-            source={"measured": adopted.measured},
-        )
-        _same(networks, _read_again(made))
-        if out.exists():
-            os.replace(out, pathlib.Path(temporary) / "old")
-        os.replace(made, out)
-    return out
+    networks = adopted.networks
+    return folder.save(
+        out,
+        name=networks.name,
+        classifier=networks.classifier,
+        generator=networks.generator,
+        encoder=networks.encoder,
+        codes=networks.codes,
+        crop=networks.crop,
+        labels=networks.labels,
+        natural=networks.natural,
+        default=networks.default,
+        licence=licence or adopted.measured["licence"],
+        source={"measured": adopted.measured},
+        overwrite=overwrite,
+        check=lambda made: _same(networks, _read_again(made)),
+    )
 
 
 def _read_again(made):
     try:
         return folder.load(made, trust=True)
     except RefusedInput as error:
-        rule = str(error).partition(": ")[2].partition(" (")[0]
+        rule = str(error).partition(": ")[2].partition("; ")[0]
         raise RefusedInput(
             f"expected models of layers that Keras has, so that a folder of them holds no program; "
             f"{rule}. The pair samples as it is in this program; and a SavedModel (model.export) "
@@ -192,7 +189,7 @@ def _labels(networks, labels):
     if labels is None:
         return None
     layer, names = labels
-    layer = layer or choose.output(networks)
+    layer = networks.layer_path(layer or choose.output(networks))
     count = networks.layer_shape(layer)[-1]
     if len(names) != count:
         raise UsageError(f"expected {count} labels for the units of {layer}, got {len(names)}")
@@ -210,7 +207,7 @@ def _measured(networks, seen, values):
         "encoder": [networks.encoder, d_E],
         "encoding": {"mean": float(seen.encodings.mean()), "sd": float(seen.encodings.std())},
         "target": networks.default,
-        "half precision": single.precisions(networks.classifier),
+        "half precision": arithmetic.halves(networks.classifier),
     }
 
 

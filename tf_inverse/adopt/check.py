@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse import codes
+from tf_inverse import arithmetic, codes
 from tf_inverse.band import Neuron, placed
-from tf_inverse.errors import UsageError
+from tf_inverse.errors import UsageError, reason
 from tf_inverse.networks import index
 
 COUNT = 24
@@ -53,12 +52,11 @@ def tried(model, x):
         UsageError: It fails, with its own words.
     """
     try:
-        return model(x, training=False)
+        with arithmetic.computing(model, "float32"):
+            return model(x, training=False)
     except (ValueError, TypeError, tf.errors.OpError) as error:
-        # Keras puts some words in bold.
-        said = " ".join(re.sub(r"\x1b\[\d*m", "", str(error)).split())
         raise UsageError(
-            f"expected {model.name} to take inputs {list(x.shape)}, it fails: {said:.200}"
+            f"expected {model.name} to take inputs {list(x.shape)}, it fails: {reason(error)}"
         ) from error
 
 
@@ -134,7 +132,7 @@ def gradient(networks, neuron: Neuron) -> None:
     broken = blockers(lambda x: networks.read(x, layers, where)[1], x)
     part = f"from {neuron} to the image"
     if not broken:
-        broken = blockers(lambda c: networks.generator(c, training=False), c)
+        broken = blockers(networks.decode, c)
         part = "from the image to the code"
     if broken:
         raise UsageError(

@@ -5,12 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from tf_inverse import folder, units
-from tf_inverse.adopt import choose, source, wrap
+from tf_inverse import folder
+from tf_inverse.adopt import nature, source, wrap
 from tf_inverse.errors import UsageError
-from tf_inverse.natural import LEVELS, Natural
+from tf_inverse.natural import Natural
 
 STORED = ("bank", "gaussian")
 
@@ -62,7 +60,7 @@ def _natural(f, G):
     if theirs.bank is not None:
         # A file keeps the bank as the first of its encodings: those of the classifier give way.
         mine = dataclasses.replace(
-            mine, encodings=theirs.encodings, activations={}, bank=theirs.bank
+            mine, encodings=theirs.encodings, activations={}, bank=theirs.bank, random=None
         )
     return dataclasses.replace(mine, gaussian=theirs.gaussian)
 
@@ -87,17 +85,17 @@ def joined(networks, told: Known, images) -> Natural | None:
     Args:
         networks: `networks.Networks`.
         told: From `known`.
-        images: See `adopt.adopt`.
+        images: From `nature.load`.
 
     Raises:
         UsageError: Codes come from a file, but statistics of the classifier from nowhere.
     """
-    stored = told.natural
+    stored = told.natural and _placed(networks, told.natural)
     if stored is not None and told.encoder != networks.encoder:
         # Encodings of another layer; only as codes do they still count.
-        stored = dataclasses.replace(stored, encodings=stored.bank, activations={})
+        stored = dataclasses.replace(stored, encodings=stored.bank, activations={}, random=None)
     if images is not None:
-        return _measured(networks, images, stored)
+        return nature.statistics(networks, images, stored)
     if stored is not None and not stored.layers:
         if networks.codes.kind in STORED:
             raise UsageError(
@@ -108,22 +106,16 @@ def joined(networks, told: Known, images) -> Natural | None:
     return stored
 
 
-def _measured(networks, images, stored):
-    if not isinstance(images, np.ndarray):
-        from tf_inverse.training.images import load
+def _placed(networks, stored):
+    """Statistics by the paths that layers have in a classifier which was wrapped since."""
+    known = networks.shapes
 
-        *size, channels = networks.image_shape
-        images, _ = load(images, tuple(size), "test", channels)
-    layers = dict(stored.layers) if stored else {}
-    chosen = networks.labels[0] if networks.labels else choose.output(networks)
-    for layer in dict.fromkeys((chosen, networks.encoder)):
-        one = units.measure(networks, layer, images, "images")
-        layers[layer] = (one.mean, one.sd, one.percentiles)
-    measured = Natural(len(images), "images given at adoption", np.array(LEVELS), layers)
-    if stored is None:
-        return measured
-    levels = np.array(LEVELS)
-    if not np.array_equal(stored.levels, levels):
-        raise UsageError("expected the folder's statistics at this version's percentiles")
-    kept = ("encodings", "activations", "bank", "gaussian")
-    return dataclasses.replace(measured, **{name: getattr(stored, name) for name in kept})
+    def path(layer):
+        ends = [name for name in known if name.endswith(f"/{layer}")]
+        return ends[0] if layer not in known and len(ends) == 1 else layer
+
+    return dataclasses.replace(
+        stored,
+        layers={path(layer): one for layer, one in stored.layers.items()},
+        activations={path(layer): z for layer, z in stored.activations.items()},
+    )

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.errors import RefusedInput, UsageError, reason
 
 register = keras.saving.register_keras_serializable("tf_inverse")
 _trusted = contextvars.ContextVar("trusted", default=False)
@@ -77,10 +77,12 @@ class Graph(keras.layers.Layer):
     def call(self, x):
         """What the function gives for x, a tensor or several by name: likewise one or several."""
         function = self._function
+        specs = function.structured_input_signature[1]
         if not isinstance(x, dict):
-            (name,) = function.structured_input_signature[1]
+            (name,) = specs
             x = {name: x}
-        out = function(**x)
+        # The function computes in its own types, whichever those of the layers around it are.
+        out = function(**{name: tf.cast(value, specs[name].dtype) for name, value in x.items()})
         return out if len(out) > 1 else next(iter(out.values()))
 
     def compute_output_spec(self, x):
@@ -145,8 +147,7 @@ def _loaded(folder):
     try:
         return tf.saved_model.load(str(folder))
     except (OSError, ValueError, AttributeError, tf.errors.OpError) as error:
-        said = " ".join(str(error).split())
-        raise RefusedInput(f"cannot load a SavedModel from {folder}: {said:.200}") from error
+        raise RefusedInput(f"cannot load a SavedModel from {folder}: {reason(error)}") from error
 
 
 def _shape(spec, size):

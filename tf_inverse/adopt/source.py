@@ -11,15 +11,15 @@ import numpy as np
 from keras import applications
 
 from tf_inverse import folder
-from tf_inverse.adopt import layers, single, wrap
-from tf_inverse.errors import UsageError
+from tf_inverse.adopt import layers, wrap
+from tf_inverse.errors import UsageError, reason
 
 FORMS = "a .keras or .h5 file, a SavedModel's folder, keras:NAME, or a network's folder"
 SIZES = {"classifier": "--size=ROWS,COLUMNS,CHANNELS", "generator": "--code-size=NUMBER"}
 
 
 def open(source, role: str, *, trust: bool = False, size=None, weights: str | None = "imagenet"):
-    """A Keras model in float32.
+    """A Keras model, in the precision that it is stored in.
 
     Args:
         source: A Keras model, or text: see `FORMS`.
@@ -33,13 +33,13 @@ def open(source, role: str, *, trust: bool = False, size=None, weights: str | No
         RefusedInput: A file that cannot be loaded safely.
     """
     if isinstance(source, keras.Model):
-        return single.single(built(source, size, role))
+        return built(source, size, role)
     text, path = str(source), pathlib.Path(source)
     with layers.trust(trust):
         if text.startswith("keras:"):
             return application(text.removeprefix("keras:"), weights, size)
         if path.suffix in (".keras", ".h5", ".hdf5") and path.is_file():
-            return single.single(built(folder.model(path, trust=trust), size, role))
+            return built(folder.model(path, trust=trust), size, role)
         if (path / "saved_model.pb").is_file():
             return layers.graph(path, path.name, size, SIZES[role])
     entries = about(source)
@@ -55,7 +55,7 @@ def about(source) -> dict:
     if not isinstance(source, str | pathlib.Path):
         return {}
     there = (pathlib.Path(source) / "network.json").is_file()
-    if not there and str(source) not in folder.shipped():
+    if not there and str(source) not in folder.names():
         return {}
     where = folder.find(source)
     return folder.manifest(where) | {"folder": where}
@@ -83,10 +83,9 @@ def application(name: str, weights: str | None = "imagenet", size=None) -> keras
             weights=weights, input_shape=size, classes=1000, classifier_activation=None
         )
     except Exception as error:  # a failed download is a bare Exception to Keras
-        said = " ".join(str(error).split())
         raise UsageError(
             f"keras.applications cannot make {name} with --weights={weights or 'none'}: "
-            f"{said:.300}; --weights=FILE and --weights=none do without a download"
+            f"{reason(error)}; --weights=FILE and --weights=none do without a download"
         ) from error
     modules = [m for m in vars(applications).values() if inspect.ismodule(m) and hasattr(m, name)]
     prepare = next(m.preprocess_input for m in modules if hasattr(m, "preprocess_input"))

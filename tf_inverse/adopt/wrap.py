@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import keras
 import numpy as np
 
 from tf_inverse.adopt.layers import Fixed
 from tf_inverse.errors import UsageError
+from tf_inverse.training import picture
 
 PIXELS = (0.0, 255.0)
 # Rec. 601, as every reader of pictures turns RGB into grey.
@@ -21,10 +24,11 @@ def classifier(model, values=PIXELS, channels: int | None = None, fixed=None) ->
         model: One image input, and others that are fixed.
         values: (low, high) of the pixels that it expects.
         channels: Of the images that will come, where they are not the model's own.
-        fixed: Value of every further input, by name.
+        fixed: Value of every further input, by name; of an image its values, or a picture's file.
 
     Raises:
         UsageError: The input is not an image, or an input is neither the image nor fixed.
+        RefusedInput: A picture cannot be read.
     """
     image = _free(model, fixed or {}, "classifier")
     first, flat = _channels_first(image.shape), len(image.shape) == 3
@@ -36,7 +40,8 @@ def classifier(model, values=PIXELS, channels: int | None = None, fixed=None) ->
         )
     size = image.shape[2:] if first else image.shape[1:3]
     channels = channels or own
-    if (values, channels, first, flat, len(model.inputs)) == (PIXELS, own, False, False, 1):
+    kept = (values, channels, first, flat) == (PIXELS, own, False, False)
+    if kept and _of_one_tensor(model):
         return model
     x = keras.Input((*size, channels), name="pixels")
     h = _to_channels(x, channels, own)
@@ -47,7 +52,9 @@ def classifier(model, values=PIXELS, channels: int | None = None, fixed=None) ->
         h = keras.layers.Permute((3, 1, 2), name="channels_first")(h)
     if flat:
         h = keras.layers.Reshape(size, name="without_channels")(h)
-    return keras.Model(x, _call(model, h, image, fixed or {}), name=model.name)
+    return keras.Model(
+        x, _call(model, h, image, _read(model, fixed or {}, values)), name=model.name
+    )
 
 
 def generator(model, values=PIXELS, fixed=None) -> keras.Model:
@@ -67,7 +74,8 @@ def generator(model, values=PIXELS, fixed=None) -> keras.Model:
     shape = _image_shape(model)
     first, flat = _channels_first((None, *shape)), len(shape) == 2
     size = int(np.prod(code.shape[1:]))
-    if (values, first, flat, len(model.inputs), len(code.shape)) == (PIXELS, False, False, 1, 2):
+    kept = (values, first, flat, len(code.shape)) == (PIXELS, False, False, 2)
+    if kept and _of_one_tensor(model):
         return model
     c = keras.Input((size,), name="codes")
     h = c
@@ -152,12 +160,48 @@ def _call(model, h, free, fixed):
     values = [
         h if one.name == free.name else _fixed(one, fixed[one.name])(h) for one in model.inputs
     ]
-    return model(values if len(values) > 1 else values[0])
+    # A model takes its inputs as it was made: one tensor, or a list or dictionary of them.
+    return model(keras.tree.pack_sequence_as(_inputs(model), values))
+
+
+def _of_one_tensor(model):
+    return isinstance(_inputs(model), keras.KerasTensor)
+
+
+def _inputs(model):
+    """Inputs as the model takes them: a tensor, or several in a list or a dictionary."""
+    # A Sequential model that nobody has called yet knows its inputs, but not as `input`.
+    return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+
+
+def _read(model, fixed, values):
+    """What inputs are fixed at, with the pixels of a picture in place of its file's name."""
+    shapes = {one.name: tuple(one.shape[1:]) for one in model.inputs}
+    return {
+        name: _pixels(value, shapes[name], values) if _is_file(value, shapes[name]) else value
+        for name, value in fixed.items()
+    }
+
+
+def _is_file(value, shape):
+    return isinstance(value, str | pathlib.Path) and len(shape) in (2, 3) and None not in shape
+
+
+def _pixels(file, shape, values):
+    first, flat = _channels_first((None, *shape)), len(shape) == 2
+    channels = 1 if flat else shape[0 if first else -1]
+    if channels not in CHANNELS:
+        raise UsageError(f"expected no picture for an input of {list(shape)}, got {file}")
+    low, high = values
+    x = low + picture.read(file, shape[1:] if first else shape[:2], channels) * (high - low) / 255.0
+    return x[..., 0] if flat else x.transpose(2, 0, 1) if first else x
 
 
 def _fixed(one, value):
     """A fixed input: as it is, or as a one-hot row where one number is given for several."""
     shape = tuple(one.shape[1:])
+    if isinstance(value, str | pathlib.Path):
+        raise UsageError(f"expected a number for input {one.name}, which is no image, got {value}")
     value = np.asarray(value)
     if value.size == 1 and np.prod(shape) > 1:
         label = int(value.reshape(()))

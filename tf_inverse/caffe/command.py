@@ -9,6 +9,7 @@ from tf_inverse import fetch
 from tf_inverse import folder as folders
 from tf_inverse.caffe import convert as conversion
 from tf_inverse.errors import ConversionError, UsageError
+from tf_inverse.models.generator import ARCHITECTURES
 from tf_inverse.models.saving import Frugal
 
 KINDS = (*conversion.NETWORKS, "caffe", "matconvnet")
@@ -25,14 +26,7 @@ def convert(kind, weights, *, out, overwrite=False, name=None, **settings):
     _expect_writable(out, overwrite)
     if kind not in KINDS:
         raise UsageError(f"expected one of {', '.join(KINDS)} to convert, got {kind!r}")
-    code = settings["code"]
-    fetched = f"generator-{code}" if kind == "generator" and code != "fc6" else kind
-    weights = weights or fetch.cached(fetched)
-    if weights is None:
-        raise UsageError(
-            f"expected a weight file: tf-inverse convert {kind} FILE --out=FOLDER"
-            + (f", or first tf-inverse fetch {fetched}" if fetched in fetch.SOURCES else "")
-        )
+    weights = weights or _fetched(kind, settings["code"])
     made = _converted(kind, weights, settings)
     kept = {k: v for k, v in settings.items() if v is not None and k not in ("prototxt", "mean")}
     made.source["settings"] = kept | {"mean": _mean_name(settings["mean"])}
@@ -48,6 +42,22 @@ def convert(kind, weights, *, out, overwrite=False, name=None, **settings):
         **{made.role: Frugal(made.model)},
     )
     return made, folder
+
+
+def _fetched(kind, code):
+    """The weight file that `tf-inverse fetch` brought for a kind of network."""
+    names = (kind,) if kind in fetch.SOURCES else ()
+    if kind == "generator":
+        names = (f"deepsim-{code}".replace("_", "-"), *(("ppgn-fc6",) if code == "fc6" else ()))
+    found = {name: fetch.cached(name) for name in names if fetch.cached(name)}
+    if len(found) > 1:
+        raise UsageError(f"expected a weight file, as two are fetched: {', '.join(found.values())}")
+    if not found:
+        raise UsageError(
+            f"expected a weight file: tf-inverse convert {kind} FILE --out=FOLDER"
+            + "".join(f", or first tf-inverse fetch {name}" for name in names)
+        )
+    return next(iter(found.values()))
 
 
 def _mean_name(text):
@@ -108,7 +118,17 @@ def _shape(text):
     return tuple(int(part) for part in parts)
 
 
-def pair(classifier, generator, *, out, encoder="relu6", crop=None, codes=None, **settings):
+def pair(
+    classifier,
+    generator,
+    *,
+    out,
+    encoder="relu6",
+    crop=None,
+    codes=None,
+    trust=False,
+    **settings,
+):
     """Join a classifier and a generator and save them; the arguments are those of the command.
 
     Returns:
@@ -120,11 +140,11 @@ def pair(classifier, generator, *, out, encoder="relu6", crop=None, codes=None, 
     """
     overwrite = settings.get("overwrite", False)
     _expect_writable(out, overwrite)
-    f, f_entries = _one(classifier, "classifier")
-    G, G_entries = _one(generator, "generator")
-    crop = (_crop(f, G) if crop is None else crop) or None
-    networks = _joined(f, G, encoder, crop, codes, settings)
-    report = _round_trip(networks)
+    f, f_entries = _one(classifier, "classifier", trust)
+    G, G_entries = _one(generator, "generator", trust)
+    side = (crop_side(f, G) if crop is None else crop) or None
+    networks = _joined(f, G, encoder, side, codes, settings)
+    report = round_trip(networks)
     labels = f_entries.get("labels")
     path = folders.save(
         out,
@@ -133,7 +153,7 @@ def pair(classifier, generator, *, out, encoder="relu6", crop=None, codes=None, 
         generator=G,
         encoder=encoder,
         codes=networks.codes,
-        crop=crop,
+        crop=side,
         labels=labels and (labels["layer"], tuple(labels["names"])),
         licence=" ".join(
             f"{role}: {entries['licence']}"
@@ -146,19 +166,19 @@ def pair(classifier, generator, *, out, encoder="relu6", crop=None, codes=None, 
     return report, path
 
 
-def _one(path, role):
+def _one(path, role, trust):
     """The model of a role from a folder or a .keras file, and its manifest."""
     path = pathlib.Path(path)
     if path.is_file():
-        return folders.model(path), {}
+        return folders.model(path, trust), {}
     where = folders.find(path)
     entries = folders.manifest(where)
     if role not in entries:
         raise UsageError(f"expected a {role} in {where}, it has none")
-    return folders.model(where / entries[role]["file"]), entries
+    return folders.model(where / entries[role]["file"], trust), entries
 
 
-def _crop(f, G):
+def crop_side(f, G) -> int | None:
     """The classifier's side, where the generator's image is a little larger: 256 against 227.
 
     Of an image more than a quarter larger the crop would keep too little: that one is resized.
@@ -177,7 +197,9 @@ def _joined(f, G, encoder, crop, kind, settings):
             f"expected codes of the size of {encoder}, {encoding}, for --codes=noise; "
             f"the generator takes {size}: give --codes=normal or another --encoder"
         )
-    bounds = _bounds(settings.get("bounds")) or (PPGN_BOUNDS if kind == "noise" else None)
+    known = {built.encoder: built.code_bounds for built in ARCHITECTURES.values()}
+    bounds = known.get(encoder, PPGN_BOUNDS) if kind == "noise" else None
+    bounds = _bounds(settings.get("bounds")) or bounds
     return Networks(
         name=f.name,
         classifier=f,
@@ -208,8 +230,15 @@ def _bounds(text):
     return (low, high)
 
 
-def _round_trip(networks):
-    """E(G(c)) of two random codes: finite, and of the encoder's size."""
+def round_trip(networks) -> list[str]:
+    """E(G(c)) of two random codes: finite, and of the encoder's size.
+
+    Returns:
+        Lines that tell of codes, images and the check.
+
+    Raises:
+        ConversionError: It is not.
+    """
     c = np.random.default_rng(0).standard_normal((2, networks.codes.size), np.float32)
     last = networks.classifier.layers[-1].name
     view = networks.look(np.clip(c, *networks.codes.limits), (last,), np.zeros((1, 3), np.int32))
@@ -227,5 +256,4 @@ def _round_trip(networks):
 def _expect_writable(out, overwrite):
     if out is None:
         raise UsageError("expected --out=FOLDER to write")
-    if pathlib.Path(out).exists() and not overwrite:
-        raise FileExistsError(f"expected no {out}, it exists; choose another or pass --overwrite")
+    folders.expect_free(out, overwrite)

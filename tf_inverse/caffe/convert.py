@@ -7,17 +7,13 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from tf_inverse.caffe import caffemodel, fit, means, net, plan, port, supply, weights
+from tf_inverse import sources
+from tf_inverse.caffe import fit, means, net, plan, port, supply, weight_file, weights
 from tf_inverse.errors import ConversionError
 from tf_inverse.folder import sha256
 from tf_inverse.models import caffenet, generator, labels
 from tf_inverse.models.pixels import IMAGENET_MEAN
 
-BVLC = "Released by BVLC for unrestricted use."
-DEEPSIM = (
-    "For research purposes only; commercial use requires the consent of the Computer Vision Group, "
-    "University of Freiburg (DeePSiM, arXiv 1602.02644)."
-)
 UNKNOWN = "Not stated here: see the source of the weights."
 
 NETWORKS = ("caffenet", "places205", "alexnet", "generator")
@@ -54,21 +50,21 @@ class Converted(NamedTuple):
         )
 
 
-def network(kind, weight_file, prototxt=None, mean=IMAGENET_MEAN, code="fc6", ignore=()):
-    """One of the paper's networks from its `.caffemodel`.
+def network(kind, path, prototxt=None, mean=IMAGENET_MEAN, code="fc6", ignore=()):
+    """One of the paper's networks from its weights.
 
     Args:
         kind: One of `NETWORKS`.
-        weight_file: `.caffemodel`.
+        path: Of a `.caffemodel`, or of PyTorch's or a safetensors file with the same names.
         prototxt: Its description; only compared with the network that is built.
         mean: [3] or [H, W, 3], blue first.
-        code: Of a generator: "fc6", "fc7" or "pool5".
+        code: Of a generator: a key of `models.generator.ARCHITECTURES`.
         ignore: Layers of the file that may stay unused.
 
     Raises:
         ConversionError: The file holds another network.
     """
-    file = caffemodel.read(weight_file)
+    file = weight_file.read(path)
     described = net.read(prototxt) if prototxt else None
     if kind == "generator":
         model = generator.generator(code, mean)
@@ -80,6 +76,8 @@ def network(kind, weight_file, prototxt=None, mean=IMAGENET_MEAN, code="fc6", ig
         _compare(weights.expected(model), plan.make(described).weights(), prototxt)
     report = weights.load(model, file, ignore=ignore)
     check(model, kind)
+    source = _source(kind, (path, prototxt))
+    report.append(f"{pathlib.Path(path).name}: {_identity(source)}")
     return Converted(
         model,
         "generator" if kind == "generator" else "classifier",
@@ -88,17 +86,17 @@ def network(kind, weight_file, prototxt=None, mean=IMAGENET_MEAN, code="fc6", ig
             kind, ("fc8", labels.imagenet())
         ),
         None if kind == "generator" else "relu6",
-        {"generator": DEEPSIM, "places205": UNKNOWN}.get(kind, BVLC),
-        _source(kind, (weight_file, prototxt)),
+        {"generator": sources.DEEPSIM, "places205": sources.PLACES}.get(kind, sources.BVLC),
+        source,
     )
 
 
-def any_caffe(prototxt, weight_file, role=None, mean=None, scale=None, channels="bgr", **options):
+def any_caffe(prototxt, path, role=None, mean=None, scale=None, channels="bgr", **options):
     """Any network of the known layers from its prototxt and `.caffemodel`.
 
     Args:
         prototxt: Deploy description.
-        weight_file: `.caffemodel`.
+        path: Of the `.caffemodel`.
         role: "classifier" or "generator"; None tells by the input and the outputs.
         mean: [C] or [H, W, C] in the network's order of channels; None for the prototxt's, if any.
         scale: What pixels are multiplied by once the mean is off; None for the prototxt's, or 1.
@@ -115,7 +113,7 @@ def any_caffe(prototxt, weight_file, role=None, mean=None, scale=None, channels=
     described = net.read(prototxt)
     planned = plan.make(described, options.get("input_shape"))
     mean, scale, said = means.choose(described.transform, mean, scale)
-    file, supplied = supply.complete(planned, caffemodel.read(weight_file))
+    file, supplied = supply.complete(planned, weight_file.read(path))
     ignore = options.get("ignore", ())
     fit.check(planned.weights(), file, ignore)
     role = role or _role(planned)
@@ -132,7 +130,7 @@ def any_caffe(prototxt, weight_file, role=None, mean=None, scale=None, channels=
         class_labels(model) if role == "classifier" else None,
         None,
         UNKNOWN,
-        _source("caffe", (prototxt, weight_file)),
+        _source("caffe", (prototxt, path)),
         tuple(notes),
     )
 
@@ -220,6 +218,15 @@ def _source(kind, files):
         "converted": kind,
         "files": {file.name: sha256(file) for file in files},
     }
+
+
+def _identity(source):
+    """Which published file was converted: generators of equal shapes have nothing else to tell."""
+    for digest in source["files"].values():
+        name = sources.named(digest)
+        if name:
+            return f"{name} ({sources.SOURCES[name].what}), by its sha256"
+    return "its sha256 is not that of a published file"
 
 
 def read_mean(text: str | None, default=IMAGENET_MEAN):

@@ -1,6 +1,7 @@
 """Pooling: settings with Caffe's defaults and those of its forks, and the shapes that follow."""
 
 from tf_inverse.caffe.spatial import expect_image, refuse, window
+from tf_inverse.pooled_size import pooled_size
 
 # All that may be said of the window beside global_pooling, which makes it the whole map.
 _WHOLE = {
@@ -64,18 +65,6 @@ def _sizes(options, size):
         pooled_size(n, k, s, *options["pads"][2 * i : 2 * i + 2], options["overhang"])
         for i, (n, k, s) in enumerate(zip(size, options["kernel"], options["strides"], strict=True))
     ]
-
-
-def pooled_size(n, k, s, before=0, after=0, overhang=True):
-    """Number of windows: rounded up, but none may start outside input and first pad.
-
-    Without overhang (MatConvNet's rule, and that of Caffe's forks) rounded down: every window lies
-    in the padded input.
-    """
-    if not overhang:
-        return (n + before + after - k) // s + 1
-    count = -(-(n + before + after - k) // s) + 1
-    return count - 1 if (before or after) and (count - 1) * s >= n + before else count
 
 
 def empty_windows(options: dict, shape: tuple[int, ...]) -> str | None:

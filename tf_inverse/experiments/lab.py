@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from tf_inverse import archive, codes, job, metrics
+from tf_inverse import archive, codes, job, metrics, origin
 from tf_inverse.archive import Samples
 from tf_inverse.band import Band
 from tf_inverse.errors import Unreachable
+from tf_inverse.fidelity import settled
 from tf_inverse.rivals import activation_maximisation, kept, ppgn, rejection
 from tf_inverse.sampler import sample
 from tf_inverse.scale import measure
@@ -84,6 +85,9 @@ class Lab:
         """
         networks = networks or self.networks
         settings = self.settings(**options).sized(networks.codes.size)
+        settings, why = settled(networks, bands, settings)
+        if why:
+            self.say(f"{name}: {why}")
         scale = scale or measure(networks, tuple(b.neuron for b in bands))
         parts, steps, trouble, began = [], 0, None, time.monotonic()
         try:
@@ -163,6 +167,7 @@ class Lab:
         row |= job.summary(samples, bands, self.settings(), scale, nature)
         row |= inside(samples, bands)
         path = self.out / f"{name}.h5"
+        head |= origin.told(self.networks.folder, path)
         with archive.Writer(path, head, overwrite=True, natural=nature) as writer:
             writer.append(samples, {})
             writer.finish(row)

@@ -28,6 +28,12 @@ def is_caffenet(networks) -> bool:
     return shapes == ((13, 13, 256), (1000,))
 
 
+def is_places(networks) -> bool:
+    """Whether the classifier has CaffeNet's layers, with the 205 classes of Places205-CNN."""
+    names = {layer.name for layer in networks.classifier.layers}
+    return {"conv5", "fc6", "fc8"} <= names and networks.layer_shape("fc8") == (205,)
+
+
 def given(networks, targets: str | None) -> list[Band]:
     """The bands that a user names, one a target; none where they name none."""
     return [band.parse(text, networks)[0] for text in band.split(targets or "")]
@@ -44,6 +50,8 @@ def classes(networks, targets: str | None, most: int) -> list[Band]:
         return named[:most]
     if is_caffenet(networks):
         return [Band(Neuron("fc8", unit), *paper.RANGE) for unit in paper.CLASSES[:most]]
+    if is_places(networks):
+        return [Band(Neuron("fc8", unit), *paper.RANGE) for unit in paper.PLACES[:most]]
     layer, names = _labels(networks)
     units = range(min(most, len(names)))
     return [natural(networks, Neuron(layer, unit), HIGH) for unit in units]
@@ -86,8 +94,7 @@ def together(networks, targets: str | None) -> list[Band]:
     layer, names = _labels(networks)
     nature = _statistics(networks)
     # The bank is drawn at random; what follows it was chosen for its activations.
-    typical = len(nature.encodings if nature.bank is None else nature.bank)
-    alike = np.corrcoef(nature.activations[layer][:typical].astype(np.float64).T)
+    alike = np.corrcoef(nature.activations[layer][: nature.typical].astype(np.float64).T)
     np.fill_diagonal(alike, -1)
     pair = np.unravel_index(np.argmax(alike[: len(names), : len(names)]), alike.shape)
     return [natural(networks, Neuron(layer, int(unit)), MODERATE) for unit in sorted(pair)]

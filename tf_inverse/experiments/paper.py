@@ -14,7 +14,7 @@ CLASSES = (980, 946, 999, 663, 861)
 RANGE = (50.0, 60.0)
 HIDDEN = ("conv5", 196, (6, 6))
 HIDDEN_RANGES = ((170.0, 200.0), (260.0, 300.0))
-# Gas station and phone booth of Places205-CNN.
+# Gas station and phone booth of Places205-CNN; their ranges are not at hand, CaffeNet's stand in.
 PLACES = (87, 140)
 
 GIVEN = {

@@ -12,6 +12,8 @@ from tf_inverse.models.layers import LRN
 from tf_inverse.models.pixels import IMAGENET_MEAN, FromPixels, centre_crop
 
 SIZE = 227
+# Outputs of conv1 to conv5, fc6 and fc7.
+WIDTHS = (96, 256, 384, 384, 256, 4096, 4096)
 
 
 def caffenet(classes: int = 1000, mean=IMAGENET_MEAN, name: str = "caffenet") -> keras.Model:
@@ -37,15 +39,15 @@ def _network(classes, mean, name, between):
     image = keras.Input((SIZE, SIZE, 3), name="data")
     mean = centre_crop(mean, SIZE, SIZE)
     pixels = FromPixels("bgr", mean.shape, name="pixels")
-    x = _conv(pixels(image), 1, 96, 11, stride=4)
+    x = _conv(pixels(image), 1, 11, stride=4)
     for layer in between:
         x = layer(x, 1)
-    x = _conv(x, 2, 256, 5, pad=2, groups=2)
+    x = _conv(x, 2, 5, pad=2, groups=2)
     for layer in between:
         x = layer(x, 2)
-    x = _conv(x, 3, 384, 3, pad=1)
-    x = _conv(x, 4, 384, 3, pad=1, groups=2)
-    x = _conv(x, 5, 256, 3, pad=1, groups=2)
+    x = _conv(x, 3, 3, pad=1)
+    x = _conv(x, 4, 3, pad=1, groups=2)
+    x = _conv(x, 5, 3, pad=1, groups=2)
     x = _pool(x, 5)
     # Caffe flattens channel by channel, and so do fc6's weights.
     x = keras.layers.Permute((3, 1, 2), name="fc6_chw")(x)
@@ -58,9 +60,9 @@ def _network(classes, mean, name, between):
     return model
 
 
-def _conv(x, i, filters, kernel, stride=1, pad=0, groups=1):
+def _conv(x, i, kernel, stride=1, pad=0, groups=1):
     x = convolution(
-        filters,
+        WIDTHS[i - 1],
         (kernel, kernel),
         (stride, stride),
         (pad,) * 4,
@@ -81,6 +83,6 @@ def _norm(x, i):
 
 
 def _dense(x, i):
-    x = keras.layers.Dense(4096, kernel_initializer="zeros", name=f"fc{i}")(x)
+    x = keras.layers.Dense(WIDTHS[i - 1], kernel_initializer="zeros", name=f"fc{i}")(x)
     x = keras.layers.ReLU(name=f"relu{i}")(x)
     return keras.layers.Dropout(0.5, name=f"drop{i}")(x)

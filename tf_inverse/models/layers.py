@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tf_inverse.caffe.pooling import pooled_size
+from tf_inverse.pooled_size import pooled_size
 
 register = keras.saving.register_keras_serializable("tf_inverse")
 

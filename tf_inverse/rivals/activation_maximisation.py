@@ -58,7 +58,7 @@ def make_step(networks, layer: str, at, rule: Rule):
         lr = rule.lr + (rule.lr_end - rule.lr) * tf.cast(i, tf.float32) / rule.n_iters
         with tf.GradientTape(watch_accessed_variables=False) as to_code:
             to_code.watch(c)
-            x = networks.cropped(networks.generator(c, training=False))
+            x = networks.decode(c)
         with tf.GradientTape(watch_accessed_variables=False) as to_image:
             to_image.watch(x)
             _, outputs = networks.outputs(x, (layer,))
@@ -91,7 +91,7 @@ def make_ascent(networks, layer: str, at, rule: Rule):
     def ascent(c, unit, low, high):
         for i in tf.range(rule.n_iters):
             c, _ = step(c, unit, i, low, high)
-        x = networks.cropped(networks.generator(c, training=False))
+        x = networks.decode(c)
         return c, kept.stored(x)
 
     return ascent

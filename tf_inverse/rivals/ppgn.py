@@ -94,7 +94,7 @@ def make_step(networks, layer: str, at, rule: Rule):
         h, eps1, i = state
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(h)
-            x = networks.cropped(networks.generator(h, training=False))
+            x = networks.decode(h)
             e, outputs = networks.outputs(x, (layer,))
             acts = kept.place(outputs[layer], at)
             logit = tf.gather(acts, unit, axis=1)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 
-import h5py
 import keras
-import numpy as np
 
 from tf_inverse import folder
 from tf_inverse.errors import UsageError
@@ -60,12 +58,12 @@ def train_judge(data, out, rate, epochs, batch, seed, overwrite, **_):
 
 
 def train_generator(
-    data, out, classifier, encoder, compare, rate, epochs, batch, seed, overwrite, **_
+    data, out, classifier, encoder, compare, rate, epochs, batch, seed, trust, overwrite, **_
 ):
     """A generator for a classifier's layer: out/generator.keras, and a sheet an epoch."""
     _refuse(out / "generator.keras", overwrite)
     keras.utils.set_random_seed(seed)
-    network = folder.model(classifier)
+    network = folder.model(classifier, trust)
     h, w, channels = network.input_shape[1:]
     x, _ = images.load(data, (h, w), channels=channels)
     compare = tuple(compare.split(",")) if compare else ()
@@ -76,19 +74,21 @@ def train_generator(
     folded(G).save(out / "generator.keras")
 
 
-def make_pair(data, out, classifier, encoder, labels, name, seed, description, overwrite, **about):
+def make_pair(
+    data, out, classifier, encoder, labels, name, seed, description, trust, overwrite, **about
+):
     """A pair's folder out of classifier.keras and the generator.keras beside it or in out's."""
-    network = folder.model(classifier)
+    network = folder.model(classifier, trust)
     made = classifier.parent / "generator.keras"
     if not made.is_file():
         raise UsageError(f"expected generator.keras beside {classifier}; train generator makes it")
     h, w, channels = network.input_shape[1:]
     x, _ = images.load(data, (h, w), "test", channels)
-    names = tuple(labels.split(",")) if labels else _names(data)
+    names = tuple(labels.split(",")) if labels else images.names(data)
     pair.assemble(
         out,
         network,
-        folder.model(made),
+        folder.model(made, trust),
         encoder,
         (network.layers[-1].name, names) if names else None,
         x,
@@ -102,12 +102,12 @@ def make_pair(data, out, classifier, encoder, labels, name, seed, description, o
     )
 
 
-def check(data, out, judge, **_):
+def check(data, out, judge, trust, **_):
     """Print what `honesty` says of a pair on the test images, as JSON."""
-    networks = folder.load(out)
+    networks = folder.load(out, trust)
     h, w, channels = networks.classifier.input_shape[1:]
     x, y = images.load(data, (h, w), "test", channels)
-    model = folder.model(judge)
+    model = folder.model(judge, trust)
     figures = honesty.reconstructions(networks, model, x, y)
     figures["neurons"] = honesty.samples(networks, model, x, y)
     print(json.dumps(figures, indent=1))
@@ -125,15 +125,6 @@ def _refuse(path, overwrite):
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists; give --overwrite to replace it, or another --out")
     path.parent.mkdir(parents=True, exist_ok=True)
-
-
-def _names(data):
-    if data.is_dir():
-        return tuple(sorted(p.name for p in data.iterdir() if p.is_dir()))
-    if data.suffix in (".h5", ".hdf5"):
-        with h5py.File(data) as file:
-            return tuple(np.asarray(file.attrs.get("classes", ())).astype(str))
-    return ()
 
 
 PATHS = ("data", "out", "classifier", "judge", "start")

@@ -44,10 +44,7 @@ def reconstructions(networks, judge, images, labels) -> dict:
 
 def generated(networks, c: np.ndarray, batch: int = 100) -> np.ndarray:
     """G of codes [N, d] as stored images: [N, H, W, C] uint8."""
-    parts = [
-        networks.cropped(networks.generator(c[i : i + batch], training=False)).numpy()
-        for i in range(0, len(c), batch)
-    ]
+    parts = [networks.decode(c[i : i + batch]).numpy() for i in range(0, len(c), batch)]
     return np.round(np.clip(np.concatenate(parts), 0, 255)).astype(np.uint8)
 
 

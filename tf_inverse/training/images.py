@@ -9,19 +9,17 @@ import h5py
 import numpy as np
 from PIL import Image
 
-from tf_inverse.errors import UsageError
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
-MAX_PIXELS = 64 * 1024 * 1024
+from tf_inverse.errors import InverseSetError, RefusedInput, UsageError, reason
+from tf_inverse.training import picture
 
 
 def load(path, size: tuple[int, int], split: str = "train", channels: int = 3):
     """Images and labels, every image resized to one size.
 
     Three sources are understood: a folder of pictures (sub-folders are classes, in alphabetical
-    order); an .npz file with `images` [N, H, W, C] uint8 and optionally `labels` [N]; an .h5 file
-    with the same two datasets, or with `jpeg_bytes`, `offsets` and `labels` (all JPEG files end to
-    end), at its top level or in a group named after the split.
+    order; hidden files are left out); an .npz file with `images` [N, H, W, C] uint8 and optionally
+    `labels` [N]; an .h5 file with the same two datasets, or with `jpeg_bytes`, `offsets` and
+    `labels` (all JPEG files end to end), at its top level or in a group named after the split.
 
     Args:
         path: The folder or file.
@@ -35,6 +33,7 @@ def load(path, size: tuple[int, int], split: str = "train", channels: int = 3):
     Raises:
         FileNotFoundError: Nothing at path.
         UsageError: No images there, or arrays of another form.
+        RefusedInput: A picture or a file that cannot be read; see `picture.read`.
     """
     path = pathlib.Path(path)
     if path.is_dir():
@@ -43,23 +42,49 @@ def load(path, size: tuple[int, int], split: str = "train", channels: int = 3):
         raise FileNotFoundError(
             f"expected a folder, .h5 or .npz of images, found nothing at {path}"
         )
-    if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as arrays:
-            return _from_arrays(arrays, split + "_", size, channels, path)
-    if path.suffix in (".h5", ".hdf5"):
+    if path.suffix not in (".npz", ".h5", ".hdf5"):
+        raise UsageError(f"expected a folder, .h5 or .npz of images, got {path.name}")
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as arrays:
+                return _from_arrays(arrays, split + "_", size, channels, path)
         with h5py.File(path, "r") as file:
             return _from_arrays(file.get(split, file), "", size, channels, path)
-    raise UsageError(f"expected a folder, .h5 or .npz of images, got {path.name}")
+    except InverseSetError:
+        raise
+    except Exception as error:  # readers raise almost anything for a damaged file
+        raise RefusedInput(f"cannot read images from {path} ({reason(error)})") from error
 
 
 def _from_folder(folder, size, channels):
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    files = _pictures(folder)
     if not files:
-        raise UsageError(f"expected pictures ({', '.join(SUFFIXES)}) below {folder}, found none")
-    names = sorted({p.parent.name for p in files if p.parent != folder})
+        endings = ", ".join(picture.SUFFIXES)
+        raise UsageError(f"expected pictures ({endings}) below {folder}, found none")
+    names = _classes(folder, files)
     labels = [names.index(p.parent.name) if p.parent != folder else -1 for p in files]
-    images = np.stack([picture(p, size, channels) for p in files])
+    images = np.stack([picture.read(p, size, channels) for p in files])
     return images, np.asarray(labels) if names and min(labels) >= 0 else None
+
+
+def names(path) -> tuple[str, ...]:
+    """Names of a source's classes, in the order of their labels; () where it does not tell them."""
+    path = pathlib.Path(path)
+    if path.is_dir():
+        return tuple(_classes(path, _pictures(path)))
+    if path.suffix in (".h5", ".hdf5"):
+        with h5py.File(path) as file:
+            return tuple(np.asarray(file.attrs.get("classes", ())).astype(str))
+    return ()
+
+
+def _pictures(folder):
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in picture.SUFFIXES)
+    return [p for p in found if not any(q.startswith(".") for q in p.relative_to(folder).parts)]
+
+
+def _classes(folder, files):
+    return sorted({p.parent.name for p in files if p.parent != folder})
 
 
 def _from_arrays(arrays, prefix, size, channels, path):
@@ -71,39 +96,26 @@ def _from_arrays(arrays, prefix, size, channels, path):
     labels = None if labels is None else np.asarray(labels, np.int64)
     images = array("images")
     if images is not None:
-        if images.ndim != 4 or images.dtype != np.uint8:
-            raise UsageError(
-                f"expected images [N, H, W, C] uint8 in {path.name}, "
-                f"got {images.dtype} {list(images.shape)}"
-            )
-        if images.shape[1:] == (*size, channels):
-            return images, labels
-        return np.stack(
-            [_fit(Image.fromarray(x.squeeze()), size, channels) for x in images]
-        ), labels
+        return _of_one_size(images, size, channels, path), labels
     data, offsets = array("jpeg_bytes"), array("offsets")
     if data is None or offsets is None:
         raise UsageError(f"expected images, or jpeg_bytes and offsets, in {path.name}")
     data = data.tobytes()
     images = np.empty((len(offsets) - 1, *size, channels), np.uint8)
     for i, (start, stop) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
-        images[i] = picture(io.BytesIO(data[start:stop]), size, channels)
+        part, name = io.BytesIO(data[start:stop]), f"picture {i} of {path}"
+        images[i] = picture.read(part, size, channels, name)
     return images, labels
 
 
-def picture(file, size: tuple[int, int] | None, channels: int = 3) -> np.ndarray:
-    """One picture file as [H, W, channels] uint8; refused before decoding when it is too large."""
-    with Image.open(file) as image:
-        if image.width * image.height > MAX_PIXELS:
-            raise UsageError(
-                f"expected a picture of at most {MAX_PIXELS} pixels, "
-                f"got {image.width}x{image.height}"
-            )
-        return _fit(image, size, channels)
-
-
-def _fit(image, size, channels):
-    image = image.convert("RGB" if channels == 3 else "L")
-    if size is not None and image.size != (size[1], size[0]):
-        image = image.resize((size[1], size[0]), Image.Resampling.BICUBIC)
-    return np.asarray(image).reshape(image.height, image.width, channels)
+def _of_one_size(images, size, channels, path):
+    if images.ndim != 4 or images.dtype != np.uint8 or images.shape[-1] not in (1, 3, 4):
+        raise UsageError(
+            f"expected images [N, H, W, 1, 3 or 4] uint8 in {path.name}, "
+            f"got {images.dtype} {list(images.shape)}"
+        )
+    if images.shape[1:] == (*size, channels):
+        return images
+    grey = images.shape[-1] == 1
+    pictures = (Image.fromarray(x[..., 0] if grey else x) for x in images)
+    return np.stack([picture.fitted(one, size, channels) for one in pictures])

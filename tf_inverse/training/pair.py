@@ -62,26 +62,37 @@ def statistics(classifier, encoder: str, labelled: str, images, seed: int, descr
         labelled layer (of 20 units at most) whose activation lies between the percentiles `HIGH`.
     """
     z = responses(classifier, images)
-    order = codes.generator(seed, 2).permutation(len(images))
-    chosen = list(order[:BANK])
-    for column in z[labelled].T[:20]:
-        low, high = np.percentile(column, HIGH)
-        inside = order[(column[order] >= low) & (column[order] <= high)]
-        chosen += [i for i in inside[:NEAR] if i not in set(chosen)]
+    shown = chosen(z[labelled], seed)
     layers = {
         name: (a.mean(axis=0), a.std(axis=0), np.percentile(a, LEVELS, axis=0).T)
         for name, a in z.items()
     }
-    e = encodings(classifier, encoder, images[chosen])
+    e = encodings(classifier, encoder, images[shown])
     return Natural(
         images=len(images),
         description=description,
         levels=np.array(LEVELS),
         layers=layers,
         encodings=e,
-        activations={labelled: z[labelled][chosen]},
+        activations={labelled: z[labelled][shown]},
         bank=e[:BANK],
     )
+
+
+def chosen(z: np.ndarray, seed: int) -> list[int]:
+    """Images to keep for showing beside samples, by their activations [N, units] of one layer.
+
+    Returns:
+        `BANK` of them at random; then, for 20 units at most, up to `NEAR` whose activation lies
+        between the percentiles `HIGH`.
+    """
+    order = codes.generator(seed, 2).permutation(len(z))
+    kept = list(order[:BANK])
+    for column in z.T[:20]:
+        low, high = np.percentile(column, HIGH)
+        inside = order[(column[order] >= low) & (column[order] <= high)]
+        kept += [i for i in inside[:NEAR] if i not in set(kept)]
+    return kept
 
 
 def encodings(classifier, encoder: str, images, batch: int = 250) -> np.ndarray:
@@ -108,6 +119,7 @@ def assemble(path, classifier, generator, encoder, labels, images, *, name, seed
         seed: Of the bank.
         **about: description (of the images), licence, source, default, overwrite.
     """
+    folder.expect_free(path, about.get("overwrite", False))
     folder.rounded(classifier)
     description = about.pop("description")
     labelled = labels[0] if labels else classifier.layers[-1].name

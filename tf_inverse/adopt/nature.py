@@ -1,0 +1,190 @@
+"""What natural images say of a pair at adoption, as `train pair` has it of a pair of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tf_inverse import band, units
+from tf_inverse.adopt import choose
+from tf_inverse.errors import UsageError
+from tf_inverse.natural import LEVELS, Natural
+from tf_inverse.training import images as files
+from tf_inverse.training import pair
+
+PASSIVE = {layer.__name__ for layer in pair.PASSIVE}
+"""Kinds of layers that only hand on what they get."""
+
+RANGES = ((99.0, 99.8), (90.0, 98.0), (75.0, 90.0), (50.0, 75.0))
+"""Percentiles of a default target, the highest first."""
+
+MOST_UNITS, WIDEST = 1 << 20, 1 << 16
+"""Units of all layers, and of one, that statistics are kept of."""
+
+AT_A_TIME = 1 << 26
+"""Numbers that are in memory at a time."""
+
+
+class Images(NamedTuple):
+    """Natural images, and what their source says of them.
+
+    Attributes:
+        pixels: [N, H, W, C] in 0..255, of the generator's size.
+        classes: [N] number of each image's class, or None.
+        names: Of the classes, or ().
+        words: What they are.
+    """
+
+    pixels: np.ndarray
+    classes: Any = None
+    names: tuple[str, ...] = ()
+    words: str = "images given at adoption"
+
+
+def load(networks, images) -> Images | None:
+    """Images as they are given to `adopt.adopt`: an array, a path, or None."""
+    if images is None or isinstance(images, np.ndarray):
+        return images if images is None else Images(images)
+    *size, channels = networks.image_shape
+    pixels, classes = files.load(images, tuple(size), "test", channels)
+    names = files.names(images) if classes is not None else ()
+    return Images(pixels, classes, names, f"images of {pathlib.Path(images).name}")
+
+
+def labels(networks, images: Images | None):
+    """(layer, names) where the images' classes are as many as the output has units; else None."""
+    if images is None or not images.names:
+        return None
+    layer = choose.output(networks)
+    fits = len(images.names) == networks.layer_shape(layer)[-1]
+    return (layer, images.names) if fits else None
+
+
+def statistics(networks, images: Images, stored: Natural | None) -> Natural:
+    """Statistics of every layer's units over images, and the images to show beside samples.
+
+    Args:
+        networks: `networks.Networks`.
+        images: From `load`.
+        stored: What came with the models' folders, or None: encodings that are there stay, as
+            codes may be among them.
+
+    Raises:
+        UsageError: That has other percentiles.
+    """
+    levels = np.array(LEVELS)
+    if stored is not None and not np.array_equal(stored.levels, levels):
+        raise UsageError("expected the folder's statistics at this version's percentiles")
+    labelled = networks.labels[0] if networks.labels else choose.output(networks)
+    layers, z = {}, None
+    first = tuple(map(networks.layer_path, (labelled, networks.encoder)))
+    for group in _groups(networks, first, len(images.pixels)):
+        for layer, a in units.responses(networks, group, images.pixels, _batch(group)).items():
+            z = a if layer == first[0] else z
+            layers[layer] = a.mean(axis=0), a.std(axis=0), np.percentile(a, levels, axis=0).T
+    made = Natural(len(images.pixels), images.words, levels, layers)
+    if stored is not None:
+        made = dataclasses.replace(made, layers=stored.layers | layers, gaussian=stored.gaussian)
+    if stored is not None and stored.encodings is not None:
+        kept = ("encodings", "activations", "bank", "random")
+        return dataclasses.replace(made, **{name: getattr(stored, name) for name in kept})
+    chosen = pair.chosen(z, seed=0)
+    return dataclasses.replace(
+        made,
+        encodings=networks.encode(images.pixels[chosen]),
+        activations={first[0]: z[chosen]},
+        random=min(pair.BANK, len(z)),
+    )
+
+
+def _groups(networks, first, count):
+    """Layers to measure in one pass each, whose activations fit in memory together."""
+    there = {one.name: one for one in units.layers(networks)}
+    wanted = [there.get(name) or _layer(networks, name) for name in dict.fromkeys(first)]
+    wanted += [
+        one
+        for one in there.values()
+        if one.name not in first
+        and one.kind not in PASSIVE
+        and len(one.shape) <= 3
+        and one.units <= WIDEST
+    ]
+    group, total, own = [], 0, 0
+    for one in wanted:
+        total += one.units
+        if total > MOST_UNITS and one.name not in first:
+            break
+        if group and (own + one.units) * count > AT_A_TIME:
+            yield group
+            group, own = [], 0
+        group.append(one)
+        own += one.units
+    yield group
+
+
+def _layer(networks, name):
+    shape = networks.layer_shape(name)
+    return units.Layer(name, "output", shape, shape[-1])
+
+
+def _batch(group):
+    whole = sum(int(np.prod(one.shape)) for one in group)
+    return int(np.clip(AT_A_TIME // max(whole, 1), 1, units.BATCH))
+
+
+def default(networks, seen) -> str | None:
+    """The default target's neuron at the highest natural range that random codes come up to.
+
+    Args:
+        networks: With statistics, and with the default target of `choose.target`.
+        seen: From `check.images`.
+
+    Returns:
+        The target in percentiles; the one that is there where none is natural.
+    """
+    if networks.default is None or networks.natural is None:
+        return networks.default
+    (one,) = band.parse(networks.default, networks)
+    unit = networks.natural.unit(one.neuron)
+    if unit is None:
+        return networks.default
+    images = np.rint(np.clip(seen.images, 0, 255)).astype(np.uint8)
+    most = networks.score(images, (one.neuron,))[1].max()
+    for low, high in RANGES:
+        z1, z2 = unit.percentile(low), unit.percentile(high)
+        some = (high - low) / 100 * networks.natural.images >= 1
+        if some and z1 < z2 and z1 <= most:
+            return f"{one.neuron}@p{low:g}:p{high:g}"
+    return networks.default
+
+
+def told(networks, images: Images | None) -> dict:
+    """What the user is to know of natural images, as plain values by name."""
+    if images is None:
+        return {}
+    facts = {"images": len(images.pixels), "layers": len(networks.natural.layers)}
+    if not images.names:
+        return {"natural": facts}
+    named = networks.labels is not None and tuple(networks.labels[1]) == images.names
+    count = networks.layer_shape(choose.output(networks))[-1]
+    if len(images.names) != count:
+        facts["labels"] = f"not the {len(images.names)} classes of the images: {count} outputs"
+    elif named:
+        facts |= _agreement(networks, images)
+    return {"natural": facts}
+
+
+def _agreement(networks, images):
+    """How often the classifier gives an image to its own class: the order may be another."""
+    layer, names = networks.labels
+    z = units.responses(networks, [_layer(networks, layer)], images.pixels)[layer]
+    share = float(np.mean(z.argmax(axis=1) == images.classes))
+    facts = {"labels": "classes of the images", "classified as labelled": round(share, 4)}
+    if share < 1.5 / len(names):
+        facts["labels"] += (
+            ", no better than by chance: are the units in this order? --labels=FILE gives another"
+        )
+    return facts

@@ -1,0 +1,64 @@
+"""How the weights in a Keras file may be laid out: in the file itself, once each, and not packed.
+
+HDF5 lets a kilobyte stand for terabytes (packed or shared data) and lets one file read another
+(links, external storage). Keras writes neither, so whatever does is refused before it is read.
+"""
+
+from __future__ import annotations
+
+import math
+
+import h5py
+
+from tf_inverse.errors import RefusedInput
+
+DEEPEST = 64
+
+
+def count(group: h5py.Group, path, size: int) -> int:
+    """Numbers stored in a group, all of them in the file itself.
+
+    Args:
+        group: Of an open file.
+        path: Of the file, for the words of a refusal.
+        size: Bytes of the file.
+
+    Raises:
+        RefusedInput: Something in the group is a link, packed, elsewhere, or there twice.
+    """
+    return _count(group, path, size, set(), 0)
+
+
+def _count(group, path, size, seen: set[int], depth: int) -> int:
+    if depth > DEEPEST:
+        raise RefusedInput(f"{path}: weights are nested more than {DEEPEST} deep")
+    total = 0
+    for name in group:
+        link = group.get(name, getlink=True)
+        if not isinstance(link, h5py.HardLink):
+            raise RefusedInput(f"{path}: {group.name}/{name:.80} is a link, expected weights")
+        item = group[name]
+        place = h5py.h5o.get_info(item.id).addr
+        if place in seen:
+            # A group inside itself would be walked for ever, and data that is there under many
+            # names would pass for as many weights.
+            raise RefusedInput(f"{path}: {group.name}/{name:.80} is there under two names")
+        seen.add(place)
+        if isinstance(item, h5py.Group):
+            total += _count(item, path, size, seen, depth + 1)
+        elif isinstance(item, h5py.Dataset):
+            total += _numbers(item, path, size)
+    return total
+
+
+def _numbers(item: h5py.Dataset, path, size: int) -> int:
+    creation = item.id.get_create_plist()
+    layouts = (h5py.h5d.CONTIGUOUS, h5py.h5d.COMPACT)
+    numbers = math.prod(int(side) for side in item.shape)
+    if creation.get_layout() not in layouts or creation.get_external_count():
+        raise RefusedInput(f"{path}: {item.name:.120} is packed or in another file")
+    # Keras stores bfloat16 as two bytes without a meaning of their own.
+    plain = item.dtype.kind not in "OV" or item.dtype == "V2"
+    if not plain or numbers * item.dtype.itemsize > size:
+        raise RefusedInput(f"{path}: {item.name:.120} declares more than the file holds")
+    return numbers

@@ -1,0 +1,282 @@
+"""The pickle of a PyTorch checkpoint, interpreted: numbers, names and tensors, and nothing else.
+
+Python's own unpickler calls whatever function a file names. Here the standard library only cuts the
+stream into its operations (`pickletools.genops`, which executes nothing); the few operations that
+`torch.save` writes for tensors act on plain lists and dictionaries, and all others are refused. No
+memory is set aside because a file says how much: sizes are checked where they are used.
+"""
+
+from __future__ import annotations
+
+import pickletools
+from typing import Any, BinaryIO, NamedTuple
+
+import ml_dtypes
+import numpy as np
+
+from tf_inverse.errors import RefusedInput
+
+MOST_OPERATIONS = 500_000
+MOST_AXES = 8
+# No tensor of a network has as many entries, and all sizes multiply without overflow.
+MOST_ENTRIES = 1 << 40
+
+STORAGES = {
+    "FloatStorage": np.dtype("<f4"),
+    "DoubleStorage": np.dtype("<f8"),
+    "HalfStorage": np.dtype("<f2"),
+    "BFloat16Storage": np.dtype(ml_dtypes.bfloat16),
+    "LongStorage": np.dtype("<i8"),
+    "IntStorage": np.dtype("<i4"),
+    "ShortStorage": np.dtype("<i2"),
+    "CharStorage": np.dtype("i1"),
+    "ByteStorage": np.dtype("u1"),
+    "BoolStorage": np.dtype("?"),
+}
+_ORDERED_DICT = ("collections", "OrderedDict")
+_REBUILD_TENSOR = ("torch._utils", "_rebuild_tensor_v2")
+
+
+class Storage(NamedTuple):
+    """A run of numbers elsewhere in the file: its key, their type and how many there are."""
+
+    key: str
+    dtype: np.dtype
+    count: int
+
+
+class Tensor(NamedTuple):
+    """A view of a storage: where it begins, its shape, and its strides, all in entries."""
+
+    storage: Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+class _Global(NamedTuple):
+    """What a file names to be called."""
+
+    module: str
+    name: str
+
+
+_MARK = object()
+
+
+def load(stream: BinaryIO) -> Any:
+    """The object that one pickle describes; the stream is left at the pickle's end.
+
+    Args:
+        stream: Seekable, at the beginning of a pickle.
+
+    Returns:
+        Dictionaries, lists, tuples, texts, numbers, None and `Tensor`.
+
+    Raises:
+        RefusedInput: Damaged, or something other than tensors and plain values.
+    """
+    machine = _Machine()
+    try:
+        for count, (operation, argument, _) in enumerate(pickletools.genops(stream)):
+            if count >= MOST_OPERATIONS:
+                raise RefusedInput(f"expected at most {MOST_OPERATIONS} operations in its pickle")
+            if operation.name == "STOP":
+                return machine.pop()
+            machine.apply(operation.name, argument)
+    except (ValueError, IndexError, KeyError, OverflowError) as error:
+        # pickletools raises these for a stream that is cut off or is no pickle.
+        raise RefusedInput(f"its pickle is damaged: {str(error)[:200]}") from None
+    raise RefusedInput("its pickle has no end")
+
+
+class _Machine:
+    """The stack and the memory of a pickle, with the operations that are allowed."""
+
+    def __init__(self):
+        self.stack, self.memory = [], {}
+
+    def pop(self):
+        if not self.stack or self.stack[-1] is _MARK:
+            raise RefusedInput("its pickle is damaged: nothing on its stack")
+        return self.stack.pop()
+
+    def apply(self, name, argument):
+        """One operation."""
+        if name in _VALUES:
+            self.stack.append(argument)
+        elif name in _MADE:
+            self.stack.append(_MADE[name]())
+        elif name in _TUPLES:
+            self._put_tuple([self.pop() for _ in range(_TUPLES[name])][::-1])
+        elif name in ("BINPUT", "LONG_BINPUT", "MEMOIZE"):
+            self.memory[len(self.memory) if name == "MEMOIZE" else argument] = self._top()
+        elif name in ("BINGET", "LONG_BINGET"):
+            self.stack.append(self.memory[argument])
+        elif name in _ACTIONS:
+            _ACTIONS[name](self, argument)
+        elif name not in ("PROTO", "FRAME"):
+            raise RefusedInput(f"its pickle uses {name}, which no file of tensors needs")
+
+    def _top(self):
+        value = self.pop()
+        self.stack.append(value)
+        return value
+
+    def _since_mark(self):
+        at = len(self.stack) - 1
+        while at >= 0 and self.stack[at] is not _MARK:
+            at -= 1
+        if at < 0:
+            raise RefusedInput("its pickle is damaged: a mark is missing")
+        values = self.stack[at + 1 :]
+        del self.stack[at:]
+        return values
+
+    def _put_tuple(self, values):
+        self.stack.append(tuple(values))
+
+    def _tuple(self, _):
+        self._put_tuple(self._since_mark())
+
+    def _set_items(self, _):
+        values = self._since_mark()
+        _fill(self._top(), values)
+
+    def _set_item(self, _):
+        value, key = self.pop(), self.pop()
+        _fill(self._top(), [key, value])
+
+    def _append(self, _):
+        value = self.pop()
+        _list(self._top()).append(value)
+
+    def _appends(self, _):
+        values = self._since_mark()
+        _list(self._top()).extend(values)
+
+    def _global(self, argument):
+        module, _, name = argument.partition(" ")
+        self.stack.append(_allowed(module, name))
+
+    def _stack_global(self, _):
+        name, module = self.pop(), self.pop()
+        self.stack.append(_allowed(module, name))
+
+    def _reduce(self, _):
+        arguments, called = self.pop(), self.pop()
+        if called == _ORDERED_DICT and arguments == ():
+            self.stack.append({})
+        elif called == _REBUILD_TENSOR and isinstance(arguments, tuple):
+            self.stack.append(_tensor(arguments))
+        else:
+            raise RefusedInput("its pickle calls something that is no tensor")
+
+    def _build(self, _):
+        # The attribute _metadata of a state dict, which tells versions of modules.
+        state = self.pop()
+        if not isinstance(self._top(), dict) or not isinstance(state, dict):
+            raise RefusedInput("its pickle sets the attributes of an object")
+
+    def _storage(self, _):
+        said = self.pop()
+        if not isinstance(said, tuple) or len(said) < 5 or said[0] != "storage":
+            raise RefusedInput("its pickle refers to something that is no storage")
+        _, kind, key, _, count = said[:5]
+        if said[5:] not in ((), (None,)):
+            raise RefusedInput("a storage is a part of another: save it again with torch.save")
+        dtype = STORAGES.get(kind.name) if isinstance(kind, _Global) else None
+        if dtype is None or not isinstance(key, str) or not _is_size(count):
+            raise RefusedInput("a storage of its pickle has no type, key or size")
+        self.stack.append(Storage(key, dtype, count))
+
+
+_VALUES = {
+    "BININT",
+    "BININT1",
+    "BININT2",
+    "LONG1",
+    "BINFLOAT",
+    "BINUNICODE",
+    "SHORT_BINUNICODE",
+}
+_MADE = {
+    "NONE": lambda: None,
+    "NEWTRUE": lambda: True,
+    "NEWFALSE": lambda: False,
+    "EMPTY_TUPLE": tuple,
+    "EMPTY_DICT": dict,
+    "EMPTY_LIST": list,
+    "MARK": lambda: _MARK,
+}
+_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+_ACTIONS = {
+    "TUPLE": _Machine._tuple,
+    "SETITEM": _Machine._set_item,
+    "SETITEMS": _Machine._set_items,
+    "APPEND": _Machine._append,
+    "APPENDS": _Machine._appends,
+    "GLOBAL": _Machine._global,
+    "STACK_GLOBAL": _Machine._stack_global,
+    "REDUCE": _Machine._reduce,
+    "BUILD": _Machine._build,
+    "BINPERSID": _Machine._storage,
+}
+
+
+def _allowed(module, name):
+    """The name of something that may be called, or the type of a storage."""
+    if not isinstance(module, str) or not isinstance(name, str):
+        raise RefusedInput("its pickle is damaged: a name is no text")
+    found = _Global(module, name)
+    if found in (_ORDERED_DICT, _REBUILD_TENSOR) or (module == "torch" and name in STORAGES):
+        return found
+    raise RefusedInput(
+        f"its pickle wants {f'{module[:80]}.{name[:80]}'!r}, which is not allowed: expected "
+        f"tensors alone; save them with torch.save(model.state_dict(), FILE)"
+    )
+
+
+def _fill(target, values):
+    # Texts and numbers only: hashing tuples of tuples can take for ever.
+    if not isinstance(target, dict) or len(values) % 2:
+        raise RefusedInput("its pickle is damaged: items for something that is no dictionary")
+    for key, value in zip(values[::2], values[1::2], strict=True):
+        if not isinstance(key, str | int):
+            raise RefusedInput("its pickle has a dictionary whose keys are not texts")
+        target[key] = value
+
+
+def _list(value):
+    if not isinstance(value, list):
+        raise RefusedInput("its pickle is damaged: an item for something that is no list")
+    return value
+
+
+def _is_size(value):
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_ENTRIES
+
+
+def _tensor(arguments):
+    """A tensor whose every entry lies within its storage."""
+    storage, offset, shape, strides = (*arguments, None, None, None, None)[:4]
+    plain = (
+        isinstance(storage, Storage)
+        and isinstance(shape, tuple)
+        and isinstance(strides, tuple)
+        and len(shape) == len(strides) <= MOST_AXES
+        and all(map(_is_size, (offset, *shape, *strides)))
+    )
+    if not plain:
+        raise RefusedInput("a tensor of its pickle has no storage, shape or strides")
+    entries, last = 1, offset
+    for size, stride in zip(shape, strides, strict=True):
+        entries *= size
+        last += max(0, size - 1) * stride
+    # Strides of 0 would make a large tensor of a few numbers.
+    if entries > storage.count or (entries and last >= storage.count):
+        raise RefusedInput(
+            f"a tensor of shape {shape} and strides {strides} from {offset} does not lie within "
+            f"its storage of {storage.count} numbers"
+        )
+    return Tensor(storage, offset, shape, strides)
