@@ -10,7 +10,7 @@ from oracles import caffe_cv2, caffe_files
 from oracles import caffe_naive as naive
 from oracles.caffe_text import layer, planned
 
-from tf_inverse import precision
+from tf_inverse import arithmetic
 from tf_inverse.caffe import caffemodel, net, plan, port, supply, weights
 from tf_inverse.models import fork_layers, layers
 from tf_inverse.models.convolution import Convolution
@@ -248,7 +248,7 @@ def test_depthwise_gradients_are_those_of_its_groups():
 
 
 def test_the_layers_reload_and_compute_in_sixteen_bits(tmp_path):
-    """One network of all the layers of our own, saved, loaded with safe_mode, and cast."""
+    """One network of all our own layers: saved, loaded with safe_mode, and in half precision."""
     image = keras.Input((6, 5, 4))
     x = Convolution(4, (3, 3), (1, 1), (1, 1, 1, 1), groups=4, name="depthwise")(image)
     x = Convolution(4, (2, 2), (1, 1), dilation=(2, 2), groups=4, name="dilated")(x)
@@ -260,7 +260,8 @@ def test_the_layers_reload_and_compute_in_sixteen_bits(tmp_path):
     again = keras.saving.load_model(tmp_path / "m.keras", safe_mode=True)
     pixels = X.transpose(0, 2, 3, 1)
     np.testing.assert_array_equal(again(pixels), model(pixels))
-    half = precision.cast(model, "bfloat16")
-    y, expected = half(pixels), np.asarray(model(pixels))
+    with arithmetic.computing(model, "bfloat16"):
+        y = model(pixels)
+    expected = np.asarray(model(pixels))
     assert y.dtype == tf.bfloat16 and expected.shape == (1, 4, 9, 4)
     np.testing.assert_allclose(tf.cast(y, "float32"), expected, atol=0.05 * expected.max())

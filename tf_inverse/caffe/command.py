@@ -77,7 +77,7 @@ def _converted(kind, weights, settings):
             kind, weights, settings["prototxt"], mean, settings["code"], ignore
         )
         said = "mean: 104,117,123 (blue, green, red), ImageNet's, as --mean names none"
-        return made if settings["mean"] else made._replace(notes=(said,))
+        return made if settings["mean"] else made._replace(notes=(*made.notes, said))
     if kind == "matconvnet":
         from tf_inverse.caffe import matconvnet
 
