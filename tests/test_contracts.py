@@ -31,7 +31,7 @@ def steps():
         tf.constant(0, tf.int64),
     )
     return {
-        "seeds": (seeds.make_step(problem, 0.1, 1.0), seeds.init(c, 2, 10.0), ()),
+        "seeds": (seeds.make_step(problem, 0.1, 1.0), seeds.init(c, 1, 2, 10.0), ()),
         "walk": (walk.make_step(problem, 1.0), walking, ()),
         "renewal": (
             renewal.make_step(problem, rule),

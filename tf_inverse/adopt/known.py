@@ -115,8 +115,7 @@ def _measured(networks, images, stored):
         *size, channels = networks.image_shape
         images, _ = load(images, tuple(size), "test", channels)
     layers = dict(stored.layers) if stored else {}
-    chosen = networks.labels[0] if networks.labels else choose.output(networks)
-    for layer in dict.fromkeys((chosen, networks.encoder)):
+    for layer in dict.fromkeys((*choose.ends(networks), networks.encoder)):
         one = units.measure(networks, layer, images, "images")
         layers[layer] = (one.mean, one.sd, one.percentiles)
     measured = Natural(len(images), "images given at adoption", np.array(LEVELS), layers)

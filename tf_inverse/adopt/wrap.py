@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import keras
 import numpy as np
 
@@ -12,6 +14,43 @@ PIXELS = (0.0, 255.0)
 # Rec. 601, as every reader of pictures turns RGB into grey.
 LUMA = ((0.299,), (0.587,), (0.114,))
 CHANNELS = (1, 3)
+
+
+class Picture(NamedTuple):
+    """How the image input of a classifier is read.
+
+    Attributes:
+        shape: Of the input, without the batch axis.
+        size: Rows and columns, None where any will do.
+        channels: 1 or 3.
+        first: Whether channels come first.
+    """
+
+    shape: tuple
+    size: tuple
+    channels: int
+    first: bool
+
+
+def picture(model, fixed=None) -> Picture:
+    """The image input of a classifier.
+
+    Args:
+        model: One image input, and others that are fixed.
+        fixed: Value of every further input, by name.
+
+    Raises:
+        UsageError: The input is not an image, or an input is neither the image nor fixed.
+    """
+    shape = tuple(_free(model, fixed or {}, "classifier").shape)
+    first, flat = _channels_first(shape), len(shape) == 3
+    channels = 1 if flat else shape[1 if first else -1]
+    if len(shape) not in (3, 4) or channels not in CHANNELS:
+        raise UsageError(
+            f"expected a classifier of images [rows, columns, 1 or 3] or [rows, columns], "
+            f"{model.name} takes {list(shape[1:])}"
+        )
+    return Picture(shape[1:], shape[2:] if first else shape[1:3], channels, first)
 
 
 def classifier(model, values=PIXELS, channels: int | None = None, fixed=None) -> keras.Model:
@@ -27,14 +66,8 @@ def classifier(model, values=PIXELS, channels: int | None = None, fixed=None) ->
         UsageError: The input is not an image, or an input is neither the image nor fixed.
     """
     image = _free(model, fixed or {}, "classifier")
-    first, flat = _channels_first(image.shape), len(image.shape) == 3
-    own = 1 if flat else image.shape[1 if first else -1]
-    if len(image.shape) not in (3, 4) or own not in CHANNELS:
-        raise UsageError(
-            f"expected a classifier of images [rows, columns, 1 or 3] or [rows, columns], "
-            f"{model.name} takes {list(image.shape[1:])}"
-        )
-    size = image.shape[2:] if first else image.shape[1:3]
+    shape, size, own, first = picture(model, fixed)
+    flat = len(shape) == 2
     channels = channels or own
     if (values, channels, first, flat, len(model.inputs)) == (PIXELS, own, False, False, 1):
         return model
