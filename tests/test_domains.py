@@ -125,8 +125,8 @@ def test_two_passes_over_chunks_give_the_same_gradient(method):
 
     def lagrangian(e, view):
         if method == "penalty":  # eq. 14: e has no part in it
-            return penalty(view.z, lam, 10.0)
-        return seeds_lagrangian(e, view.z, lam, 10.0)
+            return penalty(view.s, lam, 10.0)
+        return seeds_lagrangian(e, view.s, lam, 10.0)
 
     whole = problem.descend(c, target, lagrangian)
     chunked = tf.function(problem._replace(chunk=4).descend)(c, target, lagrangian)

@@ -128,7 +128,8 @@ class Problem(NamedTuple):
             c: Codes, [K, d].
             target: The bands.
             lagrangian: (e, view) -> scalar; e comes scaled, so that squared distances are per
-                dimension and 2 on average between starting codes.
+                dimension and 2 on average between starting codes. Its gradient is taken with
+                respect to e and view.s alone.
 
         Returns:
             View, gradient [K, d], and which rows [K] had a finite one (the others get zero).
