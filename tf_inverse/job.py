@@ -224,13 +224,14 @@ def header(networks, bands, settings, store="images") -> dict:
 
 def described(target: band.Band, networks) -> dict:
     """A band as an archive's `targets` tells it."""
-    (layer, unit, at), labels = target.neuron, networks.labels
+    layer, unit, at = target.neuron
+    labels = networks.names(layer)
     return {
         "text": str(target),
         "layer": layer,
         "unit": unit,
         "at": list(at) if isinstance(at, tuple) else at,
-        "label": labels[1][unit] if labels and labels[0] == layer else None,
+        "label": labels[unit] if labels else None,
         "z1": target.z1,
         "z2": target.z2,
     }

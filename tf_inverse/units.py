@@ -137,9 +137,7 @@ def random_images(networks, count: int = RANDOM) -> np.ndarray:
 
 def labels(networks, layer: str) -> tuple[str, ...]:
     """Labels of a layer's units; empty texts where it has none."""
-    if networks.labels is not None and networks.labels[0] == layer:
-        return tuple(networks.labels[1])
-    return ("",) * networks.layer_shape(layer)[-1]
+    return networks.names(layer) or ("",) * networks.layer_shape(layer)[-1]
 
 
 def asked_layer(networks, layer: str | None, search: str | None) -> str | None:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_inverse import arithmetic, folder
+from tf_inverse import arithmetic, folder, logits
 from tf_inverse import codes as distributions
-from tf_inverse.adopt import check, choose, known, nature, source, wrap
+from tf_inverse.adopt import check, choose, ends, known, nature, notes, source, wrap
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.networks import Networks
 
@@ -46,7 +46,8 @@ def adopt(
         generator: Likewise.
         encoder: Layer of the classifier, by name or path; or another model of images (Keras, or
             text that names a file or a folder); if left out, the one of the classifier's folder,
-            or the last layer without a map before the output.
+            or the last layer without a map before the output, or, where every layer has a map, the
+            mean over the last of them.
         name: Of the pair; the classifier's by default.
         image_range: (low, high) of the generator's images; told from its images if left out.
         pixel_range: (low, high) of the pixels that the classifier, and an encoder of its own, take.
@@ -81,7 +82,9 @@ def adopt(
     values = image_range or told.image_range or check.likely_range(free, d, kind)
     G = wrap.generator(G, values, _of(G, fixed))
     crop = _crop(crop or told.crop, G.output_shape)
+    read = notes.read(f, _of(f, fixed))
     f = wrap.classifier(f, pixel_range, G.output_shape[-1], _of(f, fixed))
+    f = ends.with_logits(f)
     f, path = _with_encoder(f, encoder or told.encoder, pixel_range, G.output_shape[-1], opening)
     networks = Networks(
         name=name or f.name,
@@ -102,7 +105,8 @@ def adopt(
     networks.natural = known.joined(networks, told, given)
     networks.default = nature.default(networks, seen)
     facts = _measured(networks, seen, values) | nature.told(networks, given)
-    return Adopted(networks, facts | {"licence": told.licence})
+    said = {"notes": [read, *notes.chosen(networks, encoder or told.encoder)]}
+    return Adopted(networks, facts | {"licence": told.licence} | said)
 
 
 def write(adopted: Adopted, out, *, licence: str = "", overwrite: bool = False) -> pathlib.Path:
@@ -173,12 +177,18 @@ def _of(model, fixed):
 
 def _with_encoder(f, encoder, pixel_range, channels, opening):
     if encoder is None:
-        return f, choose.penultimate(f)
+        path = choose.penultimate(f)
+        return (f, path) if path else _pooled(f)
     if isinstance(encoder, str) and not _is_model(encoder):
         return f, encoder
     own = source.open(encoder, "classifier", **opening | {"size": None})
     own = wrap.classifier(own, pixel_range, channels)
     return wrap.with_encoder(f, own)
+
+
+def _pooled(f):
+    f = ends.with_pooled(f)
+    return f, logits.source(f.outputs[-1]._keras_history)
 
 
 def _is_model(text):

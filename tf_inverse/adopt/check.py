@@ -120,8 +120,8 @@ def gradient(networks, neuron: Neuron) -> None:
     def slope(c):
         with tf.GradientTape() as tape:
             tape.watch(c)
-            z = networks.look(c, layers, where).z
-        return tape.gradient(z, c, unconnected_gradients="zero")
+            s = networks.look(c, layers, where).s
+        return tape.gradient(s, c, unconnected_gradients="zero")
 
     g = slope(c).numpy()
     if np.isfinite(g).all() and (g != 0).any():

@@ -34,7 +34,8 @@ def run(classifier, generator, out, **words) -> list[str]:
     facts = adopted.measured | {"folder": str(path)}
     if words["json"]:
         return [json.dumps(facts)]
-    return [f"{name}: {json.dumps(value)}" for name, value in facts.items()]
+    said = facts.pop("notes")
+    return [*said, *(f"{name}: {json.dumps(value)}" for name, value in facts.items())]
 
 
 def _pair(flag, text):

@@ -78,12 +78,13 @@ def statistics(networks, images: Images, stored: Natural | None) -> Natural:
     levels = np.array(LEVELS)
     if stored is not None and not np.array_equal(stored.levels, levels):
         raise UsageError("expected the folder's statistics at this version's percentiles")
-    labelled = networks.labels[0] if networks.labels else choose.output(networks)
-    layers, z = {}, None
-    first = tuple(map(networks.layer_path, (labelled, networks.encoder)))
+    ends = tuple(map(networks.layer_path, choose.ends(networks)))
+    first = (*ends, networks.layer_path(networks.encoder))
+    layers, z = {}, {}
     for group in _groups(networks, first, len(images.pixels)):
         for layer, a in units.responses(networks, group, images.pixels, _batch(group)).items():
-            z = a if layer == first[0] else z
+            if layer in ends:
+                z[layer] = a
             layers[layer] = a.mean(axis=0), a.std(axis=0), np.percentile(a, levels, axis=0).T
     made = Natural(len(images.pixels), images.words, levels, layers)
     if stored is not None:
@@ -91,12 +92,12 @@ def statistics(networks, images: Images, stored: Natural | None) -> Natural:
     if stored is not None and stored.encodings is not None:
         kept = ("encodings", "activations", "bank", "random")
         return dataclasses.replace(made, **{name: getattr(stored, name) for name in kept})
-    chosen = pair.chosen(z, seed=0)
+    chosen = pair.chosen(z[ends[0]], seed=0)
     return dataclasses.replace(
         made,
         encodings=networks.encode(images.pixels[chosen]),
-        activations={first[0]: z[chosen]},
-        random=min(pair.BANK, len(z)),
+        activations={layer: a[chosen] for layer, a in z.items()},
+        random=min(pair.BANK, len(images.pixels)),
     )
 
 
