@@ -1,5 +1,7 @@
 """Statistics over natural images: units against NumPy, the file there and back, refusals."""
 
+import dataclasses
+
 import h5py
 import numpy as np
 import pytest
@@ -84,6 +86,48 @@ def test_layers_alone_are_enough(stored, tmp_path):
     assert read.within((Band(Neuron("fc8", 0), 0, 1),)) is None
 
 
+@pytest.mark.parametrize("layer", ["net/fc8", "net/a/mean", "50%2F", "net/mean/sd"])
+def test_layers_of_models_within_the_model(stored, tmp_path, layer):
+    """A path as name: there and back, and as older versions wrote it, a group a level."""
+    columns = stored.layers["fc8"]
+    several = {"net": columns, layer: columns, "net/mean": columns}
+    z = {name: stored.activations["fc8"] + i for i, name in enumerate(several)}
+    made = dataclasses.replace(stored, layers=several, activations=z)
+    natural.write(tmp_path / "n.h5", made)
+    read = natural.read(tmp_path / "n.h5")
+    assert set(read.layers) == set(read.activations) == set(several)
+    assert read.unit(Neuron(layer, 1)).mean == stored.unit(Neuron("fc8", 1)).mean
+    for name in several:
+        np.testing.assert_array_equal(read.activations[name], z[name].astype("f2").astype("f4"))
+
+
+def test_files_with_a_group_a_level(stored, tmp_path):
+    natural.write(tmp_path / "n.h5", stored)
+    with h5py.File(tmp_path / "n.h5", "a") as file:
+        for group in ("layers", "activations"):
+            file.move(f"{group}/fc8", f"{group}/net/top/fc8")
+    read = natural.read(tmp_path / "n.h5")
+    assert list(read.layers) == list(read.activations) == ["net/top/fc8"]
+    np.testing.assert_array_equal(read.layers["net/top/fc8"][0], stored.layers["fc8"][0])
+    with h5py.File(tmp_path / "n.h5", "a") as file:
+        del file["layers/net/top/fc8/percentiles"]
+    with pytest.raises(RefusedInput, match="layers/net/top/fc8/percentiles .* is missing"):
+        natural.read(tmp_path / "n.h5")
+
+
+def test_images_chosen_at_random(stored, tmp_path):
+    """Those that may stand for nature: said, or the bank, or all."""
+    assert stored.typical == 50
+    natural.write(tmp_path / "n.h5", dataclasses.replace(stored, random=70, bank=None))
+    assert natural.read(tmp_path / "n.h5").typical == 70
+    assert dataclasses.replace(stored, bank=None).typical == 500
+
+
+def replaced(file, name, values):
+    del file[name]
+    file[name] = values
+
+
 def spoiled(path, stored, change):
     natural.write(path, stored)
     with h5py.File(path, "a") as file:
@@ -99,7 +143,23 @@ def spoiled(path, stored, change):
             "version 1 in n.h5, got 'tf_inverse natural' version",
         ),
         (lambda f: f.attrs.update(format="other"), "got 'other' version 1"),
-        (lambda f: f.__delitem__("levels"), "cannot read natural statistics"),
+        (lambda f: f.__delitem__("levels"), "expected levels in the natural statistics"),
+        (lambda f: f.__delitem__("layers/fc8/sd"), "expected layers/fc8/sd in the natural"),
+        (lambda f: f.__delitem__("gaussian/factor"), "expected gaussian/factor in the natural"),
+        (lambda f: f.__delitem__("encodings"), "expected encodings of 50 images"),
+        (lambda f: f.attrs.__delitem__("images"), "cannot read natural statistics"),
+        (
+            lambda f: replaced(f, "layers/fc8/sd", np.ones(4)),
+            "expected layers/fc8/sd of shape [3] in",
+        ),
+        (
+            lambda f: replaced(f, "activations/fc8", np.ones((4, 3))),
+            "expected activations/fc8 of shape [500, None] in",
+        ),
+        (lambda f: f.__setitem__("l", h5py.ExternalLink("x.h5", "/")), "l is a link"),
+        (lambda f: f.__setitem__("l", h5py.SoftLink("/encodings")), "l is a link"),
+        (lambda f: f.__setitem__("l", f["encodings"]), "expected each array once"),
+        (lambda f: f["layers"].__setitem__("round", f["layers"]), "expected each array once"),
         (lambda f: f.create_dataset("t", data=[b"x"]), "expected plain numbers"),
         (
             lambda f: f.create_dataset("huge", (1 << 40,), "f4", chunks=(1 << 16,)),
@@ -110,7 +170,6 @@ def spoiled(path, stored, change):
             "expected plain numbers",
         ),
     ],
-    ids=["version", "format", "missing", "text", "huge", "external"],
 )
 def test_files_of_another_form_are_refused(stored, tmp_path, change, words):
     with pytest.raises(RefusedInput) as refused:

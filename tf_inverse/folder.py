@@ -11,19 +11,21 @@ import io
 import json
 import os
 import pathlib
-import shutil
-import tempfile
 import zipfile
+from collections.abc import Callable
 
 import h5py
 import numpy as np
 
+from tf_inverse import atomic
 from tf_inverse.codes import Codes
-from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.errors import RefusedInput, UsageError, reason
 
 FORMAT, VERSION = "tf_inverse network", 1
 SHIPPED = pathlib.Path(__file__).parent / "models" / "pairs"
-MAX_MANIFEST = 4 << 20
+MANIFEST, MAX_MANIFEST = "network.json", 4 << 20
+MODELS = ("classifier", "generator")
+ROLES = (*MODELS, "natural")
 
 
 def shipped() -> list[str]:
@@ -38,10 +40,17 @@ def find(network: str | os.PathLike) -> pathlib.Path:
         UsageError: There is none.
     """
     for folder in (pathlib.Path(network), SHIPPED / str(network)):
-        if (folder / "network.json").is_file():
+        if os.path.isfile(folder / MANIFEST):
             return folder
+    work = atomic.beside(pathlib.Path(os.path.abspath(network)))
+    kept = [work / name for name in ("new", "old") if os.path.isfile(work / name / MANIFEST)]
+    if kept:
+        raise UsageError(
+            f"expected a network in {network}; the process that was to replace it was stopped in "
+            f"the middle: move {' or '.join(map(str, kept))} there, or run that command again"
+        )
     raise UsageError(
-        f"expected a network: one of {', '.join(shipped())}, or a folder with network.json; "
+        f"expected a network: one of {', '.join(shipped())}, or a folder with {MANIFEST}; "
         f"got {str(network)!r}"
     )
 
@@ -52,20 +61,26 @@ def manifest(folder: pathlib.Path) -> dict:
     Raises:
         RefusedInput: Not such a file, another version, or a file that is missing or changed.
     """
-    path = folder / "network.json"
+    entries = _entries(folder)
+    path = folder / MANIFEST
+    if entries.get("version") != VERSION:
+        raise RefusedInput(f"expected version {VERSION} in {path}, got {entries.get('version')!r}")
+    for role in ROLES:
+        if role in entries:
+            _compare(folder, role, entries[role])
+    return entries
+
+
+def _entries(folder):
+    path = folder / MANIFEST
     if path.stat().st_size > MAX_MANIFEST:
         raise RefusedInput(f"expected at most {MAX_MANIFEST} bytes in {path}")
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise RefusedInput(f"expected JSON in {path}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise RefusedInput(f"expected JSON in {path}: {reason(error)}") from error
     if not isinstance(entries, dict) or entries.get("format") != FORMAT:
         raise RefusedInput(f"expected format {FORMAT!r} in {path}")
-    if entries.get("version") != VERSION:
-        raise RefusedInput(f"expected version {VERSION} in {path}, got {entries.get('version')!r}")
-    for role in ("classifier", "generator", "natural"):
-        if role in entries:
-            _compare(folder, role, entries[role])
     return entries
 
 
@@ -100,7 +115,8 @@ def load(network: str | os.PathLike = "cifar10", trust: bool = False):
 
     Args:
         network: A shipped name or a folder.
-        trust: Whether a SavedModel inside may be loaded: its graph can read and write files.
+        trust: Whether a SavedModel inside may be loaded: its graph can read and write files. One
+            that this user adopted (`trusted`) may be in any case.
 
     Returns:
         `networks.Networks`.
@@ -126,12 +142,14 @@ def load(network: str | os.PathLike = "cifar10", trust: bool = False):
         classifier=model(folder / entries["classifier"]["file"], trust),
         generator=model(folder / entries["generator"]["file"], trust),
         natural=statistics(folder, entries),
-        checksums={
-            entries[role]["file"]: entries[role]["sha256"]
-            for role in ("classifier", "generator", "natural")
-            if role in entries
-        },
+        checksums=checksums(entries),
+        folder=None if folder.parent == SHIPPED else os.path.abspath(folder),
     )
+
+
+def checksums(entries: dict) -> dict[str, str]:
+    """sha256 of each file that a manifest names, by name."""
+    return {entries[role]["file"]: entries[role]["sha256"] for role in ROLES if role in entries}
 
 
 def _described(folder, entries):
@@ -165,14 +183,15 @@ def model(path, trust: bool = False):
 
     Args:
         path: Of the file.
-        trust: Whether the file may hold a SavedModel.
+        trust: Whether the file may hold a SavedModel; one that this user adopted may.
 
     Raises:
         RefusedInput: The file cannot be loaded safely.
     """
-    from tf_inverse import keras_file
+    from tf_inverse import keras_file, trusted
     from tf_inverse.adopt import layers
 
+    trust = trust or trusted.remembered(path)
     with layers.trust(trust):
         return keras_file.load(path, trust)
 
@@ -193,6 +212,7 @@ def save(
     default: str | None = None,
     half: bool = False,
     overwrite: bool = False,
+    check: Callable[[pathlib.Path], None] | None = None,
 ) -> pathlib.Path:
     """Write a network's folder; it appears complete or not at all.
 
@@ -210,25 +230,21 @@ def save(
         source: Where they came from: anything that JSON can say.
         default: Targets of a run that names none.
         half: Store weights in half precision; exact for models from `rounded`.
-        overwrite: Replace a folder that is there.
+        overwrite: Replace a network's folder that is there.
+        check: Called with the complete folder before it gets its name; what it raises stops that.
 
     Returns:
         The folder.
 
     Raises:
-        FileExistsError: The folder exists and overwrite is False.
+        FileExistsError: The folder exists and overwrite is False, or it is no network's.
+        StorageError: The disk is full; what was there is not lost.
     """
     from tf_inverse import natural as natural_file
+    from tf_inverse import trusted
 
     folder = pathlib.Path(folder)
-    if folder.exists() and not overwrite:
-        raise FileExistsError(
-            f"expected no {folder}, it exists; choose another or pass --overwrite"
-        )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
-        made = pathlib.Path(temporary) / folder.name
-        made.mkdir()
+    with atomic.folder(folder, written, overwrite) as made:
         entries: dict = {"format": FORMAT, "version": VERSION, "name": name}
         if classifier is not None:
             _store(classifier, made / "classifier.keras", half)
@@ -239,7 +255,7 @@ def save(
         if natural is not None:
             natural_file.write(made / "natural.h5", natural)
             entries["natural"] = {"file": "natural.h5"}
-        for role in ("classifier", "generator", "natural"):
+        for role in ROLES:
             if role in entries:
                 entries[role]["sha256"] = sha256(made / entries[role]["file"])
         entries |= {
@@ -250,11 +266,31 @@ def save(
             "source": source or {},
             "default": default,
         }
-        (made / "network.json").write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(made, folder)
+        (made / MANIFEST).write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
+        if check is not None:
+            check(made)
+    # Whoever writes a SavedModel had it loaded, and so trusts it.
+    trusted.remember(folder / entries[role]["file"] for role in MODELS if role in entries)
     return folder
+
+
+def written(folder: pathlib.Path) -> set[str] | None:
+    """Names of the files that make a folder a network; None where it is none of ours."""
+    try:
+        entries = _entries(folder)
+    except (RefusedInput, OSError):
+        return None
+    named = (entries.get(role) for role in ROLES)
+    return {MANIFEST, *(str(one.get("file")) for one in named if isinstance(one, dict))}
+
+
+def expect_free(folder, overwrite: bool) -> None:
+    """Refuses, before any work, to write a network where something else is.
+
+    Raises:
+        FileExistsError: As of `save`.
+    """
+    atomic.expect_free(folder, written, overwrite)
 
 
 def rounded(model):

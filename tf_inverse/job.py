@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from tf_inverse import archive, band, capacity, device, folder, metrics, precision, signals
+from tf_inverse import archive, band, capacity, device, folder, metrics, origin, precision, signals
 from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.profiling import Profile
 from tf_inverse.progress import Progress
@@ -21,7 +21,9 @@ from tf_inverse.state import count
 from tf_inverse.version import versions
 
 
-def sample(out, network, targets, options, *, store, how, overwrite, as_json, **more) -> int:
+def sample(
+    out, network, targets, options, *, store, how, overwrite, as_json, trust=False, **more
+) -> int:
     """`tf-inverse sample`: see tools/run.py for the arguments; returns the exit code.
 
     Args:
@@ -33,6 +35,7 @@ def sample(out, network, targets, options, *, store, how, overwrite, as_json, **
         how: Arguments of `device.choose`.
         overwrite: As of `run`.
         as_json: As of `run`.
+        trust: As of `folder.load`.
         **more: tensorboard and profile, as of `run`.
     """
     out = pathlib.Path(out)
@@ -48,7 +51,7 @@ def sample(out, network, targets, options, *, store, how, overwrite, as_json, **
         raise UsageError(f"expected --targets={band.FORM}: network {network} names no default")
     automatic = options["K"] == "auto"
     settings = placed(options | {"K": capacity.LEAST if automatic else options["K"]}, **how)
-    networks = folder.load(network)
+    networks = folder.load(network, trust)
     bands = band.parse(targets, networks)
     if automatic:
         layers = tuple(b.neuron.layer for b in bands)
@@ -113,13 +116,15 @@ def run(
     if why:
         print(why, file=sys.stderr)
     scale = measure(networks, tuple(b.neuron for b in bands))
-    head = header(networks, bands, settings, store)
+    head = header(networks, bands, settings, store) | origin.told(networks.folder, out)
     nature = natural(networks, bands)
     trouble = None
     with contextlib.ExitStack() as stack:
         writer = stack.enter_context(
             archive.Writer(out, head, overwrite=overwrite, resume=resume, natural=nature)
         )
+        if writer.found:
+            print(f"{out}: going on from {writer.found} samples that are there", file=sys.stderr)
         stop = stack.enter_context(signals.deferred(lambda text: print(text, file=sys.stderr)))
         watchers = _watchers(stack, settings, head, tensorboard)
         cost = stack.enter_context(Profile(profile)) if profile else None
@@ -228,8 +233,7 @@ def natural(networks, bands) -> dict | None:
         return None
     units = [stored.unit(b.neuron) for b in bands]
     # The bank is drawn at random; what follows it was chosen for its activations.
-    typical = len(stored.encodings if stored.bank is None else stored.bank)
-    columns = [stored.activations[b.neuron.layer][:typical, b.neuron.unit] for b in bands]
+    columns = [stored.activations[b.neuron.layer][: stored.typical, b.neuron.unit] for b in bands]
     return {
         "activations": np.stack(columns, axis=1).astype(np.float32),
         "encodings": stored.encodings[within].astype(np.float32),

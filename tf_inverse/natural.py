@@ -6,19 +6,22 @@ Layout (HDF5, version 1): attributes `format`, `version`, `images` (how many), `
 `levels` [P], percentile levels; a group `layers/NAME` a layer with `mean` [U], `sd` [U] and
 `percentiles` [U, P] (of a convolution: its units at the centre of the map); `encodings` [N, d_E]
 of N images, `activations/NAME` [N, U] of the same images; the attribute `bank` tells how many of
-the encodings, the first ones, are codes to start from; `gaussian/mean` [d] and `gaussian/factor`
-[r, d] are a Gaussian fitted to codes.
+the encodings, the first ones, are codes to start from, `random` how many are of images that were
+chosen at random; `gaussian/mean` [d] and `gaussian/factor` [r, d] are a Gaussian fitted to codes.
+NAME is a layer's path with "/" written as %2F, since HDF5 takes a slash for a group. Files that
+were written before that have a group a level instead, and are read as well.
 """
 
 from __future__ import annotations
 
 import pathlib
+import urllib.parse
 from dataclasses import dataclass, field
 
 import h5py
 import numpy as np
 
-from tf_inverse.errors import RefusedInput
+from tf_inverse.errors import RefusedInput, reason
 
 FORMAT, VERSION = "tf_inverse natural", 1
 LEVELS = (0, 1, 2, 5, 10, 25, 50, 75, 90, 95, 98, 99, 99.5, 99.8, 99.9, 100)
@@ -63,6 +66,18 @@ class Natural:
     activations: dict[str, np.ndarray] = field(default_factory=dict)
     bank: np.ndarray | None = None
     gaussian: tuple[np.ndarray, np.ndarray] | None = None
+    random: int | None = None
+
+    @property
+    def typical(self) -> int:
+        """How many of the stored images, the first ones, were chosen at random.
+
+        Those that follow were chosen for their activations. The images of a bank are random.
+        """
+        if self.random is not None:
+            return self.random
+        stored = self.encodings if self.bank is None else self.bank
+        return 0 if stored is None else len(stored)
 
     def unit(self, neuron) -> UnitStatistics | None:
         """Statistics of a neuron's unit, or None where there are none (or of a map's mean or max).
@@ -88,7 +103,8 @@ def read(path) -> Natural:
     """Read `natural.h5`.
 
     Raises:
-        RefusedInput: Not a file of this format, or one that declares more than 1 GB.
+        RefusedInput: Not a file of this format, one that lacks arrays or whose arrays do not
+            belong together, or one that declares more than 1 GB.
     """
     try:
         with h5py.File(path, "r") as file:
@@ -97,49 +113,94 @@ def read(path) -> Natural:
                     f"expected {FORMAT} version {VERSION} in {pathlib.Path(path).name}, "
                     f"got {file.attrs.get('format')!r} version {file.attrs.get('version')}"
                 )
-            _check(file, path)
-            return _natural(file)
-    except (OSError, KeyError) as error:
-        raise RefusedInput(f"cannot read natural statistics from {path}: {error}") from error
+            return _natural(file, _arrays(file, path), path)
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        said = f"cannot read natural statistics from {path}: {reason(error)}"
+        raise RefusedInput(said) from error
 
 
-def _check(group, path):
-    sizes = []
-
-    def visit(name, item):
-        if isinstance(item, h5py.Dataset):
+def _arrays(file, path) -> dict[str, h5py.Dataset]:
+    """Every dataset by its path, all of them plain numbers in the file itself."""
+    found, seen, waiting, size = {}, set(), [file], 0
+    while waiting:
+        group = waiting.pop()
+        for name in group:
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise RefusedInput(f"expected plain numbers in {path}, {name} is a link")
+            item = group[name]
+            address = h5py.h5o.get_info(item.id).addr
+            if address in seen:
+                raise RefusedInput(f"expected each array once in {path}, {item.name} is another")
+            seen.add(address)
+            if isinstance(item, h5py.Group):
+                waiting.append(item)
+                continue
             if item.dtype.kind not in "fi" or item.is_virtual or item.external:
                 raise RefusedInput(f"expected plain numbers in {path}, {name} is {item.dtype}")
-            sizes.append(item.size * 4)
-
-    group.visititems(visit)
-    if sum(sizes) > MAX_BYTES:
+            size += item.size * 4
+            found[item.name.lstrip("/")] = item
+    if size > MAX_BYTES:
         raise RefusedInput(f"expected at most {MAX_BYTES} bytes of statistics in {path}")
+    return dict(sorted(found.items()))
 
 
-def _natural(file):
-    def array(name):
-        return file[name][()].astype(np.float32) if name in file else None
+def _natural(file, arrays, path):
+    def array(name, *shape):
+        """One array, of a shape in which None is any number."""
+        if name not in arrays:
+            raise RefusedInput(f"expected {name} in the natural statistics {path}; it is missing")
+        got = arrays[name].shape
+        sides = zip(got, shape, strict=False)
+        if len(got) != len(shape) or any(wanted not in (None, have) for have, wanted in sides):
+            raise RefusedInput(f"expected {name} of shape {list(shape)} in {path}, got {list(got)}")
+        return arrays[name][()].astype(np.float32)
 
-    encodings, bank = array("encodings"), int(file.attrs.get("bank", 0))
-
-    layers = {
-        name: tuple(array(f"layers/{name}/{key}") for key in ("mean", "sd", "percentiles"))
-        for name in file.get("layers", ())
-    }
+    levels = array("levels", None)
+    layers = {}
+    for name in _layers(arrays):
+        mean = array(f"layers/{name}/mean", None)
+        sd = array(f"layers/{name}/sd", len(mean))
+        percentiles = array(f"layers/{name}/percentiles", len(mean), len(levels))
+        layers[_layer(name)] = mean, sd, percentiles
+    encodings = array("encodings", None, None) if "encodings" in arrays else None
+    count = 0 if encodings is None else len(encodings)
+    bank, random = (int(file.attrs.get(name, -1)) for name in ("bank", "random"))
+    if max(bank, random) > count:
+        raise RefusedInput(f"expected encodings of {max(bank, random)} images in {path}, got {count}")
     gaussian = None
-    if "gaussian" in file:
-        gaussian = array("gaussian/mean"), array("gaussian/factor")
+    if any(name.startswith("gaussian/") for name in arrays):
+        mean = array("gaussian/mean", None)
+        gaussian = mean, array("gaussian/factor", None, len(mean))
+    activations = [name for name in arrays if name.startswith("activations/")]
     return Natural(
         images=int(file.attrs["images"]),
         description=str(file.attrs["description"]),
-        levels=file["levels"][()].astype(np.float64),
+        levels=arrays["levels"][()].astype(np.float64),
         layers=layers,
         encodings=encodings,
-        activations={name: array(f"activations/{name}") for name in file.get("activations", ())},
-        bank=encodings[:bank] if bank else None,
+        activations={
+            _layer(name.removeprefix("activations/")): array(name, count, None)
+            for name in activations
+        },
+        bank=encodings[:bank] if bank > 0 else None,
         gaussian=gaussian,
+        random=random if random >= 0 else None,
     )
+
+
+def _layers(arrays) -> list[str]:
+    """Names of the groups that hold statistics of a layer, however deep."""
+    inside = [name.removeprefix("layers/") for name in arrays if name.startswith("layers/")]
+    return list(dict.fromkeys(name.rpartition("/")[0] for name in inside))
+
+
+def _name(layer):
+    """A layer's path as one name in HDF5, and back."""
+    return urllib.parse.quote(layer, safe=" !#$&'()*+,:;=?@[]")
+
+
+def _layer(name):
+    return urllib.parse.unquote(name)
 
 
 def write(path, natural: Natural) -> None:
@@ -150,12 +211,14 @@ def write(path, natural: Natural) -> None:
             format=FORMAT, version=VERSION, images=natural.images, description=natural.description
         )
         file.create_dataset("levels", data=np.asarray(natural.levels, np.float64))
-        for name, arrays in natural.layers.items():
+        for layer, arrays in natural.layers.items():
             for key, values in zip(("mean", "sd", "percentiles"), arrays, strict=True):
-                file.create_dataset(f"layers/{name}/{key}", data=values.astype("f4"), **options)
-        halves = {f"activations/{name}": z for name, z in natural.activations.items()}
+                file.create_dataset(f"layers/{_name(layer)}/{key}", data=values.astype("f4"), **options)
+        halves = {f"activations/{_name(layer)}": z for layer, z in natural.activations.items()}
         halves["encodings"] = natural.encodings
         file.attrs["bank"] = 0 if natural.bank is None else len(natural.bank)
+        if natural.random is not None:
+            file.attrs["random"] = natural.random
         if natural.gaussian is not None:
             halves |= {"gaussian/mean": natural.gaussian[0], "gaussian/factor": natural.gaussian[1]}
         for name, values in halves.items():

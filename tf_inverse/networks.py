@@ -50,6 +50,8 @@ class Networks:
         stored: How an input is stored, and so looked at: "uint8" for images, 0..255 and rounded, or
             "float32" for vectors, as they are.
         precision: That both models compute in, whatever they are stored in: see `at`.
+        folder: Where they were read from, an absolute path; None for a pair of the package's own
+            and for one that was made in memory.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Networks:
     default: str | None = None
     stored: str = "uint8"
     precision: str = "float32"
+    folder: str | None = None
 
     def __post_init__(self):
         d = self.generator.input_shape[-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 
 from tf_inverse import archive as archives
+from tf_inverse import origin
 from tf_inverse.archive import folder as run_folder
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.settings import Settings
@@ -16,6 +17,7 @@ def resume(
     network: str | None = None,
     as_json: bool = False,
     device: str = "auto",
+    trust: bool = False,
 ) -> int:
     """Carries on an unfinished run, or a finished one to more samples.
 
@@ -24,9 +26,10 @@ def resume(
     Args:
         path: The archive, OUT.h5, finished or not; or its run's folder.
         n: Samples in all; as many as were asked for by default.
-        network: A shipped name or a folder; the archive's own by default.
+        network: A shipped name or a folder; found as `origin.find` does by default.
         as_json: Print one JSON object in place of the table.
         device: As of `device.choose`; another than before changes the last bits.
+        trust: As of `folder.load`.
 
     Returns:
         Exit code, as of `job.run`.
@@ -48,13 +51,13 @@ def resume(
                 f"{out} is finished with {len(opened)} samples; ask for more: --n"
             )
         settings, store = _settings(opened, n)
-        header = opened.header
+        where = origin.find(opened, network)
 
     from tf_inverse import device as devices
     from tf_inverse import folder, job, verify
 
     devices.choose(device)
-    networks = folder.load(network or header["network"])
+    networks = folder.load(where, trust)
     bands = verify.bands(opened, networks)
     return job.run(out, networks, bands, settings, store=store, resume=True, as_json=as_json)
 

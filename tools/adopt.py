@@ -48,7 +48,8 @@ def adopt(
         size: ROWS,COLUMNS,CHANNELS of the classifier's input, where it leaves them open.
         code_size: Entries of a code, where the generator leaves them open.
         weights: Of keras:NAME: imagenet, a file, or none for random ones.
-        trust: Load a SavedModel; its graph can read and write files.
+        trust: Load a SavedModel; its graph can read and write files. What was adopted so is
+            remembered by its checksum, and needs no flag again.
         name: Of the network; the classifier's by default.
         licence: What the weights may be used for.
         overwrite: Replace a folder that exists.

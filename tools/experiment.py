@@ -18,6 +18,7 @@ def experiment(
     patience: int | None = None,
     judge: str | None = None,
     precision: str = "auto",
+    trust: bool = False,
     overwrite: bool = False,
     json: bool = False,
 ) -> int:
@@ -43,6 +44,7 @@ def experiment(
         patience: Of our runs, as of `sample`; the method's own by default.
         judge: Another classifier of the same classes, a .keras file, to judge the images.
         precision: Of the search: float32, bfloat16, float16, auto.
+        trust: Load a SavedModel in the network or the judge, where it is not one that you adopted.
         overwrite: Replace an earlier outcome in the folder.
         json: Print the outcome as JSON.
     """
@@ -50,4 +52,4 @@ def experiment(
 
     options = dict(targets=targets, neurons=neurons, n=n, K=K, seed=seed, method=method)
     options |= dict(beta=beta, diversity=diversity, patience=patience)
-    return command.run(name, out, network, judge, precision, overwrite, json, **options)
+    return command.run(name, out, network, judge, precision, overwrite, json, trust, **options)

@@ -31,7 +31,7 @@ def export(
         samples_per_seed: Images a row gives before it starts again.
         bound: both ends of the range, or paper (the lower one alone).
         version: Number of the model's folder in OUT; others stay beside it.
-        trust: Load a SavedModel that the network was adopted from.
+        trust: Load a SavedModel in the network, where it is not one that you adopted.
         overwrite: Replace that version where it exists.
         json: Print the figures as one JSON object.
     """

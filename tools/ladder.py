@@ -11,6 +11,7 @@ def ladder(
     n: int = 30,
     K: int = 10,
     seed: int = 0,
+    trust: bool = False,
     overwrite: bool = False,
 ) -> int:
     """Samples several ranges of a neuron, from natural to extreme, and sets them in rows.
@@ -26,6 +27,7 @@ def ladder(
         n: Images of each range.
         K: Codes at a time.
         seed: Of all random numbers.
+        trust: Load a SavedModel in the network, where it is not one that you adopted.
         overwrite: Replace an earlier ladder in the folder.
     """
     from tf_inverse import folder
@@ -33,7 +35,7 @@ def ladder(
     from tf_inverse.settings import Settings
 
     settings = Settings(n=n, K=K, seed=seed)
-    networks = folder.load(network)
+    networks = folder.load(network, trust)
     steps = library.rungs(networks, targets or networks.default or "", ranges)
     code, troubles = library.climb(out, networks, steps, settings, overwrite)
     for line in troubles:

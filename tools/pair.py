@@ -10,6 +10,7 @@ def pair(
     codes: str | None = None,
     bounds: str | None = None,
     name: str | None = None,
+    trust: bool = False,
     overwrite: bool = False,
 ) -> None:
     """Joins a converted classifier and generator, after checking that they fit.
@@ -24,6 +25,7 @@ def pair(
         codes: Starting codes, normal, uniform or noise; noise where the encoding fits the codes.
         bounds: Smallest and largest entry of a code, 0,30; that for noise.
         name: Name of the pair, the classifier's.
+        trust: Load a SavedModel in either, where it is not one that you adopted.
         overwrite: Replace an existing folder.
     """
     from tf_inverse.caffe import command
@@ -37,6 +39,7 @@ def pair(
         codes=codes,
         bounds=bounds,
         name=name,
+        trust=trust,
         overwrite=overwrite,
     )
     print("\n".join(report))

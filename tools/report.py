@@ -1,16 +1,28 @@
 """tf-inverse report: one HTML file to look at samples in."""
 
-from tf_inverse.report import html, prints
+from __future__ import annotations
+
+from tf_inverse.report import html, prints, redrawn
 
 
-def report(*archives: str, out: str = "report.html", overwrite: bool = False) -> None:
+def report(
+    *archives: str,
+    out: str = "report.html",
+    network: str | None = None,
+    trust: bool = False,
+    overwrite: bool = False,
+) -> None:
     """Writes a self-contained page with the images, map, histograms and figures of archives.
 
     Args:
         archives: Archives, A.h5 B.h5 ..., or folders of runs in progress.
         out: HTML file to write.
+        network: The network that archives without images (--store=codes) were drawn with, a shipped
+            name or a folder; found again where it was by default.
+        trust: Load a SavedModel in the network, where it is not one that you adopted.
         overwrite: Replace an existing file.
     """
     opened, names = prints.opened(archives)
+    redrawn.images(opened, network, trust)
     prints.save(out, html.render(opened, names).encode("utf-8"), overwrite)
     print(out)

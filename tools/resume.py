@@ -7,6 +7,7 @@ def resume(
     network: str | None = None,
     json: bool = False,
     device: str = "auto",
+    trust: bool = False,
 ) -> int:
     """Goes on with a run that was interrupted, or with a finished one to more images.
 
@@ -16,7 +17,8 @@ def resume(
         network: The network it was drawn with, a shipped name or a folder; its own by default.
         json: Print one JSON object instead of a table.
         device: auto, cpu, gpu, or gpu:1 and the like, as of sample.
+        trust: Load a SavedModel in the network, where it is not one that you adopted.
     """
     from tf_inverse import resume as resuming
 
-    return resuming.resume(archive, n, network, json, device)
+    return resuming.resume(archive, n, network, json, device, trust)

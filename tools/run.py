@@ -27,6 +27,7 @@ def sample(
     xla: bool | None = None,
     tensorboard: str | None = None,
     profile: str | None = None,
+    trust: bool = False,
     overwrite: bool = False,
     json: bool = False,
 ) -> int:
@@ -60,6 +61,7 @@ def sample(
         tensorboard: Folder for live curves of the run; needs the extra [tensorboard].
         profile: Folder for a trace of some steps, for TensorBoard; the end tells of peak memory,
             of tracing and compiling, and of a step.
+        trust: Load a SavedModel in the network, where it is not one that you adopted.
         overwrite: Replace an archive that exists.
         json: Print one JSON object instead of a table.
     """
@@ -90,6 +92,7 @@ def sample(
         how={"name": device, "xla": xla},
         tensorboard=tensorboard,
         profile=profile,
+        trust=trust,
         overwrite=overwrite,
         as_json=json,
     )

@@ -24,6 +24,7 @@ def train(
     description: str | None = None,
     licence: str = "",
     default: str | None = None,
+    trust: bool = False,
     overwrite: bool = False,
 ) -> None:
     """Trains networks on images; interrupted, the same command goes on where it was.
@@ -54,6 +55,7 @@ def train(
         description: pair: what the images are.
         licence: pair: what its weights may be used for.
         default: pair: targets of a run that names none.
+        trust: Load a SavedModel in the classifier or the pair, where it is not one that you adopted.
         overwrite: pair: replace a folder that exists.
     """
     from tf_inverse.training import command

@@ -6,6 +6,7 @@ def units(
     layer: str | None = None,
     search: str | None = None,
     images: str | None = None,
+    trust: bool = False,
 ) -> None:
     """Lists layers or, for one layer, its units with their labels and natural activations.
 
@@ -16,12 +17,13 @@ def units(
         layer: Layer whose units to list; the labelled one where only --search is given.
         search: List the units whose label contains this.
         images: Folder, .h5 or .npz of images to measure on, in place of the stored statistics.
+        trust: Load a SavedModel in the network, where it is not one that you adopted.
     """
     from tf_inverse import folder
     from tf_inverse import units as library
     from tf_inverse.report import listing
 
-    networks = folder.load(network)
+    networks = folder.load(network, trust)
     layer = library.asked_layer(networks, layer, search)
     if layer is None:
         print(listing.layers(library.layers(networks)))

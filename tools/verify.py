@@ -2,7 +2,11 @@
 
 
 def verify(
-    archive: str, network: str | None = None, untrusted: bool = False, json: bool = False
+    archive: str,
+    network: str | None = None,
+    untrusted: bool = False,
+    trust: bool = False,
+    json: bool = False,
 ) -> int:
     """Scores every stored image again and compares it with what the archive says.
 
@@ -10,6 +14,7 @@ def verify(
         archive: Archive, OUT.h5, or the folder of a run in progress.
         network: Network to score with, a shipped name or a folder; the archive's own by default.
         untrusted: Read the archive in a process of its own with bounded memory and time.
+        trust: Load a SavedModel in the network, where it is not one that you adopted.
         json: Print one JSON object instead of lines.
     """
     from json import dumps
@@ -18,10 +23,10 @@ def verify(
 
     opened = archives.open(archive, untrusted=untrusted)
 
-    from tf_inverse import folder
+    from tf_inverse import folder, origin
     from tf_inverse import verify as verifying
 
-    networks = folder.load(network or opened.network)
+    networks = folder.load(origin.find(opened, network), trust)
     opened = opened.rendered(lambda codes: verifying.render(networks, codes))
     found = verifying.verify(opened, networks)
     if json:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
-import tempfile
 from typing import NamedTuple
 
 import numpy as np
@@ -108,37 +106,30 @@ def write(adopted: Adopted, out, *, licence: str = "", overwrite: bool = False) 
         adopted: The pair.
         out: Folder to be made.
         licence: What the weights may be used for; that of the models' folders if left out.
-        overwrite: Replace a folder that is there.
+        overwrite: Replace a network's folder that is there.
 
     Raises:
-        FileExistsError: The folder exists and overwrite is False.
+        FileExistsError: The folder exists and overwrite is False, or it is no network's.
         RefusedInput: What was written cannot be read without code of the user's own.
         UsageError: What was read does not give what was written.
     """
-    out, networks = pathlib.Path(out), adopted.networks
-    if out.exists() and not overwrite:
-        raise FileExistsError(f"{out} exists; give --overwrite to replace it, or another name")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as temporary:
-        made = folder.save(
-            pathlib.Path(temporary) / out.name,
-            name=networks.name,
-            classifier=networks.classifier,
-            generator=networks.generator,
-            encoder=networks.encoder,
-            codes=networks.codes,
-            crop=networks.crop,
-            labels=networks.labels,
-            natural=networks.natural,
-            default=networks.default,
-            licence=licence or adopted.measured["licence"],
-            source={"measured": adopted.measured},
-        )
-        _same(networks, _read_again(made))
-        if out.exists():
-            os.replace(out, pathlib.Path(temporary) / "old")
-        os.replace(made, out)
-    return out
+    networks = adopted.networks
+    return folder.save(
+        out,
+        name=networks.name,
+        classifier=networks.classifier,
+        generator=networks.generator,
+        encoder=networks.encoder,
+        codes=networks.codes,
+        crop=networks.crop,
+        labels=networks.labels,
+        natural=networks.natural,
+        default=networks.default,
+        licence=licence or adopted.measured["licence"],
+        source={"measured": adopted.measured},
+        overwrite=overwrite,
+        check=lambda made: _same(networks, _read_again(made)),
+    )
 
 
 def _read_again(made):

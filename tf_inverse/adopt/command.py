@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import pathlib
 
-from tf_inverse import adopt
+from tf_inverse import adopt, folder
 from tf_inverse.errors import UsageError
 
 
 def run(classifier, generator, out, **words) -> list[str]:
     """Adopt and write; the arguments are those of the command. Returns the lines to print."""
-    if pathlib.Path(out).exists() and not words["overwrite"]:
-        raise FileExistsError(f"{out} exists; give --overwrite to replace it, or another name")
+    folder.expect_free(out, words["overwrite"])
     adopted = adopt.adopt(
         classifier,
         generator,
@@ -31,8 +30,8 @@ def run(classifier, generator, out, **words) -> list[str]:
         weights=None if words["weights"] == "none" else words["weights"],
         trust=words["trust"],
     )
-    folder = adopt.write(adopted, out, licence=words["licence"], overwrite=words["overwrite"])
-    facts = adopted.measured | {"folder": str(folder)}
+    path = adopt.write(adopted, out, licence=words["licence"], overwrite=words["overwrite"])
+    facts = adopted.measured | {"folder": str(path)}
     if words["json"]:
         return [json.dumps(facts)]
     return [f"{name}: {json.dumps(value)}" for name, value in facts.items()]

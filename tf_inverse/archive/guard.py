@@ -4,6 +4,7 @@ A file that passes can be read in memory bounded by its declared sizes, which ar
 reading it opens no other file.
 """
 
+import fcntl
 import os
 import stat
 from typing import NamedTuple
@@ -12,9 +13,17 @@ import h5py
 import numpy as np
 
 from tf_inverse.archive import plain, schema
+from tf_inverse.archive.lock import LockedError
 from tf_inverse.errors import RefusedInput
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
+LOCKED = (
+    "{0} is locked: another program has it open for writing; close it there, then try again"
+)
+MARKED = (
+    "{0} is marked as open for writing: close it in the program that writes it or, where that was "
+    "killed, mend it with h5clear --status {0}"
+)
 MAX_SIDE, MAX_WIDTH = 2048, 1 << 22  # pixels of an image's side; numbers in a row of other columns
 
 
@@ -41,12 +50,16 @@ def open_file(path) -> h5py.File:
 
     Raises:
         FileNotFoundError: nothing there.
+        LockedError: another program has it open for writing.
         RefusedInput: not a regular file, not HDF5, or truncated.
     """
     try:  # without O_NONBLOCK a FIFO would hang
         with open(path, "rb", opener=lambda p, flags: os.open(p, flags | os.O_NONBLOCK)) as file:
             regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
             start = file.read(len(SIGNATURE)) if regular else None
+            # What another program has only begun to write has no signature yet.
+            if regular and start != SIGNATURE and _is_locked(file):
+                raise LockedError(LOCKED.format(path))
     except IsADirectoryError:
         start = None
     if start is None:
@@ -58,8 +71,23 @@ def open_file(path) -> h5py.File:
     try:
         return h5py.File(h5py.h5f.open(os.fsencode(path), h5py.h5f.ACC_RDONLY, access))
     except (OSError, RuntimeError) as error:
+        if "unable to lock" in str(error):
+            raise LockedError(LOCKED.format(path)) from error
+        if "already open for write" in str(error):
+            raise LockedError(MARKED.format(path)) from error
         reason = "truncated" if "truncated" in str(error) else "damaged"
         raise RefusedInput(f"{path}: {reason} HDF5 file") from error
+
+
+def _is_locked(file) -> bool:
+    """Whether another program writes a file, as HDF5 tells others: it holds flock's lock."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without locks
+        return False
+    return False
 
 
 def check(file: h5py.File, path, kind: str) -> Parts:

@@ -6,7 +6,7 @@ import pathlib
 
 
 class LockedError(FileExistsError):
-    """Another live process writes this archive."""
+    """Another live process writes this file or folder."""
 
 
 class Lock:

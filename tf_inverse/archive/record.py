@@ -13,9 +13,20 @@ from tf_inverse.errors import RefusedInput
 
 TIMES = ("seconds",)  # never stored: the same machine and settings give the same bytes
 TEXTS = ("name", "network")
-OBJECTS = {"targets": list, "settings": dict, "versions": dict, "checksums": dict, "summary": dict}
+OBJECTS = {
+    "targets": list,
+    "settings": dict,
+    "versions": dict,
+    "checksums": dict,
+    "summary": dict,
+    "folder": dict,
+}
 INTEGERS = ("seed", "asked")
 GIVEN = ("name", "targets", "settings", "versions", "checksums", "network", "seed", "asked")
+# Where the network's folder was: {"relative": to the archive's own folder, "absolute"}. Only of a
+# network of the user's own, so that runs of the package's do not depend on the place they run in.
+FOLDER = "folder"
+MAX_PATH = 4096
 
 
 def to_json(value: Any) -> str:
@@ -46,12 +57,12 @@ def _refuse_constant(name: str):
 
 
 def check_header(header: dict, what: str = "header") -> dict:
-    """A copy of the header with exactly the fields of GIVEN, each of its type.
+    """A copy of the header with exactly the fields of GIVEN, and FOLDER or not, each of its type.
 
     Raises:
         ValueError: a field is missing, unexpected, too long or of another type; names it.
     """
-    missing, extra = sorted(set(GIVEN) - set(header)), sorted(set(header) - set(GIVEN))
+    missing, extra = sorted(set(GIVEN) - set(header)), sorted(set(header) - {*GIVEN, FOLDER})
     if missing or extra:
         raise ValueError(
             f"{what}: expected the fields {', '.join(GIVEN)}; missing {missing}, unexpected {extra}"
@@ -69,10 +80,12 @@ def check_header(header: dict, what: str = "header") -> dict:
                 f"{what}: {name} must be a whole number from 0 to 2**63 - 1, got {header[name]!r}"
             )
     for name, kind in OBJECTS.items():
-        if name in GIVEN:
+        if name in header:
             check_object(header[name], kind, f"{what}: {name}")
     check_targets(header["targets"], what)
-    return {name: header[name] for name in GIVEN}
+    if FOLDER in header:
+        check_folder(header[FOLDER], what)
+    return {name: header[name] for name in (*GIVEN, FOLDER) if name in header}
 
 
 def read_header(attributes: dict, what: str) -> dict:
@@ -82,15 +95,17 @@ def read_header(attributes: dict, what: str) -> dict:
         RefusedInput: a field is missing or not what it should be.
     """
     expected = {"format", "version", "complete", "summary", *GIVEN}
-    if set(attributes) != expected:
+    found = set(attributes) - {FOLDER}
+    if found != expected:
         raise RefusedInput(
-            f"{what}: attributes missing {sorted(expected - set(attributes))}, "
-            f"unexpected {sorted(set(attributes) - expected)!s:.200}"
+            f"{what}: attributes missing {sorted(expected - found)}, "
+            f"unexpected {sorted(found - expected)!s:.200}"
         )
     if not isinstance(attributes["complete"], bool):
         raise RefusedInput(f"{what}: attribute complete must be true or false")
     try:
-        return check_header({name: read_attribute(attributes, name, what) for name in GIVEN}, what)
+        names = [name for name in (*GIVEN, FOLDER) if name in attributes]
+        return check_header({name: read_attribute(attributes, name, what) for name in names}, what)
     except ValueError as error:
         raise RefusedInput(f"{error}") from error
 
@@ -112,6 +127,14 @@ def check_object(value: Any, kind: type, what: str) -> None:
     size = len(to_json(value).encode())
     if size > MAX_TEXT:
         raise ValueError(f"{what} is {size} bytes of JSON, at most {MAX_TEXT} can be stored")
+
+
+def check_folder(folder: dict, what: str) -> None:
+    """Raises ValueError unless both paths of a network's folder are texts that can be paths."""
+    paths = [folder.get(name) for name in ("relative", "absolute")]
+    plain = [isinstance(path, str) and "\0" not in path for path in paths]
+    if len(folder) != 2 or not all(plain) or max(len(path.encode()) for path in paths) > MAX_PATH:
+        raise ValueError(f"{what}: expected the paths relative and absolute of folder")
 
 
 def check_targets(targets: list, what: str) -> None:
@@ -138,7 +161,7 @@ def _is_number(value: Any) -> bool:
 
 
 def identity(header: dict) -> dict:
-    """What makes two runs the same run: all of the header but the number of samples asked for."""
+    """What makes two runs the same run: all of the header but how many are asked for, and where."""
     settings = {name: value for name, value in header["settings"].items() if name != "n"}
     return {name: header[name] for name in GIVEN if name != "asked"} | {"settings": settings}
 

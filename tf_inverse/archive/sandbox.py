@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from tf_inverse.archive import reader, record, schema
+from tf_inverse.archive.lock import LockedError
 from tf_inverse.archive.rows import Rows
 from tf_inverse.errors import RefusedInput
 
@@ -34,6 +35,7 @@ def open_untrusted(path) -> reader.Archive:
 
     Raises:
         FileNotFoundError: nothing there.
+        LockedError: another program has it open for writing.
         RefusedInput: what the child said, or that it crashed or ran into a limit.
     """
     path = pathlib.Path(path)
@@ -43,6 +45,8 @@ def open_untrusted(path) -> reader.Archive:
             raise FileNotFoundError(reply["missing"])
         if "refused" in reply:
             raise RefusedInput(str(reply["refused"]))
+        if "locked" in reply:
+            raise LockedError(str(reply["locked"]))
         return _archive(path, reply, store)
 
 
@@ -111,6 +115,8 @@ def main(path: str, descriptor: int) -> None:
         reply = {"refused": str(error)}
     except FileNotFoundError as error:
         reply = {"missing": str(error)}
+    except LockedError as error:
+        reply = {"locked": str(error)}
     print(json.dumps(reply))
 
 

@@ -43,7 +43,8 @@ class Writer:
     Raises:
         FileExistsError: an archive or run is there and neither overwrite nor resume fits; or
             another process writes it (LockedError).
-        UsageError: resume with other settings, weights or versions; names every difference.
+        UsageError: resume with other settings, weights or versions; names every difference. Or
+            with fewer samples than the unfinished run was asked for.
         RefusedInput: the run's folder is damaged.
         StorageError: the folder is read-only or full.
     """
@@ -226,10 +227,15 @@ class Writer:
 
     def _carry_on(self, stored: dict) -> None:
         self._check_same_run(stored)
-        if self.header["asked"] > stored["asked"]:
+        self._pieces = folder.pieces(self.folder, stored)
+        if self.found and self.header["asked"] < stored["asked"]:
+            raise UsageError(
+                f"{self.folder} holds {self.found} of {stored['asked']} samples of an unfinished "
+                f"run, and --n={self.header['asked']} asks for fewer: tf-inverse resume "
+                f"{self.path} goes on with it; --overwrite starts again; or give another name"
+            )
+        if self.header != stored:
             folder.write_header(self.folder, self.header)
-        self.header = max(stored, self.header, key=lambda header: header["asked"])
-        self._pieces = folder.pieces(self.folder, self.header)
         if self._pieces:
             self.state = folder.read_state(self._pieces[-1].path)
 

@@ -93,7 +93,17 @@ def _shape(text):
     return tuple(int(part) for part in parts)
 
 
-def pair(classifier, generator, *, out, encoder="relu6", crop=None, codes=None, **settings):
+def pair(
+    classifier,
+    generator,
+    *,
+    out,
+    encoder="relu6",
+    crop=None,
+    codes=None,
+    trust=False,
+    **settings,
+):
     """Join a classifier and a generator and save them; the arguments are those of the command.
 
     Returns:
@@ -105,8 +115,8 @@ def pair(classifier, generator, *, out, encoder="relu6", crop=None, codes=None, 
     """
     overwrite = settings.get("overwrite", False)
     _expect_writable(out, overwrite)
-    f, f_entries = _one(classifier, "classifier")
-    G, G_entries = _one(generator, "generator")
+    f, f_entries = _one(classifier, "classifier", trust)
+    G, G_entries = _one(generator, "generator", trust)
     crop = (_crop(f, G) if crop is None else crop) or None
     networks = _joined(f, G, encoder, crop, codes, settings)
     report = _round_trip(networks)
@@ -131,16 +141,16 @@ def pair(classifier, generator, *, out, encoder="relu6", crop=None, codes=None, 
     return report, path
 
 
-def _one(path, role):
+def _one(path, role, trust):
     """The model of a role from a folder or a .keras file, and its manifest."""
     path = pathlib.Path(path)
     if path.is_file():
-        return folders.model(path), {}
+        return folders.model(path, trust), {}
     where = folders.find(path)
     entries = folders.manifest(where)
     if role not in entries:
         raise UsageError(f"expected a {role} in {where}, it has none")
-    return folders.model(where / entries[role]["file"]), entries
+    return folders.model(where / entries[role]["file"], trust), entries
 
 
 def _crop(f, G):
@@ -212,5 +222,4 @@ def _round_trip(networks):
 def _expect_writable(out, overwrite):
     if out is None:
         raise UsageError("expected --out=FOLDER to write")
-    if pathlib.Path(out).exists() and not overwrite:
-        raise FileExistsError(f"expected no {out}, it exists; choose another or pass --overwrite")
+    folders.expect_free(out, overwrite)

@@ -17,7 +17,7 @@ from tf_inverse.experiments.recipes import RECIPES
 from tf_inverse.report import prints
 
 
-def run(name, out, network, judge, precision, overwrite, as_json, **options) -> int:
+def run(name, out, network, judge, precision, overwrite, as_json, trust=False, **options) -> int:
     """One recipe.
 
     Args:
@@ -28,6 +28,7 @@ def run(name, out, network, judge, precision, overwrite, as_json, **options) -> 
         precision: As of `sample`.
         overwrite: Replace an earlier outcome.
         as_json: Print the outcome as JSON in place of the Markdown page.
+        trust: As of `folder.load`.
         **options: Fields of `lab.Lab`.
 
     Returns:
@@ -43,11 +44,11 @@ def run(name, out, network, judge, precision, overwrite, as_json, **options) -> 
     if (out / f"{name}.json").exists() and not overwrite:
         raise FileExistsError(f"{out / name}.json exists; give --overwrite or another --out")
     # The paper's size has networks of its own.
-    networks = None if name == "size" else folder.load(network)
+    networks = None if name == "size" else folder.load(network, trust)
     lab = Lab(
         networks=networks,
         out=out,
-        judge=folder.model(judge) if judge else None,
+        judge=folder.model(judge, trust) if judge else None,
         precision=precisions.resolve(precision),
         say=lambda line: print(line, file=sys.stderr, flush=True),
         **options,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tf_inverse import archive, codes, job, metrics
+from tf_inverse import archive, codes, job, metrics, origin
 from tf_inverse.archive import Samples
 from tf_inverse.band import Band
 from tf_inverse.errors import Unreachable
@@ -167,6 +167,7 @@ class Lab:
         row |= job.summary(samples, bands, self.settings(), scale, nature)
         row |= inside(samples, bands)
         path = self.out / f"{name}.h5"
+        head |= origin.told(self.networks.folder, path)
         with archive.Writer(path, head, overwrite=True, natural=nature) as writer:
             writer.append(samples, {})
             writer.finish(row)

@@ -86,8 +86,7 @@ def together(networks, targets: str | None) -> list[Band]:
     layer, names = _labels(networks)
     nature = _statistics(networks)
     # The bank is drawn at random; what follows it was chosen for its activations.
-    typical = len(nature.encodings if nature.bank is None else nature.bank)
-    alike = np.corrcoef(nature.activations[layer][:typical].astype(np.float64).T)
+    alike = np.corrcoef(nature.activations[layer][: nature.typical].astype(np.float64).T)
     np.fill_diagonal(alike, -1)
     pair = np.unravel_index(np.argmax(alike[: len(names), : len(names)]), alike.shape)
     return [natural(networks, Neuron(layer, int(unit)), MODERATE) for unit in sorted(pair)]

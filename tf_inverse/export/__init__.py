@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import pathlib
-import shutil
-import tempfile
 
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse import scale, taps, units
+from tf_inverse import atomic, scale, taps, units
+from tf_inverse.archive import durable
 from tf_inverse.errors import UsageError
 from tf_inverse.export import card, endpoints, lean
 from tf_inverse.export.question import question as question
@@ -57,40 +56,53 @@ def write(
     exported = gather(networks, layers, settings)
     made = endpoints.make(exported)
     functions = {name: one.get_concrete_function() for name, one in made.items()}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as temporary:
-        folder = pathlib.Path(temporary) / out.name
-        figures = _save(functions, folder / str(version))
-        facts = card.facts(exported, functions, figures, versions())
-        (folder / "card.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-        (folder / "README.md").write_text(card.text(facts), encoding="utf-8")
-        c = starts(networks)
-        if c is not None:
-            np.save(folder / card.STARTS, c)
-        _place(folder, out, str(version))
+    if not out.exists():
+        with atomic.folder(out, _card_of) as made:
+            figures = _save(functions, made / str(version))
+            _put_card(made, exported, functions, figures)
+        return figures
+    with atomic.folder(out / str(version), _model_of, overwrite) as made:
+        figures = _save(functions, made)
+    _put_card(out, exported, functions, figures)
     return figures
 
 
 def _expect_free(out, version, overwrite):
     if version < 1:
         raise UsageError(f"expected a version from 1 up, as TF Serving does, got {version}")
-    if out.exists() and not (out / "card.json").is_file():
+    if out.exists() and _card_of(out) is None:
         raise FileExistsError(f"{out} exists and holds no export; choose another name")
-    if (out / str(version)).exists() and not overwrite:
-        raise FileExistsError(
-            f"{out / str(version)} exists; give --overwrite to replace it, or another --version"
-        )
+    try:
+        atomic.expect_free(out / str(version), _model_of, overwrite)
+    except FileExistsError as error:
+        raise FileExistsError(f"{error}, or another --version") from error
 
 
-def _place(made, out, version):
-    """Move a new export to its place, or a new version beside those that are there."""
-    if not out.exists():
-        os.replace(made, out)
-        return
-    if (out / version).exists():
-        shutil.rmtree(out / version)
-    for path in sorted(made.iterdir()):
-        os.replace(path, out / path.name)
+def _card_of(out):
+    """What an export's folder holds beside its versions; None where it is none."""
+    try:
+        facts = json.loads((out / "card.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    ours = isinstance(facts, dict) and {"checksums", "endpoints", "versions"} <= set(facts)
+    return ("card.json", "README.md", card.STARTS) if ours else None
+
+
+def _model_of(folder):
+    """What the folder of a version holds; None where it holds no SavedModel."""
+    files = ("saved_model.pb", "fingerprint.pb", "variables", "assets")
+    return files if (folder / files[0]).is_file() else None
+
+
+def _put_card(out, exported, functions, figures):
+    facts = card.facts(exported, functions, figures, versions())
+    durable.write(out / "card.json", (json.dumps(facts, indent=1) + "\n").encode())
+    durable.write(out / "README.md", card.text(facts).encode())
+    c = starts(exported.networks)
+    if c is not None:
+        buffer = io.BytesIO()
+        np.save(buffer, c)
+        durable.write(out / card.STARTS, buffer.getvalue())
 
 
 def gather(networks, layers: tuple[str, ...] | None, settings: Settings) -> endpoints.Exported:

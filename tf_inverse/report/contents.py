@@ -76,7 +76,9 @@ def shown_images(archive):
 def command(archive, path="samples.h5"):
     """The command line that draws this sample again."""
     targets = " ".join(target["text"] for target in archive.targets)
-    flags = {"network": archive.network, "targets": targets, "n": archive.asked}
+    # From the archive's own folder a network of the user's own is where it was, relative to that.
+    place = archive.header.get("folder", {}).get("relative", archive.network)
+    flags = {"network": place, "targets": targets, "n": archive.asked}
     flags |= {"seed": archive.seed}
     flags |= {
         key: value

@@ -60,12 +60,12 @@ def train_judge(data, out, rate, epochs, batch, seed, overwrite, **_):
 
 
 def train_generator(
-    data, out, classifier, encoder, compare, rate, epochs, batch, seed, overwrite, **_
+    data, out, classifier, encoder, compare, rate, epochs, batch, seed, trust, overwrite, **_
 ):
     """A generator for a classifier's layer: out/generator.keras, and a sheet an epoch."""
     _refuse(out / "generator.keras", overwrite)
     keras.utils.set_random_seed(seed)
-    network = folder.model(classifier)
+    network = folder.model(classifier, trust)
     h, w, channels = network.input_shape[1:]
     x, _ = images.load(data, (h, w), channels=channels)
     compare = tuple(compare.split(",")) if compare else ()
@@ -76,9 +76,11 @@ def train_generator(
     folded(G).save(out / "generator.keras")
 
 
-def make_pair(data, out, classifier, encoder, labels, name, seed, description, overwrite, **about):
+def make_pair(
+    data, out, classifier, encoder, labels, name, seed, description, trust, overwrite, **about
+):
     """A pair's folder out of classifier.keras and the generator.keras beside it or in out's."""
-    network = folder.model(classifier)
+    network = folder.model(classifier, trust)
     made = classifier.parent / "generator.keras"
     if not made.is_file():
         raise UsageError(f"expected generator.keras beside {classifier}; train generator makes it")
@@ -88,7 +90,7 @@ def make_pair(data, out, classifier, encoder, labels, name, seed, description, o
     pair.assemble(
         out,
         network,
-        folder.model(made),
+        folder.model(made, trust),
         encoder,
         (network.layers[-1].name, names) if names else None,
         x,
@@ -102,12 +104,12 @@ def make_pair(data, out, classifier, encoder, labels, name, seed, description, o
     )
 
 
-def check(data, out, judge, **_):
+def check(data, out, judge, trust, **_):
     """Print what `honesty` says of a pair on the test images, as JSON."""
-    networks = folder.load(out)
+    networks = folder.load(out, trust)
     h, w, channels = networks.classifier.input_shape[1:]
     x, y = images.load(data, (h, w), "test", channels)
-    model = folder.model(judge)
+    model = folder.model(judge, trust)
     figures = honesty.reconstructions(networks, model, x, y)
     figures["neurons"] = honesty.samples(networks, model, x, y)
     print(json.dumps(figures, indent=1))

@@ -108,6 +108,7 @@ def assemble(path, classifier, generator, encoder, labels, images, *, name, seed
         seed: Of the bank.
         **about: description (of the images), licence, source, default, overwrite.
     """
+    folder.expect_free(path, about.get("overwrite", False))
     folder.rounded(classifier)
     description = about.pop("description")
     labelled = labels[0] if labels else classifier.layers[-1].name
