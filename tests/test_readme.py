@@ -6,14 +6,17 @@ import pathlib
 import re
 import shlex
 
+import keras
+import numpy as np
 import pytest
+from PIL import Image
 from tf_inverse.tools import cli
 
 from tf_inverse import archive, folder, metrics
 
 README = (pathlib.Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 # The runs are as printed but for the number of images: the last of two flags counts.
-FEWER = {"sample": "--n=6", "ladder": "--n=3"}
+FEWER = {"sample": "--n=6", "ladder": "--n=3", "train": "--epochs=1"}
 
 pytestmark = pytest.mark.skipif(
     "cifar10" not in folder.shipped(), reason="needs the pair cifar10, which is not shipped yet"
@@ -37,8 +40,24 @@ def test_there_is_something_to_run():
     assert len(blocks("python")) >= 1
 
 
+def bring_your_own():
+    """What README leaves to the reader: photos/ and my.keras, of two colours and tiny."""
+    rng = np.random.default_rng(0)
+    for i in range(30):
+        colour = ("blue", "red")[i % 2]
+        pathlib.Path("photos", colour).mkdir(parents=True, exist_ok=True)
+        x = rng.integers(0, 150, (12, 12, 3)) + (100, 0, 0) * (i % 2)
+        Image.fromarray(x.astype(np.uint8)).save(f"photos/{colour}/{i}.png")
+    layers = keras.layers
+    model = [keras.Input((8, 8, 3)), layers.Rescaling(1 / 255), layers.Flatten()]
+    model += [layers.Dense(6, activation="relu"), layers.Dense(2)]
+    keras.utils.set_random_seed(0)
+    keras.Sequential(model).save("my.keras")
+
+
 def test_shell_lines_run_in_order_in_one_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    bring_your_own()
     for words in commands():
         with pytest.raises(SystemExit) as stopped:
             cli.main([*words, *([FEWER[words[0]]] if words[0] in FEWER else [])])

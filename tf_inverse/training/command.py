@@ -62,7 +62,7 @@ def train_judge(data, out, image, rate, epochs, batch, seed, overwrite, **_):
     network.save(out / "judge.keras")
 
 
-def train_generator(data, out, classifier, compare, rate, epochs, batch, seed, overwrite, **more):
+def train_generator(out, classifier, compare, rate, epochs, batch, seed, overwrite, **more):
     """A generator for any classifier's layer, in a network's folder; its sheet is out.png."""
     sheet = out.with_name(f"{out.name}.png")
     folder.expect_free(out, overwrite)
@@ -70,7 +70,8 @@ def train_generator(data, out, classifier, compare, rate, epochs, batch, seed, o
         raise FileExistsError(f"{sheet} exists; give --overwrite to replace it, or another --out")
     told = known.known(classifier, None)
     networks = own.untrained(classifier, told, **_opening(more))
-    parts = _parts(data, networks, seed)
+    parts = _parts(more["data"], networks, seed)
+    said = own.labelled(networks, told, _names(more["labels"]), data.names(more["data"]))
     options = {"epochs": epochs, "batch": batch or 64, "rate": rate or 5e-4, "seed": seed}
     compare = tuple(compare.split(",")) if compare else ()
     networks = own.train(
@@ -78,13 +79,13 @@ def train_generator(data, out, classifier, compare, rate, epochs, batch, seed, o
     )
     if isinstance(networks, int):
         return networks
-    _write(networks, parts, told, data, out, seed=seed, overwrite=overwrite, **more)
+    _write(networks, parts, told, said, out, seed=seed, overwrite=overwrite, **more)
     own.reconstructed(networks, parts.test).save(sheet)
     work.clear(work.beside(out))
     return 0
 
 
-def make_pair(data, out, classifier, generator, seed, overwrite, **more):
+def make_pair(out, classifier, generator, seed, overwrite, **more):
     """A pair's folder out of two models, with weights in half precision."""
     folder.expect_free(out, overwrite)
     generator = generator or _beside(classifier)
@@ -94,8 +95,9 @@ def make_pair(data, out, classifier, generator, seed, overwrite, **more):
     networks = own.paired(networks, G, told)
     for model in (networks.classifier, networks.generator):
         folder.rounded(model)
-    parts = _parts(data, networks, seed)
-    _write(networks, parts, told, data, out, half=True, seed=seed, overwrite=overwrite, **more)
+    parts = _parts(more["data"], networks, seed)
+    said = own.labelled(networks, told, _names(more["labels"]), data.names(more["data"]))
+    _write(networks, parts, told, said, out, half=True, seed=seed, overwrite=overwrite, **more)
 
 
 def _beside(classifier):
@@ -125,28 +127,27 @@ def _opening(more):
     }
 
 
-def _parts(source, networks, seed):
+def _parts(path, networks, seed):
     *size, channels = networks.image_shape
-    return data.load(source, tuple(size), channels, seed)
+    return data.load(path, tuple(size), channels, seed)
 
 
-def _write(networks, parts, told, source, out, *, seed, half=False, overwrite, **more):
-    """The folder of a pair, and what there is to say of it."""
-    networks.name = more["name"] or out.name
-    given = more["labels"]
-    adopted, said = own.completed(
+def _write(networks, parts, told, said, out, *, seed, half=False, overwrite, **more):
+    """The folder of a pair, and what there is to say of it beside what was said before."""
+    networks.name, path = more["name"] or out.name, more["data"]
+    adopted, found = own.completed(
         networks,
         parts,
         told,
-        names=(_names(given) if given else data.names(source), bool(given)),
+        classes=data.names(path),
         seed=seed,
-        description=more["description"] or f"{len(parts.natural)} images of {source.name}",
+        description=more["description"] or f"{len(parts.natural)} images of {path.name}",
         default=more["default"],
     )
-    recipe = {"recipe": "tf-inverse train", "data": source.name, "seed": seed}
+    recipe = {"recipe": "tf-inverse train", "data": path.name, "seed": seed}
     adopted = adopted._replace(measured=adopted.measured | recipe)
     adopt.write(adopted, out, licence=more["licence"], half=half, overwrite=overwrite)
-    facts = adopted.measured | {"folder": str(out)}
+    said, facts = said + found, adopted.measured | {"folder": str(out)}
     if more["json"]:
         print(json.dumps(facts | {"words": said}))
         return
@@ -156,6 +157,8 @@ def _write(networks, parts, told, source, out, *, seed, half=False, overwrite, *
 
 def _names(text):
     """Labels from a file, one a line, or from the text itself, with commas."""
+    if text is None:
+        return None
     return words.lines(text)[1] if pathlib.Path(text).is_file() else tuple(text.split(","))
 
 

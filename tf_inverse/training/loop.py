@@ -137,8 +137,9 @@ def train(
     keras.utils.set_random_seed(seed)
     steps = len(images) // batch
     last = epochs * steps
+    half = max(1, last // 2)
     schedule = keras.optimizers.schedules.CosineDecay(
-        rate, last // 2, alpha=0.02, warmup_target=rate, warmup_steps=last // 2
+        rate, half, alpha=0.02, warmup_target=rate, warmup_steps=half
     )
     D = discriminator(G.input_shape[-1], images.shape[1:], spread=spread)
     trainer = Inverter(G, D, features)
@@ -175,7 +176,7 @@ def _restored(trainer, folder):
     if manager.latest_checkpoint:
         try:
             checkpoint.restore(manager.latest_checkpoint).assert_consumed()
-        except (tf.errors.OpError, ValueError, AssertionError) as error:
+        except Exception as error:  # TensorFlow raises almost anything for a damaged file
             raise RefusedInput(
                 f"cannot go on from {folder} ({reason(error)}); --overwrite begins anew"
             ) from error

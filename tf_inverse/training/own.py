@@ -85,6 +85,31 @@ def paired(networks, G, told) -> Networks:
     return dataclasses.replace(networks, generator=G, crop=told.crop)
 
 
+def labelled(networks, told, given, classes) -> list[str]:
+    """Labels the output: by what the user gave, the classifier's folder, or the data's classes.
+
+    Args:
+        networks: From `untrained`; changed in place.
+        told: From `known.known`.
+        given: Names, or None.
+        classes: Names of the data's classes; not taken where the output has more or fewer units.
+
+    Returns:
+        What there is to say of it.
+
+    Raises:
+        UsageError: Other labels are more or fewer than the units.
+    """
+    if given or told.labels:
+        networks.labels = adopt.labelled(networks, (None, given) if given else told.labels)
+        return []
+    count = networks.layer_shape(choose.output(networks))[-1]
+    if classes and len(classes) != count:
+        return [f"no labels: the data have {len(classes)} classes, the classifier {count} units"]
+    networks.labels = adopt.labelled(networks, (None, classes) if classes else None)
+    return []
+
+
 def train(networks, x, out, *, compare, epochs, batch, rate, seed, overwrite) -> Networks | int:
     """The networks with a generator that was trained on images x; or, where it was stopped, why.
 
@@ -145,14 +170,14 @@ def _spread(networks, x):
     return float(e.mean()), float(e.std())
 
 
-def completed(networks, parts, told, *, names, seed, description, default):
-    """A pair with all that a run wants: statistics, codes, labels and a default target.
+def completed(networks, parts, told, *, classes, seed, description, default):
+    """A pair with all that a run wants: statistics, codes and a default target.
 
     Args:
-        networks: `networks.Networks`.
+        networks: `networks.Networks`, with its labels.
         parts: `data.Data`.
         told: From `known.known`.
-        names: Labels of the output that the user gave, or those of the data: (names, given).
+        classes: Names of the data's classes.
         seed: Of the bank.
         description: What the images are.
         default: Targets of a run that names none; chosen if None.
@@ -162,27 +187,15 @@ def completed(networks, parts, told, *, names, seed, description, default):
         print.
     """
     networks = described(networks, parts.natural, seed, description)
-    networks.labels, said = _labels(networks, told, *names)
-    labels = parts.labels if networks.labels else None
-    figures = quality.figures(networks, parts.test, labels)
-    seen = check.images(networks, wrap.PIXELS, 1.0)
+    theirs = networks.labels is not None and networks.labels[1] == classes
+    figures = quality.figures(networks, parts.test, parts.labels if theirs else None)
+    seen, said = check.images(networks, wrap.PIXELS, 1.0), []
     try:
         networks.default = default or choose.target(networks, seen)
     except UsageError as error:
-        said.append(f"no target that a run could take if it names none: {error}")
+        said.append(f"no default target, so that sample needs --targets: {error}")
     measured = adopt.measured(networks, seen, wrap.PIXELS) | {"licence": told.licence}
     return adopt.Adopted(networks, measured | {"figures": figures}), said + quality.words(figures)
-
-
-def _labels(networks, told, names, given):
-    if given or told.labels is None:
-        count = networks.layer_shape(choose.output(networks))[-1]
-        if names and not given and len(names) != count:
-            return None, [
-                f"no labels: the data have {len(names)} classes, the classifier {count} units"
-            ]
-        return adopt.labelled(networks, (None, names) if names else None), []
-    return adopt.labelled(networks, told.labels), []
 
 
 def reconstructed(networks, x: np.ndarray):
