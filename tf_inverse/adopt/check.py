@@ -17,7 +17,7 @@ COUNT = 24
 RANGES = ((-1.0, 1.0), (0.0, 1.0), (0.0, 255.0))
 # Pixels may overshoot by a twentieth of their range, one in a hundred by more.
 OVERSHOOT, SHARE = 0.05, 0.01
-CLIPPED = 0.5
+CLIPPED = 0.25
 """Share of pixels that may lie outside a range that the user declared: they are clipped."""
 
 LEAST = 0.02
