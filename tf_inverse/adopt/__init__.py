@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 from typing import NamedTuple
 
+import keras
 import numpy as np
 
 from tf_inverse import arithmetic, folder, logits
@@ -83,9 +84,9 @@ def adopt(
     G = wrap.generator(G, values, _of(G, fixed))
     crop = _crop(crop or told.crop, G.output_shape)
     read = notes.read(f, _of(f, fixed))
-    f = wrap.classifier(f, pixel_range, G.output_shape[-1], _of(f, fixed))
-    f = ends.with_logits(f)
-    f, path = _with_encoder(f, encoder or told.encoder, pixel_range, G.output_shape[-1], opening)
+    f, path = with_conventions(
+        f, encoder or told.encoder, pixel_range, G.output_shape[-1], _of(f, fixed), opening
+    )
     networks = Networks(
         name=name or f.name,
         classifier=f,
@@ -98,24 +99,45 @@ def adopt(
     check.codes_fit(networks, G)
     given = nature.load(networks, images)
     labels = labels or told.labels or nature.labels(networks, given)
-    networks.labels = _labels(networks, labels)
+    networks.labels = labelled(networks, labels)
+    share = check.CLIPPED if image_range else check.SHARE
     # A folder's generator keeps to the conventions, and may overshoot as it has learned to.
-    seen = check.images(networks, values, 1.0 if values == told.image_range else check.SHARE)
+    seen = check.images(networks, values, 1.0 if values == told.image_range else share)
     networks.default = choose.target(networks, seen)
     networks.natural = known.joined(networks, told, given)
     networks.default = nature.default(networks, seen)
-    facts = _measured(networks, seen, values) | nature.told(networks, given)
+    facts = measured(networks, seen, values) | nature.told(networks, given)
     said = {"notes": [read, *notes.chosen(networks, encoder or told.encoder)]}
     return Adopted(networks, facts | {"licence": told.licence} | said)
 
 
-def write(adopted: Adopted, out, *, licence: str = "", overwrite: bool = False) -> pathlib.Path:
+def with_conventions(
+    f, encoder, pixel_range, channels: int, fixed: dict, opening: dict
+) -> tuple[keras.Model, str]:
+    """A classifier that takes images in 0..255, and the path of its encoder.
+
+    Args:
+        f: From `source.open`.
+        encoder: As of `adopt`.
+        pixel_range: As of `adopt`.
+        channels: Of the images that will come.
+        fixed: Values of further inputs of the classifier, by name.
+        opening: trust, weights of `source.open`, for an encoder of its own.
+    """
+    f = ends.with_logits(wrap.classifier(f, pixel_range, channels, fixed))
+    return _with_encoder(f, encoder, pixel_range, channels, opening)
+
+
+def write(
+    adopted: Adopted, out, *, licence: str = "", half: bool = False, overwrite: bool = False
+) -> pathlib.Path:
     """Write a pair's folder, read it again and compare, and only then put it in its place.
 
     Args:
         adopted: The pair.
         out: Folder to be made.
         licence: What the weights may be used for; that of the models' folders if left out.
+        half: Store weights in half precision: see `folder.save`.
         overwrite: Replace a network's folder that is there.
 
     Raises:
@@ -137,6 +159,7 @@ def write(adopted: Adopted, out, *, licence: str = "", overwrite: bool = False) 
         default=networks.default,
         licence=licence or adopted.measured["licence"],
         source={"measured": adopted.measured},
+        half=half,
         overwrite=overwrite,
         check=lambda made: _same(networks, _read_again(made)),
     )
@@ -195,7 +218,12 @@ def _is_model(text):
     return text.startswith("keras:") or pathlib.Path(text).exists()
 
 
-def _labels(networks, labels):
+def labelled(networks, labels) -> tuple[str, tuple[str, ...]] | None:
+    """Labels as of `adopt`, of the output where they name no layer; None where there are none.
+
+    Raises:
+        UsageError: There are more or fewer than the layer has units.
+    """
     if labels is None:
         return None
     layer, names = labels
@@ -206,13 +234,21 @@ def _labels(networks, labels):
     return layer, tuple(names)
 
 
-def _measured(networks, seen, values):
+def measured(networks, seen, values) -> dict:
+    """What was found out about a pair: plain values by name.
+
+    Args:
+        networks: `networks.Networks`.
+        seen: From `check.images`.
+        values: (low, high) of the generator's own images.
+    """
     d_E = int(np.prod(networks.layer_shape(networks.encoder)))
     return {
         "codes": [networks.codes.kind, networks.codes.size],
         "image": list(networks.image_shape),
         "declared range": list(values),
         "pixels": [float(seen.images.min()), float(seen.images.max())],
+        "pixels clipped": float(np.mean((seen.images < 0.0) | (seen.images > 255.0))),
         "classifier": list(networks.classifier.input_shape[1:]),
         "encoder": [networks.encoder, d_E],
         "encoding": {"mean": float(seen.encodings.mean()), "sd": float(seen.encodings.std())},
