@@ -163,6 +163,33 @@ def test_store_codes(tmp_path):
     np.testing.assert_array_equal(rendered[:, 0, 0], expected)
 
 
+PLACE = {"relative": "../net", "absolute": "/home/someone/net"}
+
+
+def test_the_networks_folder_is_told_and_does_not_make_another_run(tmp_path):
+    fill(tmp_path / "a.h5", samples(8), (8,), head=header(12, folder=PLACE), finish=False)
+    assert archive.open(tmp_path / "a.h5").header["folder"] == PLACE
+    # Carried on from another place: the same run, and the archive tells where the network is now.
+    moved = PLACE | {"absolute": "/elsewhere/net"}
+    with archive.Writer(tmp_path / "a.h5", header(12, folder=moved), resume=True) as out:
+        assert out.found == 8
+        out.append(rows(samples(), 8, 12), state(12))
+        out.finish({"steps": 9})
+    assert archive.open(tmp_path / "a.h5").header["folder"] == moved
+    fill(tmp_path / "b.h5", samples())
+    assert "folder" not in archive.open(tmp_path / "b.h5").header
+
+
+@pytest.mark.parametrize(
+    "place",
+    [{}, {"relative": "a"}, PLACE | {"more": "b"}, PLACE | {"absolute": 1}, "a",
+     PLACE | {"absolute": "a\0b"}, PLACE | {"relative": "a" * 5000}],
+)  # fmt: skip
+def test_a_folder_that_is_none(tmp_path, place):
+    with pytest.raises(ValueError, match="folder"):
+        archive.Writer(tmp_path / "a.h5", header(folder=place))
+
+
 class TestRefusals:
     def test_existing(self, tmp_path):
         fill(tmp_path / "a.h5", samples())
@@ -201,6 +228,41 @@ class TestRefusals:
         with pytest.raises(UsageError, match=named):
             archive.Writer(tmp_path / "a.h5", header(20, **changes), resume=True)
         assert len(archive.open(tmp_path / "a.h5")) == 12
+
+    def test_fewer_samples_than_an_unfinished_run_was_asked_for(self, tmp_path):
+        fill(tmp_path / "a.h5", samples(8), (8,), head=header(12), finish=False)
+        with pytest.raises(UsageError, match="holds 8 of 12 samples of an .* --n=10 asks for few"):
+            archive.Writer(tmp_path / "a.h5", header(10), resume=True)
+        with archive.Writer(tmp_path / "a.h5", header(20), resume=True) as out:
+            assert out.found == 8 and out.header["asked"] == 20
+        assert archive.open(tmp_path / "a.h5").asked == 20
+
+    @pytest.mark.parametrize("whole", [True, False])
+    def test_open_for_writing_elsewhere(self, tmp_path, whole):
+        """Another program holds it: whole, or just begun and still without HDF5's signature."""
+        path = tmp_path / "a.h5"
+        if whole:
+            fill(path, samples())
+        code = "import h5py, sys; f = h5py.File(sys.argv[1], 'a'); print('held', flush=True); "
+        code += "sys.stdin.read()"
+        command = [sys.executable, "-c", code, str(path)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with subprocess.Popen(command, **pipes) as other:
+            assert other.stdout.readline() == b"held\n"
+            for untrusted in (False, True):
+                with pytest.raises(archive.LockedError, match=f"{path} is locked: another program"):
+                    archive.open(path, untrusted=untrusted)
+            other.stdin.close()
+        if whole:
+            assert_equals(archive.open(path), samples())
+
+    def test_marked_as_open_by_a_program_that_was_killed(self, tmp_path):
+        path = tmp_path / "a.h5"
+        code = "import h5py, os, sys; f = h5py.File(sys.argv[1], 'w', libver='latest'); "
+        code += "f['a'] = 1; f.flush(); os._exit(0)"
+        subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+        with pytest.raises(archive.LockedError, match="mend it with h5clear --status .*a.h5"):
+            archive.open(path)
 
     def test_other_format_version(self, tmp_path):
         fill(tmp_path / "a.h5", samples(), finish=False)

@@ -58,7 +58,7 @@ def test_pixels_come_in_as_the_data_layer_sends_them(tmp_path, text, mean, scale
     expected = (rgb[..., ::-1] - np.float32(mean)) * np.float32(scale)
     np.testing.assert_allclose(made.model(rgb), expected, rtol=0, atol=1e-4)
     said = ";".join(made.notes)
-    assert ("mean: none" in said) == (not any(mean))
+    assert ("mean: none is taken off" in said) == (not any(mean))
     assert ("scale: " in said) == (scale != 1)
     assert ("mirror: left out" in said) == ("mirror: true" in text)
 

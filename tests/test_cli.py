@@ -218,3 +218,10 @@ def test_anything_else_is_a_bug_and_shows_its_traceback(monkeypatch):
     monkeypatch.setattr(job, "sample", lambda *a, **k: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.main(["sample"])
+
+
+def test_an_error_is_one_line_that_a_terminal_does_not_obey(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["units", "--network=a\n\x1b[31mb"])
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and said.count("\n") == 1 and "\x1b" not in said

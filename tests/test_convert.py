@@ -143,7 +143,7 @@ def test_pair_refuses_what_does_not_fit(converted, capsys):
         (("pair", painter, small, f"--out={out}"), "expected a classifier in"),
         (("pair", small, converted / "none", f"--out={out}"), "expected a network"),
         (("pair", small, painter), "expected --out=FOLDER"),
-        (("pair", small, painter, f"--out={small}"), "it exists; choose another"),
+        (("pair", small, painter, f"--out={small}"), "exists; give --overwrite"),
     ):
         code, _, error = run(capsys, *arguments)
         assert code == 2 and message in error and error.count("\n") == 1

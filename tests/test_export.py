@@ -265,3 +265,24 @@ def test_existing_folders_are_kept(networks, exported, tmp_path):
     assert (tmp_path / "mine").read_text() == "x"
     with pytest.raises(FileExistsError, match="give --overwrite to replace it, or another"):
         export.write(networks, exported[0])
+
+
+def test_versions_stand_beside_each_other(networks, tmp_path, monkeypatch):
+    out, texts = tmp_path / "out", iter("abcd")
+
+    def save(functions, folder):
+        folder.mkdir(exist_ok=True, parents=True)
+        (folder / "saved_model.pb").write_text(next(texts))
+        return {"weights": 0, "variables": 0, "files": 0}
+
+    monkeypatch.setattr(endpoints, "make", lambda exported: {})
+    monkeypatch.setattr(export, "_save", save)
+    for version in (1, 2, 1):
+        export.write(networks, out, version=version, overwrite=True)
+    assert sorted(p.name for p in out.iterdir()) == ["1", "2", "README.md", "card.json"]
+    models = {v: (out / v / "saved_model.pb").read_text() for v in ("1", "2")}
+    assert models == {"1": "c", "2": "b"}
+    (out / "1" / "notes.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="1 holds notes.txt, which tf-inverse did not write"):
+        export.write(networks, out, overwrite=True)
+    assert (out / "1" / "notes.txt").read_text() == "mine"

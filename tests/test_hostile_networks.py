@@ -154,3 +154,64 @@ def test_loaded_weights_are_those_saved(network):
     made, loaded = worlds.tiny_networks(), folder.load(network)
     for ours, theirs in zip(made.classifier.weights, loaded.classifier.weights, strict=True):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+
+
+def appended(path, layer):
+    """Puts another layer behind a Sequential model's others."""
+    layer = {"module": "keras.layers", "registered_name": None} | layer
+
+    def change(config):
+        config["config"]["layers"].append(layer)
+        return config
+
+    edited(path, change)
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        (("TFSMLayer", {"filepath": "other"}), "TFSMLayer`, which loads an external SavedModel"),
+        (("StringLookup", {"vocabulary": "other.txt"}), "vocabulary file outside of the model"),
+        (("Dense", {"units": 2, "activation": "other"}), "Could not .* activation .* other"),
+    ],
+)
+def test_what_reads_other_files_is_refused_with_keras_own_reason(tmp_path, layer, words):
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(tmp_path / "f.keras")
+    appended(tmp_path / "f.keras", dict(zip(("class_name", "config"), layer, strict=True)))
+    with pytest.raises(RefusedInput, match=words) as raised:
+        folder.model(tmp_path / "f.keras")
+    assert len(str(raised.value)) < 500 and "\n" not in str(raised.value)
+
+
+def test_a_letter_that_would_be_gigabytes(tmp_path):
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(tmp_path / "f.keras")
+    text = {"class_name": "__numpy__", "config": {"value": ["a"], "dtype": f"S{10**9}"}}
+    appended(tmp_path / "f.keras", {"class_name": "Rescaling", "config": {"scale": text}})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(RefusedInput, match=f"Invalid dtype: S{10**9}"):
+        folder.model(tmp_path / "f.keras")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KiB
+
+
+@pytest.mark.parametrize("kind", ["keras", "h5"])
+def test_losses_of_ones_own_do_not_matter(tmp_path, kind):
+    """A model is not compiled here, nor is a model within it."""
+    trunk = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)], name="trunk")
+    x = keras.Input((4,))
+    model = keras.Model(x, trunk(x))
+    for one in (trunk, model):
+        one.compile("adam", loss=lambda y, z: keras.ops.mean((y - z) ** 2))
+    model.fit(np.zeros((2, 4)), np.zeros((2, 2)), verbose=0)
+    model.save(tmp_path / f"f.{kind}")
+    x = np.random.default_rng(0).normal(size=(3, 4)).astype("f4")
+    loaded = folder.model(tmp_path / f"f.{kind}")
+    np.testing.assert_allclose(loaded(x), model(x), rtol=1e-6)
+
+
+def test_a_version_is_not_shown_unless_it_is_one(tmp_path):
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(tmp_path / "f.keras")
+    appended(tmp_path / "f.keras", {"class_name": "Gone", "config": {}})
+    about = json.dumps({"keras_version": "2\x1b[31m"}).encode()
+    edited(tmp_path / "f.keras", extra={"metadata.json": about})
+    with pytest.raises(RefusedInput, match="Keras 1 or 2 saved it .* layer Gone is none of"):
+        folder.model(tmp_path / "f.keras")

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tf_inverse import folder, keras2, keras_file
+from tf_inverse import folder, keras_file
 from tf_inverse.errors import RefusedInput
+from tf_inverse.keras_file import keras2
 
 VERSIONS = {"2.12": ("convolutions", "transfer"), "2.18": ("convolutions", "transfer")}
 VERSIONS["2.15"] = ("convolutions", "transfer", "norms", "shared", "attention", "recurrent")
@@ -116,6 +117,16 @@ def test_keras_3_own_h5_keeps_its_axes_and_nested_statistics(tmp_path):
     h = (h - h.mean((1, 2), keepdims=True)) / np.sqrt(h.var((1, 2), keepdims=True) + 1e-3)
     got = folder.model(tmp_path / "f.h5")(pixels.astype("f4"))
     np.testing.assert_allclose(got, h, rtol=1e-3, atol=1e-4)
+
+
+def test_keras_3_own_h5_keeps_plain_operations(tmp_path):
+    x = keras.Input((4, 4, 3))
+    h = layers.Add()([x / 4.0, keras.ops.relu(x) + x])
+    keras.Model(x, h[:, 1:]).save(tmp_path / "f.h5")
+    pixels = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype("f4")
+    expected = pixels / 4 + np.maximum(pixels, 0) + pixels
+    got = folder.model(tmp_path / "f.h5")(pixels)
+    np.testing.assert_allclose(got, expected[:, 1:], rtol=1e-5, atol=1e-6)
 
 
 def test_h5_is_checked_before_keras_sees_it(files, tmp_path):

@@ -53,8 +53,8 @@ def reason(error: BaseException, most: int = 240) -> str:
     r"""What a library says of a failure, in one line of whole words.
 
     Libraries put the reason at the end, after the names and values that it concerns: of a long
-    text the end is kept. Keras alone shows all that it was given once more behind the reason, which
-    is left out, and of errors that led to one another it quotes the first one last.
+    text the end is kept. Keras goes on with advice to programmers and with all that it was given,
+    which is left out; of errors that led to one another it quotes the first one last.
 
     Args:
         error: As it was caught.
@@ -68,8 +68,8 @@ def reason(error: BaseException, most: int = 240) -> str:
     """
     text = " ".join(re.sub(r"\x1b\[[\d;]*m", "", str(error)).split())
     text = text.rpartition("Exception encountered: ")[2]
-    for given in _GIVEN:
-        text = text.partition(given)[0].rstrip(" .") or text
+    for words in _BEHIND:
+        text = text.partition(words)[0].rstrip(" .") or text
     # One word of a thousand letters, as an array of bytes is, would leave no room for others.
     text = re.sub(rf"(\S{{{_WORD}}})\S+", r"\1...", text)
     if len(text) > most:
@@ -77,5 +77,13 @@ def reason(error: BaseException, most: int = 240) -> str:
     return text or type(error).__name__
 
 
-_GIVEN = ("Full object config: ", "Arguments received by ", "Call arguments received by ")
+_BEHIND = (
+    "Full object config: ",
+    "Arguments received by ",
+    "Call arguments received by ",
+    "Make sure custom classes and functions ",
+    "Please ensure ",
+    "If you trust the source of the artifact, ",
+    "Non-modeling APIs are disallowed ",
+)
 _WORD = 60  # characters

@@ -66,7 +66,9 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _fail(error, code):
-    print(f"tf-inverse: {error}", file=sys.stderr)
+    # Names from files are quoted: one may hold a line break, or codes that a terminal obeys.
+    said = "".join(c if c.isprintable() else "?" for c in " ".join(str(error).split()))
+    print(f"tf-inverse: {said}", file=sys.stderr)
     sys.exit(code)
 
 

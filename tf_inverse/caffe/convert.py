@@ -78,6 +78,8 @@ def network(kind, path, prototxt=None, mean=IMAGENET_MEAN, code="fc6", ignore=()
     check(model, kind)
     source = _source(kind, (path, prototxt))
     report.append(f"{pathlib.Path(path).name}: {_identity(source)}")
+    if kind != "generator" and not _tells_order(file.layers):
+        report.append(f"nothing in it says whether pool1 or norm1 is first: as in {kind}")
     return Converted(
         model,
         "generator" if kind == "generator" else "classifier",
@@ -112,11 +114,11 @@ def any_caffe(prototxt, path, role=None, mean=None, scale=None, channels="bgr", 
     """
     described = net.read(prototxt)
     planned = plan.make(described, options.get("input_shape"))
+    mean, scale, said = means.choose(described.transform, mean, scale)
     file, supplied = supply.complete(planned, weight_file.read(path))
     ignore = options.get("ignore", ())
     fit.check(planned.weights(), file, ignore)
     role = role or _role(planned)
-    mean, scale, said = means.choose(described.transform, mean, scale)
     notes = [*supplied, *said, *planned.notes()]
     build = {"classifier": port.classifier, "generator": port.generator}[role]
     model = build(planned, mean, scale, channels)
@@ -144,7 +146,8 @@ def _role(planned):
         return "generator"
     raise ConversionError(
         f"expected a classifier, whose input is an image of 1 or 3 channels, or a generator, whose "
-        f"one output is; got input {shape} and outputs {outputs}"
+        f"only output is; got input {shape} and outputs {', '.join(map(str, outputs))}: no image "
+        f"goes in or comes out"
     )
 
 
@@ -177,6 +180,10 @@ def refuse_other_order(kind, file, described=None):
     other = {"caffenet": "alexnet", "alexnet": "caffenet"}.get(kind)
     if other and other in file.name.lower():
         raise ConversionError(f"{file.path} calls itself {file.name!r}: convert it as {other}")
+
+
+def _tells_order(layers):
+    return {"pool1", "norm1"} <= {layer.name for layer in layers}
 
 
 def check(model, name, notes=()) -> None:

@@ -96,7 +96,7 @@ def choose(transform, mean=None, scale=None):
         mean = described.mean
         notes.append(f"mean: {_text(mean)}, from the prototxt")
     elif mean is None:
-        notes.append("mean: none, as neither the prototxt nor --mean names one")
+        notes.append("mean: none is taken off, as neither the prototxt nor --mean names one")
     elif described.mean or described.mean_file:
         there = described.mean_file or _text(described.mean)
         notes.append(f"mean: as given, in place of the prototxt's {there}")

@@ -12,9 +12,10 @@ from __future__ import annotations
 import inspect
 
 import keras
+from keras.src import ops
 from keras.src.applications.convnext import LayerScale
 
-from tf_inverse.keras2_calls import Unknown, call, counted, mapped, operation, plain
+from tf_inverse.keras_file.calls import Unknown, call, counted, mapped, operation, plain
 
 RENAMED = {
     "Model": "Functional",
@@ -23,6 +24,13 @@ RENAMED = {
     "BatchNormalizationV1": "BatchNormalization",
     "BatchNormalizationV2": "BatchNormalization",
 }
+WORDS = {
+    ("InputLayer", "batch_input_shape"): "batch_shape",
+    ("LeakyReLU", "alpha"): "negative_slope",
+    ("ThresholdedReLU", "theta"): "threshold",
+}
+"""Class and keyword of Keras 2 -> the keyword's name in Keras 3."""
+
 OPERATIONS = ("TFOpLambda", "SlicingOpLambda")
 MODELS = {"Functional": "keras.src.models.functional", "Sequential": "keras"}
 INSIDE = ("layer", "forward_layer", "backward_layer", "cell", "cells")
@@ -91,7 +99,7 @@ def _address(name: str, entry: dict) -> dict:
     """Where Keras 3 finds a class: among its own, or registered under a name with a package."""
     if name in MODELS:
         return {"module": MODELS[name], "registered_name": None}
-    if own := _known(name):
+    if own := _plain_operation(name, entry) or _known(name):
         return {"module": own.__module__, "registered_name": None}
     for registered in (entry.get("registered_name"), name):
         if registered and keras.saving.get_registered_object(registered):
@@ -103,6 +111,13 @@ def _known(name: str):
     """Keras's own layer of a name, or None."""
     own = LayerScale if name == "LayerScale" else getattr(keras.layers, name, None)
     return own if inspect.isclass(own) and issubclass(own, keras.layers.Layer) else None
+
+
+def _plain_operation(name: str, entry: dict):
+    """Keras 3's operation of a name, which in its .h5 files differs from a layer by no flags."""
+    found = [getattr(home, name, None) for home in (ops.numpy, ops.nn, ops.core, ops.math)]
+    found = [own for own in found if inspect.isclass(own) and issubclass(own, keras.Operation)]
+    return found[0] if found and "trainable" not in entry["config"] else None
 
 
 def _sequential(settings, older: bool) -> dict:
@@ -164,20 +179,16 @@ def _layer(name: str, old: str, settings: dict, older: bool) -> dict:
 
 def _of_keras_3(name: str, old: str, settings: dict) -> dict:
     """Keywords of a layer that Keras 3 knows; those of training alone are left out."""
-    cls = _known(name)
-    if name == "InputLayer" and "batch_input_shape" in settings:
-        settings["batch_shape"] = settings.pop("batch_input_shape")
-    if old == "ThresholdedReLU":
-        settings["threshold"] = settings.pop("theta")
-    kept = {}
+    cls, kept = _known(name), {}
     for key, value in settings.items():
-        if key.endswith(TRAINING):
+        word = WORDS.get((old, key), key)
+        if word.endswith(TRAINING):
             continue
-        if key in IDLE and cls and not _takes(cls, key):
-            if IDLE[key] is not ANY and value != IDLE[key]:
-                raise Unknown(f"its {old} has {key}={value!r}, which Keras 3 cannot do")
+        if word in IDLE and cls and not _takes(cls, word):
+            if IDLE[word] is not ANY and value != IDLE[word]:
+                raise Unknown(f"its {old} has {word}={value!r}, which Keras 3 cannot do")
             continue
-        kept[key] = _value(key, value)
+        kept[word] = _value(word, value)
     return kept
 
 

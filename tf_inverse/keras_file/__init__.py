@@ -9,27 +9,22 @@ memory. Files of Keras 2, and every `.h5` file, are put into Keras 3's words fir
 from __future__ import annotations
 
 import json
-import math
 import pathlib
+import re
 import tempfile
 import zipfile
 from typing import NamedTuple
 
 import h5py
 
-from tf_inverse import keras_weights
 from tf_inverse.errors import RefusedInput, reason
+from tf_inverse.keras_file import weights
 
 MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 ASSETS = "assets/layers/"
-PROGRAMS = {"Lambda", "__lambda__"}
 MAX_CONFIG = 16 << 20  # bytes
 MAX_WEIGHTS = 16 << 30
 SPARE = 4096  # numbers that a model may hold beside its stored weights, such as seeds' states
-WAY_OUT = (
-    "where it was made, write a SavedModel (tf.saved_model.save(model, 'FOLDER')), and give that "
-    "folder with --trust"
-)
 
 
 class Contents(NamedTuple):
@@ -39,11 +34,13 @@ class Contents(NamedTuple):
         config: The model's configuration, as JSON.
         version: Of the Keras that wrote it, "" where it does not tell.
         stored: Numbers that its weights are.
+        assets: Whether a SavedModel is among them.
     """
 
     config: str
     version: str
     stored: int
+    assets: bool = False
 
 
 def check(path, trust: bool = False) -> None:
@@ -74,11 +71,11 @@ def load(path, trust: bool = False):
     """
     import keras
 
-    contents, config = _checked(path, trust)
+    contents, entry = _checked(path, trust)
     try:
-        if config is None:
+        if contents.assets:
             return keras.models.load_model(path, compile=False, safe_mode=True)
-        model = keras.models.model_from_json(config)
+        model = keras.models.model_from_json(json.dumps(entry))
         _load_weights(model, path)
     except Exception as error:  # Keras raises almost anything for a damaged file
         raise _refused(path, contents.version, error) from error
@@ -89,28 +86,31 @@ def load(path, trust: bool = False):
     return model
 
 
-def _checked(path, trust: bool) -> tuple[Contents, str | None]:
-    """What a file holds, and its configuration in Keras 3's words where those are not its own."""
+def _checked(path, trust: bool) -> tuple[Contents, dict]:
+    """What a file holds, and the configuration that Keras is to read."""
+    from tf_inverse.keras_file import config, keras2
+
     contents = _contents(path, trust)
     try:
-        entry = json.loads(contents.config)
-        if PROGRAMS & _classes(entry):
-            raise RefusedInput(f"holds a Lambda layer, which is a program; {WAY_OUT}")
-        config = _translated(entry, contents.version, _is_hdf5(path))
-        declared = _declared(config or contents.config)
-        if declared > contents.stored + SPARE:
-            raise RefusedInput(f"declares {declared} weights and stores {contents.stored}")
+        older = keras2.is_older(contents.version)
+        entry = config.inspected(contents.config, older, _is_hdf5(path))
+        declared = config.declared(entry)
     except Exception as error:  # Keras raises almost anything for a forged configuration
         raise _refused(path, contents.version, error) from error
-    return contents, config
+    if declared > contents.stored + SPARE:
+        raise RefusedInput(f"{path}: declares {declared} weights and stores {contents.stored}")
+    return contents, entry
 
 
 def _load_weights(model, path) -> None:
+    ending = ".h5" if _is_hdf5(path) else ".keras"
+    if pathlib.Path(path).suffixes == [ending]:
+        return model.load_weights(path)
     with tempfile.TemporaryDirectory() as folder:
         # Keras goes by a file's ending; before 2.13 it wrote HDF5 under .keras as well.
-        named = pathlib.Path(folder) / ("model.h5" if _is_hdf5(path) else "model.keras")
+        named = pathlib.Path(folder) / f"model{ending}"
         named.symlink_to(pathlib.Path(path).resolve())
-        model.load_weights(named)
+        return model.load_weights(named)
 
 
 def _is_hdf5(path) -> bool:
@@ -127,27 +127,28 @@ def _contents(path, trust: bool) -> Contents:
 
 def _of_archive(path, trust: bool) -> Contents:
     with zipfile.ZipFile(path) as archive:
-        _check_members(archive, path, trust)
+        assets = _check_members(archive, path, trust)
         config, about = archive.read("config.json").decode(), archive.read("metadata.json")
         about = json.loads(about)
         version = about.get("keras_version") if isinstance(about, dict) else None
         size = archive.getinfo("model.weights.h5").file_size
-        with archive.open("model.weights.h5") as member, h5py.File(member, "r") as weights:
-            return Contents(config, str(version or ""), keras_weights.count(weights, path, size))
+        with archive.open("model.weights.h5") as member, h5py.File(member, "r") as file:
+            stored = weights.count(file, path, size)
+    return Contents(config, _version(version), stored, bool(assets))
 
 
 def _of_hdf5(path) -> Contents:
     size = pathlib.Path(path).stat().st_size
     with h5py.File(path, "r") as file:
-        keras_weights.count(file, path, size)
+        weights.count(file, path, size)
         if "model_config" not in file.attrs:
             raise RefusedInput(
                 f"{path}: holds weights alone; save the whole model (model.save) where it was made"
             )
-        config, version = _text(file, "model_config"), _text(file, "keras_version")
+        config, version = (_text(file, name) for name in ("model_config", "keras_version"))
         if len(config) > MAX_CONFIG:
             raise RefusedInput(f"{path}: its configuration is longer than {MAX_CONFIG} bytes")
-        return Contents(config, version, keras_weights.count(file["model_weights"], path, size))
+        return Contents(config, _version(version), weights.count(file["model_weights"], path, size))
 
 
 def _text(file, name: str) -> str:
@@ -155,7 +156,12 @@ def _text(file, name: str) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _check_members(archive: zipfile.ZipFile, path, trust) -> None:
+def _version(value) -> str:
+    """A version as it may be shown: what a file says of itself may be anything."""
+    return value if isinstance(value, str) and re.fullmatch(r"\d[\w.+-]{0,30}", value) else ""
+
+
+def _check_members(archive: zipfile.ZipFile, path, trust) -> set[str]:
     infos = {info.filename: info for info in archive.infolist()}
     assets = {name for name in infos if name.startswith(ASSETS) and ".." not in name}
     if assets and not trust:
@@ -169,48 +175,19 @@ def _check_members(archive: zipfile.ZipFile, path, trust) -> None:
         most = MAX_CONFIG if name.endswith(".json") else MAX_WEIGHTS
         if info.file_size > most:
             raise RefusedInput(f"{path}: {name} is {info.file_size} bytes, at most {most}")
-    weights = infos["model.weights.h5"]
-    if weights.compress_type != zipfile.ZIP_STORED:
+    if infos["model.weights.h5"].compress_type != zipfile.ZIP_STORED:
         raise RefusedInput(f"{path}: weights are compressed, expected them as Keras stores them")
-
-
-def _translated(entry: dict, version: str, hdf5: bool) -> str | None:
-    """The configuration in Keras 3's words, or None where it is in these already."""
-    from tf_inverse import keras2
-
-    older = keras2.is_older(version)
-    return json.dumps(keras2.translated(entry, older)) if older or hdf5 else None
-
-
-def _declared(config: str) -> int:
-    """Numbers in the variables of the model that a configuration declares."""
-    import keras
-    import tensorflow as tf
-
-    import tf_inverse.models  # noqa: F401  registers the layers that Keras lacks
-
-    with tf.Graph().as_default():
-        model = keras.models.model_from_json(config)
-        return sum(math.prod(variable.shape) for variable in model.variables)
-
-
-def _classes(value) -> set[str]:
-    if isinstance(value, list):
-        return set().union(*map(_classes, value)) if value else set()
-    if not isinstance(value, dict):
-        return set()
-    own = value.get("class_name")
-    return _classes(list(value.values())) | ({own} if isinstance(own, str) else set())
+    return assets
 
 
 def _refused(path, version: str, error: Exception) -> RefusedInput:
     """The refusal of a model: why, who saved it where that is the reason, and the way out."""
-    from tf_inverse import keras2
+    from tf_inverse.keras_file import config, keras2
 
     if isinstance(error, RefusedInput) and not isinstance(error, keras2.Unknown):
         return RefusedInput(f"{path}: {error}")
     if keras2.is_older(version):
         saved = f"Keras {version or '1 or 2'} saved it and Keras 3 cannot read it"
-        return RefusedInput(f"{path}: {saved} ({reason(error)}); {WAY_OUT}")
+        return RefusedInput(f"{path}: {saved} ({reason(error)}); {config.WAY_OUT}")
     way_out = "; save it as a .keras file where it was made" if _is_hdf5(path) else ""
     return RefusedInput(f"{path}: no model that Keras knows ({reason(error)}){way_out}")
