@@ -98,7 +98,7 @@ ZOO = {
     ),
     "transfer learning": Entry(guides.transfer),
     "Normalization adapted": Entry(guides.normalised),
-    "Sequential with softmax": Entry(guides.sequential),
+    "Sequential with softmax": Entry(guides.sequential, reading=forms.before_softmax),
     "ViT with positions added": Entry(guides.vit),
     "ViT encoded by its tokens": Entry(guides.vit, encoder="tokens1", target="tokens0:11,0,8"),
     "ConvMixer": Entry(guides.conv_mixer),
@@ -126,7 +126,9 @@ ZOO = {
     "subclassed as SavedModel": Entry(forms.subclassed, form="saved"),
     "MobileNet": signed("MobileNet", alpha=0.25),
     "MobileNetV2": Entry(family("MobileNetV2", "mobilenet_v2", alpha=0.35)),
-    "MobileNetV2 with softmax": signed("MobileNetV2", alpha=0.35, classifier_activation="softmax"),
+    "MobileNetV2 with softmax": signed(
+        "MobileNetV2", alpha=0.35, classifier_activation="softmax"
+    )._replace(reading=forms.before_softmax),
     "MobileNetV2 at 224 px": signed("MobileNetV2", lambda: generator(64), side=224, alpha=0.35),
     "MobileNetV3Small": Entry(family("MobileNetV3Small")),
     "MobileNetV3Large": Entry(family("MobileNetV3Large")),
