@@ -17,7 +17,7 @@ from tf_inverse.caffe.caffemodel import Blob, Caffemodel, Layer
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.pytorch import checkpoint
 
-PYTORCH = (".pt", ".pth", ".bin", ".ckpt")
+PYTORCH = (".pt", ".pth")
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 MOST_BYTES = 4 << 30
 
