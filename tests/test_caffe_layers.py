@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,7 +10,9 @@ from oracles import caffe_cv2, caffe_files
 from oracles import caffe_naive as naive
 from oracles.caffe_text import layer, planned
 
+from tf_inverse import arithmetic
 from tf_inverse.caffe import caffemodel, net, plan, port, supply, weights
+from tf_inverse.models import fork_layers, layers
 from tf_inverse.models.convolution import Convolution
 
 rng = np.random.default_rng(3)
@@ -242,3 +245,23 @@ def test_depthwise_gradients_are_those_of_its_groups():
         loss = tf.reduce_sum(tf.concat(several, -1) ** 3)
     gradients.append(tape.gradient(loss, x))
     np.testing.assert_allclose(*gradients, rtol=1e-4, atol=1e-4)
+
+
+def test_the_layers_reload_and_compute_in_sixteen_bits(tmp_path):
+    """One network of all our own layers: saved, loaded with safe_mode, and in half precision."""
+    image = keras.Input((6, 5, 4))
+    x = Convolution(4, (3, 3), (1, 1), (1, 1, 1, 1), groups=4, name="depthwise")(image)
+    x = Convolution(4, (2, 2), (1, 1), dilation=(2, 2), groups=4, name="dilated")(x)
+    x = fork_layers.Interpolation(7, 9, name="interpolation")(x)
+    x = fork_layers.Clip(-1.5, 2.5, name="clip")(fork_layers.Swish(2.0, name="swish")(x))
+    x = fork_layers.Tile((1, 2, 1), name="tile")(fork_layers.Absolute(name="absolute")(x))
+    model = keras.Model(image, layers.Pooling("average", (2, 2), (2, 2), padding_counts=True)(x))
+    model.save(tmp_path / "m.keras")
+    again = keras.saving.load_model(tmp_path / "m.keras", safe_mode=True)
+    pixels = X.transpose(0, 2, 3, 1)
+    np.testing.assert_array_equal(again(pixels), model(pixels))
+    with arithmetic.computing(model, "bfloat16"):
+        y = model(pixels)
+    expected = np.asarray(model(pixels))
+    assert y.dtype == tf.bfloat16 and expected.shape == (1, 4, 9, 4)
+    np.testing.assert_allclose(tf.cast(y, "float32"), expected, atol=0.05 * expected.max())

@@ -145,6 +145,7 @@ def test_settings_of_two_sides():
         ("exclude { phase: TEST }", False),
         ("exclude { phase: TRAIN }", True),
         ("exclude { }", False),
+        ('exclude { phase: TRAIN stage: "x" not_stage: "y" min_level: 1 max_level: 2 }', True),
         ('include { stage: "deploy" }', False),
         ('include { phase: TEST stage: "deploy" }', False),
         ('include { not_stage: "deploy" }', True),
@@ -240,6 +241,10 @@ REFUSED = [
     (layer("InnerProduct", "inner_product_param { num_output: 2 transpose: true }"), "transpose"),
     (layer("Crop", "crop_param { offset: 3 }", bottom="data data"), "a part of (3, 8, 8)"),
     (layer("Log", "log_param { base: 1 }"), "positive base"),
+    (layer("ReLU", "relu_param { negative_slope: -1 }"), "negative_slope of at least 0, got -1"),
+    (layer("ReLU6", "relu_param { negative_slope: -1 }"), "negative_slope of at least 0, got -1"),
+    (layer("Dropout", "dropout_param { dropout_ratio: 2 }"), "ratio from 0 to 1, got 2"),
+    (layer("BatchNorm", "batch_norm_param { eps: -1 }"), "eps of at least 0, got -1"),
     (
         layer("Pooling", "pooling_param { kernel_size: 2 }", "p")
         + layer("Eltwise", bottom="data p", name="e"),

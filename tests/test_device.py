@@ -145,7 +145,7 @@ def graphs(networks, neurons, options):
         advance = renewal.make_advance(problem, methods.rule(settings), methods.STEPS)
         fresh = renewal.Fresh(*(tf.constant(np.repeat(rows, 2, axis=0)) for rows in (c, t)))
         return {"renewal": advance.get_concrete_function(pool, target, fresh)}
-    state = seeds.init(c, 2 * p, 10.0, problem.slots())
+    state = seeds.init(c, p, 2 * p, 10.0, problem.slots())
     walking = walk.WalkState(*state[:3], tf.constant(0.1), *state[3:])
     round_ = seeds.make_round(problem, 0.1, 1.0, 10.0, 100)
     advance = walk.make_advance(problem, 1.0, methods.STEPS)

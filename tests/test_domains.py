@@ -123,10 +123,10 @@ def test_two_passes_over_chunks_give_the_same_gradient(method):
     c = tf.constant(rng.standard_normal((12, 3)), tf.float32)
     target, lam = worlds.target((0.0, 1.0)), tf.constant(rng.random((12, 1)), tf.float32)
 
-    def lagrangian(e, z):
+    def lagrangian(e, view):
         if method == "penalty":  # eq. 14: e has no part in it
-            return penalty(z, lam, 10.0)
-        return seeds_lagrangian(e, z, lam, 10.0)
+            return penalty(view.s, lam, 10.0)
+        return seeds_lagrangian(e, view.s, lam, 10.0)
 
     whole = problem.descend(c, target, lagrangian)
     chunked = tf.function(problem._replace(chunk=4).descend)(c, target, lagrangian)

@@ -30,7 +30,8 @@ def look(networks, c):
 
 
 def test_a_look_is_keras_on_the_stored_image(tiny, codes):
-    x, e, z = look(tiny, codes)
+    x, e, z, s = look(tiny, codes)
+    assert s is z
     images = worlds.images(tiny, codes)
     np.testing.assert_array_equal(x, images)
     assert (images == 0).any() and (images == 255).any()

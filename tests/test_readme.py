@@ -6,8 +6,11 @@ import pathlib
 import re
 import shlex
 
+import keras
+import numpy as np
 import pytest
 import thin
+from PIL import Image
 from tf_inverse.tools import cli
 from webserver import server as server
 
@@ -19,6 +22,7 @@ FEWER = {
     "sample": ["--n=6"],
     "ladder": ["--n=3"],
     "experiment": ["--n=2", "--K=2", "--neurons=1", "--patience=20"],
+    "train": ["--epochs=1"],
 }
 
 pytestmark = pytest.mark.skipif(
@@ -43,8 +47,24 @@ def test_there_is_something_to_run():
     assert len(blocks("python")) >= 1
 
 
+def bring_your_own():
+    """What README leaves to the reader: photos/ and my.keras, of two colours and tiny."""
+    rng = np.random.default_rng(0)
+    for i in range(30):
+        colour = ("blue", "red")[i % 2]
+        pathlib.Path("photos", colour).mkdir(parents=True, exist_ok=True)
+        x = rng.integers(0, 150, (12, 12, 3)) + (100, 0, 0) * (i % 2)
+        Image.fromarray(x.astype(np.uint8)).save(f"photos/{colour}/{i}.png")
+    layers = keras.layers
+    model = [keras.Input((8, 8, 3)), layers.Rescaling(1 / 255), layers.Flatten()]
+    model += [layers.Dense(6, activation="relu"), layers.Dense(2)]
+    keras.utils.set_random_seed(0)
+    keras.Sequential(model).save("my.keras")
+
+
 def test_shell_lines_run_in_order_in_one_folder(server, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    bring_your_own()
     # The paper's networks come from a local server, with few channels.
     thin.serve(server, monkeypatch)
     for words in commands():

@@ -30,7 +30,7 @@ def test_step_by_step_equal_to_the_oracle(bound):
     """Every step of two rounds, each from the codes and multipliers that the code itself had."""
     world, problem, target, c = linear(bound)
     step = tf.function(seeds.make_step(problem, BETA, 0.5))
-    state = seeds.init(c, 4 if bound == "both" else 2, MU0)
+    state = seeds.init(c, 2, 4 if bound == "both" else 2, MU0)
     assert not np.any(state.lam) and float(state.mu) == MU0
     for i in range(40):
         if i == 20:  # as after a round: multipliers that are not zero, and another weight
@@ -53,7 +53,7 @@ def test_rounds_equal_to_the_oracle(bound):
     """Whole rounds, trajectory by trajectory: codes, multipliers, penalty weight, and the stop."""
     world, problem, target, c = linear(bound, p=1)
     round_ = seeds.make_round(problem, BETA, 0.5, 10.0, 12)
-    state = seeds.init(c, 2 if bound == "both" else 1, MU0)
+    state = seeds.init(c, 1, 2 if bound == "both" else 1, MU0)
     C, lam, mu = c, np.zeros(state.lam.shape), MU0
     before = rounds = 0
     while mu != before and rounds < 8:
@@ -75,7 +75,7 @@ def test_without_diversity_codes_go_straight_to_the_slab():
     w = np.array([1.0, -2.0, 2.0])
     c = np.random.default_rng(1).standard_normal((6, 3)).astype(np.float32)
     round_ = seeds.make_round(worlds.linear_problem(w), 0.02, 0.0, 10.0, 400)
-    state, info = round_(seeds.init(c, 2, MU0), worlds.target((7.0, 8.0)))
+    state, info = round_(seeds.init(c, 1, 2, MU0), worlds.target((7.0, 8.0)))
     assert bool(np.all(info.feasible))
     moved = state.c.numpy() - c
     across = moved - np.outer(moved @ w / 9, w)
@@ -93,7 +93,7 @@ def test_seeds_aim_at_the_middle():
     for start, direction in ((2.2, 1), (3.8, -1)):
         # One row far away keeps the others moving: codes stay only when all are feasible.
         c = np.array([[start / 2, start / 2], [-9.0, -9.0]])
-        state, _ = step(seeds.init(c, 2, MU0), target)
+        state, _ = step(seeds.init(c, 1, 2, MU0), target)
         assert direction * (np.sum(state.c[0]) - start) > 0
 
 
@@ -103,7 +103,8 @@ def test_literal_form_leaves_seeds_above_z2():
     for bound, outside in (("paper", True), ("both", False)):
         problem = worlds.linear_problem([1.0, 1.0], bound)
         round_ = seeds.make_round(problem, BETA, 1.0, 10.0, 300)
-        state, info = round_(seeds.init(c, 1 + (bound == "both"), MU0), worlds.target((2.0, 4.0)))
+        state = seeds.init(c, 1, 1 + (bound == "both"), MU0)
+        state, info = round_(state, worlds.target((2.0, 4.0)))
         assert bool(np.all(info.feasible))
         assert bool(np.all(state.c.numpy().sum(axis=1) > 4.0)) is outside
 
@@ -111,7 +112,7 @@ def test_literal_form_leaves_seeds_above_z2():
 def test_codes_keep_to_their_bounds():
     problem = worlds.linear_problem([1.0, 1.0])._replace(low=-0.5, high=0.75)
     round_ = seeds.make_round(problem, 0.3, 1.0, 10.0, 30)
-    state, info = round_(seeds.init(np.zeros((3, 2)), 2, MU0), worlds.target((5.0, 6.0)))
+    state, info = round_(seeds.init(np.zeros((3, 2)), 1, 2, MU0), worlds.target((5.0, 6.0)))
     assert not np.any(info.feasible)  # the corner (0.75, 0.75) gives 1.5
     assert state.c.numpy().max() == 0.75 and state.c.numpy().min() >= -0.5
 

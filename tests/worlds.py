@@ -76,7 +76,8 @@ def linear_problem(w, bound="both", E=None):
 
     def look(c, _):
         e = c if E is None else tf.matmul(c, tf.constant(E, tf.float32), transpose_b=True)
-        return View(tf.zeros((tf.shape(c)[0], 1, 1, 1)), e, tf.matmul(c, w, transpose_b=True))
+        z = tf.matmul(c, w, transpose_b=True)
+        return View(tf.zeros((tf.shape(c)[0], 1, 1, 1)), e, z, z)
 
     inf = float("inf")
     return Problem(look, (1, 1, 1), c_sd=1.0, e_sd=1.0, low=-inf, high=inf, bound=bound)
@@ -96,6 +97,6 @@ def logistic_problem(w, b):
 
     def look(c, _):
         z = tf.sigmoid(tf.matmul(c, w) + b)
-        return View(tf.zeros((tf.shape(c)[0], 1, 1, 1)), c, z)
+        return View(tf.zeros((tf.shape(c)[0], 1, 1, 1)), c, z, z)
 
     return Problem(look, (1, 1, 1), c_sd=0.3, e_sd=0.3, low=0.0, high=1.0, bound="both")

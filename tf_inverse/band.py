@@ -147,27 +147,23 @@ def placed(neuron: Neuron, shape: tuple[int, ...]) -> Neuron:
 
 
 def _is_label(layer, text, networks):
-    return (
-        networks.labels is not None and networks.labels[0] == layer and text in networks.labels[1]
-    )
+    return text in (networks.names(layer) or ())
 
 
 def _unit(layer, text, units, networks):
     if re.fullmatch(r"-?\d+", text):
         return int(text)
-    labels = (
-        networks.labels if networks.labels is not None and networks.labels[0] == layer else None
-    )
+    labels = networks.names(layer)
     if labels is None:
         raise UsageError(
             f"expected a number from 0 to {units - 1} for a unit of {layer}, which has no labels, "
             f"got {text!r}"
         )
-    names = [name.lower() for name in labels[1]]
+    names = [name.lower() for name in labels]
     found = [i for i, name in enumerate(names) if text.lower() in (name, *name.split(", "))]
     if len(found) == 1:
         return found[0]
-    near = [labels[1][i] for i in found] or difflib.get_close_matches(text.lower(), names, 3, 0.4)
+    near = [labels[i] for i in found] or difflib.get_close_matches(text.lower(), names, 3, 0.4)
     raise UsageError(
         f"expected a label of {layer}, got {text!r}"
         + (f"; {'which is one of' if found else 'near it are'} {', '.join(near)}" if near else "")

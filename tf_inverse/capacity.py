@@ -41,7 +41,7 @@ def row_bytes(networks, layers: tuple[str, ...]) -> int:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(c)
             view = networks.look(c, layers, tf.zeros((len(layers), 3), tf.int32))
-        seen = (view.e, view.z)
+        seen = (view.e, view.s)
         ones = [tf.ones_like(one) for one in seen]
         return tape.gradient(seen, c, ones, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from tf_inverse import checksums, download, unpack
 from tf_inverse.archive import durable, lock
+from tf_inverse.cache import cache_folder
 from tf_inverse.checksums import Fetched
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.sources import SOURCES, Form, Source
@@ -24,14 +25,6 @@ MIRROR = "TF_INVERSE_MIRROR"
 def tell(line: str) -> None:
     """A line for the user, on standard error: standard output is for results."""
     print(line, file=sys.stderr, flush=True)
-
-
-def cache_folder() -> pathlib.Path:
-    """Where fetched files lie: $TF_INVERSE_CACHE, or tf_inverse in the user's cache folder."""
-    if "TF_INVERSE_CACHE" in os.environ:
-        return pathlib.Path(os.environ["TF_INVERSE_CACHE"])
-    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(base) / "tf_inverse"
 
 
 def cached(name: str) -> str | None:

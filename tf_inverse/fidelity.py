@@ -80,7 +80,11 @@ def measure(networks, neurons, precision: str) -> Errors:
     try:
         lower = networks.at(precision)
         x_lower = lower.images(c)
-        e_lower, z_lower = lower.read(x_lower, layers, where)
+        read = lower.read
+        if any(networks.probabilities(layers)):
+            # Only in a graph does half precision compute them as the search does: from logits.
+            read = tf.function(read, autograph=False)
+        e_lower, z_lower = read(x_lower, layers, where)
     except Exception as error:  # a layer of the user's own may raise anything
         nothing = np.full(len(neurons), np.nan)
         return Errors(np.nan, np.nan, nothing, nothing, reason(error))

@@ -11,7 +11,18 @@ import time
 
 import numpy as np
 
-from tf_inverse import archive, band, capacity, device, folder, metrics, origin, precision, signals
+from tf_inverse import (
+    archive,
+    band,
+    capacity,
+    device,
+    folder,
+    metrics,
+    origin,
+    precision,
+    published,
+    signals,
+)
 from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.profiling import Profile
 from tf_inverse.progress import Progress
@@ -45,13 +56,13 @@ def sample(
         raise FileExistsError(f"{out} exists; give --overwrite to replace it, or another name")
     if store not in ("images", "codes"):
         raise UsageError(f"expected --store=images or --store=codes, got {store!r}")
-    entries = folder.manifest(folder.find(network))
+    entries = folder.manifest(published.find(network))
     targets = targets or entries.get("default")
     if not targets:
         raise UsageError(f"expected --targets={band.FORM}: network {network} names no default")
     automatic = options["K"] == "auto"
     settings = placed(options | {"K": capacity.LEAST if automatic else options["K"]}, **how)
-    networks = folder.load(network, trust)
+    networks = published.load(network, trust)
     bands = band.parse(targets, networks)
     if automatic:
         layers = tuple(b.neuron.layer for b in bands)
@@ -213,13 +224,14 @@ def header(networks, bands, settings, store="images") -> dict:
 
 def described(target: band.Band, networks) -> dict:
     """A band as an archive's `targets` tells it."""
-    (layer, unit, at), labels = target.neuron, networks.labels
+    layer, unit, at = target.neuron
+    labels = networks.names(layer)
     return {
         "text": str(target),
         "layer": layer,
         "unit": unit,
         "at": list(at) if isinstance(at, tuple) else at,
-        "label": labels[1][unit] if labels and labels[0] == layer else None,
+        "label": labels[unit] if labels else None,
         "z1": target.z1,
         "z2": target.z2,
     }

@@ -64,10 +64,10 @@ def problem(networks, neurons, settings, scale) -> Problem:
     """The networks as the steps see them; neurons' units and ranges stay inputs of the graph."""
     layers = tuple(n.layer for n in neurons)
     low, high = networks.codes.limits
-    networks = networks.at(settings.precision)
+    likely, networks = networks.probabilities(layers), networks.at(settings.precision)
 
     def look(c, where):
-        view = networks.look(c, layers, where)
+        view = networks.look(c, layers, where, likely)
         if settings.distance == "images":
             return view._replace(e=tf.reshape(view.x, (-1, math.prod(networks.image_shape))))
         return view._replace(e=c) if settings.distance == "codes" else view
@@ -110,7 +110,8 @@ def target(bands, scale) -> Target:
         index(tuple(b.neuron for b in bands)),
         tf.constant([b.z1 for b in bands], tf.float32),
         tf.constant([b.z2 for b in bands], tf.float32),
-        tf.constant(scale.z_sd, tf.float32),
+        tf.constant(scale.z_sd if scale.s_sd is None else scale.s_sd, tf.float32),
+        tf.constant(scale.likely) if any(scale.likely) else None,
     )
 
 
@@ -252,8 +253,8 @@ def _seeds(networks, bands, settings, scale, aim):
     options = (settings.beta, settings.diversity, settings.a, ROUND)
     round_, slots = _compiled(networks, bands, settings, scale, "seeds", seeds.make_round, *options)
     stream = Stream(networks, settings.seed, len(bands), settings.K)
-    m = settings.sides * len(bands)
-    state = seeds.init(stream.rows(0, settings.K)[0], m, settings.mu0, slots)
+    p, start = len(bands), stream.rows(0, settings.K)[0]
+    state = seeds.init(start, p, settings.sides * p, settings.mu0, slots)
     best = np.full(len(bands), -np.inf)
     for _ in range(settings.patience):
         state, info = round_(state, aim)

@@ -12,12 +12,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse import arithmetic, taps
+from tf_inverse import arithmetic, logits, odds, taps
 from tf_inverse.band import Neuron
 from tf_inverse.codes import Codes
 from tf_inverse.errors import UsageError
 from tf_inverse.models import quick
 from tf_inverse.natural import Natural
+from tf_inverse.places import activations, index
 from tf_inverse.precision import exact
 from tf_inverse.resize import resize
 
@@ -25,11 +26,19 @@ ROLES = ("classifier", "generator")
 
 
 class View(NamedTuple):
-    """What a look sees: images x [K, H, W, C], encodings e [K, d_E], activations z [K, p]."""
+    """What a look sees.
+
+    Attributes:
+        x: Images, [K, H, W, C].
+        e: Encodings, [K, d_E].
+        z: Activations, [K, p].
+        s: What the search goes by, [K, p]: z itself, or its log-odds where z is a probability.
+    """
 
     x: Any
     e: Any
     z: Any
+    s: Any
 
 
 @dataclass(eq=False)
@@ -50,8 +59,8 @@ class Networks:
         stored: How an input is stored, and so looked at: "uint8" for images, 0..255 and rounded, or
             "float32" for vectors, as they are.
         precision: That both models compute in, whatever they are stored in: see `at`.
-        folder: Where they were read from, an absolute path; None for a pair of the package's own
-            and for one that was made in memory.
+        folder: Where they were read from, an absolute path; None for a shipped or published pair,
+            which its name stands for, and for one that was made in memory.
     """
 
     name: str
@@ -115,24 +124,36 @@ class Networks:
             return layer
         return taps.resolve(layer, self.shapes, self.classifier.name)
 
+    def names(self, layer: str) -> tuple[str, ...] | None:
+        """Labels of a layer's units, or None; probabilities and their logits share them."""
+        if self.labels is None or layer == self.labels[0]:
+            return self.labels and self.labels[1]
+        here, labelled = self.layer_path(layer), self.layer_path(self.labels[0])
+        same = labelled in (here, logits.before(self.classifier, here))
+        same |= here == logits.before(self.classifier, labelled)
+        return self.labels[1] if same else None
+
     @property
     def shapes(self) -> dict[str, tuple[int | None, ...]]:
         """Shape of what each layer gives, by path, models within the model included."""
         return self.compiled("shapes", lambda: taps.shapes(self.classifier))
 
-    def look(self, c, layers: tuple[str, ...], index) -> View:
+    def look(self, c, layers: tuple[str, ...], index, likely: tuple[bool, ...] | None = None):
         """G, E and f at once, differentiable, on the images as they would be stored.
 
         Args:
             c: Codes, [K, d].
             layers: Layer of each of p neurons.
             index: Where in its layer each is, [p, 3]: see `index`.
+            likely: What `probabilities` tells of the layers, where another network is to decide.
 
         Returns:
-            x [K, H, W, C] whole numbers 0..255, e [K, d_E], z [K, p], all float32.
+            View of x, whole numbers 0..255, and of e, z and s, all float32.
         """
-        x = self.images(c)
-        return View(x, *self.read(x, layers, index))
+        x, likely = self.images(c), likely or self.probabilities(layers)
+        e, outputs = self.outputs(x, tuple(dict.fromkeys(layers)))
+        z = _of_neurons(e, outputs, layers, index)
+        return View(x, e, z, _of_neurons(e, outputs, layers, index, likely) if any(likely) else z)
 
     def images(self, c):
         """G of codes [K, d], as its images would be stored: whole numbers 0..255, float32.
@@ -157,8 +178,24 @@ class Networks:
     def read(self, x, layers: tuple[str, ...], index):
         """E and f of images: e [K, d_E] and z [K, p] of x [K, H, W, C] in RGB 0..255."""
         e, outputs = self.outputs(x, tuple(dict.fromkeys(layers)))
-        z = [activations(outputs[n], index[i : i + 1]) for i, n in enumerate(layers)]
-        return e, tf.concat(z, axis=1) if z else tf.zeros((tf.shape(e)[0], 0))
+        return e, _of_neurons(e, outputs, layers, index)
+
+    def probabilities(self, layers: tuple[str, ...]) -> tuple[bool, ...]:
+        """Of which layers the units are probabilities: what a softmax or a sigmoid gives."""
+
+        def made():
+            found = {}
+
+            def run(x):
+                outputs = self.outputs(x, layers)[1]
+                found.update({name: odds.origin(h) is not None for name, h in outputs.items()})
+                return x
+
+            spec = tf.TensorSpec((None, *self.image_shape), tf.float32)
+            tf.function(run, autograph=False).get_concrete_function(spec)
+            return tuple(found[name] for name in layers)
+
+        return self.compiled(("probabilities", layers), made) if layers else ()
 
     def outputs(self, x, layers: tuple[str, ...]):
         """Encodings e [K, d_E], and what each layer gives by name: float32, in one pass."""
@@ -166,7 +203,7 @@ class Networks:
         with self._computing("classifier"):
             # Keras hands back a list of one as that one.
             h = keras.tree.flatten(self._trunk(names)(self.fitted(x)))
-        h = [tf.cast(one, tf.float32) for one in h]
+        h = [odds.single(one) for one in h]
         e = tf.reshape(h[0], (-1, int(np.prod(h[0].shape[1:]))))
         return e, dict(zip(names, h, strict=True))
 
@@ -257,34 +294,10 @@ def _eight_bits(x):
     return tf.round(tf.clip_by_value(x, 0.0, 255.0)), lambda d: d
 
 
-MEAN, MAX = -1, -2
-
-
-def index(neurons: tuple[Neuron, ...]):
-    """Where each neuron is in its layer: a tensor, so that one graph serves every neuron.
-
-    Returns:
-        [p, 3] int32: unit, row, column; row is `MEAN` or `MAX` for one over the whole map.
-    """
-    over = {"mean": (MEAN, 0), "max": (MAX, 0), None: (0, 0)}
-    rows = [(n.unit, *(n.at if isinstance(n.at, tuple) else over[n.at])) for n in neurons]
-    return tf.constant(rows, tf.int32, (len(rows), 3))
-
-
-def activations(h, places):
-    """The activations [K, p] of p neurons in their layer's output.
-
-    Args:
-        h: [K, units], [K, tokens, units] or [K, rows, columns, units].
-        places: Rows of `index`, [p, 3].
-    """
-    unit, row, column = places[:, 0], places[:, 1], places[:, 2]
-    if len(h.shape) == 2:
-        return tf.gather(h, unit, axis=1)
-    columns = h.shape[-2]
-    maps = tf.reshape(tf.gather(h, unit, axis=-1), (tf.shape(h)[0], -1, tf.shape(unit)[0]))
-    at = tf.maximum(row, 0) * columns + column
-    point = tf.gather(tf.transpose(maps, (2, 0, 1)), at[:, tf.newaxis], axis=2, batch_dims=1)
-    point = tf.transpose(point[..., 0])
-    mean, most = tf.reduce_mean(maps, axis=1), tf.reduce_max(maps, axis=1)
-    return tf.where(row == MEAN, mean, tf.where(row == MAX, most, point))
+def _of_neurons(e, outputs, layers, index, likely=None):
+    """Activations [K, p], or log-odds where they are likely to be probabilities."""
+    columns = [
+        (odds.of_units if one else activations)(outputs[name], index[i : i + 1])
+        for i, (name, one) in enumerate(zip(layers, likely or (False,) * len(layers), strict=True))
+    ]
+    return tf.concat(columns, axis=1) if columns else tf.zeros((tf.shape(e)[0], 0))

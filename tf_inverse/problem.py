@@ -10,8 +10,11 @@ import tensorflow as tf
 
 from tf_inverse.errors import UsageError
 from tf_inverse.networks import View
+from tf_inverse.odds import log_odds
 
 STEP_FLOOR = 1e-30
+# So that a range narrower than float32 tells apart does not divide by zero.
+LEAST_WIDTH = 1e-6
 
 
 class Target(NamedTuple):
@@ -21,13 +24,33 @@ class Target(NamedTuple):
         index: Where the p neurons are, [p, 3] int32.
         z1: Lower ends, [p].
         z2: Upper ends, [p].
-        sd: Natural standard deviations, [p].
+        sd: Standard deviations of what the search goes by, [p]: natural ones of the activation, or
+            those of its log-odds.
+        likely: Which activations are probabilities, [p] booleans; None where none is.
     """
 
     index: Any
     z1: Any
     z2: Any
     sd: Any
+    likely: Any = None
+
+    def along(self, z):
+        """Activations [p] or [K, p] as the search measures them: log-odds of probabilities."""
+        return z if self.likely is None else tf.where(self.likely, log_odds(z), z)
+
+    def short(self, s, aim, w):
+        """How far short of an aim a row is as the search measures it, [K, p].
+
+        Args:
+            s: What the search goes by, [K, p].
+            aim: Activations, [p] or [K, p].
+            w: The unit, a distance of activations, [p].
+        """
+        middle = self.along(aim)
+        # The way w on the side of the even odds: on the other there may be no end to it.
+        unit = tf.where(aim > 0.5, middle - self.along(aim - w), self.along(aim + w) - middle)
+        return (middle - s) / tf.maximum(unit, LEAST_WIDTH)
 
 
 class Optimizer(NamedTuple):
@@ -104,8 +127,9 @@ class Problem(NamedTuple):
         Args:
             c: Codes, [K, d].
             target: The bands.
-            lagrangian: (e, z) -> scalar; e comes scaled, so that squared distances are per
-                dimension and 2 on average between starting codes.
+            lagrangian: (e, view) -> scalar; e comes scaled, so that squared distances are per
+                dimension and 2 on average between starting codes. Its gradient is taken with
+                respect to e and view.s alone.
 
         Returns:
             View, gradient [K, d], and which rows [K] had a finite one (the others get zero).
@@ -114,7 +138,7 @@ class Problem(NamedTuple):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(c)
                 view = self.look(c, target.index)
-                cost = lagrangian(self.scaled(view.e), view.z)
+                cost = lagrangian(self.scaled(view.e), view)
             g = tape.gradient(cost, c)
         else:
             view, g = self._descend_in_chunks(c, target, lagrangian)
@@ -124,31 +148,31 @@ class Problem(NamedTuple):
     def _descend_in_chunks(self, c, target, lagrangian):
         """The same view and gradient in two passes over chunks, so that activations fit in memory.
 
-        The first pass looks; the gradient of the Lagrangian with respect to all e and z is small;
+        The first pass looks; the gradient of the Lagrangian with respect to all e and s is small;
         the second looks again and sends each row's share back to its code.
         """
         split = tf.reshape(c, (-1, self.chunk, c.shape[1]))
-        one_by_one = {"parallel_iterations": 1, "fn_output_signature": View(*(tf.float32,) * 3)}
+        one_by_one = {"parallel_iterations": 1, "fn_output_signature": View(*(tf.float32,) * 4)}
         views = tf.map_fn(lambda part: self.look(part, target.index), split, **one_by_one)
         view = View(*(tf.reshape(a, (-1, *a.shape[2:])) for a in views))
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch((view.e, view.z))
-            cost = lagrangian(self.scaled(view.e), view.z)
+            tape.watch((view.e, view.s))
+            cost = lagrangian(self.scaled(view.e), view)
         zero = tf.UnconnectedGradients.ZERO
-        shares = tape.gradient(cost, (view.e, view.z), unconnected_gradients=zero)
+        shares = tape.gradient(cost, (view.e, view.s), unconnected_gradients=zero)
 
         def send_back(part):
             codes, *share = part
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(codes)
                 seen = self.look(codes, target.index)
-            return tape.gradient((seen.e, seen.z), codes, share, unconnected_gradients=zero)
+            return tape.gradient((seen.e, seen.s), codes, share, unconnected_gradients=zero)
 
-        share_e, share_z = shares
+        share_e, share_s = shares
         parts = (
             split,
             tf.reshape(share_e, tf.shape(views.e)),
-            tf.reshape(share_z, tf.shape(views.z)),
+            tf.reshape(share_s, tf.shape(views.s)),
         )
         one_by_one["fn_output_signature"] = tf.float32
         return view, tf.reshape(tf.map_fn(send_back, parts, **one_by_one), tf.shape(c))

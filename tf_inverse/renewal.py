@@ -150,39 +150,47 @@ def make_step(problem: Problem, rule: Rule):
         code came in as a sample; `used` counts fresh rows taken so far.
     """
 
-    def aimed(z, pool, target):
-        """Margins to within w of each row's own aim, and how far short of it it is in bands."""
-        w = rule.width * (target.z2 - target.z1)
-        aim = target.z1 + pool.t * (target.z2 - target.z1)
-        short = (aim - z) / (target.z2 - target.z1)
+    def aimed(view, pool, target):
+        """Margins to within w of each row's own aim, and how far short of it it is in bands.
+
+        The latter twice: as the search measures it, and in activations.
+        """
+        whole = target.z2 - target.z1
+        w, aim = rule.width * whole, target.z1 + pool.t * whole
+        low, high = target.along(aim - w), target.along(aim + w)
+        g = margins(view.s, low, high, target.sd, bound=problem.bound)
+        along = short = (aim - view.z) / whole
+        if target.likely is not None:
+            along = tf.where(target.likely, rule.width * target.short(view.s, aim, w), short)
         if problem.bound == "paper":
-            short = tf.nn.relu(short)
-        return margins(z, aim - w, aim + w, target.sd, bound=problem.bound), short
+            short, along = tf.nn.relu(short), tf.nn.relu(along)
+        return g, along, short
 
     def step(pool: Pool, target: Target, fresh: Fresh, used):
         found = tf.cast(pool.found, tf.float32)
         mean = pool.total / tf.maximum(found, 1.0)
 
-        def lagrangian(e, z):
+        def lagrangian(e, view):
             K = tf.cast(tf.shape(e)[0], tf.float32)
             # Every sample weighs as a row of the pool would, were there K of them.
             weight = K * tf.minimum(found, 1.0)
             # Eq. 5's sum over pairs pushes a row harder the more rows there are; how many run side
             # by side is a matter of speed here, and is not to change what comes out.
             scale = tf.sqrt(rule.diversity * COMPANY / K)
-            g, _ = aimed(z, pool, target)
+            g, _, _ = aimed(view, pool, target)
             e0 = scale * mean[tf.newaxis]
             return walk_lagrangian(scale * e, g, pool.lam, pool.mu, e0, weight[tf.newaxis])
 
         view, gradient, finite = problem.descend(pool.c, target, lagrangian)
-        g, short = aimed(view.z, pool, target)
+        g, short, shown = aimed(view, pool, target)
         off = tf.reduce_max(tf.abs(short), axis=1)
+        missed = off if target.likely is None else tf.reduce_max(tf.abs(shown), axis=1)
         new = pool.age == 0
         nearest, since = pace.progress(off, pool.nearest, pool.since, new)
         stalled = since >= rule.stall
         # An aim that proves out of reach is given up by and by: any place in the band will do.
         reach = rule.width + tf.cast(pool.age, tf.float32) / rule.patience
-        done = ((off <= reach) | stalled) & problem.feasible(view.z, target)
+        done = ((missed <= reach) | stalled) & problem.feasible(view.z, target)
         stride = pace.strides(short, off, pool.short, pool.stride, new, rule.shortest)
         beta = rule.beta * stride[:, tf.newaxis]
         lam = pool.lam + rule.damping * (next_multipliers(g, pool.lam, pool.mu) - pool.lam)
@@ -277,7 +285,8 @@ def _unsized(pool, target, fresh):
         nearest=open_(pool.nearest),
         since=open_(pool.since),
     )
-    target = Target(target.index, *map(open_, target[1:]))
+    likely = None if target.likely is None else open_(target.likely)
+    target = Target(target.index, *map(open_, target[1:4]), likely)
     return pool, target, Fresh(open_(fresh.c, d), open_(fresh.t, None))
 
 

@@ -28,6 +28,9 @@ class Scale(NamedTuple):
         natural: Whether they are natural.
         x_sd: Standard deviation of images, over all pixels, about each pixel's mean.
         flat: Whether each target is the same for all random codes, p of them.
+        likely: Whether each target is a probability, p of them.
+        s_sd: Standard deviation of what the search goes by, [p]: that of the log-odds over random
+            codes for a probability, else `z_sd`.
     """
 
     c_sd: float
@@ -38,6 +41,8 @@ class Scale(NamedTuple):
     natural: bool
     x_sd: float = 1.0
     flat: tuple[bool, ...] = ()
+    likely: tuple[bool, ...] = ()
+    s_sd: np.ndarray | None = None
 
 
 def measure(networks, neurons) -> Scale:
@@ -55,17 +60,32 @@ def measure(networks, neurons) -> Scale:
     c = codes.draw(networks, COUNT, codes.generator(SEED, 0))
     views = [look(tf.constant(c[i : i + BATCH]), index(neurons)) for i in range(0, COUNT, BATCH)]
     e = np.concatenate([v.e for v in views]).astype(np.float64)
-    z = np.concatenate([v.z for v in views]).astype(np.float64)
+    z, s = (np.concatenate([v[i] for v in views]).astype(np.float64) for i in (2, 3))
     mean, sd = z.mean(axis=0), z.std(axis=0)
     units = [networks.natural and networks.natural.unit(n) for n in neurons]
     natural = bool(units) and all(unit and unit.sd > 0 for unit in units)
     if natural:
         mean, sd = np.array([u.mean for u in units]), np.array([u.sd for u in units])
-    # A unit that no random code moves still needs a unit of measure.
-    sd = np.where(sd > 1e-6 * np.abs(mean), sd, 1.0)
+    sd, likely = moving(sd, mean), networks.probabilities(layers)
+    s_sd = np.where(likely, moving(s.std(axis=0), s.mean(axis=0)), sd)
     half, x_sd = metrics.pair_distance(e) / 2, _spread(np.concatenate([v.x for v in views]))
-    flat = tuple((z == z[0]).all(axis=0).tolist())
-    return Scale(_spread(c), _spread(e), half, mean, sd.astype(np.float32), natural, x_sd, flat)
+    return Scale(
+        _spread(c),
+        _spread(e),
+        half,
+        mean,
+        sd.astype(np.float32),
+        natural,
+        x_sd,
+        flat=tuple((s == s[0]).all(axis=0).tolist()),
+        likely=likely,
+        s_sd=s_sd.astype(np.float32),
+    )
+
+
+def moving(sd, mean):
+    """The deviations, with 1 for a unit that hardly moves: it still needs a unit of measure."""
+    return np.where(sd > 1e-6 * np.abs(mean), sd, 1.0)
 
 
 def _spread(rows):

@@ -6,9 +6,13 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tf_inverse import pace
 from tf_inverse.device import compiled
 from tf_inverse.lagrangian import margins, next_multipliers, seeds_lagrangian
 from tf_inverse.problem import Problem, Target
+
+# Share of beta that a step has at least, but for the secant.
+SHORTEST = 0.15
 
 
 class SeedState(NamedTuple):
@@ -19,6 +23,8 @@ class SeedState(NamedTuple):
         lam: Multipliers, [K, m].
         mu: Penalty weight, scalar.
         step: Gradient steps taken, int64.
+        short: How far short of the middle a row was at its last look, in bands, [K, p].
+        stride: Its last step as a share of beta, [K].
         slots: Variables of an optimizer, where there is one.
     """
 
@@ -26,27 +32,56 @@ class SeedState(NamedTuple):
     lam: Any
     mu: Any
     step: Any
+    short: Any
+    stride: Any
     slots: tuple = ()
 
 
 class SeedInfo(NamedTuple):
-    """What a reader wants of a round: z [K, p], feasible [K], and how many rows were finite."""
+    """Of a round's last look: z and s [K, p], feasible [K], and how many rows were finite."""
 
     z: Any
+    s: Any
     feasible: Any
     finite: Any
 
 
-def init(c, m: int, mu0: float, slots: tuple = ()) -> SeedState:
-    """lambda_0 = 0 for m margins a row, mu_0 given."""
+def init(c, p: int, m: int, mu0: float, slots: tuple = ()) -> SeedState:
+    """lambda_0 = 0 for m margins a row of p neurons, mu_0 given."""
     K = len(c)
     return SeedState(
         tf.constant(c, tf.float32),
         tf.zeros((K, m)),
         tf.constant(mu0, tf.float32),
         tf.constant(0, tf.int64),
+        tf.zeros((K, p)),
+        tf.ones((K,)),
         slots,
     )
+
+
+def to_middle(s, target: Target, bound: str):
+    """Margins with epsilon_0 = (z2 - z1) / 2: both sides ask for the middle of the range."""
+    epsilon0 = (target.z2 - target.z1) / 2.0
+    if target.likely is None:
+        return margins(s, target.z1, target.z2, target.sd, epsilon0, bound)
+    middle = target.along(target.z1 + epsilon0)
+    return margins(s, middle, middle, target.sd, bound=bound)
+
+
+def paced(s, target: Target, before, stride, first):
+    """How far short of the middle rows are, and the lengths of their steps as shares of beta.
+
+    The paper leaves the step open. With one length, a row whose log-odds are steep would be thrown
+    from one side of its range to the other; activations keep the one length.
+    """
+    if target.likely is None:
+        return before, stride
+    epsilon0 = (target.z2 - target.z1) / 2.0
+    short = target.short(s, target.z1 + epsilon0, epsilon0) / 2.0
+    off = tf.reduce_max(tf.abs(short), axis=1)
+    new = tf.fill(tf.shape(stride), first)
+    return short, pace.strides(short, off, before, stride, new, SHORTEST)
 
 
 def make_step(problem: Problem, beta: float, diversity: float):
@@ -63,19 +98,19 @@ def make_step(problem: Problem, beta: float, diversity: float):
     """
 
     def step(state: SeedState, target: Target):
-        c, lam, mu, i, slots = state
-        epsilon0 = (target.z2 - target.z1) / 2.0
+        c, lam, mu, i, before, stride, slots = state
 
-        def lagrangian(e, z):
-            g = margins(z, target.z1, target.z2, target.sd, epsilon0, problem.bound)
+        def lagrangian(e, view):
+            g = to_middle(view.s, target, problem.bound)
             return seeds_lagrangian(diversity**0.5 * e, g, lam, mu)
 
         view, g, finite = problem.descend(c, target, lagrangian)
         feasible = problem.feasible(view.z, target)
-        moved, slots = problem.move(c, g, beta, slots)
+        short, stride = paced(view.s, target, before, stride, i == 0)
+        moved, slots = problem.move(c, g, beta * stride[:, tf.newaxis], slots)
         c = tf.where(tf.reduce_all(feasible), c, moved)
-        info = SeedInfo(view.z, feasible, tf.reduce_sum(tf.cast(finite, tf.int32)))
-        return SeedState(c, lam, mu, i + 1, slots), info
+        info = SeedInfo(view.z, view.s, feasible, tf.reduce_sum(tf.cast(finite, tf.int32)))
+        return SeedState(c, lam, mu, i + 1, short, stride, slots), info
 
     return step
 
@@ -92,12 +127,11 @@ def make_round(problem: Problem, beta: float, diversity: float, a: float, steps:
     def round_(state: SeedState, target: Target):
         K, p = state.c.shape[0], target.z1.shape[0]
         end = state.step + steps
-        info = SeedInfo(tf.zeros((K, p)), tf.zeros((K,), tf.bool), tf.constant(0))
+        info = SeedInfo(tf.zeros((K, p)), tf.zeros((K, p)), tf.zeros((K,), tf.bool), tf.constant(0))
         while state.step < end and not tf.reduce_all(info.feasible):
             state, info = step(state, target)
-        epsilon0 = (target.z2 - target.z1) / 2.0
-        g = margins(info.z, target.z1, target.z2, target.sd, epsilon0, problem.bound)
         if not tf.reduce_all(info.feasible):
+            g = to_middle(info.s, target, problem.bound)
             lam = next_multipliers(g, state.lam, state.mu)
             state = state._replace(lam=lam, mu=a * state.mu)
         return state, info

@@ -115,11 +115,16 @@ def responses(networks, layers: list[Layer], images: np.ndarray, batch: int = BA
     """
     names = tuple(layer.name for layer in layers)
     centres = [tuple(size // 2 for size in layer.shape[:-1]) for layer in layers]
-    parts = []
-    for i in range(0, len(images), batch):
-        h = networks.outputs(tf.constant(images[i : i + batch], tf.float32), names)[1]
-        pairs = zip(names, centres, strict=True)
-        parts.append([np.asarray(h[name][(slice(None), *at)], "f4") for name, at in pairs])
+
+    def middle(x):
+        h = networks.outputs(x, names)[1]
+        return [h[name][(slice(None), *at)] for name, at in zip(names, centres, strict=True)]
+
+    read = tf.function(middle, reduce_retracing=True, autograph=False)
+    parts = [
+        [z.numpy() for z in read(tf.constant(images[i : i + batch], tf.float32))]
+        for i in range(0, len(images), batch)
+    ]
     columns = zip(*parts, strict=True)
     return {name: np.concatenate(z) for name, z in zip(names, columns, strict=True)}
 
@@ -137,9 +142,7 @@ def random_images(networks, count: int = RANDOM) -> np.ndarray:
 
 def labels(networks, layer: str) -> tuple[str, ...]:
     """Labels of a layer's units; empty texts where it has none."""
-    if networks.labels is not None and networks.labels[0] == layer:
-        return tuple(networks.labels[1])
-    return ("",) * networks.layer_shape(layer)[-1]
+    return networks.names(layer) or ("",) * networks.layer_shape(layer)[-1]
 
 
 def asked_layer(networks, layer: str | None, search: str | None) -> str | None:

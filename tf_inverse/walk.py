@@ -62,9 +62,10 @@ def make_step(problem: Problem, diversity: float):
     def step(state: WalkState, target: Target):
         c, lam, mu, beta, i, slots = state
 
-        def lagrangian(e, z):
-            g = margins(z, target.z1, target.z2, target.sd, bound=problem.bound)
-            weights = tf.cast(problem.feasible(z, target), e.dtype)
+        def lagrangian(e, view):
+            ends = target.along(target.z1), target.along(target.z2)
+            g = margins(view.s, *ends, target.sd, bound=problem.bound)
+            weights = tf.cast(problem.feasible(view.z, target), e.dtype)
             e = diversity**0.5 * e
             return walk_lagrangian(e, g, lam, mu, e, weights)
 

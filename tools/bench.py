@@ -3,6 +3,7 @@
     python tools/bench.py step      a gradient step of CaffeNet x fc6 generator, ours and PyTorch's
     python tools/bench.py run       whole runs of both methods; the shipped pair by the command line
     python tools/bench.py layers    single layers, plain and in their quick forms
+    python tools/bench.py softmax   steps to probabilities beside those to the same neurons' logits
     python tools/bench.py scaling   n = 500 against 5,000; all n at once (eq. 15) against K = 10
 
 Weights are random, in the true shapes: times are those of the real files. What is compared runs in
@@ -176,6 +177,19 @@ def layers(K: int = 10, repeats: int = 9, json: bool = False) -> None:
     tell(machine() | {"K": K} | bench_layers.measure(K, repeats), json)
 
 
+def softmax(n: int = 50, json: bool = False) -> None:
+    """Steps to samples of a softmax's units over those to samples of the same neurons' logits.
+
+    Args:
+        n: Samples of a run; there are some sixty runs.
+        json: Print one JSON object instead of a table.
+    """
+    quiet.start()
+    from tf_inverse.tools import bench_softmax
+
+    tell(bench_softmax.measure(n), json)
+
+
 def scaling(
     n: int = 500,
     times: int = 10,
@@ -255,7 +269,7 @@ def tell(figures: dict, as_json: bool) -> None:
         print(f"{name:<42}{value:.3g}" if isinstance(value, float) else f"{name:<42}{value}")
 
 
-COMMANDS = {"step": step, "run": run, "scaling": scaling, "layers": layers}
+COMMANDS = {"step": step, "run": run, "scaling": scaling, "layers": layers, "softmax": softmax}
 
 
 def main() -> None:

@@ -69,10 +69,10 @@ def mutate_text(data: bytes, rng: np.random.Generator) -> bytes:
 
 def read(prototxt, weights) -> None:
     """All that happens before TensorFlow: read, understand, plan, compare, touch every number."""
-    from tf_inverse.caffe import caffemodel, fit, net, plan
+    from tf_inverse.caffe import caffemodel, fit, net, plan, supply
 
     planned = plan.make(net.read(prototxt))
-    file = caffemodel.read(weights)
+    file, _ = supply.complete(planned, caffemodel.read(weights))
     for layer in file.layers:
         for blob in layer.blobs:
             blob.values.sum()

@@ -8,8 +8,14 @@ def train(
     data: str,
     out: str,
     classifier: str | None = None,
-    encoder: str = "relu6",
+    generator: str | None = None,
+    encoder: str | None = None,
     compare: str | None = None,
+    image: str | None = None,
+    pixels: str = "0:255",
+    size: str | None = None,
+    fixed: str | None = None,
+    weights: str | None = "imagenet",
     judge: str | None = None,
     labels: str | None = None,
     name: str | None = None,
@@ -26,39 +32,55 @@ def train(
     default: str | None = None,
     trust: bool = False,
     overwrite: bool = False,
-) -> None:
+    json: bool = False,
+) -> int | None:
     """Trains networks on images; interrupted, the same command goes on where it was.
 
-    Kinds: classifier, a small one (network.keras as it trains, classifier.keras without batch
-    normalisation); judge, one of another architecture, to tell whether a sampler
-    fools the first; generator, to undo a layer of any Keras classifier; pair, a folder to sample
-    from, out of both; check, how honest a pair is.
+    Kinds: generator, to undo a layer of any Keras classifier: OUT is then a network's folder, and
+    OUT.png shows images over what it makes of them; classifier, a small one (network.keras as it
+    trains, classifier.keras without batch normalisation); judge, one of another architecture, to
+    tell whether a sampler fools the first; pair, a folder out of a classifier and a generator, with
+    weights in half precision; check, how honest a pair is.
 
     Args:
-        kind: classifier, judge, generator, pair or check.
-        data: Folder of pictures (sub-folders are classes), or .h5 or .npz of images.
+        kind: generator, classifier, judge, pair or check.
+        data: Folder of pictures (sub-folders are classes), or .h5 or .npz of images; in parts train
+            and test, or a tenth is kept apart.
         out: Folder to write to; of check, the pair's folder.
-        classifier: generator, pair: the classifier, a .keras file.
-        encoder: generator, pair: layer whose output is the code.
-        compare: generator: further layers to compare features in, A,B; the last map by default.
+        classifier: generator, pair: a .keras or .h5 file, a SavedModel's folder, keras:MobileNetV2
+            or any other of keras.applications, or a network's folder.
+        generator: pair: the generator; that of the classifier's folder by default, or
+            generator.keras beside its file.
+        encoder: generator, pair: layer whose output is the code; if left out, that of the
+            classifier's folder, or the last one before the output that has no map.
+        compare: generator: layers to compare features in, A,B; the last map by default.
+        image: ROWS,COLUMNS of the images that are drawn, or classified; by default as the
+            classifier takes them, 32,32 for a new one.
+        pixels: generator, pair: LOW:HIGH of the pixels that the classifier takes.
+        size: generator, pair: ROWS,COLUMNS,CHANNELS of its input, where it leaves them open.
+        fixed: generator, pair: values of its further inputs, NAME=VALUE, several with commas.
+        weights: generator, pair: of keras:NAME: imagenet, a file, or none for random ones.
         judge: check: the judge, a .keras file.
-        labels: pair: names of the classes, A,B; the data's own by default.
-        name: pair: its name; that of the folder by default.
+        labels: generator, pair: names of the output's units, A,B, or a file with one a line; those
+            of the classifier's folder or of the data by default.
+        name: generator, pair: its name; that of the folder by default.
         start: classifier: network.keras of an earlier training, to train it further.
         rate: Peak learning rate; classifier and judge 2e-3, generator 5e-4.
-        epochs: Passes over the images; classifier 11, judge 7, generator 6.
+        epochs: Passes over the images; classifier 11, judge 7, generator 6 or as many as make 5,000
+            steps.
         plain: classifier: last epochs on unperturbed images.
         epsilon: classifier: largest perturbation, L2, as a share of one pixel's range.
         code: classifier: entries of the code.
         batch: Images a step; classifier and judge 128, generator 64.
         seed: Of weights, order and augmentation.
-        description: pair: what the images are.
-        licence: pair: what its weights may be used for.
-        default: pair: targets of a run that names none.
-        trust: Load a SavedModel in what is given, where it is not one that you adopted.
-        overwrite: pair: replace a folder that exists.
+        description: generator, pair: what the images are.
+        licence: generator, pair: what its weights may be used for.
+        default: generator, pair: targets of a run that names none.
+        trust: Load a SavedModel, where it is not one that you adopted.
+        overwrite: Replace what exists.
+        json: generator, pair: print one JSON object instead of lines.
     """
     from tf_inverse.training import command
 
     options = {key: value for key, value in locals().items() if key not in ("kind", "command")}
-    command.run(kind, options)
+    return command.run(kind, options)

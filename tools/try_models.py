@@ -22,7 +22,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 STAGES = ("adopt", "float32", "default", "half", "export")
 ASKED = 10
 # Sums of float32 come out a little different in other orders; a deep network makes more of it.
-TOLERANCE = 1e-4
+TOLERANCE = 3e-4
 ROUNDING = {"codes": 1e-4, "activations": 1e-4}
 HEAD = (
     "network",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pathlib
 from typing import NamedTuple
 
+import keras
 import numpy as np
 
-from tf_inverse import arithmetic, folder
+from tf_inverse import arithmetic, folder, logits
 from tf_inverse import codes as distributions
-from tf_inverse.adopt import check, choose, known, nature, source, wrap
+from tf_inverse.adopt import check, choose, ends, known, nature, notes, source, wrap
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.networks import Networks
 
@@ -46,7 +47,8 @@ def adopt(
         generator: Likewise.
         encoder: Layer of the classifier, by name or path; or another model of images (Keras, or
             text that names a file or a folder); if left out, the one of the classifier's folder,
-            or the last layer without a map before the output.
+            or the last layer without a map before the output, or, where every layer has a map, the
+            mean over the last of them.
         name: Of the pair; the classifier's by default.
         image_range: (low, high) of the generator's images; told from its images if left out.
         pixel_range: (low, high) of the pixels that the classifier, and an encoder of its own, take.
@@ -81,8 +83,10 @@ def adopt(
     values = image_range or told.image_range or check.likely_range(free, d, kind)
     G = wrap.generator(G, values, _of(G, fixed))
     crop = _crop(crop or told.crop, G.output_shape)
-    f = wrap.classifier(f, pixel_range, G.output_shape[-1], _of(f, fixed))
-    f, path = _with_encoder(f, encoder or told.encoder, pixel_range, G.output_shape[-1], opening)
+    read = notes.read(f, _of(f, fixed))
+    f, path = with_conventions(
+        f, encoder or told.encoder, pixel_range, G.output_shape[-1], _of(f, fixed), opening
+    )
     networks = Networks(
         name=name or f.name,
         classifier=f,
@@ -95,23 +99,45 @@ def adopt(
     check.codes_fit(networks, G)
     given = nature.load(networks, images)
     labels = labels or told.labels or nature.labels(networks, given)
-    networks.labels = _labels(networks, labels)
+    networks.labels = labelled(networks, labels)
+    share = check.CLIPPED if image_range else check.SHARE
     # A folder's generator keeps to the conventions, and may overshoot as it has learned to.
-    seen = check.images(networks, values, 1.0 if values == told.image_range else check.SHARE)
+    seen = check.images(networks, values, 1.0 if values == told.image_range else share)
     networks.default = choose.target(networks, seen)
     networks.natural = known.joined(networks, told, given)
     networks.default = nature.default(networks, seen)
-    facts = _measured(networks, seen, values) | nature.told(networks, given)
-    return Adopted(networks, facts | {"licence": told.licence})
+    facts = measured(networks, seen, values) | nature.told(networks, given)
+    said = {"notes": [read, *notes.chosen(networks, encoder or told.encoder)]}
+    return Adopted(networks, facts | {"licence": told.licence} | said)
 
 
-def write(adopted: Adopted, out, *, licence: str = "", overwrite: bool = False) -> pathlib.Path:
+def with_conventions(
+    f, encoder, pixel_range, channels: int, fixed: dict, opening: dict
+) -> tuple[keras.Model, str]:
+    """A classifier that takes images in 0..255, and the path of its encoder.
+
+    Args:
+        f: From `source.open`.
+        encoder: As of `adopt`.
+        pixel_range: As of `adopt`.
+        channels: Of the images that will come.
+        fixed: Values of further inputs of the classifier, by name.
+        opening: trust, weights of `source.open`, for an encoder of its own.
+    """
+    f = ends.with_logits(wrap.classifier(f, pixel_range, channels, fixed))
+    return _with_encoder(f, encoder, pixel_range, channels, opening)
+
+
+def write(
+    adopted: Adopted, out, *, licence: str = "", half: bool = False, overwrite: bool = False
+) -> pathlib.Path:
     """Write a pair's folder, read it again and compare, and only then put it in its place.
 
     Args:
         adopted: The pair.
         out: Folder to be made.
         licence: What the weights may be used for; that of the models' folders if left out.
+        half: Store weights in half precision: see `folder.save`.
         overwrite: Replace a network's folder that is there.
 
     Raises:
@@ -133,6 +159,7 @@ def write(adopted: Adopted, out, *, licence: str = "", overwrite: bool = False) 
         default=networks.default,
         licence=licence or adopted.measured["licence"],
         source={"measured": adopted.measured},
+        half=half,
         overwrite=overwrite,
         check=lambda made: _same(networks, _read_again(made)),
     )
@@ -173,7 +200,8 @@ def _of(model, fixed):
 
 def _with_encoder(f, encoder, pixel_range, channels, opening):
     if encoder is None:
-        return f, choose.penultimate(f)
+        path = choose.penultimate(f)
+        return (f, path) if path else _pooled(f)
     if isinstance(encoder, str) and not _is_model(encoder):
         return f, encoder
     own = source.open(encoder, "classifier", **opening | {"size": None})
@@ -181,11 +209,21 @@ def _with_encoder(f, encoder, pixel_range, channels, opening):
     return wrap.with_encoder(f, own)
 
 
+def _pooled(f):
+    f = ends.with_pooled(f)
+    return f, logits.source(f.outputs[-1]._keras_history)
+
+
 def _is_model(text):
     return text.startswith("keras:") or pathlib.Path(text).exists()
 
 
-def _labels(networks, labels):
+def labelled(networks, labels) -> tuple[str, tuple[str, ...]] | None:
+    """Labels as of `adopt`, of the output where they name no layer; None where there are none.
+
+    Raises:
+        UsageError: There are more or fewer than the layer has units.
+    """
     if labels is None:
         return None
     layer, names = labels
@@ -196,13 +234,21 @@ def _labels(networks, labels):
     return layer, tuple(names)
 
 
-def _measured(networks, seen, values):
+def measured(networks, seen, values) -> dict:
+    """What was found out about a pair: plain values by name.
+
+    Args:
+        networks: `networks.Networks`.
+        seen: From `check.images`.
+        values: (low, high) of the generator's own images.
+    """
     d_E = int(np.prod(networks.layer_shape(networks.encoder)))
     return {
         "codes": [networks.codes.kind, networks.codes.size],
         "image": list(networks.image_shape),
         "declared range": list(values),
         "pixels": [float(seen.images.min()), float(seen.images.max())],
+        "pixels clipped": float(np.mean((seen.images < 0.0) | (seen.images > 255.0))),
         "classifier": list(networks.classifier.input_shape[1:]),
         "encoder": [networks.encoder, d_E],
         "encoding": {"mean": float(seen.encodings.mean()), "sd": float(seen.encodings.std())},

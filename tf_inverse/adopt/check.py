@@ -17,6 +17,9 @@ COUNT = 24
 RANGES = ((-1.0, 1.0), (0.0, 1.0), (0.0, 255.0))
 # Pixels may overshoot by a twentieth of their range, one in a hundred by more.
 OVERSHOOT, SHARE = 0.05, 0.01
+CLIPPED = 0.25
+"""Share of pixels that may lie outside a range that the user declared: they are clipped."""
+
 LEAST = 0.02
 """Share of the declared range that images must fill."""
 
@@ -86,7 +89,8 @@ def images(networks, values: tuple[float, float], share: float = SHARE) -> Seen:
     if beyond > share:
         raise UsageError(
             f"expected pixels in the declared range {span}, {beyond:.0%} lie outside; they go from "
-            f"{own.min():.3g} to {own.max():.3g}: declare that with --range=LOW:HIGH"
+            f"{own.min():.3g} to {own.max():.3g}: declare with --range=LOW:HIGH which of them are "
+            f"black and white; what lies beyond is clipped"
         )
     if x.max() - x.min() < 255.0 * LEAST:
         raise UsageError(
@@ -120,8 +124,8 @@ def gradient(networks, neuron: Neuron) -> None:
     def slope(c):
         with tf.GradientTape() as tape:
             tape.watch(c)
-            z = networks.look(c, layers, where).z
-        return tape.gradient(z, c, unconnected_gradients="zero")
+            s = networks.look(c, layers, where).s
+        return tape.gradient(s, c, unconnected_gradients="zero")
 
     g = slope(c).numpy()
     if np.isfinite(g).all() and (g != 0).any():

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from tf_inverse import taps
+from tf_inverse import logits, taps
 from tf_inverse.adopt import check
-from tf_inverse.errors import UsageError
 
 
-def penultimate(f) -> str:
-    """Path of the last layer before the outputs of a model that has units without a map.
+def penultimate(f) -> str | None:
+    """Path of the last layer without a map before the outputs of a model; None where there is none.
 
-    Raises:
-        UsageError: There is none.
+    Logits before a softmax or a sigmoid count as the output.
     """
     shapes = taps.shapes(f)
     flat = [path for path, shape in shapes.items() if len(shape) == 1 and shape[0]]
@@ -23,11 +21,10 @@ def penultimate(f) -> str:
     # Numbered or named outputs repeat layers, but for a SavedModel's, which are all there is.
     inside = dict(taps.walk(f))
     flat = [path for path in flat if path in inside] or flat
-    if not flat:
-        raise UsageError(f"expected --encoder=LAYER: {f.name} has no layer without a map")
     ends = outputs(f, shapes)
     before = [path for path in flat if path not in ends]
-    return (before or flat)[-1]
+    hidden = [path for path in before if path not in [logits.before(f, end) for end in ends]]
+    return (hidden or before or flat or [None])[-1]
 
 
 def outputs(f, names) -> list[str]:
@@ -40,7 +37,7 @@ def outputs(f, names) -> list[str]:
     """
     inside, paths = dict(taps.walk(f)), []
     for i in range(len(f.outputs)):
-        path = _source(f, i)
+        path = logits.source(f.outputs[i]._keras_history)
         # Layers of a model of the user's own class; numbered outputs, where that is all.
         inner = [name for name in names if name.startswith(f"{path}/")]
         layers = [name for name in inner if name in inside]
@@ -49,23 +46,13 @@ def outputs(f, names) -> list[str]:
     return paths
 
 
-def _source(model, index, prefix=""):
-    """Path of what gives one output of a model, models within it opened."""
-    history = model.outputs[index]._keras_history
-    path = prefix + history.operation.name
-    if getattr(history.operation, "outputs", None) and hasattr(history.operation, "layers"):
-        return _source(history.operation, history.tensor_index, f"{path}/")
-    return path
-
-
 def target(networks, seen) -> str | None:
     """The liveliest unit of the output, from what random codes give up to nearly their highest.
 
     Raises:
         UsageError: No gradient gets from it to the code.
     """
-    layer = networks.labels[0] if networks.labels else output(networks)
-    neuron = check.liveliest(networks, layer, seen)
+    neuron = check.liveliest(networks, output(networks), seen)
     check.gradient(networks, neuron)
     z = networks.score(np.rint(np.clip(seen.images, 0, 255)).astype(np.uint8), (neuron,))[1]
     low, high = np.percentile(z, (60, 95))
@@ -73,5 +60,16 @@ def target(networks, seen) -> str | None:
 
 
 def output(networks) -> str:
-    """The path of the layer that gives the classifier's first output."""
-    return outputs(networks.classifier, networks.shapes)[0]
+    """The path of the layer whose units count: the first of `ends`."""
+    return ends(networks)[0]
+
+
+def ends(networks) -> list[str]:
+    """Paths of the labelled layer, or the one that gives the classifier's first output.
+
+    Where it gives probabilities, the layer of their logits comes first, if there is one.
+    """
+    f = networks.classifier
+    layer = networks.labels[0] if networks.labels else outputs(f, networks.shapes)[0]
+    before = logits.before(f, networks.layer_path(layer))
+    return [before, layer] if before else [layer]

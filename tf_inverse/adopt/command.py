@@ -17,15 +17,15 @@ def run(classifier, generator, out, **words) -> list[str]:
         generator,
         words["encoder"],
         name=words["name"],
-        image_range=_pair("range", words["range"]),
-        pixel_range=_pair("pixels", words["pixels"]),
+        image_range=span("range", words["range"]),
+        pixel_range=span("pixels", words["pixels"]),
         codes=words["codes"],
-        bounds=_pair("bounds", words["bounds"]),
+        bounds=span("bounds", words["bounds"]),
         crop=words["crop"],
-        fixed=_fixed(words["fixed"]),
-        labels=_labels(words["labels"]),
+        fixed=values(words["fixed"]),
+        labels=lines(words["labels"]),
         images=words["images"],
-        size=_size(words["size"]),
+        size=shape(words["size"]),
         code_size=words["code_size"],
         weights=None if words["weights"] == "none" else words["weights"],
         trust=words["trust"],
@@ -34,10 +34,12 @@ def run(classifier, generator, out, **words) -> list[str]:
     facts = adopted.measured | {"folder": str(path)}
     if words["json"]:
         return [json.dumps(facts)]
-    return [f"{name}: {json.dumps(value)}" for name, value in facts.items()]
+    said = facts.pop("notes")
+    return [*said, *(f"{name}: {json.dumps(value)}" for name, value in facts.items())]
 
 
-def _pair(flag, text):
+def span(flag: str, text: str | None) -> tuple[float, float] | None:
+    """LOW:HIGH of a flag as numbers."""
     if text is None:
         return None
     try:
@@ -49,7 +51,8 @@ def _pair(flag, text):
     return low, high
 
 
-def _size(text):
+def shape(text: str | None) -> tuple[int, ...] | None:
+    """ROWS,COLUMNS,CHANNELS as numbers."""
     if text is None:
         return None
     parts = text.split(",")
@@ -58,7 +61,8 @@ def _size(text):
     return tuple(int(part) for part in parts)
 
 
-def _fixed(text):
+def values(text: str | None) -> dict[str, float]:
+    """NAME=NUMBER, several with commas, as numbers by name."""
     fixed = {}
     for part in filter(None, (text or "").split(",")):
         name, _, value = part.partition("=")
@@ -73,7 +77,8 @@ def _fixed(text):
     return fixed
 
 
-def _labels(path):
+def lines(path: str | None) -> tuple[None, tuple[str, ...]] | None:
+    """A file's lines as labels of the output."""
     if path is None:
         return None
     names = pathlib.Path(path).read_text(encoding="utf-8").splitlines()

@@ -8,15 +8,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tf_inverse import band, units
+from tf_inverse import band, codes, units
 from tf_inverse.adopt import choose
 from tf_inverse.errors import UsageError
 from tf_inverse.natural import LEVELS, Natural
+from tf_inverse.training import data
 from tf_inverse.training import images as files
-from tf_inverse.training import pair
 
-PASSIVE = {layer.__name__ for layer in pair.PASSIVE}
-"""Kinds of layers that only hand on what they get."""
+BANK = 500
+NEAR = 50
+HIGH = (99.0, 99.8)
+PASSIVE = ("InputLayer", "Rescaling", "Flatten", "Reshape", "Dropout", "Cropping2D", "Permute")
+"""Kinds of layers that have no units of their own: they hand on what comes."""
 
 RANGES = ((99.0, 99.8), (90.0, 98.0), (75.0, 90.0), (50.0, 75.0))
 """Percentiles of a default target, the highest first."""
@@ -50,7 +53,7 @@ def load(networks, images) -> Images | None:
         return images if images is None else Images(images)
     *size, channels = networks.image_shape
     pixels, classes = files.load(images, tuple(size), "test", channels)
-    names = files.names(images) if classes is not None else ()
+    names = data.names(images) if classes is not None else ()
     return Images(pixels, classes, names, f"images of {pathlib.Path(images).name}")
 
 
@@ -63,7 +66,7 @@ def labels(networks, images: Images | None):
     return (layer, images.names) if fits else None
 
 
-def statistics(networks, images: Images, stored: Natural | None) -> Natural:
+def statistics(networks, images: Images, stored: Natural | None = None, seed: int = 0) -> Natural:
     """Statistics of every layer's units over images, and the images to show beside samples.
 
     Args:
@@ -71,6 +74,7 @@ def statistics(networks, images: Images, stored: Natural | None) -> Natural:
         images: From `load`.
         stored: What came with the models' folders, or None: encodings that are there stay, as
             codes may be among them.
+        seed: Chooses the images to show.
 
     Raises:
         UsageError: That has other percentiles.
@@ -78,12 +82,13 @@ def statistics(networks, images: Images, stored: Natural | None) -> Natural:
     levels = np.array(LEVELS)
     if stored is not None and not np.array_equal(stored.levels, levels):
         raise UsageError("expected the folder's statistics at this version's percentiles")
-    labelled = networks.labels[0] if networks.labels else choose.output(networks)
-    layers, z = {}, None
-    first = tuple(map(networks.layer_path, (labelled, networks.encoder)))
+    ends = tuple(map(networks.layer_path, choose.ends(networks)))
+    first = (*ends, networks.layer_path(networks.encoder))
+    layers, z = {}, {}
     for group in _groups(networks, first, len(images.pixels)):
         for layer, a in units.responses(networks, group, images.pixels, _batch(group)).items():
-            z = a if layer == first[0] else z
+            if layer in ends:
+                z[layer] = a
             layers[layer] = a.mean(axis=0), a.std(axis=0), np.percentile(a, levels, axis=0).T
     made = Natural(len(images.pixels), images.words, levels, layers)
     if stored is not None:
@@ -91,13 +96,29 @@ def statistics(networks, images: Images, stored: Natural | None) -> Natural:
     if stored is not None and stored.encodings is not None:
         kept = ("encodings", "activations", "bank", "random")
         return dataclasses.replace(made, **{name: getattr(stored, name) for name in kept})
-    chosen = pair.chosen(z, seed=0)
+    shown = chosen(z[ends[0]], seed)
     return dataclasses.replace(
         made,
-        encodings=networks.encode(images.pixels[chosen]),
-        activations={first[0]: z[chosen]},
-        random=min(pair.BANK, len(z)),
+        encodings=networks.encode(images.pixels[shown]),
+        activations={layer: a[shown] for layer, a in z.items()},
+        random=min(BANK, len(images.pixels)),
     )
+
+
+def chosen(z: np.ndarray, seed: int) -> list[int]:
+    """Images to keep for showing beside samples, by their activations [N, units] of one layer.
+
+    Returns:
+        `BANK` of them at random; then, for 20 units at most, up to `NEAR` whose activation lies
+        between the percentiles `HIGH`.
+    """
+    order = codes.generator(seed, 2).permutation(len(z))
+    kept = list(order[:BANK])
+    for column in z.T[:20]:
+        low, high = np.percentile(column, HIGH)
+        inside = order[(column[order] >= low) & (column[order] <= high)]
+        kept += [i for i in inside[:NEAR] if i not in set(kept)]
+    return kept
 
 
 def _groups(networks, first, count):

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import applications
 
-from tf_inverse import folder
+from tf_inverse import folder, published
 from tf_inverse.adopt import layers, wrap
 from tf_inverse.errors import UsageError, reason
 
@@ -51,13 +51,19 @@ def open(source, role: str, *, trust: bool = False, size=None, weights: str | No
 
 
 def about(source) -> dict:
-    """What the folder of a network says of it, and `folder`; nothing for any other source."""
+    """What the folder of a network says of it, and `folder`; nothing for any other source.
+
+    Of a model's file in such a folder it says what it says of the folder.
+    """
     if not isinstance(source, str | pathlib.Path):
         return {}
+    path = pathlib.Path(source)
+    if path.is_file() and path.name in (folder.written(path.parent) or ()):
+        source = path.parent
     there = (pathlib.Path(source) / "network.json").is_file()
-    if not there and str(source) not in folder.names():
+    if not there and str(source) not in published.names():
         return {}
-    where = folder.find(source)
+    where = published.find(source)
     return folder.manifest(where) | {"folder": where}
 
 

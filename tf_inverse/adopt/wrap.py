@@ -3,18 +3,56 @@
 from __future__ import annotations
 
 import pathlib
+from typing import NamedTuple
 
 import keras
 import numpy as np
 
 from tf_inverse.adopt.layers import Fixed
 from tf_inverse.errors import UsageError
-from tf_inverse.training import picture
+from tf_inverse.training import picture as files
 
 PIXELS = (0.0, 255.0)
 # Rec. 601, as every reader of pictures turns RGB into grey.
 LUMA = ((0.299,), (0.587,), (0.114,))
 CHANNELS = (1, 3)
+
+
+class Picture(NamedTuple):
+    """How the image input of a classifier is read.
+
+    Attributes:
+        shape: Of the input, without the batch axis.
+        size: Rows and columns, None where any will do.
+        channels: 1 or 3.
+        first: Whether channels come first.
+    """
+
+    shape: tuple
+    size: tuple
+    channels: int
+    first: bool
+
+
+def picture(model, fixed=None) -> Picture:
+    """The image input of a classifier.
+
+    Args:
+        model: One image input, and others that are fixed.
+        fixed: Value of every further input, by name.
+
+    Raises:
+        UsageError: The input is not an image, or an input is neither the image nor fixed.
+    """
+    shape = tuple(_free(model, fixed or {}, "classifier").shape)
+    first, flat = _channels_first(shape), len(shape) == 3
+    channels = 1 if flat else shape[1 if first else -1]
+    if len(shape) not in (3, 4) or channels not in CHANNELS:
+        raise UsageError(
+            f"expected a classifier of images [rows, columns, 1 or 3] or [rows, columns], "
+            f"{model.name} takes {list(shape[1:])}"
+        )
+    return Picture(shape[1:], shape[2:] if first else shape[1:3], channels, first)
 
 
 def classifier(model, values=PIXELS, channels: int | None = None, fixed=None) -> keras.Model:
@@ -31,14 +69,8 @@ def classifier(model, values=PIXELS, channels: int | None = None, fixed=None) ->
         RefusedInput: A picture cannot be read.
     """
     image = _free(model, fixed or {}, "classifier")
-    first, flat = _channels_first(image.shape), len(image.shape) == 3
-    own = 1 if flat else image.shape[1 if first else -1]
-    if len(image.shape) not in (3, 4) or own not in CHANNELS:
-        raise UsageError(
-            f"expected a classifier of images [rows, columns, 1 or 3] or [rows, columns], "
-            f"{model.name} takes {list(image.shape[1:])}"
-        )
-    size = image.shape[2:] if first else image.shape[1:3]
+    shape, size, own, first = picture(model, fixed)
+    flat = len(shape) == 2
     channels = channels or own
     kept = (values, channels, first, flat) == (PIXELS, own, False, False)
     if kept and _of_one_tensor(model):
@@ -193,7 +225,7 @@ def _pixels(file, shape, values):
     if channels not in CHANNELS:
         raise UsageError(f"expected no picture for an input of {list(shape)}, got {file}")
     low, high = values
-    x = low + picture.read(file, shape[1:] if first else shape[:2], channels) * (high - low) / 255.0
+    x = low + files.read(file, shape[1:] if first else shape[:2], channels) * (high - low) / 255.0
     return x[..., 0] if flat else x.transpose(2, 0, 1) if first else x
 
 

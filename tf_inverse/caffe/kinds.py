@@ -62,6 +62,17 @@ def _lrn_options(layer, shapes):
     return numbers | {"size": size, "across": across, "k": numbers["k"] if across else 1.0}
 
 
+def _relu_options(layer, shapes):
+    return {"negative_slope": layer.param.number("negative_slope", 0.0, least=0.0)}
+
+
+def _dropout_options(layer, shapes):
+    return {
+        "dropout_ratio": layer.param.number("dropout_ratio", 0.5, least=0.0, most=1.0),
+        "scale_train": layer.param.flag("scale_train", True),
+    }
+
+
 def _log_options(layer, shapes):
     numbers = _numbers(base=-1.0, scale=1.0, shift=0.0)(layer, shapes)
     if numbers["base"] != -1 and (numbers["base"] <= 0 or numbers["base"] == 1):
@@ -76,7 +87,7 @@ def _prelu_shapes(layer, options, shapes):
 def _batch_norm_options(layer, shapes):
     if not layer.param.flag("use_global_stats", True):
         raise refuse(layer, "use_global_stats: true", "false")
-    return {"eps": layer.param.number("eps", 1e-5)}
+    return {"eps": layer.param.number("eps", 1e-5, least=0.0)}
 
 
 def _batch_norm_shapes(layer, options, shapes):
@@ -136,8 +147,8 @@ KINDS = {
     "ConvolutionDepthwise": Kind(spatial.convolution_options, spatial.convolution_shapes),
     "Pooling": Kind(pooling.options, pooling.shapes),
     "LRN": Kind(_lrn_options, _same),
-    "ReLU": Kind(_numbers(negative_slope=0.0), _same),
-    "ReLU6": Kind(_numbers(negative_slope=0.0), _same),
+    "ReLU": Kind(_relu_options, _same),
+    "ReLU6": Kind(_relu_options, _same),
     "Clip": Kind(_clip_options, _same),
     "AbsVal": Kind(_numbers(), _same),
     "Swish": Kind(_numbers(beta=1.0), _same),
@@ -147,12 +158,7 @@ KINDS = {
     "TanH": Kind(_numbers(), _same),
     "Log": Kind(_log_options, _same),
     "Power": Kind(_numbers(power=1.0, scale=1.0, shift=0.0), _same),
-    "Dropout": Kind(
-        lambda layer, shapes: (
-            _numbers(dropout_ratio=0.5)(layer, shapes) | _flags(scale_train=True)(layer, shapes)
-        ),
-        _same,
-    ),
+    "Dropout": Kind(_dropout_options, _same),
     "Softmax": Kind(arrange.along, _same),
     "BatchNorm": Kind(_batch_norm_options, _batch_norm_shapes),
     "Scale": Kind(_scale_options, _scale_shapes, bottoms=(1, 2)),

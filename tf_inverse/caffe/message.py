@@ -109,9 +109,13 @@ class Message:
             raise RefusedInput(f"{self.where}: expected {name} {expected}, got {value}")
         return value
 
-    def number(self, name: str, default: float) -> float:
-        """A finite number."""
-        return self._finite(name, self._single(name, (int, float), default))
+    def number(self, name: str, default: float, least=-1e30, most=1e30) -> float:
+        """A finite number within limits."""
+        value = self._finite(name, self._single(name, (int, float), default))
+        if not least <= value <= most:
+            limits = f"from {least:g} to {most:g}" if most < 1e30 else f"of at least {least:g}"
+            raise RefusedInput(f"{self.where}: expected {name} {limits}, got {value:g}")
+        return value
 
     def numbers(self, name: str) -> list[float]:
         """Every number of a repeated field, each finite."""

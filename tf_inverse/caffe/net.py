@@ -8,13 +8,12 @@ import collections
 import os
 from typing import NamedTuple
 
-from tf_inverse.caffe import feeds, kinds, prototxt, versions
+from tf_inverse.caffe import feeds, kinds, phases, prototxt, versions
 from tf_inverse.caffe.feeds import Transform
 from tf_inverse.caffe.message import Message
 from tf_inverse.errors import ConversionError, RefusedInput
 
 MOST_LAYERS = 5000
-PHASES = ("TRAIN", "TEST")
 
 # Layers that only serve training; none of them maps an image to a unit.
 TRAINING = {
@@ -91,13 +90,13 @@ def understand(message: Message) -> Net:
         raise ConversionError(f"expected at most {MOST_LAYERS} layers, got {len(old) + len(new)}")
     if old and new:
         raise ConversionError("expected layers of one version, got both `layers` and `layer`")
-    state = _state(message.message("state"))
+    state = phases.state(message.message("state"))
     inputs, transform = feeds.declared(message), None
     name = message.word("name")
     unknown = message.unknown(versions.HARMLESS | {"layer", "layers"})
     kept = []
     for i, one in enumerate(old or new):
-        if not _included(one, *state):
+        if not phases.included(one, *state):
             continue
         layer = _layer(one, i)
         unknown += _unknown(one, layer)
@@ -113,37 +112,6 @@ def understand(message: Message) -> Net:
     kept = _fold_padding(kept)
     _refuse_repeats(kept)
     return Net(name, inputs, tuple(kept), transform)
-
-
-def _state(message):
-    """(level, stages) that the file itself sets for its net."""
-    if message.choice("phase", PHASES, "TEST") != "TEST":
-        raise RefusedInput("the network: expected state of phase TEST, got TRAIN")
-    return message.integer("level", 0, -(2**31), 2**31), message.all("stage", str)
-
-
-def _included(layer, level, stages):
-    """Whether Caffe puts a layer into the net of the phase TEST.
-
-    A layer without rules to include it is in unless a rule excludes it; one with such rules is in
-    if it meets any of them.
-    """
-    layer.where = f"layer {layer.word('name')!r}"
-    include, exclude = layer.messages("include"), layer.messages("exclude")
-    if include and exclude:
-        raise RefusedInput(f"{layer.where}: expected include or exclude, got both")
-    met = [_meets(rule, level, stages) for rule in include or exclude]
-    return any(met) if include else not any(met)
-
-
-def _meets(rule, level, stages):
-    return (
-        rule.choice("phase", PHASES, "TEST") == "TEST"
-        and rule.integer("min_level", level, -(2**31), 2**31) <= level
-        and rule.integer("max_level", level, -(2**31), 2**31) >= level
-        and set(rule.all("stage", str)) <= set(stages)
-        and not set(rule.all("not_stage", str)) & set(stages)
-    )
 
 
 def _layer(message, i):

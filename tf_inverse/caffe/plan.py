@@ -98,7 +98,7 @@ def make(net: Net, input_shape: tuple[int, ...] | None = None) -> Plan:
         wrong += layer.param.unknown(versions.HARMLESS)
         known |= dict(zip(layer.tops, step.outputs, strict=True))
     if wrong:
-        raise ConversionError("; ".join(wrong))
+        raise ConversionError("; ".join(wrong[:20]))
     return Plan(net.name, inputs, tuple(steps))
 
 

@@ -201,7 +201,7 @@ class Lab:
         return {"extreme": float(extreme.mean()), "code_norm": norms[0] / max(norms[1], 1e-12)}
 
     def _judged(self, images, bands):
-        from tf_inverse.training.pair import classes
+        from tf_inverse.training.honesty import classes
 
         layer = self.networks.labels and self.networks.labels[0]
         if self.judge is None or len(bands) > 1 or bands[0].neuron.layer != layer:

@@ -73,7 +73,7 @@ def stepping(networks: Networks, settings):
     target = methods.target(chosen, scale)
     step = tf.function(seeds.make_step(posed, settings.beta, settings.diversity))
     start = Stream(networks, settings.seed, 1, settings.K).rows(0, settings.K)[0]
-    state = seeds.init(start, 2, settings.mu0, posed.slots())
+    state = seeds.init(start, 1, 2, settings.mu0, posed.slots())
 
     def go():
         nonlocal state

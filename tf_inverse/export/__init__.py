@@ -9,7 +9,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse import atomic, scale, taps, units
+from tf_inverse import atomic, odds, scale, taps, units
 from tf_inverse.archive import durable
 from tf_inverse.errors import UsageError
 from tf_inverse.export import card, endpoints, lean
@@ -143,13 +143,18 @@ def default_layer(networks) -> str:
 
 
 def _deviations(networks, layer, images):
-    """Natural deviations [U] of a layer's units; those over random codes where none are stored."""
+    """Natural deviations [U] of a layer's units; those over random codes where none are stored.
+
+    Of probabilities, by whose log-odds the search goes, those of their log-odds.
+    """
+    if networks.probabilities((layer,))[0]:
+        s = odds.log_odds(units.activations(networks, layer, images)).numpy().astype(np.float64)
+        return scale.moving(s.std(axis=0), s.mean(axis=0)).astype(np.float32)
     stored = units.stored(networks, layer)
     if stored is not None and (stored.sd > 0).all():
         return stored.sd.astype(np.float32)
     measured = units.measure(networks, layer, images, "random codes")
-    moves = measured.sd > 1e-6 * np.abs(measured.mean)
-    return np.where(moves, measured.sd, 1.0).astype(np.float32)
+    return scale.moving(measured.sd, measured.mean).astype(np.float32)
 
 
 def _save(functions, folder):

@@ -9,7 +9,8 @@ MEANING = {
     "neurons": "a row [layer, unit, row, column] each; layer counts from zero in the table below; "
     "row, column 0 without a map; row -1 the mean over the map, -2 the maximum",
     "ranges": "[z1, z2] of each neuron's activation",
-    "sd": "natural deviation of each neuron, the unit of its margins; 0 for the stored one",
+    "sd": "natural deviation of each neuron (of a probability, of its log-odds), the unit of its "
+    "margins; 0 for the stored one",
     "aims": "uniform numbers in [0, 1), one row a fresh code, one column a neuron",
     "rows": "K, codes at a time",
     "count": "n, samples to find",
@@ -56,13 +57,13 @@ START = {
 def facts(exported, functions, figures: dict, versions: dict) -> dict:
     """Everything about an export, as JSON can say it."""
     networks, settings = exported.networks, exported.settings
-    labels = networks.labels
+    labels = {layer: networks.names(layer) for layer in exported.layers}
     layers = [
         {
             "layer": i,
             "name": layer,
             "shape": list(networks.layer_shape(layer)),
-            "labels": list(labels[1]) if labels and labels[0] == layer else None,
+            "labels": list(labels[layer]) if labels[layer] else None,
         }
         for i, layer in enumerate(exported.layers)
     ]

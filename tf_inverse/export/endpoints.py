@@ -14,7 +14,9 @@ import tensorflow as tf
 
 from tf_inverse import methods, renewal
 from tf_inverse.export import keep, refuse
-from tf_inverse.networks import View, activations
+from tf_inverse.networks import View
+from tf_inverse.odds import of_units
+from tf_inverse.places import activations
 from tf_inverse.problem import Problem, Target
 
 
@@ -26,7 +28,8 @@ class Exported(NamedTuple):
         layers: Layers whose units can be asked for.
         settings: `settings.Settings` of method renewal.
         scale: `scale.Scale`; its deviations of codes and encodings.
-        sd: Deviations of the units of each layer, arrays [U].
+        sd: Deviations of the units of each layer, arrays [U]: of their log-odds, where they are
+            probabilities.
     """
 
     networks: Any
@@ -116,7 +119,7 @@ def share(exported: Exported) -> Shared:
         return View(x, *_read(exported, x, neurons))
 
     def read(x, neurons):
-        return _read(exported, x, neurons)
+        return _read(exported, x, neurons)[:2]
 
     posed = Problem(
         look,
@@ -213,14 +216,32 @@ def runs(exported: Exported, shared: Shared) -> dict[str, Any]:
 
 
 def _read(exported, x, neurons):
-    """Encodings and activations of images; a neuron's layer is looked up, not compiled in."""
+    """Encodings, activations and what the search goes by; a neuron's layer is looked up."""
     e, outputs = exported.networks.outputs(x, exported.layers)
+    likely = _likely(exported)
+    z = _looked_up(exported, outputs, neurons, [activations] * len(likely))
+    if not any(likely):
+        return e, z, z
+    return (
+        e,
+        z,
+        _looked_up(
+            exported, outputs, neurons, [of_units if one else activations for one in likely]
+        ),
+    )
+
+
+def _looked_up(exported, outputs, neurons, readers):
     z = []
-    for i, layer in enumerate(exported.layers):
+    for i, (layer, read) in enumerate(zip(exported.layers, readers, strict=True)):
         mine = neurons[:, 0] == i
         places = tf.where(mine[:, tf.newaxis], neurons[:, 1:], 0)
-        z.append(tf.where(mine, activations(outputs[layer], places), 0.0))
-    return e, tf.add_n(z)
+        z.append(tf.where(mine, read(outputs[layer], places), 0.0))
+    return tf.add_n(z)
+
+
+def _likely(exported):
+    return exported.networks.probabilities(exported.layers)
 
 
 def _target(exported, neurons, ranges, sd, codes, aims, rows):
@@ -232,4 +253,6 @@ def _target(exported, neurons, ranges, sd, codes, aims, rows):
         units = tf.where(mine, neurons[:, 1], 0)
         stored.append(tf.where(mine, tf.gather(tf.constant(table, tf.float32), units), 0.0))
     sd = tf.where(sd > 0.0, sd, tf.add_n(stored))
-    return Target(neurons, ranges[:, 0], ranges[:, 1], sd)
+    likely = _likely(exported)
+    likely = tf.gather(tf.constant(likely), neurons[:, 0]) if any(likely) else None
+    return Target(neurons, ranges[:, 0], ranges[:, 1], sd, likely)

@@ -38,7 +38,7 @@ def question(
     return {
         "neurons": np.concatenate([which, index(neurons)], axis=1),
         "ranges": np.array([(b.z1, b.z2) for b in bands], np.float32),
-        "sd": np.asarray(scale.measure(networks, neurons).z_sd, np.float32),
+        "sd": np.asarray(scale.measure(networks, neurons).s_sd, np.float32),
         "codes": c,
         "aims": t,
         "rows": np.int32(settings.K),

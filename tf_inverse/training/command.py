@@ -7,16 +7,18 @@ import pathlib
 
 import keras
 
-from tf_inverse import folder
+from tf_inverse import adopt, folder
+from tf_inverse.adopt import command as words
+from tf_inverse.adopt import known, source
 from tf_inverse.errors import UsageError
-from tf_inverse.training import classifier, generator, honesty, images, pair
+from tf_inverse.training import classifier, data, honesty, images, own, work
 from tf_inverse.training.classifier import folded
 
 SIZE = (32, 32)
 
 
-def run(kind: str, options: dict) -> None:
-    """One kind; options are the arguments of tools/train.py.
+def run(kind: str, options: dict) -> int | None:
+    """One kind; options are the arguments of tools/train.py. Returns an exit code, or None for 0.
 
     Raises:
         UsageError: An unknown kind, or an option that the kind needs.
@@ -27,17 +29,19 @@ def run(kind: str, options: dict) -> None:
     for name in needs:
         if not options[name]:
             raise UsageError(f"train {kind} needs --{name}")
-    function(**{name: pathlib.Path(v) if name in PATHS and v else v for name, v in options.items()})
+    paths = {name: pathlib.Path(options[name]) for name in PATHS if options[name]}
+    return function(**options | paths)
 
 
 def train_classifier(
-    data, out, start, rate, epochs, plain, epsilon, code, batch, seed, overwrite, **_
+    data, out, start, image, rate, epochs, plain, epsilon, code, batch, seed, overwrite, **_
 ):
-    """A classifier for `SIZE` images: out/network.keras, and classifier.keras for use."""
+    """A classifier: out/network.keras, and classifier.keras for use."""
+    size = _image(image) or SIZE
     _refuse(out / "network.keras", overwrite)
     keras.utils.set_random_seed(seed)
-    x, y, test = _labelled(data)
-    network = folder.model(start) if start else classifier.classifier(int(y.max()) + 1, SIZE, code)
+    x, y, test = _labelled(data, size)
+    network = folder.model(start) if start else classifier.classifier(int(y.max()) + 1, size, code)
     options = {"epochs": epochs or 11, "plain": plain, "epsilon": epsilon, "seed": seed}
     options |= {"backup": out / "backup", "batch": batch or 128, "lr": rate or 2e-3}
     classifier.train(network, x, y, test, **options)
@@ -45,67 +49,133 @@ def train_classifier(
     folded(network).save(out / "classifier.keras")
 
 
-def train_judge(data, out, rate, epochs, batch, seed, overwrite, **_):
+def train_judge(data, out, image, rate, epochs, batch, seed, overwrite, **_):
     """Another architecture, another seed, never perturbed: out/judge.keras."""
+    size = _image(image) or SIZE
     _refuse(out / "judge.keras", overwrite)
     keras.utils.set_random_seed(seed + 1)
-    x, y, test = _labelled(data)
-    network = classifier.judge(int(y.max()) + 1, SIZE)
+    x, y, test = _labelled(data, size)
+    network = classifier.judge(int(y.max()) + 1, size)
     options = {"epochs": epochs or 7, "plain": 0, "epsilon": 0.0, "seed": seed + 1}
     options |= {"backup": out / "backup", "batch": batch or 128, "lr": rate or 2e-3}
     classifier.train(network, x, y, test, **options)
     network.save(out / "judge.keras")
 
 
-def train_generator(
-    data, out, classifier, encoder, compare, rate, epochs, batch, seed, trust, overwrite, **_
-):
-    """A generator for a classifier's layer: out/generator.keras, and a sheet an epoch."""
-    _refuse(out / "generator.keras", overwrite)
-    keras.utils.set_random_seed(seed)
-    network = folder.model(classifier, trust)
-    h, w, channels = network.input_shape[1:]
-    x, _ = images.load(data, (h, w), channels=channels)
+def train_generator(out, classifier, compare, rate, epochs, batch, seed, overwrite, **more):
+    """A generator for any classifier's layer, in a network's folder; its sheet is out.png."""
+    sheet = out.with_name(f"{out.name}.png")
+    folder.expect_free(out, overwrite)
+    if sheet.exists() and not overwrite:
+        raise FileExistsError(f"{sheet} exists; give --overwrite to replace it, or another --out")
+    told = known.known(classifier, None)
+    networks = own.untrained(classifier, told, **_opening(more))
+    parts = _parts(more["data"], networks, seed)
+    said = own.labelled(networks, told, _names(more["labels"]), data.names(more["data"]))
+    options = {"epochs": epochs, "batch": batch or 64, "rate": rate or 5e-4, "seed": seed}
     compare = tuple(compare.split(",")) if compare else ()
-    features = generator.features_of(network, encoder, compare)
-    G = generator.generator(features.outputs[-1].shape[-1], (h, w, channels))
-    options = {"epochs": epochs or 6, "batch": batch or 64, "rate": rate or 5e-4}
-    generator.train(G, features, x, seed=seed, folder=out, **options)
-    folded(G).save(out / "generator.keras")
-
-
-def make_pair(
-    data, out, classifier, encoder, labels, name, seed, description, trust, overwrite, **about
-):
-    """A pair's folder out of classifier.keras and the generator.keras beside it or in out's."""
-    network = folder.model(classifier, trust)
-    made = classifier.parent / "generator.keras"
-    if not made.is_file():
-        raise UsageError(f"expected generator.keras beside {classifier}; train generator makes it")
-    h, w, channels = network.input_shape[1:]
-    x, _ = images.load(data, (h, w), "test", channels)
-    names = tuple(labels.split(",")) if labels else images.names(data)
-    pair.assemble(
-        out,
-        network,
-        folder.model(made, trust),
-        encoder,
-        (network.layers[-1].name, names) if names else None,
-        x,
-        name=name or out.name,
-        seed=seed,
-        description=description or f"{len(x)} images of {data.name}",
-        licence=about["licence"],
-        default=about["default"],
-        source={"recipe": "tf-inverse train", "data": data.name, "seed": seed},
-        overwrite=overwrite,
+    networks = own.train(
+        networks, parts.train, out, compare=compare, overwrite=overwrite, **options
     )
+    if isinstance(networks, int):
+        return networks
+    _write(networks, parts, told, said, out, seed=seed, overwrite=overwrite, **more)
+    own.reconstructed(networks, parts.test).save(sheet)
+    work.clear(work.beside(out))
+    return 0
+
+
+def make_pair(out, classifier, generator, seed, overwrite, **more):
+    """A pair's folder out of two models, with weights in half precision."""
+    folder.expect_free(out, overwrite)
+    generator = generator or _beside(classifier)
+    told = known.known(classifier, generator)
+    networks = own.untrained(classifier, told, **_opening(more))
+    G = source.open(generator, "generator", trust=more["trust"])
+    networks = own.paired(networks, G, told)
+    for model in (networks.classifier, networks.generator):
+        folder.rounded(model)
+    parts = _parts(more["data"], networks, seed)
+    said = own.labelled(networks, told, _names(more["labels"]), data.names(more["data"]))
+    _write(networks, parts, told, said, out, half=True, seed=seed, overwrite=overwrite, **more)
+
+
+def _beside(classifier):
+    """The generator of the classifier's folder, or generator.keras beside the classifier's file."""
+    about = source.about(classifier)
+    if "generator" in about:
+        return str(about["folder"])
+    path = pathlib.Path(classifier).parent / "generator.keras"
+    if not path.is_file():
+        raise UsageError(
+            f"expected --generator=FILE, or generator.keras beside {classifier}, or a folder that "
+            f"train generator made as --classifier"
+        )
+    return str(path)
+
+
+def _opening(more):
+    """What is said of the classifier, as arguments of `own.untrained`."""
+    return {
+        "encoder": more["encoder"],
+        "image": _image(more["image"]),
+        "pixel_range": words.span("pixels", more["pixels"]),
+        "fixed": words.values(more["fixed"]),
+        "size": words.shape(more["size"]),
+        "trust": more["trust"],
+        "weights": None if more["weights"] == "none" else more["weights"],
+    }
+
+
+def _parts(path, networks, seed):
+    *size, channels = networks.image_shape
+    return data.load(path, tuple(size), channels, seed)
+
+
+def _write(networks, parts, told, said, out, *, seed, half=False, overwrite, **more):
+    """The folder of a pair, and what there is to say of it beside what was said before."""
+    networks.name, path = more["name"] or out.name, more["data"]
+    adopted, found = own.completed(
+        networks,
+        parts,
+        told,
+        classes=data.names(path),
+        seed=seed,
+        description=more["description"] or f"{len(parts.natural)} images of {path.name}",
+        default=more["default"],
+    )
+    recipe = {"recipe": "tf-inverse train", "data": path.name, "seed": seed}
+    adopted = adopted._replace(measured=adopted.measured | recipe)
+    adopt.write(adopted, out, licence=more["licence"], half=half, overwrite=overwrite)
+    said, facts = said + found, adopted.measured | {"folder": str(out)}
+    if more["json"]:
+        print(json.dumps(facts | {"words": said}))
+        return
+    print(*said, sep="\n")
+    print(f"sample it with: tf-inverse sample --network={out}")
+
+
+def _names(text):
+    """Labels from a file, one a line, or from the text itself, with commas."""
+    if text is None:
+        return None
+    return words.lines(text)[1] if pathlib.Path(text).is_file() else tuple(text.split(","))
+
+
+def _image(text):
+    """ROWS,COLUMNS as numbers."""
+    if text is None:
+        return None
+    parts = text.split(",")
+    if len(parts) != 2 or not all(part.isdigit() and 4 <= int(part) <= 4096 for part in parts):
+        raise UsageError(f"expected --image=ROWS,COLUMNS, at least 4, got {text!r}")
+    return tuple(int(part) for part in parts)
 
 
 def check(data, out, judge, trust, **_):
     """Print what `honesty` says of a pair on the test images, as JSON."""
     networks = folder.load(out, trust)
-    h, w, channels = networks.classifier.input_shape[1:]
+    h, w, channels = networks.image_shape
     x, y = images.load(data, (h, w), "test", channels)
     model = folder.model(judge, trust)
     figures = honesty.reconstructions(networks, model, x, y)
@@ -113,11 +183,11 @@ def check(data, out, judge, trust, **_):
     print(json.dumps(figures, indent=1))
 
 
-def _labelled(data):
-    x, y = images.load(data, SIZE)
+def _labelled(data, size):
+    x, y = images.load(data, size)
     if y is None:
         raise UsageError(f"expected labels in {data}: sub-folders, or an array `labels`")
-    test = images.load(data, SIZE, "test")
+    test = images.load(data, size, "test")
     return x, y, test
 
 
@@ -127,11 +197,11 @@ def _refuse(path, overwrite):
     path.parent.mkdir(parents=True, exist_ok=True)
 
 
-PATHS = ("data", "out", "classifier", "judge", "start")
+PATHS = ("data", "out", "judge", "start")
 KINDS = {
+    "generator": (train_generator, ("classifier",)),
     "classifier": (train_classifier, ()),
     "judge": (train_judge, ()),
-    "generator": (train_generator, ("classifier",)),
     "pair": (make_pair, ("classifier",)),
     "check": (check, ("judge",)),
 }

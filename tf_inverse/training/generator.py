@@ -15,29 +15,44 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from tf_inverse.errors import UsageError
+from tf_inverse import units
+from tf_inverse.adopt.nature import PASSIVE
 
 SLOPE = 0.2
+COARSE = 4
+"""Rows or columns of the map that doublings start from, at least."""
+
+LEAST = 1e-12
 
 
-def generator(code: int, size: tuple[int, int, int], widths=(128, 256, 160, 80, 40)) -> keras.Model:
+def widths_for(size: tuple[int, ...]) -> tuple[int, ...]:
+    """Channels of a generator of images whose shorter side is `min(size[:2])`; see `generator`."""
+    doublings = max(0, round(np.log2(min(size[:2]) / COARSE)))
+    return (128, 256, *(max(32, 320 >> i) for i in range(1, doublings + 1)))
+
+
+def generator(
+    code: int,
+    size: tuple[int, int, int],
+    widths: tuple[int, ...] | None = None,
+    spread: tuple[float, float] = (0.0, 1.0),
+) -> keras.Model:
     """A code of `code` entries -> RGB 0..255, unclipped, [B, *size].
 
     Args:
         code: d, entries of a code.
-        size: Height, width and channels of an image; height and width multiples of 2**k, where k
-            is `len(widths) - 2`.
+        size: Height, width and channels of an image. What doubling gives beyond it is cut off.
         widths: Channels after the dense layer, after the first convolution, and after each
-            doubling of the resolution.
+            doubling of the resolution; as many as the size needs if left out.
+        spread: Mean and standard deviation of the entries of a code: layers learn at the same pace
+            whatever the scale of the encoding is.
     """
+    widths = widths or widths_for(size)
     doublings = len(widths) - 2
-    if size[0] % 2**doublings or size[1] % 2**doublings:
-        raise UsageError(
-            f"expected images of a size divisible by {2**doublings}, got {size[0]}x{size[1]}"
-        )
-    h, w = size[0] >> doublings, size[1] >> doublings
+    h, w = (-(-side // 2**doublings) for side in size[:2])
     codes = keras.Input((code,), name="code")
-    x = layers.Dense(h * w * widths[0], name="fc")(codes)
+    x = _standardized(spread)(codes)
+    x = layers.Dense(h * w * widths[0], name="fc")(x)
     x = layers.Reshape((h, w, widths[0]), name="map")(x)
     x = layers.LeakyReLU(SLOPE, name="relu")(x)
     for i, width in enumerate(widths[1:]):
@@ -47,10 +62,21 @@ def generator(code: int, size: tuple[int, int, int], widths=(128, 256, 160, 80, 
         x = layers.BatchNormalization(momentum=0.98, name=f"norm{i}")(x)
         x = layers.LeakyReLU(SLOPE, name=f"relu{i}")(x)
     x = layers.Conv2D(size[2], 3, padding="same", name="image")(x)
+    beyond = [(made << doublings) - side for made, side in zip((h, w), size, strict=False)]
+    if any(beyond):
+        edges = tuple((extra // 2, extra - extra // 2) for extra in beyond)
+        x = layers.Cropping2D(edges, name="edges")(x)
     return keras.Model(codes, layers.Rescaling(127.5, offset=127.5, name="pixels")(x), name="G")
 
 
-def discriminator(code: int, size: tuple[int, int, int], widths=(64, 128, 256)) -> keras.Model:
+def _standardized(spread):
+    mean, sd = spread
+    return layers.Rescaling(1.0 / sd, offset=-mean / sd, name="standardized")
+
+
+def discriminator(
+    code: int, size: tuple[int, int, int], widths=(64, 128, 256), spread=(0.0, 1.0)
+) -> keras.Model:
     """How real images [B, *size] of pixels 0..255 look, given the codes they show: [B, 1]."""
     images, codes = keras.Input(size, name="x"), keras.Input((code,), name="code")
     x = layers.Rescaling(1 / 127.5, offset=-1.0)(images)
@@ -58,7 +84,7 @@ def discriminator(code: int, size: tuple[int, int, int], widths=(64, 128, 256)) 
         convolution = layers.Conv2D(width, 4, 2, padding="same")
         x = layers.LeakyReLU(SLOPE)(layers.SpectralNormalization(convolution)(x))
     x = layers.GlobalAveragePooling2D()(x)
-    y = layers.SpectralNormalization(layers.Dense(widths[-1]))(codes)
+    y = layers.SpectralNormalization(layers.Dense(widths[-1]))(_standardized(spread)(codes))
     realism = layers.SpectralNormalization(layers.Dense(1))(x)
     match = layers.Dot(axes=1)([x, y])
     return keras.Model([images, codes], layers.Add()([realism, match]), name="discriminator")
@@ -70,14 +96,13 @@ class Inverter(keras.Model):
     Args:
         G: From `generator`.
         D: From `discriminator`.
-        features: Classifier cut to a list of outputs, the code (flattened) last.
+        features: Images -> list of what the classifier's layers give, the code (flattened) last.
         weights: Weights of the image, feature and adversarial losses.
     """
 
     def __init__(self, G, D, features, weights=(0.6, 1.0, 0.2)):
         super().__init__()
         self.G, self.D, self.features, self.loss_weights = G, D, features, weights
-        features.trainable = False
         self.built = True
 
     def compile(self, rate):
@@ -89,7 +114,7 @@ class Inverter(keras.Model):
 
     def train_step(self, x):
         """One step of both networks on a batch of images 0..255."""
-        real = self.features(x, training=False)
+        real = self.features(x)
         with tf.GradientTape() as g_tape, tf.GradientTape() as d_tape:
             y = self.G(real[-1], training=True)
             losses = self._terms(x, y, real)
@@ -109,106 +134,47 @@ class Inverter(keras.Model):
     def _terms(self, x, y, real):
         # A classifier forgets which way things face; the mean of both ways is neither.
         as_is, mirrored = (tf.reduce_mean((v - y) ** 2, axis=(1, 2, 3)) for v in (x, x[:, :, ::-1]))
-        image = tf.reduce_mean(tf.minimum(as_is, mirrored)) / tf.math.reduce_variance(x)
+        variance = tf.maximum(tf.math.reduce_variance(x), LEAST)
+        image = tf.reduce_mean(tf.minimum(as_is, mirrored)) / variance
         feature = 0.0
-        for wanted, got in zip(real, self.features(y, training=False), strict=True):
+        for wanted, got in zip(real, self.features(y), strict=True):
             # Relative to what the features vary by: one weight serves every layer and network.
             spread = tf.reduce_mean(tf.math.reduce_variance(wanted, axis=0))
-            feature += tf.reduce_mean((wanted - got) ** 2) / spread
+            feature += tf.reduce_mean((wanted - got) ** 2) / tf.maximum(spread, LEAST)
         adversarial = -tf.reduce_mean(self.D([y, real[-1]], training=False))
         return image, feature / len(real), adversarial
 
 
-def features_of(classifier: keras.Model, encoder: str, compare: tuple[str, ...] = ()):
-    """The classifier cut to the layers compared and, last, the code that G takes.
+def compared(networks, layers: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The layers whose features are compared: those named, or the last map before the encoder.
 
     Args:
-        classifier: RGB 0..255 -> anything.
-        encoder: Layer whose flattened output is the code.
-        compare: Further layers for the feature loss; the last one with a map before the encoder
-            where none is named.
+        networks: `networks.Networks`.
+        layers: Names or paths.
+
+    Raises:
+        UsageError: The classifier has no such layer.
     """
-    if not compare:
-        names = [layer.name for layer in classifier.layers]
-        maps = [
-            layer.name
-            for layer in classifier.layers[: names.index(encoder)]
-            if len(layer.output.shape) == 4
-        ]
-        compare = tuple(maps[-1:])
-    outputs = [classifier.get_layer(name).output for name in compare]
-    outputs.append(layers.Flatten(name="code")(classifier.get_layer(encoder).output))
-    return keras.Model(classifier.input, outputs, name="features")
+    if layers:
+        return tuple(map(networks.layer_path, layers))
+    known = {layer.name: layer for layer in units.layers(networks)}
+    paths = list(networks.shapes)
+    before = paths[: paths.index(networks.layer_path(networks.encoder))]
+    maps = [path for path in before if path in known and len(known[path].shape) == 3]
+    maps = [path for path in maps if known[path].kind not in PASSIVE]
+    return tuple(maps[-1:])
 
 
-def batches(images, batch: int, seed: int) -> tf.data.Dataset:
-    """Shuffled batches of images as floats, each mirrored half of the time."""
-
-    def augment(x, mirror):
-        x = tf.cast(x, tf.float32)
-        return tf.where(mirror[:, None, None, None], x[:, :, ::-1], x)
-
-    data = tf.data.Dataset.from_tensor_slices(images)
-    data = data.shuffle(len(images), seed=seed, reshuffle_each_iteration=True)
-    coins = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
-    coins = coins.map(lambda i: i % 2 == 0).batch(batch)
-    return (
-        tf.data.Dataset.zip(data.batch(batch, drop_remainder=True), coins).map(augment).prefetch(2)
-    )
-
-
-class Sheets(keras.callbacks.Callback):
-    """After every epoch, a picture of some images over their reconstructions."""
-
-    def __init__(self, images, folder):
-        super().__init__()
-        self.images, self.folder = images.astype(np.float32), folder
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Write `epoch_001.png` and so on."""
-        from tf_inverse.report.sheet import contact_sheet
-
-        trainer = self.model
-        y = trainer.G(trainer.features(self.images, training=False)[-1], training=False)
-        pairs = np.concatenate([self.images, np.clip(np.round(y), 0, 255)], axis=1)
-        sheet = contact_sheet(pairs.astype(np.uint8), [""] * len(pairs), columns=20, tile=64)
-        sheet.save(self.folder / f"epoch_{epoch + 1:03d}.png")
-
-
-def train(G, features, images, *, epochs, seed, folder, batch=64, rate=5e-4, callbacks=()):
-    """Train to the end; go on from `folder` where an earlier run was interrupted.
+def features(networks, compare: tuple[str, ...]):
+    """A function of images: what the layers compared give, and last the code that G takes.
 
     Args:
-        G: From `generator`; trained in place.
-        features: From `features_of`.
-        images: [N, H, W, C] uint8.
-        epochs: Passes over the images.
-        seed: Of order, mirroring and the discriminator's weights.
-        folder: Path for checkpoints and sample sheets.
-        batch: Images a step.
-        rate: Learning rate; it stays for half of the steps and falls as a cosine then.
-        callbacks: Further Keras callbacks.
-
-    Returns:
-        Keras' history.
+        networks: `networks.Networks`; its generator is not asked.
+        compare: From `compared`.
     """
-    keras.utils.set_random_seed(seed)
-    steps = len(images) // batch
-    half = epochs * steps // 2
-    schedule = keras.optimizers.schedules.CosineDecay(
-        rate, half, alpha=0.02, warmup_target=rate, warmup_steps=half
-    )
-    D = discriminator(G.input_shape[-1], images.shape[1:])
-    trainer = Inverter(G, D, features)
-    trainer.compile(schedule)
-    folder.mkdir(parents=True, exist_ok=True)
-    return trainer.fit(
-        batches(images, batch, seed),
-        epochs=epochs,
-        callbacks=[
-            keras.callbacks.BackupAndRestore(folder / "backup"),
-            Sheets(images[:40], folder),
-            *callbacks,
-        ],
-        verbose=2,
-    )
+
+    def read(x):
+        code, outputs = networks.outputs(x, compare)
+        return [*(outputs[name] for name in compare), code]
+
+    return read

@@ -7,6 +7,7 @@ that it gives to the class is the share that a stranger would recognise.
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 
 from tf_inverse import metrics
@@ -14,7 +15,7 @@ from tf_inverse.band import Band, Neuron
 from tf_inverse.sampler import sample
 from tf_inverse.scale import measure
 from tf_inverse.settings import Settings
-from tf_inverse.training.pair import classes
+from tf_inverse.training import quality
 
 RANGE = (90, 98)
 
@@ -32,7 +33,7 @@ def reconstructions(networks, judge, images, labels) -> dict:
         accuracy of the classifier and of the judge on images, agreement of the classifier's class
         on G(E(x)) with that on x, and judge_on_generated, the judge's accuracy on G(E(x)).
     """
-    drawn = generated(networks, networks.encode(images))
+    drawn = quality.drawn(networks, networks.encode(images))
     seen, again = classes(networks.classifier, images), classes(networks.classifier, drawn)
     return {
         "accuracy": float(np.mean(seen == labels)),
@@ -40,12 +41,6 @@ def reconstructions(networks, judge, images, labels) -> dict:
         "judge_accuracy": float(np.mean(classes(judge, images) == labels)),
         "judge_on_generated": float(np.mean(classes(judge, drawn) == labels)),
     }
-
-
-def generated(networks, c: np.ndarray, batch: int = 100) -> np.ndarray:
-    """G of codes [N, d] as stored images: [N, H, W, C] uint8."""
-    parts = [networks.decode(c[i : i + batch]).numpy() for i in range(0, len(c), batch)]
-    return np.round(np.clip(np.concatenate(parts), 0, 255)).astype(np.uint8)
 
 
 def samples(networks, judge, images, labels, n: int = 100, seed: int = 0) -> list[dict]:
@@ -90,3 +85,12 @@ def samples(networks, judge, images, labels, n: int = 100, seed: int = 0) -> lis
             }
         )
     return rows
+
+
+def classes(model: keras.Model, images: np.ndarray, batch: int = 250) -> np.ndarray:
+    """The class with the largest output, [N], for images [N, H, W, C]."""
+    parts = [
+        model(images[i : i + batch].astype(np.float32), training=False).numpy().argmax(axis=1)
+        for i in range(0, len(images), batch)
+    ]
+    return np.concatenate(parts)

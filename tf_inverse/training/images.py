@@ -24,7 +24,8 @@ def load(path, size: tuple[int, int], split: str = "train", channels: int = 3):
     Args:
         path: The folder or file.
         size: Height and width to resize to (antialiased), in pixels.
-        split: Group of an .h5 file or prefix of an .npz file's arrays, where they have splits.
+        split: Sub-folder, group of an .h5 file or prefix of an .npz file's arrays, where there are
+            such splits.
         channels: 3 for RGB, 1 for grey.
 
     Returns:
@@ -37,7 +38,8 @@ def load(path, size: tuple[int, int], split: str = "train", channels: int = 3):
     """
     path = pathlib.Path(path)
     if path.is_dir():
-        return _from_folder(path, size, channels)
+        part = path / split
+        return _from_folder(part if part.is_dir() else path, size, channels)
     if not path.exists():
         raise FileNotFoundError(
             f"expected a folder, .h5 or .npz of images, found nothing at {path}"
@@ -57,34 +59,25 @@ def load(path, size: tuple[int, int], split: str = "train", channels: int = 3):
 
 
 def _from_folder(folder, size, channels):
-    files = _pictures(folder)
+    files, names = _pictures(folder), classes(folder)
     if not files:
         endings = ", ".join(picture.SUFFIXES)
         raise UsageError(f"expected pictures ({endings}) below {folder}, found none")
-    names = _classes(folder, files)
-    labels = [names.index(p.parent.name) if p.parent != folder else -1 for p in files]
     images = np.stack([picture.read(p, size, channels) for p in files])
-    return images, np.asarray(labels) if names and min(labels) >= 0 else None
+    return images, np.asarray([names.index(p.parent.name) for p in files]) if names else None
 
 
-def names(path) -> tuple[str, ...]:
-    """Names of a source's classes, in the order of their labels; () where it does not tell them."""
-    path = pathlib.Path(path)
-    if path.is_dir():
-        return tuple(_classes(path, _pictures(path)))
-    if path.suffix in (".h5", ".hdf5"):
-        with h5py.File(path) as file:
-            return tuple(np.asarray(file.attrs.get("classes", ())).astype(str))
-    return ()
+def classes(folder: pathlib.Path) -> tuple[str, ...]:
+    """Names of the sub-folders that hold pictures; none where a picture is in no sub-folder."""
+    files = _pictures(folder)
+    if any(p.parent == folder for p in files):
+        return ()
+    return tuple(sorted({p.parent.name for p in files}))
 
 
 def _pictures(folder):
     found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in picture.SUFFIXES)
     return [p for p in found if not any(q.startswith(".") for q in p.relative_to(folder).parts)]
-
-
-def _classes(folder, files):
-    return sorted({p.parent.name for p in files if p.parent != folder})
 
 
 def _from_arrays(arrays, prefix, size, channels, path):

@@ -1,0 +1,146 @@
+"""The end of a classifier as the search wants it: logits and an encoding as layers of their own."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras.src.models import Functional
+
+from tf_inverse import logits
+from tf_inverse.errors import UsageError
+
+POOLED = "_pooled"
+POOLINGS = {4: keras.layers.GlobalAveragePooling2D, 3: keras.layers.GlobalAveragePooling1D}
+
+
+def with_logits(f: keras.Model) -> keras.Model:
+    """A classifier whose last layer has softmax or sigmoid inside, with that as a layer of its own.
+
+    The new last layer takes over the name, so that it gives what it gave before; the layer before
+    it is called NAME_logits. Models of the user's own class stay as they are, and so does one whose
+    outputs would not be the same bit for bit.
+
+    Args:
+        f: Takes images; its first output counts.
+    """
+    made = _edited(f, _split)
+    if made is None or None in f.input_shape[1:]:
+        return f
+    x = np.random.default_rng(0).uniform(0, 255, (2, *f.input_shape[1:])).astype(np.float32)
+    before, after = (keras.tree.flatten(model(x, training=False)) for model in (f, made))
+    same = (np.array_equal(a, b, equal_nan=True) for a, b in zip(before, after, strict=True))
+    return made if all(same) else f
+
+
+def with_pooled(f: keras.Model) -> keras.Model:
+    """A classifier of maps alone with one more output: the mean over the last of them.
+
+    It is called LAYER_pooled. The output's own map is taken where it is no narrower than the one
+    before it, as features are; one of classes is narrower.
+
+    Raises:
+        UsageError: There is no map of a fixed number of channels.
+    """
+    made = _edited(f, _pooled)
+    if made is None:
+        raise UsageError(
+            f"expected --encoder=LAYER: {f.name} has no layer without a map, and its last map "
+            f"cannot be pooled"
+        )
+    return made
+
+
+def _edited(model, edit):
+    """The model with the innermost model that gives its first output edited; None for no change.
+
+    Args:
+        model: Functional or sequential.
+        edit: model -> model, likewise; outputs may be added at its end.
+    """
+    history = model.outputs[0]._keras_history
+    inner = history.operation
+    if not isinstance(inner, Functional | keras.Sequential):
+        return edit(model)
+    node = inner._inbound_nodes[history.node_index]
+    if len(_calls(model, inner)) > 1 or _is_used(model, node.outputs):
+        return None
+    made = _edited(inner, edit)
+    if made is None:
+        return None
+    given = keras.tree.flatten(made(*node.arguments.args, **node.arguments.kwargs))
+    new = {id(old): h for old, h in zip(node.outputs, given, strict=False)}
+    outputs = [new.get(id(old), old) for old in model.outputs] + given[len(node.outputs) :]
+    return keras.Model(_graph(model).input, outputs, name=model.name)
+
+
+def _graph(model):
+    """The functional model inside a sequential one; a functional one is its own."""
+    return getattr(model, "_functional", model)
+
+
+def _nodes(model):
+    by_depth = _graph(model)._nodes_by_depth
+    return [node for nodes in by_depth.values() for node in nodes]
+
+
+def _calls(model, layer):
+    """The calls of a layer that belong to a model: others may call it too."""
+    return [node for node in _nodes(model) if node.operation is layer]
+
+
+def _is_used(model, tensors):
+    """Whether some of the tensors go into a layer of the model, beside being its outputs."""
+    ids = {id(one) for one in tensors}
+    return any(id(one) in ids for node in _nodes(model) for one in node.input_tensors)
+
+
+def _split(model):
+    layer = model.outputs[0]._keras_history.operation
+    config = layer.get_config() if isinstance(layer, keras.layers.Layer) else {}
+    if not logits.kind(layer) or "activation" not in config or not layer.weights:
+        return None
+    calls = _calls(model, layer)
+    if len(calls) > 1 or _is_used(model, calls[0].outputs):
+        return None
+    config |= {"activation": "linear", "name": f"{layer.name}_logits"}
+    plain = layer.__class__.from_config(config)
+    h = plain(calls[0].input_tensors[0])
+    if [w.shape for w in plain.weights] != [w.shape for w in layer.weights]:
+        return None
+    plain.set_weights(layer.get_weights())
+    last = keras.layers.Activation(layer.activation, dtype=layer.dtype_policy, name=layer.name)
+    return keras.Model(_graph(model).input, [last(h), *model.outputs[1:]], name=model.name)
+
+
+def _pooled(model):
+    found = _last_map(model)
+    if found is None:
+        return None
+    layer, h = found
+    options = {"name": layer.name + POOLED}
+    if getattr(layer, "data_format", None) == "channels_first":
+        options["data_format"] = "channels_first"
+    pooled = POOLINGS[len(h.shape)](**options)(h)
+    return keras.Model(_graph(model).input, [*model.outputs, pooled], name=model.name)
+
+
+def _last_map(model):
+    """The layer whose map is to be pooled, and its output; None where there is no map."""
+    maps = {}
+    for layer in model.layers:
+        calls = _calls(model, layer)
+        h = calls[0].outputs[0] if len(calls) == 1 and len(calls[0].outputs) == 1 else None
+        if h is not None and len(h.shape) in POOLINGS and _channels(layer, h):
+            maps[layer.name] = layer, h
+    own = model.outputs[0]._keras_history.operation
+    ends = {own.name, logits.before(model, own.name)}
+    hidden = [one for name, one in maps.items() if name not in ends]
+    hidden = [one for one in hidden if not isinstance(one[0], keras.layers.InputLayer)]
+    end, last = maps.get(own.name), hidden[-1] if hidden else None
+    if end is None or last is None:
+        return end or last
+    return end if _channels(*end) >= _channels(*last) else last
+
+
+def _channels(layer, h):
+    return h.shape[1 if getattr(layer, "data_format", None) == "channels_first" else -1]

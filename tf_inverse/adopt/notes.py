@@ -1,0 +1,64 @@
+"""What was decided for the user, a sentence each."""
+
+from __future__ import annotations
+
+from tf_inverse import logits, taps
+from tf_inverse.adopt import choose, ends, wrap
+from tf_inverse.errors import UsageError
+
+NARROW = 8
+"""A side of fewer pixels is more likely the number of channels of a series than a picture's."""
+
+
+def read(f, fixed: dict) -> str:
+    """How the input of a classifier is read.
+
+    Args:
+        f: As it came.
+        fixed: Values of further inputs, by name.
+
+    Raises:
+        UsageError: Its input is no picture.
+    """
+    image = wrap.picture(f, fixed)
+    sides = [side or "any" for side in image.size]
+    if 1 in sides:
+        raise UsageError(
+            f"expected a classifier of pictures, {f.name} takes {list(image.shape)}, which is a "
+            f"row of numbers; docs/vectors.md tells how those are sampled"
+        )
+    colour = {1: "grey", 3: "colour"}[image.channels]
+    text = f"an input {list(image.shape)} is read as a {colour} picture, {sides[0]} pixels high "
+    text += f"and {sides[1]} wide"
+    if any(side is not None and side < NARROW for side in image.size):
+        text += "; a series or a table is none: see docs/vectors.md"
+    return text
+
+
+def chosen(networks, encoder: str | None) -> list[str]:
+    """What the encoding and the default target are, where that needs a word.
+
+    Args:
+        networks: The pair.
+        encoder: The layer that was asked for, or None.
+    """
+    f, said = networks.classifier, []
+    if encoder is None and networks.encoder.endswith(ends.POOLED):
+        layer = networks.encoder.removesuffix(ends.POOLED)
+        said.append(
+            f"every layer has a map: the encoding is the mean over the map of {layer}, which is "
+            f"layer {networks.encoder}; another: --encoder=LAYER"
+        )
+    last = choose.outputs(f, networks.shapes)[0]
+    kind, before = logits.kind(dict(taps.walk(f)).get(last)), logits.before(f, last)
+    if before is not None:
+        said.append(
+            f"{last} gives probabilities ({kind}): the default target is of the logits before it, "
+            f"{before}; a range of probabilities is {last}:UNIT@0.4:0.6"
+        )
+    elif networks.probabilities((last,))[0]:
+        said.append(
+            f"{last} gives probabilities, and no layer gives the logits before them: the default "
+            f"target is a range of probabilities"
+        )
+    return said

@@ -1,0 +1,81 @@
+"""Images to train on and images kept apart, with the names of their classes."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from tf_inverse import codes
+from tf_inverse.errors import UsageError
+from tf_inverse.training import images
+
+HELD = 10
+"""One in so many images is kept apart, where the data are not in parts."""
+
+LEAST = 20
+
+
+class Data(NamedTuple):
+    """Images [N, H, W, C] uint8 in two parts, and those that statistics are of.
+
+    Attributes:
+        train: To train on.
+        test: Kept apart.
+        labels: Of the test images, [N], or None.
+        natural: For statistics: the test images of data in parts, else all.
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+    labels: np.ndarray | None
+    natural: np.ndarray
+
+
+def load(path, size: tuple[int, int], channels: int, seed: int) -> Data:
+    """Images from what `images.load` reads, in the parts `train` and `test` or divided at random.
+
+    Args:
+        path: Folder or file.
+        size: Height and width, in pixels.
+        channels: 1 or 3.
+        seed: Of the division.
+
+    Raises:
+        UsageError: There are fewer than `LEAST` images.
+    """
+    path = pathlib.Path(path)
+    x, y = images.load(path, size, "train", channels)
+    if len(x) < LEAST:
+        raise UsageError(f"expected at least {LEAST} images to train on in {path}, got {len(x)}")
+    if in_parts(path):
+        test, labels = images.load(path, size, "test", channels)
+        return Data(x, test, labels, test)
+    order = codes.generator(seed, 3).permutation(len(x))
+    held, rest = np.split(order, [len(x) // HELD])
+    return Data(x[rest], x[held], None if y is None else y[held], x)
+
+
+def in_parts(path: pathlib.Path) -> bool:
+    """Whether the data are in two parts, `train` and `test`."""
+    parts = ("train", "test")
+    if path.is_dir():
+        return all((path / part).is_dir() for part in parts)
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as arrays:
+            return all(f"{part}_images" in arrays for part in parts)
+    with h5py.File(path, "r") as file:
+        return all(part in file for part in parts)
+
+
+def names(path) -> tuple[str, ...]:
+    """Names of the classes: sub-folders in alphabetical order, or an .h5 file's `classes`."""
+    path = pathlib.Path(path)
+    if path.is_dir():
+        return images.classes(path / "train" if in_parts(path) else path)
+    if path.suffix in (".h5", ".hdf5"):
+        with h5py.File(path, "r") as file:
+            return tuple(np.asarray(file.attrs.get("classes", ())).astype(str))
+    return ()

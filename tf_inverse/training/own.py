@@ -1,0 +1,206 @@
+"""From a classifier and photographs to a network's folder: a generator is trained and measured."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+import sys
+
+import keras
+import numpy as np
+
+from tf_inverse import adopt, signals, taps
+from tf_inverse.adopt import check, choose, nature, source, wrap
+from tf_inverse.codes import Codes
+from tf_inverse.errors import UsageError
+from tf_inverse.networks import Networks
+from tf_inverse.training import generator, loop, quality, work
+from tf_inverse.training.classifier import folded
+from tf_inverse.training.statistics import described
+
+STEPS, EPOCHS = 5000, 6
+"""A training has at least so many steps and passes, if the user does not say."""
+
+SEEN = 500
+"""Images whose encodings tell their scale."""
+
+
+def untrained(classifier, told, *, encoder, image, pixel_range, fixed, size, **opening) -> Networks:
+    """A classifier with conventions, and in the place of its generator one that draws black.
+
+    Args:
+        classifier: As of `adopt.adopt`.
+        told: From `known.known`.
+        encoder: As of `adopt.adopt`.
+        image: Height and width of the images to come; the classifier's own if None.
+        pixel_range: As of `adopt.adopt`.
+        fixed: As of `adopt.adopt`, of the classifier alone.
+        size: As of `adopt.adopt`.
+        **opening: trust, weights of `source.open`.
+
+    Raises:
+        UsageError: The classifier leaves its input or its encoding open.
+    """
+    f = source.open(classifier, "classifier", size=size, **opening)
+    f, path = adopt.with_conventions(f, encoder or told.encoder, pixel_range, None, fixed, opening)
+    image = image or f.input_shape[1:3]
+    if None in image:
+        raise UsageError(
+            f"expected --image=ROWS,COLUMNS: {f.name} takes images of any size, and its generator "
+            f"draws one"
+        )
+    shapes = taps.shapes(f)
+    code = shapes[taps.resolve(path, shapes, f.name)]
+    if None in code:
+        raise UsageError(f"expected --size=ROWS,COLUMNS,CHANNELS: the code {path} has none fixed")
+    blank = _blank(math.prod(code), (*image, f.input_shape[-1]))
+    return Networks(f.name, f, blank, path, Codes("normal", math.prod(code)))
+
+
+def _blank(code, size):
+    c = keras.Input((code,))
+    x = keras.layers.Dense(size[2], kernel_initializer="zeros")(c)
+    x = keras.layers.Reshape((1, 1, size[2]))(x)
+    return keras.Model(c, keras.layers.UpSampling2D(size[:2])(x))
+
+
+def paired(networks, G, told) -> Networks:
+    """The networks of `untrained` with a generator in its place.
+
+    Args:
+        networks: From `untrained`.
+        G: From `source.open`.
+        told: From `known.known`.
+
+    Raises:
+        UsageError: Its codes are not of the encoding's size.
+    """
+    G = wrap.generator(G)
+    if G.input_shape[-1] != networks.codes.size:
+        raise UsageError(
+            f"expected a generator of codes of {networks.encoder}'s size {networks.codes.size}, "
+            f"{G.name} takes {G.input_shape[-1]}: choose another --encoder"
+        )
+    return dataclasses.replace(networks, generator=G, crop=told.crop)
+
+
+def labelled(networks, told, given, classes) -> list[str]:
+    """Labels the output: by what the user gave, the classifier's folder, or the data's classes.
+
+    Args:
+        networks: From `untrained`; changed in place.
+        told: From `known.known`.
+        given: Names, or None.
+        classes: Names of the data's classes; not taken where the output has more or fewer units.
+
+    Returns:
+        What there is to say of it.
+
+    Raises:
+        UsageError: Other labels are more or fewer than the units.
+    """
+    if given or told.labels:
+        networks.labels = adopt.labelled(networks, (None, given) if given else told.labels)
+        return []
+    count = networks.layer_shape(choose.output(networks))[-1]
+    if classes and len(classes) != count:
+        return [f"no labels: the data have {len(classes)} classes, the classifier {count} units"]
+    networks.labels = adopt.labelled(networks, (None, classes) if classes else None)
+    return []
+
+
+def train(networks, x, out, *, compare, epochs, batch, rate, seed, overwrite) -> Networks | int:
+    """The networks with a generator that was trained on images x; or, where it was stopped, why.
+
+    The state is kept in a folder beside `out`, and the same call goes on from there.
+
+    Args:
+        networks: From `untrained`.
+        x: [N, H, W, C] uint8.
+        out: Folder of the network to be.
+        compare: See `generator.compared`.
+        epochs: Passes over the images, or None.
+        batch: Images a step.
+        rate: See `loop.train`.
+        seed: Of weights and order.
+        overwrite: Begin anew where the state there is of another training.
+
+    Returns:
+        Networks, or the exit code of a process that was asked to stop.
+    """
+    batch = min(batch, len(x))
+    epochs = epochs or max(EPOCHS, math.ceil(STEPS / (len(x) // batch)))
+    compare = generator.compared(networks, compare)
+    settings = {"encoder": networks.encoder, "compare": list(compare), "epochs": epochs}
+    settings |= {"batch": batch, "rate": rate, "seed": seed, "image": list(x.shape[1:])}
+    digests = {"classifier": _digest(*networks.classifier.get_weights()), "images": _digest(x)}
+    state = work.beside(out)
+    work.claim(state, settings | digests, overwrite)
+    keras.utils.set_random_seed(seed)
+    spread = _spread(networks, x)
+    G = generator.generator(networks.codes.size, x.shape[1:], spread=spread)
+    read = generator.features(networks, compare)
+    options = {"epochs": epochs, "batch": batch, "rate": rate, "seed": seed, "spread": spread}
+    with signals.deferred(lambda text: print(f"\n{text}", file=sys.stderr)) as stop:
+        remaining = loop.train(G, read, x, folder=state, stop=stop, **options)
+    if stop:
+        print(
+            f"stopped with {remaining} steps left; the same command goes on from {state}",
+            file=sys.stderr,
+        )
+        return stop.exit_code
+    return dataclasses.replace(networks, generator=folded(G))
+
+
+def _digest(*arrays):
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _spread(networks, x):
+    e = networks.encode(x[:SEEN]).astype(np.float64)
+    if not np.isfinite(e).all() or e.std() == 0:
+        raise UsageError(
+            f"expected encodings that tell images apart, {networks.encoder} gives the same or no "
+            f"finite number for all: choose another --encoder, or see to --pixels"
+        )
+    return float(e.mean()), float(e.std())
+
+
+def completed(networks, parts, told, *, classes, seed, description, default):
+    """A pair with all that a run wants: statistics, codes and a default target.
+
+    Args:
+        networks: `networks.Networks`, with its labels.
+        parts: `data.Data`.
+        told: From `known.known`.
+        classes: Names of the data's classes.
+        seed: Of the bank.
+        description: What the images are.
+        default: Targets of a run that names none; chosen if None.
+
+    Returns:
+        `adopt.Adopted`, whose measured values have the figures of `quality`, and sentences to
+        print.
+    """
+    networks = described(networks, parts.natural, seed, description)
+    theirs = networks.labels is not None and networks.labels[1] == classes
+    figures = quality.figures(networks, parts.test, parts.labels if theirs else None)
+    seen, said = check.images(networks, wrap.PIXELS, 1.0), []
+    try:
+        networks.default = default or choose.target(networks, seen)
+        if not default:
+            networks.default = nature.default(networks, seen)
+    except UsageError as error:
+        said.append(f"no default target, so that sample needs --targets: {error}")
+    measured = adopt.measured(networks, seen, wrap.PIXELS) | {"licence": told.licence}
+    return adopt.Adopted(networks, measured | {"figures": figures}), said + quality.words(figures)
+
+
+def reconstructed(networks, x: np.ndarray):
+    """A sheet of images, each over G(E(x)): a PIL image."""
+    x = x[: loop.SHOWN]
+    return loop.over_under(x, quality.drawn(networks, networks.encode(x)))

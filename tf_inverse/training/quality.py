@@ -1,0 +1,105 @@
+"""How good a generator is, by what comes back when images go through E and G: figures and words."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from tf_inverse import units
+from tf_inverse.adopt import choose
+
+AGREEMENT, ERROR = 0.5, 0.5
+"""A generator is poor whose agreement covers less than the first of the way from chance to 1, or
+whose feature error is above the second."""
+
+FEW = 100
+"""Fewer images than these tell little."""
+
+PIXELS = 1 << 18
+"""Pixels that are drawn at a time."""
+
+
+def drawn(networks, c: np.ndarray) -> np.ndarray:
+    """G of codes [N, d] as stored images: [N, H, W, C] uint8."""
+    shape = networks.image_shape
+    draw = tf.function(networks.images, reduce_retracing=True, autograph=False)
+    batch = int(np.clip(PIXELS // (shape[0] * shape[1]), 4, 250))
+    parts = [draw(tf.constant(c[i : i + batch])).numpy() for i in range(0, len(c), batch)]
+    return np.concatenate(parts).astype(np.uint8)
+
+
+def figures(networks, images: np.ndarray, labels=None) -> dict[str, float]:
+    """What remains of images x in G(E(x)); best on images that G was not trained on.
+
+    Args:
+        networks: `networks.Networks`.
+        images: [N, H, W, C] uint8 of the generator's size.
+        labels: Class of each, [N], where it is known.
+
+    Returns:
+        images: N.
+        agreement: Share for which the classifier's class is the same on G(E(x)) as on x; where it
+            has one unit, its being above or below the median on x.
+        by chance: The share that one class for all would reach.
+        pixel error: Root mean square over pixels, of 255; of an image or its mirror image,
+            whichever is nearer, since a classifier forgets which way things face.
+        pixel error of the mean image: The same where the mean of all images is shown for each.
+        feature error: Mean square of E(G(E(x))) - E(x), as a share of the variance of E(x).
+        accuracy: Share of images that the classifier gives to their class; where labels are given.
+    """
+    output = choose.output(networks)
+    e = networks.encode(images)
+    again = drawn(networks, e)
+    x, y = images.astype(np.float32), again.astype(np.float32)
+    z, z_again = (units.activations(networks, output, a) for a in (images, again))
+    middle = np.median(z, axis=0)
+    seen, seen_again = (_classes(a, middle) for a in (z, z_again))
+    nearer = np.minimum(*(np.mean((v - y) ** 2, axis=(1, 2, 3)) for v in (x, x[:, :, ::-1])))
+    variance = np.var(e, axis=0).mean()
+    told = {
+        "images": len(images),
+        "agreement": np.mean(seen == seen_again),
+        "by chance": np.bincount(seen).max() / len(seen),
+        "pixel error": np.sqrt(nearer.mean()),
+        "pixel error of the mean image": np.sqrt(np.mean((x - x.mean(axis=0)) ** 2)),
+        "feature error": np.mean((networks.encode(again) - e) ** 2) / max(variance, 1e-12),
+    }
+    if labels is not None:
+        told["accuracy"] = np.mean(seen == labels)
+    return {name: float(value) for name, value in told.items()}
+
+
+def _classes(z, middle):
+    return z.argmax(axis=1) if z.shape[1] > 1 else (z[:, 0] > middle[0]).astype(int)
+
+
+def words(told: dict[str, float]) -> list[str]:
+    """The figures in sentences, the last of which says where they are poor and what helps."""
+    mean, chance = told["pixel error of the mean image"], told["by chance"]
+    said = [
+        f"of {told['images']:.0f} images x that it was not trained on: the classifier's class on "
+        f"G(E(x)) is that on x for {told['agreement']:.1%} (one class for all: "
+        f"{chance:.1%})",
+        f"pixel error {told['pixel error']:.1f} of 255 (the mean image: {mean:.1f}), feature error "
+        f"{told['feature error']:.1%} of the encoding's variance",
+    ]
+    if "accuracy" in told:
+        said.append(f"the classifier gives {told['accuracy']:.1%} of them to their class")
+    if told["images"] < FEW:
+        said.append(f"{told['images']:.0f} images tell little: the figures are rough")
+    poor = [
+        name
+        for name, bad in (
+            ("agreement", told["agreement"] - chance <= AGREEMENT * (1.0 - chance)),
+            ("feature error", told["feature error"] > ERROR),
+            ("pixel error", told["pixel error"] > mean),
+        )
+        if bad
+    ]
+    if poor:
+        said.append(
+            f"poor: {', '.join(poor)}; samples show what this generator can draw more than what "
+            f"the neuron looks for: train longer (--epochs), on more images, or from an earlier "
+            f"layer (--encoder)"
+        )
+    return said
