@@ -1,9 +1,9 @@
 """The pickle of a PyTorch checkpoint, interpreted: numbers, names and tensors, and nothing else.
 
-Python's own unpickler calls whatever function a file names. Here the standard library only cuts the
+Python's own unpickler calls whatever function a file names; and even one that may call nothing sets
+aside gigabytes for a file of nine bytes that asks for them. Here the standard library only cuts the
 stream into its operations (`pickletools.genops`, which executes nothing); the few operations that
-`torch.save` writes for tensors act on plain lists and dictionaries, and all others are refused. No
-memory is set aside because a file says how much: sizes are checked where they are used.
+`torch.save` writes for tensors act on plain lists and dictionaries, and all others are refused.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import pickletools
 from typing import Any, BinaryIO
 
-from tf_inverse.errors import RefusedInput
+from tf_inverse.errors import RefusedInput, reason
 from tf_inverse.pytorch import tensors
 from tf_inverse.pytorch.tensors import Global
 
@@ -19,8 +19,6 @@ MOST_OPERATIONS = 500_000
 
 _ORDERED_DICT = ("collections", "OrderedDict")
 _REBUILD_TENSOR = ("torch._utils", "_rebuild_tensor_v2")
-
-
 _MARK = object()
 
 
@@ -46,7 +44,7 @@ def load(stream: BinaryIO) -> Any:
             machine.apply(operation.name, argument)
     except (ValueError, IndexError, KeyError, OverflowError) as error:
         # pickletools raises these for a stream that is cut off or is no pickle.
-        raise RefusedInput(f"its pickle is damaged: {str(error)[:200]}") from None
+        raise RefusedInput(f"its pickle is damaged: {reason(error)}") from None
     raise RefusedInput("its pickle has no end")
 
 

@@ -10,7 +10,7 @@ import zipfile
 import zlib
 
 from tf_inverse.caffe import wire
-from tf_inverse.errors import RefusedInput
+from tf_inverse.errors import RefusedInput, reason
 
 HEAD = b"PK\x03\x04"
 # A thousand tensors take a tenth of a megabyte of the list; each byte of it becomes ten in memory.
@@ -30,7 +30,7 @@ def entries(mapped: mmap.mmap) -> dict[str, zipfile.ZipInfo]:
     except RefusedInput:
         raise
     except Exception as error:  # zipfile raises almost anything for a damaged list
-        raise RefusedInput(f"its zip archive is damaged or truncated: {str(error)[:200]}") from None
+        raise RefusedInput(f"its zip archive is damaged or truncated: {reason(error)}") from None
     found = {entry.filename: entry for entry in listed}
     if len(found) != len(listed):
         raise RefusedInput("its zip archive holds two entries of one name")
