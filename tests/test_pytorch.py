@@ -12,7 +12,7 @@ from oracles.torch_files import group, named, number, tensor, text
 
 from tf_inverse.caffe import weight_file
 from tf_inverse.errors import RefusedInput, UsageError
-from tf_inverse.pytorch import checkpoint
+from tf_inverse.pytorch import checkpoint, zip_entries
 
 RNG = np.random.default_rng(0)
 ARRAYS = {
@@ -92,6 +92,10 @@ HOSTILE = {
         pickled(text("a"), tensor("0", ONE, shape=(2**30,), strides=(0,))),
         "does not lie within its storage of 4",
     ),
+    "empty and endless": (
+        pickled(text("a"), tensor("0", ONE, shape=(0,) + (2**31 - 1,) * 7, strides=(1,) * 8)),
+        "does not lie within its storage",
+    ),
     "huge count": (
         pickled(text("a"), tensor("0", ONE, count=2**31 - 1)),
         "expected 8589934588 bytes in storage '0', found 16",
@@ -146,9 +150,12 @@ def test_hostile_archives_are_refused(file):
 
 def test_no_list_is_read_that_is_larger_than_any_network_needs(file, monkeypatch):
     torch_files.write(file, ARRAYS)
-    for limit, message in (("MOST_LIST", "in the list of its entries"), ("MOST_BYTES", "of 'arch")):
+    for module, limit, message in (
+        (zip_entries, "MOST_LIST", "in the list of its entries"),
+        (checkpoint, "MOST_BYTES", "of 'archive/data.pkl'"),
+    ):
         with monkeypatch.context() as patched, pytest.raises(RefusedInput, match=message):
-            patched.setattr(checkpoint, limit, 100)
+            patched.setattr(module, limit, 100)
             checkpoint.read(file)
 
 

@@ -14,13 +14,13 @@ from test_training import SIZE, run, small, world
 from tf_inverse.tools import cli
 
 from tf_inverse import adopt, archive, folder
-from tf_inverse.adopt import known
+from tf_inverse.adopt import known, nature
 from tf_inverse.codes import Codes
 from tf_inverse.codes import generator as random_numbers
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.natural import LEVELS
 from tf_inverse.networks import Networks
-from tf_inverse.training import data, generator, loop, own, quality, statistics, work
+from tf_inverse.training import data, generator, images, loop, own, quality, statistics, work
 
 PLAIN = {"encoder": None, "image": None, "pixel_range": (0.0, 255.0), "fixed": {}, "size": None}
 
@@ -206,25 +206,25 @@ def test_images_are_divided_once_or_as_their_folders_say(tmp_path):
         y[[np.array_equal(one, other) for other in x]][0] == label
         for one, label in zip(parts.test, parts.labels, strict=True)
     )
-    assert data.names(tmp_path / "photos") == ("class0", "class1")
+    assert images.names(tmp_path / "photos") == ("class0", "class1")
     (tmp_path / "parts").mkdir()
     for part in ("train", "test"):
         (tmp_path / "parts" / part).symlink_to(tmp_path / "photos")
     parts = data.load(tmp_path / "parts", SIZE, 3, 0)
     assert len(parts.train) == len(parts.test) == len(parts.natural) == 40
-    assert data.names(tmp_path / "parts") == ("class0", "class1")
+    assert images.names(tmp_path / "parts") == ("class0", "class1")
     Image.fromarray(x[0]).save(tmp_path / "photos" / "loose.png")
-    assert data.names(tmp_path / "photos") == ()
+    assert images.names(tmp_path / "photos") == ()
     np.savez(tmp_path / "few.npz", images=x[:5])
     with pytest.raises(UsageError, match="at least 20 images to train on in .*, got 5"):
         data.load(tmp_path / "few.npz", SIZE, 3, 0)
 
 
 def test_statistics_against_numpy(monkeypatch):
-    monkeypatch.setattr(statistics, "MOST", 600 * 7)  # the layers take turns
+    monkeypatch.setattr(nature, "AT_A_TIME", 600 * 7)  # the layers take turns
     networks, x = pair(small()), world(600, 8)[0]
     model = networks.classifier
-    found = statistics.statistics(networks, x, 0, "made up")
+    found = statistics.described(networks, x, 0, "made up").natural
     for name, centre in (("fc8", ()), ("conv1_1", (1, 1)), ("relu6", ())):
         output = model.get_layer(name).output
         h = keras.Model(model.input, output).predict(x.astype("f4"), verbose=0)
@@ -236,9 +236,9 @@ def test_statistics_against_numpy(monkeypatch):
         np.testing.assert_allclose(percentiles, expected, rtol=1e-3, atol=1e-3)
     assert not {"data", "scale", "flatten"} & set(found.layers)
     e = keras.Model(model.input, model.get_layer("relu6").output).predict(x.astype("f4"), verbose=0)
-    order = random_numbers(0, 2).permutation(600)[: statistics.BANK]
+    order = random_numbers(0, 2).permutation(600)[: nature.BANK]
     np.testing.assert_allclose(found.bank, e[order], rtol=1e-4, atol=1e-5)
-    np.testing.assert_array_equal(found.encodings[: statistics.BANK], found.bank)
+    np.testing.assert_array_equal(found.encodings[: nature.BANK], found.bank)
     assert found.images == 600 and len(found.activations["fc8"]) == len(found.encodings)
 
 

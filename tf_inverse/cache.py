@@ -10,3 +10,8 @@ def cache_folder() -> pathlib.Path:
         return pathlib.Path(os.environ["TF_INVERSE_CACHE"])
     base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
     return pathlib.Path(base) / "tf_inverse"
+
+
+def prepared(name: str) -> pathlib.Path:
+    """The folder of a published pair, whether it is there yet or not."""
+    return cache_folder() / "networks" / name

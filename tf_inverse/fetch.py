@@ -16,7 +16,7 @@ from tf_inverse import checksums, download, unpack
 from tf_inverse.archive import durable, lock
 from tf_inverse.cache import cache_folder
 from tf_inverse.checksums import Fetched
-from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.errors import RefusedInput, UsageError, reason
 from tf_inverse.sources import SOURCES, Form, Source
 
 MIRROR = "TF_INVERSE_MIRROR"
@@ -182,8 +182,8 @@ def _from_homes(name, source, folder, say):
                 refused.append(str(error))
                 say(f"refused: {error}")
             except (OSError, http.client.HTTPException, ValueError) as error:
-                reasons.append(f"{download.host(url)}: {error}")
-                say(f"failed: {error}")
+                reasons.append(f"{download.host(url)}: {reason(error)}")
+                say(f"failed: {reason(error)}")
     if refused:
         raise RefusedInput("; ".join([*refused, *reasons]))
     files = " or ".join(form.file for form in source.forms)

@@ -18,7 +18,7 @@ from types import MappingProxyType
 import h5py
 import numpy as np
 
-from tf_inverse import atomic
+from tf_inverse import atomic, cache
 from tf_inverse.codes import Codes
 from tf_inverse.errors import RefusedInput, UsageError, reason
 
@@ -67,9 +67,7 @@ def find(
 
 def _is_named(folder) -> bool:
     """Whether a name alone stands for a network's folder, on any machine."""
-    from tf_inverse import published
-
-    return folder.parent == SHIPPED or folder == published.prepared(folder.name)
+    return folder.parent == SHIPPED or folder == cache.prepared(folder.name)
 
 
 def manifest(folder: pathlib.Path) -> dict:

@@ -14,6 +14,7 @@ import numpy as np
 
 from tf_inverse import fetch, folder
 from tf_inverse.archive import lock
+from tf_inverse.cache import prepared
 from tf_inverse.codes import Codes
 from tf_inverse.sources import PAIRS, SOURCES
 
@@ -49,11 +50,6 @@ def load(network: str | os.PathLike = "cifar10", trust: bool = False):
         RefusedInput: A file is damaged or of another form.
     """
     return folder.load(find(network), trust)
-
-
-def prepared(name: str) -> pathlib.Path:
-    """The folder of a published pair, whether it is there yet or not."""
-    return fetch.cache_folder() / "networks" / name
 
 
 def is_ready(name: str) -> bool:

@@ -7,7 +7,7 @@ import zipfile
 import zlib
 
 from tf_inverse import download
-from tf_inverse.errors import RefusedInput
+from tf_inverse.errors import RefusedInput, reason
 
 SUFFIXES = (".zip", ".gz", ".tgz", ".tar")
 
@@ -22,7 +22,7 @@ def unpack(archive: pathlib.Path, ending: str, path: pathlib.Path) -> None:
         with _member(archive, ending) as stream:
             download.copy(stream, path)
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
-        raise RefusedInput(f"cannot unpack what came: {error}; fetch it again") from None
+        raise RefusedInput(f"cannot unpack what came: {reason(error)}; fetch it again") from None
 
 
 @contextlib.contextmanager

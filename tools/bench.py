@@ -3,7 +3,7 @@
     python tools/bench.py step      a gradient step of CaffeNet x fc6 generator, ours and PyTorch's
     python tools/bench.py run       whole runs of both methods; the shipped pair by the command line
     python tools/bench.py layers    single layers, plain and in their quick forms
-    python tools/bench.py softmax   steps to probabilities beside those to the same neurons' logits
+    python tools/bench.py softmax   steps to probabilities beside those to the neurons' logits
     python tools/bench.py scaling   n = 500 against 5,000; all n at once (eq. 15) against K = 10
 
 Weights are random, in the true shapes: times are those of the real files. What is compared runs in

@@ -52,8 +52,12 @@ def main(n: str = "4") -> None:
                 words += ["--targets=fc8:volcano@50:60"]
                 os.environ["TF_INVERSE_CACHE"] = str(folder / cache)
                 words = ["units"] if cache == "b" else words
-                seconds, megabytes = run(table, [*words, "--network=caffenet"])
-                print(f"{out}: {seconds:.0f} s, at most {megabytes:.0f} MB of memory", flush=True)
+                seconds, used = run(table, [*words, "--network=caffenet"])
+                print(
+                    f"{out}: {seconds:.0f} s ({used.ru_utime + used.ru_stime:.0f} s of processor), "
+                    f"at most {used.ru_maxrss / 1024:.0f} MB of memory",
+                    flush=True,
+                )
 
 
 def write(folder):
@@ -99,14 +103,14 @@ def checksum(path, kind):
 
 
 def run(table, words):
-    """(seconds, megabytes) of a command in a process of its own."""
+    """(seconds, resource usage) of a command in a process of its own."""
     began = time.monotonic()
     child = subprocess.Popen([sys.executable, "-c", CHILD, json.dumps(table), *words])
     _, status, used = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         sys.exit(child.returncode)
-    return time.monotonic() - began, used.ru_maxrss / 1024
+    return time.monotonic() - began, used
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from tf_inverse import band, codes, units
 from tf_inverse.adopt import choose
 from tf_inverse.errors import UsageError
 from tf_inverse.natural import LEVELS, Natural
-from tf_inverse.training import data
 from tf_inverse.training import images as files
 
 BANK = 500
@@ -53,7 +52,7 @@ def load(networks, images) -> Images | None:
         return images if images is None else Images(images)
     *size, channels = networks.image_shape
     pixels, classes = files.load(images, tuple(size), "test", channels)
-    names = data.names(images) if classes is not None else ()
+    names = files.names(images) if classes is not None else ()
     return Images(pixels, classes, names, f"images of {pathlib.Path(images).name}")
 
 

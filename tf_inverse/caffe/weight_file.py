@@ -14,10 +14,10 @@ import numpy as np
 
 from tf_inverse.caffe import caffemodel
 from tf_inverse.caffe.caffemodel import Blob, Caffemodel, Layer
-from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.errors import RefusedInput, UsageError, reason
 from tf_inverse.pytorch import checkpoint
 
-PYTORCH = (".pt", ".pth", ".bin", ".ckpt")
+PYTORCH = (".pt", ".pth")
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 MOST_BYTES = 4 << 30
 
@@ -59,7 +59,7 @@ def _safetensors(path):
         with safetensors.safe_open(path, framework="np") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except Exception as error:  # the package has errors of its own, and NumPy's for other types
-        raise RefusedInput(f"cannot read {path} as safetensors: {str(error)[:200]}") from None
+        raise RefusedInput(f"cannot read {path} as safetensors: {reason(error)}") from None
 
 
 def _layers(path, tensors, mapped):

@@ -1,4 +1,5 @@
 """PyTorch's weight files read without PyTorch, and without running any code out of them.
 
-`pickle_stream` understands the pickle inside such a file, `checkpoint` the file around it.
+`checkpoint` opens such a file, `zip_entries` finds what lies where in it, `pickle_stream`
+interprets its pickle, and `tensors` checks what the pickle says of storages and tensors.
 """

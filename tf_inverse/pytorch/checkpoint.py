@@ -11,27 +11,19 @@ import io
 import mmap
 import os
 import pathlib
-import struct
-import zipfile
-import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tf_inverse.caffe import wire
 from tf_inverse.errors import RefusedInput
-from tf_inverse.pytorch import pickle_stream
-from tf_inverse.pytorch.pickle_stream import Tensor
+from tf_inverse.pytorch import pickle_stream, zip_entries
+from tf_inverse.pytorch.tensors import Tensor
 
-ZIP = b"PK\x03\x04"
 # A pickle of the number that begins every file of the form before PyTorch 1.6.
 LEGACY = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-# A thousand tensors take a tenth of a megabyte, in the pickle and in the list of the entries alike;
-# each byte of the list becomes ten in memory.
-MOST_BYTES, MOST_LIST = 16 << 20, 2 << 20
-PIECE = 8 << 20
-_LOCAL_HEADER = struct.Struct("<4s22xHH")
+# A thousand tensors take a tenth of a megabyte of pickle.
+MOST_BYTES = 16 << 20
 
 
 class Checkpoint(NamedTuple):
@@ -52,7 +44,7 @@ class _Opened(NamedTuple):
 
 def is_one(head: bytes) -> bool:
     """Whether a file that begins so is one of `torch.save`."""
-    return head.startswith(ZIP) or head[2:].startswith(LEGACY)
+    return head.startswith(zip_entries.HEAD) or head[2:].startswith(LEGACY)
 
 
 def read(path: str | os.PathLike) -> Checkpoint:
@@ -77,7 +69,7 @@ def read(path: str | os.PathLike) -> Checkpoint:
             raise RefusedInput(f"{path} is no file of torch.save: neither a zip archive nor older")
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     try:
-        opened = (_zipped if head.startswith(ZIP) else _legacy)(mapped)
+        opened = (_zipped if head.startswith(zip_entries.HEAD) else _legacy)(mapped)
         return Checkpoint(str(path), _views(mapped, opened), mapped)
     except RefusedInput as error:
         raise RefusedInput(f"{path}: {error}") from None
@@ -112,16 +104,19 @@ def _tensors(root):
 
 
 def _zipped(mapped):
-    entries = _entries(mapped)
+    entries = zip_entries.entries(mapped)
     pickles = [name for name in entries if f"/{name}".endswith("/data.pkl")]
     if len(pickles) != 1:
-        raise RefusedInput("a zip archive without PREFIX/data.pkl: not a file of torch.save")
+        raise RefusedInput(
+            "a zip archive without PREFIX/data.pkl, so not a file of torch.save: if weights are in "
+            "it, unpack it first"
+        )
     prefix = pickles[0].removesuffix("data.pkl")
     if f"{prefix}constants.pkl" in entries:
         raise RefusedInput("a TorchScript program: save its state_dict() with torch.save instead")
 
     def small(name):
-        start, size = _place(mapped, entries[name])
+        start, size = zip_entries.place(mapped, entries[name])
         if size > MOST_BYTES:
             raise RefusedInput(f"expected at most {MOST_BYTES} bytes of {name[:80]!r}, got {size}")
         return mapped[start : start + size]
@@ -130,7 +125,7 @@ def _zipped(mapped):
         entry = entries.get(f"{prefix}data/{key}")
         if entry is None:
             raise RefusedInput(f"the numbers of storage {key[:80]!r} are missing")
-        start, held = _place(mapped, entry)
+        start, held = zip_entries.place(mapped, entry)
         if held != size:
             raise RefusedInput(f"expected {size} bytes in storage {key[:80]!r}, found {held}")
         return start
@@ -138,74 +133,6 @@ def _zipped(mapped):
     root = pickle_stream.load(io.BytesIO(small(pickles[0])))
     big = f"{prefix}byteorder" in entries and small(f"{prefix}byteorder").strip() == b"big"
     return _Opened(root, locate, ">" if big else "<")
-
-
-def _entries(mapped):
-    """The entries of the archive by name."""
-    try:
-        listed = zipfile.ZipFile(_Window(mapped)).infolist()
-    except RefusedInput:
-        raise
-    except Exception as error:  # zipfile raises almost anything for a damaged list
-        raise RefusedInput(f"its zip archive is damaged or truncated: {str(error)[:200]}") from None
-    entries = {entry.filename: entry for entry in listed}
-    if len(entries) != len(listed):
-        raise RefusedInput("its zip archive holds two entries of one name")
-    return entries
-
-
-def _place(mapped, entry):
-    """(start, size) of an entry's bytes in the file, which are as its checksum says."""
-    name, size = repr(entry.filename[:80]), entry.file_size
-    if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != size:
-        raise RefusedInput(f"{name} is compressed, and torch.save never compresses")
-    header = mapped[entry.header_offset : entry.header_offset + _LOCAL_HEADER.size]
-    if len(header) < _LOCAL_HEADER.size or not header.startswith(ZIP):
-        raise RefusedInput(f"{name} is not where its zip archive says: damaged or truncated")
-    _, name_length, extra_length = _LOCAL_HEADER.unpack(header)
-    start = entry.header_offset + _LOCAL_HEADER.size + name_length + extra_length
-    if start + size > len(mapped):
-        raise RefusedInput(f"{name} runs past the end of the file: damaged or truncated")
-    if _crc32(mapped, start, size) != entry.CRC:
-        raise RefusedInput(f"{name} is damaged: its checksum is another; download the file again")
-    return start, size
-
-
-def _crc32(mapped, start, size):
-    total = 0
-    for at in range(start, start + size, PIECE):
-        total = zlib.crc32(mapped[at : min(at + PIECE, start + size)], total)
-        wire.release(mapped)
-    return total
-
-
-class _Window(io.RawIOBase):
-    """A mapped file as zipfile reads it, a bounded number of bytes at a time."""
-
-    def __init__(self, mapped):
-        self.mapped, self.at = mapped, 0
-
-    def seekable(self):
-        return True
-
-    def seek(self, offset, whence=os.SEEK_SET):
-        at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self.at, os.SEEK_END: len(self.mapped)}[whence]
-        if at < 0:
-            raise OSError("before the beginning of the file")
-        self.at = at
-        return at
-
-    def tell(self):
-        return self.at
-
-    def read(self, size=-1):
-        left = max(0, len(self.mapped) - self.at)
-        size = left if size is None or size < 0 else min(size, left)
-        if size > MOST_LIST:
-            raise RefusedInput(f"expected at most {MOST_LIST} bytes in the list of its entries")
-        data = self.mapped[self.at : self.at + size]
-        self.at += size
-        return data
 
 
 def _legacy(mapped):

@@ -1,66 +1,24 @@
 """The pickle of a PyTorch checkpoint, interpreted: numbers, names and tensors, and nothing else.
 
-Python's own unpickler calls whatever function a file names. Here the standard library only cuts the
+Python's own unpickler calls whatever function a file names; and even one that may call nothing sets
+aside gigabytes for a file of nine bytes that asks for them. Here the standard library only cuts the
 stream into its operations (`pickletools.genops`, which executes nothing); the few operations that
-`torch.save` writes for tensors act on plain lists and dictionaries, and all others are refused. No
-memory is set aside because a file says how much: sizes are checked where they are used.
+`torch.save` writes for tensors act on plain lists and dictionaries, and all others are refused.
 """
 
 from __future__ import annotations
 
 import pickletools
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
-import ml_dtypes
-import numpy as np
-
-from tf_inverse.errors import RefusedInput
+from tf_inverse.errors import RefusedInput, reason
+from tf_inverse.pytorch import tensors
+from tf_inverse.pytorch.tensors import Global
 
 MOST_OPERATIONS = 500_000
-MOST_AXES = 8
-# No tensor of a network has as many entries, and all sizes multiply without overflow.
-MOST_ENTRIES = 1 << 40
 
-STORAGES = {
-    "FloatStorage": np.dtype("<f4"),
-    "DoubleStorage": np.dtype("<f8"),
-    "HalfStorage": np.dtype("<f2"),
-    "BFloat16Storage": np.dtype(ml_dtypes.bfloat16),
-    "LongStorage": np.dtype("<i8"),
-    "IntStorage": np.dtype("<i4"),
-    "ShortStorage": np.dtype("<i2"),
-    "CharStorage": np.dtype("i1"),
-    "ByteStorage": np.dtype("u1"),
-    "BoolStorage": np.dtype("?"),
-}
 _ORDERED_DICT = ("collections", "OrderedDict")
 _REBUILD_TENSOR = ("torch._utils", "_rebuild_tensor_v2")
-
-
-class Storage(NamedTuple):
-    """A run of numbers elsewhere in the file: its key, their type and how many there are."""
-
-    key: str
-    dtype: np.dtype
-    count: int
-
-
-class Tensor(NamedTuple):
-    """A view of a storage: where it begins, its shape, and its strides, all in entries."""
-
-    storage: Storage
-    offset: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-
-
-class _Global(NamedTuple):
-    """What a file names to be called."""
-
-    module: str
-    name: str
-
-
 _MARK = object()
 
 
@@ -71,7 +29,7 @@ def load(stream: BinaryIO) -> Any:
         stream: Seekable, at the beginning of a pickle.
 
     Returns:
-        Dictionaries, lists, tuples, texts, numbers, None and `Tensor`.
+        Dictionaries, lists, tuples, texts, numbers, None and `tensors.Tensor`.
 
     Raises:
         RefusedInput: Damaged, or something other than tensors and plain values.
@@ -86,7 +44,7 @@ def load(stream: BinaryIO) -> Any:
             machine.apply(operation.name, argument)
     except (ValueError, IndexError, KeyError, OverflowError) as error:
         # pickletools raises these for a stream that is cut off or is no pickle.
-        raise RefusedInput(f"its pickle is damaged: {str(error)[:200]}") from None
+        raise RefusedInput(f"its pickle is damaged: {reason(error)}") from None
     raise RefusedInput("its pickle has no end")
 
 
@@ -168,7 +126,7 @@ class _Machine:
         if called == _ORDERED_DICT and arguments == ():
             self.stack.append({})
         elif called == _REBUILD_TENSOR and isinstance(arguments, tuple):
-            self.stack.append(_tensor(arguments))
+            self.stack.append(tensors.tensor(arguments))
         else:
             raise RefusedInput("its pickle calls something that is no tensor")
 
@@ -179,16 +137,7 @@ class _Machine:
             raise RefusedInput("its pickle sets the attributes of an object")
 
     def _storage(self, _):
-        said = self.pop()
-        if not isinstance(said, tuple) or len(said) < 5 or said[0] != "storage":
-            raise RefusedInput("its pickle refers to something that is no storage")
-        _, kind, key, _, count = said[:5]
-        if said[5:] not in ((), (None,)):
-            raise RefusedInput("a storage is a part of another: save it again with torch.save")
-        dtype = STORAGES.get(kind.name) if isinstance(kind, _Global) else None
-        if dtype is None or not isinstance(key, str) or not _is_size(count):
-            raise RefusedInput("a storage of its pickle has no type, key or size")
-        self.stack.append(Storage(key, dtype, count))
+        self.stack.append(tensors.storage(self.pop()))
 
 
 _VALUES = {
@@ -228,8 +177,10 @@ def _allowed(module, name):
     """The name of something that may be called, or the type of a storage."""
     if not isinstance(module, str) or not isinstance(name, str):
         raise RefusedInput("its pickle is damaged: a name is no text")
-    found = _Global(module, name)
-    if found in (_ORDERED_DICT, _REBUILD_TENSOR) or (module == "torch" and name in STORAGES):
+    found = Global(module, name)
+    if found in (_ORDERED_DICT, _REBUILD_TENSOR) or (
+        module == "torch" and name in tensors.STORAGES
+    ):
         return found
     raise RefusedInput(
         f"its pickle wants {f'{module[:80]}.{name[:80]}'!r}, which is not allowed: expected "
@@ -251,32 +202,3 @@ def _list(value):
     if not isinstance(value, list):
         raise RefusedInput("its pickle is damaged: an item for something that is no list")
     return value
-
-
-def _is_size(value):
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_ENTRIES
-
-
-def _tensor(arguments):
-    """A tensor whose every entry lies within its storage."""
-    storage, offset, shape, strides = (*arguments, None, None, None, None)[:4]
-    plain = (
-        isinstance(storage, Storage)
-        and isinstance(shape, tuple)
-        and isinstance(strides, tuple)
-        and len(shape) == len(strides) <= MOST_AXES
-        and all(map(_is_size, (offset, *shape, *strides)))
-    )
-    if not plain:
-        raise RefusedInput("a tensor of its pickle has no storage, shape or strides")
-    entries, last = 1, offset
-    for size, stride in zip(shape, strides, strict=True):
-        entries *= size
-        last += max(0, size - 1) * stride
-    # Strides of 0 would make a large tensor of a few numbers.
-    if entries > storage.count or (entries and last >= storage.count):
-        raise RefusedInput(
-            f"a tensor of shape {shape} and strides {strides} from {offset} does not lie within "
-            f"its storage of {storage.count} numbers"
-        )
-    return Tensor(storage, offset, shape, strides)

@@ -71,7 +71,7 @@ def train_generator(out, classifier, compare, rate, epochs, batch, seed, overwri
     told = known.known(classifier, None)
     networks = own.untrained(classifier, told, **_opening(more))
     parts = _parts(more["data"], networks, seed)
-    said = own.labelled(networks, told, _names(more["labels"]), data.names(more["data"]))
+    said = own.labelled(networks, told, _names(more["labels"]), images.names(more["data"]))
     options = {"epochs": epochs, "batch": batch or 64, "rate": rate or 5e-4, "seed": seed}
     compare = tuple(compare.split(",")) if compare else ()
     networks = own.train(
@@ -96,7 +96,7 @@ def make_pair(out, classifier, generator, seed, overwrite, **more):
     for model in (networks.classifier, networks.generator):
         folder.rounded(model)
     parts = _parts(more["data"], networks, seed)
-    said = own.labelled(networks, told, _names(more["labels"]), data.names(more["data"]))
+    said = own.labelled(networks, told, _names(more["labels"]), images.names(more["data"]))
     _write(networks, parts, told, said, out, half=True, seed=seed, overwrite=overwrite, **more)
 
 
@@ -139,7 +139,7 @@ def _write(networks, parts, told, said, out, *, seed, half=False, overwrite, **m
         networks,
         parts,
         told,
-        classes=data.names(path),
+        classes=images.names(path),
         seed=seed,
         description=more["description"] or f"{len(parts.natural)} images of {path.name}",
         default=more["default"],

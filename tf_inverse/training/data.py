@@ -5,7 +5,6 @@ from __future__ import annotations
 import pathlib
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 
 from tf_inverse import codes
@@ -50,32 +49,9 @@ def load(path, size: tuple[int, int], channels: int, seed: int) -> Data:
     x, y = images.load(path, size, "train", channels)
     if len(x) < LEAST:
         raise UsageError(f"expected at least {LEAST} images to train on in {path}, got {len(x)}")
-    if in_parts(path):
+    if images.in_parts(path):
         test, labels = images.load(path, size, "test", channels)
         return Data(x, test, labels, test)
     order = codes.generator(seed, 3).permutation(len(x))
     held, rest = np.split(order, [len(x) // HELD])
     return Data(x[rest], x[held], None if y is None else y[held], x)
-
-
-def in_parts(path: pathlib.Path) -> bool:
-    """Whether the data are in two parts, `train` and `test`."""
-    parts = ("train", "test")
-    if path.is_dir():
-        return all((path / part).is_dir() for part in parts)
-    if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as arrays:
-            return all(f"{part}_images" in arrays for part in parts)
-    with h5py.File(path, "r") as file:
-        return all(part in file for part in parts)
-
-
-def names(path) -> tuple[str, ...]:
-    """Names of the classes: sub-folders in alphabetical order, or an .h5 file's `classes`."""
-    path = pathlib.Path(path)
-    if path.is_dir():
-        return images.classes(path / "train" if in_parts(path) else path)
-    if path.suffix in (".h5", ".hdf5"):
-        with h5py.File(path, "r") as file:
-            return tuple(np.asarray(file.attrs.get("classes", ())).astype(str))
-    return ()

@@ -80,6 +80,29 @@ def _pictures(folder):
     return [p for p in found if not any(q.startswith(".") for q in p.relative_to(folder).parts)]
 
 
+def in_parts(path: pathlib.Path) -> bool:
+    """Whether the data are in two parts, `train` and `test`."""
+    parts = ("train", "test")
+    if path.is_dir():
+        return all((path / part).is_dir() for part in parts)
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as arrays:
+            return all(f"{part}_images" in arrays for part in parts)
+    with h5py.File(path, "r") as file:
+        return all(part in file for part in parts)
+
+
+def names(path) -> tuple[str, ...]:
+    """Names of the classes: sub-folders in alphabetical order, or an .h5 file's `classes`."""
+    path = pathlib.Path(path)
+    if path.is_dir():
+        return classes(path / "train" if in_parts(path) else path)
+    if path.suffix in (".h5", ".hdf5"):
+        with h5py.File(path, "r") as file:
+            return tuple(np.asarray(file.attrs.get("classes", ())).astype(str))
+    return ()
+
+
 def _from_arrays(arrays, prefix, size, channels, path):
     def array(name):
         key = prefix + name if prefix + name in arrays else name
