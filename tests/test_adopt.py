@@ -191,7 +191,7 @@ def test_a_picture_for_what_is_no_image(tmp_path):
     with pytest.raises(UsageError, match="a number for input age, which is no image, got a.png"):
         adopt.adopt(f, generator(), fixed={"age": "a.png"})
     with pytest.raises(UsageError, match="NAME=NUMBER, or NAME=FILE for a picture, got 'age=a.p"):
-        command._fixed("age=a.png")
+        command.values("age=a.png")
 
 
 @pytest.mark.parametrize(

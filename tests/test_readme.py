@@ -53,7 +53,7 @@ def bring_your_own():
     for i in range(30):
         colour = ("blue", "red")[i % 2]
         pathlib.Path("photos", colour).mkdir(parents=True, exist_ok=True)
-        x = rng.integers(0, 150, (12, 12, 3)) + (100, 0, 0) * (i % 2)
+        x = rng.integers(0, 150, (12, 12, 3)) + np.array((100, 0, 0)) * (i % 2)
         Image.fromarray(x.astype(np.uint8)).save(f"photos/{colour}/{i}.png")
     layers = keras.layers
     model = [keras.Input((8, 8, 3)), layers.Rescaling(1 / 255), layers.Flatten()]

@@ -46,7 +46,7 @@ def _output(layer):
 
     def read(model, x):
         if _inputs(model) and layer in [one.name for one in model.layers]:
-            model = keras.Model(model.input, model.get_layer(layer).output)
+            model = keras.Model(_form(model), model.get_layer(layer).output)
         return model(x, training=False)
 
     return read
@@ -64,7 +64,7 @@ def _packed(model, entry, x):
             given.append(_pixels(many, entry.pixels, shape))
     if not given:
         return _pixels(x, entry.pixels, x.shape[1:])
-    return keras.tree.pack_sequence_as(model.input, given)
+    return keras.tree.pack_sequence_as(_form(model), given)
 
 
 def _pixels(x, values, shape):
@@ -74,6 +74,11 @@ def _pixels(x, values, shape):
     if len(shape) == 2:  # grey, without an axis for it
         return x[..., 0]
     return x if shape[-1] == x.shape[-1] else x.transpose(0, 3, 1, 2)
+
+
+def _form(model):
+    """What the model takes: one tensor, or several in the structure that it was made with."""
+    return model.inputs[0] if len(model.inputs) == 1 else model.input
 
 
 def _inputs(model):

@@ -61,8 +61,8 @@ def shape(text: str | None) -> tuple[int, ...] | None:
     return tuple(int(part) for part in parts)
 
 
-def values(text: str | None) -> dict[str, float]:
-    """NAME=NUMBER, several with commas, as numbers by name."""
+def values(text: str | None) -> dict[str, float | str]:
+    """NAME=NUMBER or NAME=FILE, several with commas, as numbers and pictures' files by name."""
     fixed = {}
     for part in filter(None, (text or "").split(",")):
         name, _, value = part.partition("=")
