@@ -51,8 +51,8 @@ def find(archive, given: str | None = None) -> pathlib.Path:
     if given is not None:
         return published.find(given)
     paths = archive.header.get(FOLDER)
-    if paths is None and archive.network in folder.names():
-        return folder.find(archive.network)
+    if paths is None and archive.network in published.names():
+        return published.find(archive.network)
     there = [path for path in _places(archive, paths) if os.path.isfile(path / folder.MANIFEST)]
     wrong = []
     for path in there:
