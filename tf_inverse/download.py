@@ -10,7 +10,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from tf_inverse.errors import RefusedInput
+from tf_inverse.errors import RefusedInput, reason
 from tf_inverse.progress import Transfer
 
 BLOCK = 1 << 20
@@ -61,6 +61,13 @@ def part_of(url: str, folder: pathlib.Path) -> pathlib.Path:
 def host(url: str) -> str:
     """The home's name, for messages."""
     return urllib.parse.urlsplit(url).netloc
+
+
+def why(error: Exception) -> str:
+    """What went wrong with a home, in few words: the system's own, without what wraps them."""
+    if isinstance(error, urllib.error.URLError) and isinstance(error.reason, Exception):
+        error = error.reason
+    return getattr(error, "strerror", None) or reason(error)
 
 
 def copy(stream, path, mode="wb", progress=None) -> None:

@@ -16,7 +16,7 @@ from tf_inverse import checksums, download, unpack
 from tf_inverse.archive import durable, lock
 from tf_inverse.cache import cache_folder
 from tf_inverse.checksums import Fetched
-from tf_inverse.errors import RefusedInput, UsageError, reason
+from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.sources import SOURCES, Form, Source
 
 MIRROR = "TF_INVERSE_MIRROR"
@@ -163,7 +163,7 @@ def _form_of(name, source, file, sources):
 
 def _from_homes(name, source, folder, say):
     """Download from the first home that gives the file; returns its form and where it lies."""
-    reasons, refused = [], []
+    reasons, refused = {}, []
     for form in source.forms:
         for url in homes(form):
             part = download.part_of(url, folder)
@@ -182,13 +182,15 @@ def _from_homes(name, source, folder, say):
                 refused.append(str(error))
                 say(f"refused: {error}")
             except (OSError, http.client.HTTPException, ValueError) as error:
-                reasons.append(f"{download.host(url)}: {reason(error)}")
-                say(f"failed: {reason(error)}")
+                why = download.why(error)
+                reasons.setdefault(why, {})[download.host(url)] = None
+                say(f"failed: {why}")
+    failed = [f"{', '.join(hosts)}: {why}" for why, hosts in reasons.items()]
     if refused:
-        raise RefusedInput("; ".join([*refused, *reasons]))
+        raise RefusedInput("; ".join([*refused, *failed]))
     files = " or ".join(form.file for form in source.forms)
     raise UsageError(
-        f"no home of {name} could be reached ({'; '.join(reasons)}): check the network, or bring "
+        f"no home of {name} could be reached ({'; '.join(failed)}): check the network, or bring "
         f"{files} yourself with tf-inverse fetch {name} --from=FILE"
     )
 
