@@ -37,9 +37,7 @@ setup(
     python_requires=">=3.10",
     packages=[*find_packages(include=["tf_inverse", "tf_inverse.*"]), "tf_inverse.tools"],
     package_dir={"tf_inverse.tools": "tools"},
-    package_data={
-        "tf_inverse": ["py.typed", "models/pairs/*/*", "models/labels/*", "report/page/*"]
-    },
+    package_data={"tf_inverse": ["py.typed", "zoo/pairs/*/*", "zoo/labels/*", "report/page/*"]},
     install_requires=[
         "tensorflow>=2.21",
         "keras>=3.15.1",

@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 
-from tf_inverse.caffe import caffemodel, net, plan, port, weights
-from tf_inverse.codes import Codes
-from tf_inverse.networks import Networks
+from tf_inverse.caffe import caffemodel, keras_model, net_parameter, shape_inference, weights
+from tf_inverse.networks.codes import Codes
+from tf_inverse.networks.networks import Networks
 
 SIDE = 115
 SUNGLASS = 836
@@ -41,12 +41,12 @@ def generator(data):
 def classifier(data, side=SIDE):
     """SqueezeNet for images of side x side; `pool_final` holds its logits."""
     folder = data / "caffe" / "squeezenet_v1.0"
-    declared = net.read(folder / "deploy.prototxt")
+    declared = net_parameter.read(folder / "deploy.prototxt")
     declared = declared._replace(inputs=dict.fromkeys(declared.inputs, (3, side, side)))
-    planned = plan.make(declared)
-    model = port.classifier(planned, mean=(104.0, 117.0, 123.0))
+    planned = shape_inference.make(declared)
+    model = keras_model.classifier(planned, mean=(104.0, 117.0, 123.0))
     file = caffemodel.read(folder / "squeezenet_v1.0.caffemodel")
-    names = {keras_name: name for name, keras_name in port.keras_names(planned).items()}
+    names = {keras_name: name for name, keras_name in keras_model.keras_names(planned).items()}
     weights.load(model, file, names)
     return model
 

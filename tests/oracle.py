@@ -2,7 +2,7 @@
 
 Sums over pairs are double loops, slacks are found by minimising over them, C and C_0 are both
 kept, and gradients are written out by hand for a world where encodings and activations are linear
-in the codes: e = E c, z = W c. Nothing here knows the identities of tf_inverse.lagrangian.
+in the codes: e = E c, z = W c. Nothing here knows the identities of tf_inverse.method.lagrangian.
 """
 
 from __future__ import annotations

@@ -8,11 +8,11 @@ import tensorflow as tf
 import worlds
 
 from tf_inverse.band import Band, Neuron, parse, placed, split
-from tf_inverse.codes import Codes
 from tf_inverse.errors import UsageError
-from tf_inverse.lagrangian import margins
-from tf_inverse.natural import Natural
-from tf_inverse.networks import Networks
+from tf_inverse.method.lagrangian import margins
+from tf_inverse.networks.codes import Codes
+from tf_inverse.networks.natural import Natural
+from tf_inverse.networks.networks import Networks
 
 LABEL = "toilet tissue, toilet paper"
 

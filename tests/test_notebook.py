@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from tf_inverse import folder
+from tf_inverse.networks import storage
 
 NOTEBOOK = pathlib.Path(__file__).parent.parent / "examples" / "ship.ipynb"
 
@@ -14,7 +14,7 @@ pytest.importorskip("ipykernel", reason="needs ipykernel")
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("cifar10" not in folder.shipped(), reason="the pair cifar10 is not there")
+@pytest.mark.skipif("cifar10" not in storage.shipped(), reason="the pair cifar10 is not there")
 def test_notebook_runs_and_shows_sheets(tmp_path):
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     nbclient.NotebookClient(

@@ -14,7 +14,8 @@ from PIL import Image
 from tf_inverse.tools import cli
 from webserver import server as server
 
-from tf_inverse import archive, folder, metrics
+from tf_inverse import archive, metrics
+from tf_inverse.networks import storage
 
 README = (pathlib.Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 # The runs are as printed but for the number of images: the last of two flags counts.
@@ -26,7 +27,7 @@ FEWER = {
 }
 
 pytestmark = pytest.mark.skipif(
-    "cifar10" not in folder.shipped(), reason="needs the pair cifar10, which is not shipped yet"
+    "cifar10" not in storage.shipped(), reason="needs the pair cifar10, which is not shipped yet"
 )
 
 
@@ -92,8 +93,8 @@ def test_python_blocks_run(block, tmp_path, monkeypatch, capsys):
 
 def test_the_shipped_pair_is_what_its_card_says():
     """network.json names its files and licence; the package stays small."""
-    path = folder.find("cifar10")
-    entries = folder.manifest(path)
+    path = storage.find("cifar10")
+    entries = storage.manifest(path)
     assert entries["licence"] and entries["source"] and entries["default"]
     assert json.dumps(entries["labels"]["names"]).count('", "') == 9
     assert sum(file.stat().st_size for file in path.iterdir()) <= 8e6

@@ -14,9 +14,8 @@ import keras
 import numpy as np
 from oracles import caffe_files, deepsim_torch, torch_files
 
-from tf_inverse import sources
-from tf_inverse.caffe import convert
-from tf_inverse.models import caffenet, generator
+from tf_inverse.caffe import convert, sources
+from tf_inverse.zoo import caffenet, generator
 
 NARROWER = 16
 # conv5 stays whole: the paper's hidden unit is its 197th.
@@ -24,7 +23,7 @@ WIDTHS = (6, 16, 24, 24, 256, 256, 256)
 
 
 def architectures(thin=NARROWER):
-    """Those of `models.generator`, all channels divided but those of images and whole codes."""
+    """Those of `registered.generator`, all channels divided but those of images and whole codes."""
     return {code: _thin(one, code, thin) for code, one in generator.ARCHITECTURES.items()}
 
 

@@ -4,12 +4,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse import folder
 from tf_inverse.band import Neuron
-from tf_inverse.codes import Codes
-from tf_inverse.natural import LEVELS, Natural
-from tf_inverse.networks import Networks, View
-from tf_inverse.problem import Problem, Target
+from tf_inverse.method.problem import Problem, Target
+from tf_inverse.networks import storage
+from tf_inverse.networks.codes import Codes
+from tf_inverse.networks.natural import LEVELS, Natural
+from tf_inverse.networks.networks import Networks, View
 
 NEURON = Neuron("fc3", 2)
 
@@ -67,7 +67,7 @@ def write(path, default="fc3:dog@p60:p95", **changes):
     made = tiny_networks(**changes)
     names = ("name", "classifier", "generator", "encoder", "codes", "labels", "crop")
     parts = {name: getattr(made, name) for name in names}
-    return folder.save(path, default=default, natural=natural(made), **parts)
+    return storage.save(path, default=default, natural=natural(made), **parts)
 
 
 def linear_problem(w, bound="both", E=None):

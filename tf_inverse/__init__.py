@@ -16,21 +16,21 @@ At the edges (archives, reports, tables) words stand in their place: codes, imag
 activations, steps.
 """
 
-from tf_inverse import registration
+from tf_inverse.layers import registration
 from tf_inverse.version import __version__
 
 _PUBLIC = {
     "Band": "band",
     "Neuron": "band",
     "parse": "band",
-    "Codes": "codes",
-    "Networks": "networks",
-    "load": "published",
-    "save": "folder",
-    "Settings": "settings",
-    "sample": "sampler",
-    "draw": "result",
-    "Result": "result",
+    "Codes": "networks.codes",
+    "Networks": "networks.networks",
+    "load": "caffe.published",
+    "save": "networks.storage",
+    "Settings": "method.settings",
+    "sample": "method.sampler",
+    "draw": "run.draw",
+    "Result": "run.draw",
     "InverseSetError": "errors",
     "SeedsNotFound": "errors",
     "Stalled": "errors",
@@ -40,6 +40,9 @@ _PUBLIC = {
     "ConversionError": "errors",
 }
 
+# Modules that are public under this name, whatever room they are in.
+_MODULES = {"callback": "run.callback", "domains": "networks.domains"}
+
 __all__ = ["__version__", *_PUBLIC]
 
 registration.after_keras()
@@ -47,10 +50,12 @@ registration.after_keras()
 
 def __getattr__(name):
     # Lazily: `tf-inverse --help` and readers of archives must not wait for TensorFlow.
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'tf_inverse' has no attribute {name!r}")
     import importlib
 
+    if name in _MODULES:
+        return importlib.import_module(f"tf_inverse.{_MODULES[name]}")
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'tf_inverse' has no attribute {name!r}")
     return getattr(importlib.import_module(f"tf_inverse.{_PUBLIC[name]}"), name)
 
 

@@ -1,6 +1,6 @@
 """tf-inverse board: an archive for TensorBoard."""
 
-from tf_inverse.report import prints
+from tf_inverse.report import png
 
 
 def board(archive: str, logdir: str) -> None:
@@ -10,8 +10,8 @@ def board(archive: str, logdir: str) -> None:
         archive: Archive, A.h5, or the folder of a run in progress.
         logdir: Folder for `tensorboard --logdir`.
     """
-    from tf_inverse.report import board as writer
+    from tf_inverse.report import tensorboard
 
-    opened, _ = prints.opened([archive])
-    writer.write(opened[0], logdir)
+    opened, _ = png.opened([archive])
+    tensorboard.write(opened[0], logdir)
     print(f"tensorboard --logdir {logdir}")

@@ -2,7 +2,7 @@
 
 import json as json_module
 
-from tf_inverse.report import contents, prints, words
+from tf_inverse.report import page_data, png, text
 
 
 def compare(*archives: str, bandwidth: float | None = None, json: bool = False) -> None:
@@ -14,17 +14,17 @@ def compare(*archives: str, bandwidth: float | None = None, json: bool = False) 
             archive by default, for all.
         json: Print one JSON object, archive name to figures.
     """
-    opened, names = prints.opened(archives)
+    opened, names = png.opened(archives)
     bandwidth = bandwidth or opened[0].summary.get("bandwidth")
     columns = {
-        name: contents.figures(archive, bandwidth)
+        name: page_data.figures(archive, bandwidth)
         for archive, name in zip(opened, names, strict=True)
     }
     if json:
         print(json_module.dumps(columns))
         return
-    print(words.table(columns))
+    print(text.table(columns))
     for archive, name in zip(opened, names, strict=True):
-        print(f"\n{name}: {prints.heading(archive)} in {archive.network}")
-        for line in contents.natural_lines(archive):
+        print(f"\n{name}: {png.heading(archive)} in {archive.network}")
+        for line in page_data.natural_lines(archive):
             print(line)

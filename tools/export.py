@@ -38,8 +38,8 @@ def export(
     import json as jsons
 
     from tf_inverse import export as library
-    from tf_inverse import published
-    from tf_inverse.settings import Settings
+    from tf_inverse.caffe import published
+    from tf_inverse.method.settings import Settings
 
     settings = Settings(
         beta=beta,

@@ -13,8 +13,8 @@ def fetch(*names: str, list: bool = False, from_: str | None = None) -> None:
         list: Show all networks and files, and what of them is here.
         from_: File in the place of a download, checked in the same way; --from=FILE.
     """
-    from tf_inverse import fetch as fetching
-    from tf_inverse import published
+    from tf_inverse.caffe import fetch as fetching
+    from tf_inverse.caffe import published
     from tf_inverse.errors import UsageError
 
     if list:

@@ -1,6 +1,6 @@
 """tf-inverse images: the images of an archive as PNG files."""
 
-from tf_inverse.report import prints
+from tf_inverse.report import png
 
 
 def images(archive: str, folder: str) -> None:
@@ -10,5 +10,5 @@ def images(archive: str, folder: str) -> None:
         archive: Archive, A.h5, or the folder of a run in progress.
         folder: Folder to write to; a new or empty one.
     """
-    opened, _ = prints.opened([archive])
-    print(f"{prints.images(opened[0], folder)} images in {folder}")
+    opened, _ = png.opened([archive])
+    print(f"{png.images(opened[0], folder)} images in {folder}")

@@ -30,14 +30,14 @@ def ladder(
         trust: Load a SavedModel in the network, where it is not one that you adopted.
         overwrite: Replace an earlier ladder in the folder.
     """
-    from tf_inverse import ladder as library
-    from tf_inverse import published
-    from tf_inverse.settings import Settings
+    from tf_inverse.caffe import published
+    from tf_inverse.method.settings import Settings
+    from tf_inverse.run.ranges import climb, rungs
 
     settings = Settings(n=n, K=K, seed=seed)
     networks = published.load(network, trust)
-    steps = library.rungs(networks, targets or networks.default or "", ranges)
-    code, troubles = library.climb(out, networks, steps, settings, overwrite)
+    steps = rungs(networks, targets or networks.default or "", ranges)
+    code, troubles = climb(out, networks, steps, settings, overwrite)
     for line in troubles:
         print(line, file=sys.stderr)
     print(f"{out}/ladder.png, {out}/ladder.html")

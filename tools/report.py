@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tf_inverse.report import html, prints, redrawn
+from tf_inverse.report import html, png
+from tf_inverse.run import redrawn
 
 
 def report(
@@ -22,7 +23,7 @@ def report(
         trust: Load a SavedModel in the network, where it is not one that you adopted.
         overwrite: Replace an existing file.
     """
-    opened, names = prints.opened(archives)
+    opened, names = png.opened(archives)
     redrawn.images(opened, network, trust)
-    prints.save(out, html.render(opened, names).encode("utf-8"), overwrite)
+    png.save(out, html.render(opened, names).encode("utf-8"), overwrite)
     print(out)

@@ -65,7 +65,7 @@ def sample(
         overwrite: Replace an archive that exists.
         json: Print one JSON object instead of a table.
     """
-    from tf_inverse import job
+    from tf_inverse.run import job
 
     return job.sample(
         out,

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from tf_inverse.report import prints
+from tf_inverse.report import png
 
 
 def sheet(
@@ -25,6 +25,6 @@ def sheet(
         overwrite: Replace an existing PNG.
     """
     out = out or pathlib.Path(archive).with_suffix(".png")
-    opened, _ = prints.opened([archive])
-    prints.save(out, prints.contact(opened[0], rows, columns, order), overwrite)
+    opened, _ = png.opened([archive])
+    png.save(out, png.contact(opened[0], rows, columns, order), overwrite)
     print(out)

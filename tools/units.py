@@ -19,17 +19,19 @@ def units(
         images: Folder, .h5 or .npz of images to measure on, in place of the stored statistics.
         trust: Load a SavedModel in the network, where it is not one that you adopted.
     """
-    from tf_inverse import published
-    from tf_inverse import units as library
-    from tf_inverse.report import listing
+    from tf_inverse.caffe import published
+    from tf_inverse.networks import unit_statistics
+    from tf_inverse.report import tables
 
     networks = published.load(network, trust)
-    layer = library.asked_layer(networks, layer, search)
+    layer = unit_statistics.asked_layer(networks, layer, search)
     if layer is None:
-        print(listing.layers(library.layers(networks)))
+        print(tables.layers(unit_statistics.layers(networks)))
         return
-    chosen = library.found(networks, layer, search)
-    natural = library.natural(networks, layer, images)
-    random = library.measure(networks, layer, library.random_images(networks), "random codes")
+    chosen = unit_statistics.found(networks, layer, search)
+    natural = unit_statistics.natural(networks, layer, images)
+    random = unit_statistics.measure(
+        networks, layer, unit_statistics.random_images(networks), "random codes"
+    )
     print(f"{layer} of {networks.name}: {natural.images if natural else 'no natural statistics'}")
-    print(listing.units(chosen, library.labels(networks, layer), natural, random))
+    print(tables.units(chosen, unit_statistics.labels(networks, layer), natural, random))

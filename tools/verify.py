@@ -23,10 +23,11 @@ def verify(
 
     opened = archives.open(archive, untrusted=untrusted)
 
-    from tf_inverse import folder, origin
-    from tf_inverse import verify as verifying
+    from tf_inverse.networks import storage
+    from tf_inverse.run import origin
+    from tf_inverse.run import verify as verifying
 
-    networks = folder.load(origin.find(opened, network), trust)
+    networks = storage.load(origin.find(opened, network), trust)
     opened = opened.rendered(lambda codes: verifying.render(networks, codes))
     found = verifying.verify(opened, networks)
     if json:

@@ -10,7 +10,7 @@ import zlib
 import h5py
 import numpy as np
 
-from tf_inverse.archive.chunks import fletcher32
+from tf_inverse.archive.chunk_reader import fletcher32
 
 CASES = {}
 

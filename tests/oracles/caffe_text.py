@@ -1,6 +1,6 @@
 """Layers of a prototxt as text, and the plan of a network written so."""
 
-from tf_inverse.caffe import net, plan, prototxt
+from tf_inverse.caffe import net_parameter, prototxt, shape_inference
 
 INPUT = 'input: "data" input_dim: 1 input_dim: 3 input_dim: 8 input_dim: 8 '
 
@@ -17,4 +17,4 @@ def layer(kind, settings="", name="l", bottom="data", top=None):
 
 
 def planned(text, shape=None):
-    return plan.make(net.understand(prototxt.parse(text)), shape)
+    return shape_inference.make(net_parameter.understand(prototxt.parse(text)), shape)

@@ -8,11 +8,12 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from tf_inverse import arithmetic, folder, logits
-from tf_inverse import codes as distributions
-from tf_inverse.adopt import check, choose, ends, known, nature, notes, source, wrap
+from tf_inverse.adopt import adapters, check, defaults, ends, facts, loading, nature, notes
+from tf_inverse.compute import arithmetic
 from tf_inverse.errors import RefusedInput, UsageError
-from tf_inverse.networks import Networks
+from tf_inverse.networks import codes as distributions
+from tf_inverse.networks import logits, storage
+from tf_inverse.networks.networks import Networks
 
 
 class Adopted(NamedTuple):
@@ -29,7 +30,7 @@ def adopt(
     *,
     name: str | None = None,
     image_range: tuple[float, float] | None = None,
-    pixel_range: tuple[float, float] = wrap.PIXELS,
+    pixel_range: tuple[float, float] = adapters.PIXELS,
     codes: str | None = None,
     bounds: tuple[float, float] | None = None,
     crop: int | None = None,
@@ -43,7 +44,7 @@ def adopt(
     """A pair from a classifier and a generator.
 
     Args:
-        classifier: A Keras model, or text (`source.FORMS`): keras:MobileNetV2, f.keras, a folder.
+        classifier: A Keras model, or text (`loading.FORMS`): keras:MobileNetV2, f.keras, a folder.
         generator: Likewise.
         encoder: Layer of the classifier, by name or path; or another model of images (Keras, or
             text that names a file or a folder); if left out, the one of the classifier's folder,
@@ -60,12 +61,12 @@ def adopt(
             another image of the classifier.
         labels: (layer, names) of units; the output where the layer is None.
         images: Natural images [N, H, W, C] in 0..255, of the generator's size, or a path that
-            `training.images.load` reads: statistics of every layer over them make percentiles
+            `image_files.load` reads: statistics of every layer over them make percentiles
             usable in targets, the default one among them, and samples have nature beside them.
             Their classes, where they are as many as the outputs, are the labels if none are given.
         size: (H, W, C) of the classifier's input, where it leaves that open.
         code_size: Entries of a code, where the generator leaves that open.
-        **opening: trust, weights of `source.open`, for all models.
+        **opening: trust, weights of `loading.open`, for all models.
 
     Raises:
         UsageError: Something does not fit; the line says what there is and what to change.
@@ -73,15 +74,15 @@ def adopt(
     Example:
         pair, measured = adopt("keras:MobileNetV2", my_generator, image_range=(-1, 1))
     """
-    told = known.known(classifier, generator)
-    f = source.open(classifier, "classifier", size=size, **opening)
-    G = source.open(generator, "generator", size=code_size and (code_size,), **opening)
+    told = facts.known(classifier, generator)
+    f = loading.open(classifier, "classifier", size=size, **opening)
+    G = loading.open(generator, "generator", size=code_size and (code_size,), **opening)
     fixed, kind = _named(fixed or {}, f, G), codes or told.codes or "normal"
-    known.expect_stored(kind, told.natural)
-    free = wrap.generator(G, fixed=_of(G, fixed))
+    facts.expect_stored(kind, told.natural)
+    free = adapters.generator(G, fixed=_of(G, fixed))
     d = free.input_shape[-1]
     values = image_range or told.image_range or check.likely_range(free, d, kind)
-    G = wrap.generator(G, values, _of(G, fixed))
+    G = adapters.generator(G, values, _of(G, fixed))
     crop = _crop(crop or told.crop, G.output_shape)
     read = notes.read(f, _of(f, fixed))
     f, path = with_conventions(
@@ -103,12 +104,12 @@ def adopt(
     share = check.CLIPPED if image_range else check.SHARE
     # A folder's generator keeps to the conventions, and may overshoot as it has learned to.
     seen = check.images(networks, values, 1.0 if values == told.image_range else share)
-    networks.default = choose.target(networks, seen)
-    networks.natural = known.joined(networks, told, given)
+    networks.default = defaults.target(networks, seen)
+    networks.natural = facts.joined(networks, told, given)
     networks.default = nature.default(networks, seen)
-    facts = measured(networks, seen, values) | nature.told(networks, given)
+    findings = measured(networks, seen, values) | nature.told(networks, given)
     said = {"notes": [read, *notes.chosen(networks, encoder or told.encoder)]}
-    return Adopted(networks, facts | {"licence": told.licence} | said)
+    return Adopted(networks, findings | {"licence": told.licence} | said)
 
 
 def with_conventions(
@@ -117,14 +118,14 @@ def with_conventions(
     """A classifier that takes images in 0..255, and the path of its encoder.
 
     Args:
-        f: From `source.open`.
+        f: From `loading.open`.
         encoder: As of `adopt`.
         pixel_range: As of `adopt`.
         channels: Of the images that will come.
         fixed: Values of further inputs of the classifier, by name.
-        opening: trust, weights of `source.open`, for an encoder of its own.
+        opening: trust, weights of `loading.open`, for an encoder of its own.
     """
-    f = ends.with_logits(wrap.classifier(f, pixel_range, channels, fixed))
+    f = ends.with_logits(adapters.classifier(f, pixel_range, channels, fixed))
     return _with_encoder(f, encoder, pixel_range, channels, opening)
 
 
@@ -137,7 +138,7 @@ def write(
         adopted: The pair.
         out: Folder to be made.
         licence: What the weights may be used for; that of the models' folders if left out.
-        half: Store weights in half precision: see `folder.save`.
+        half: Store weights in half precision: see `storage.save`.
         overwrite: Replace a network's folder that is there.
 
     Raises:
@@ -146,7 +147,7 @@ def write(
         UsageError: What was read does not give what was written.
     """
     networks = adopted.networks
-    return folder.save(
+    return storage.save(
         out,
         name=networks.name,
         classifier=networks.classifier,
@@ -167,7 +168,7 @@ def write(
 
 def _read_again(made):
     try:
-        return folder.load(made, trust=True)
+        return storage.load(made, trust=True)
     except RefusedInput as error:
         rule = str(error).partition(": ")[2].partition("; ")[0]
         raise RefusedInput(
@@ -200,13 +201,13 @@ def _of(model, fixed):
 
 def _with_encoder(f, encoder, pixel_range, channels, opening):
     if encoder is None:
-        path = choose.penultimate(f)
+        path = defaults.penultimate(f)
         return (f, path) if path else _pooled(f)
     if isinstance(encoder, str) and not _is_model(encoder):
         return f, encoder
-    own = source.open(encoder, "classifier", **opening | {"size": None})
-    own = wrap.classifier(own, pixel_range, channels)
-    return wrap.with_encoder(f, own)
+    own = loading.open(encoder, "classifier", **opening | {"size": None})
+    own = adapters.classifier(own, pixel_range, channels)
+    return adapters.with_encoder(f, own)
 
 
 def _pooled(f):
@@ -227,7 +228,7 @@ def labelled(networks, labels) -> tuple[str, tuple[str, ...]] | None:
     if labels is None:
         return None
     layer, names = labels
-    layer = networks.layer_path(layer or choose.output(networks))
+    layer = networks.layer_path(layer or defaults.output(networks))
     count = networks.layer_shape(layer)[-1]
     if len(names) != count:
         raise UsageError(f"expected {count} labels for the units of {layer}, got {len(names)}")

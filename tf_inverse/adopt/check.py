@@ -8,10 +8,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse import arithmetic, codes
 from tf_inverse.band import Neuron, placed
+from tf_inverse.compute import arithmetic
 from tf_inverse.errors import UsageError, reason
-from tf_inverse.networks import index
+from tf_inverse.networks import codes
+from tf_inverse.networks.networks import index
 
 COUNT = 24
 RANGES = ((-1.0, 1.0), (0.0, 1.0), (0.0, 255.0))

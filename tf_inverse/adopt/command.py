@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import pathlib
 
-from tf_inverse import adopt, folder
+from tf_inverse import adopt
 from tf_inverse.errors import UsageError
+from tf_inverse.networks import storage
 
 
 def run(classifier, generator, out, **words) -> list[str]:
     """Adopt and write; the arguments are those of the command. Returns the lines to print."""
-    folder.expect_free(out, words["overwrite"])
+    storage.expect_free(out, words["overwrite"])
     adopted = adopt.adopt(
         classifier,
         generator,

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from keras.src.models import Functional
 
-from tf_inverse import logits
 from tf_inverse.errors import UsageError
+from tf_inverse.networks import logits
 
 POOLED = "_pooled"
 POOLINGS = {4: keras.layers.GlobalAveragePooling2D, 3: keras.layers.GlobalAveragePooling1D}

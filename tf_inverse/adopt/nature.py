@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tf_inverse import band, codes, units
-from tf_inverse.adopt import choose
+from tf_inverse import band
+from tf_inverse.adopt import defaults
 from tf_inverse.errors import UsageError
-from tf_inverse.natural import LEVELS, Natural
-from tf_inverse.training import images as files
+from tf_inverse.networks import codes, image_files, unit_statistics
+from tf_inverse.networks.natural import LEVELS, Natural
 
 BANK = 500
 NEAR = 50
@@ -51,8 +51,8 @@ def load(networks, images) -> Images | None:
     if images is None or isinstance(images, np.ndarray):
         return images if images is None else Images(images)
     *size, channels = networks.image_shape
-    pixels, classes = files.load(images, tuple(size), "test", channels)
-    names = files.names(images) if classes is not None else ()
+    pixels, classes = image_files.load(images, tuple(size), "test", channels)
+    names = image_files.names(images) if classes is not None else ()
     return Images(pixels, classes, names, f"images of {pathlib.Path(images).name}")
 
 
@@ -60,7 +60,7 @@ def labels(networks, images: Images | None):
     """(layer, names) where the images' classes are as many as the output has units; else None."""
     if images is None or not images.names:
         return None
-    layer = choose.output(networks)
+    layer = defaults.output(networks)
     fits = len(images.names) == networks.layer_shape(layer)[-1]
     return (layer, images.names) if fits else None
 
@@ -81,11 +81,13 @@ def statistics(networks, images: Images, stored: Natural | None = None, seed: in
     levels = np.array(LEVELS)
     if stored is not None and not np.array_equal(stored.levels, levels):
         raise UsageError("expected the folder's statistics at this version's percentiles")
-    ends = tuple(map(networks.layer_path, choose.ends(networks)))
+    ends = tuple(map(networks.layer_path, defaults.ends(networks)))
     first = (*ends, networks.layer_path(networks.encoder))
     layers, z = {}, {}
     for group in _groups(networks, first, len(images.pixels)):
-        for layer, a in units.responses(networks, group, images.pixels, _batch(group)).items():
+        for layer, a in unit_statistics.responses(
+            networks, group, images.pixels, _batch(group)
+        ).items():
             if layer in ends:
                 z[layer] = a
             layers[layer] = a.mean(axis=0), a.std(axis=0), np.percentile(a, levels, axis=0).T
@@ -122,7 +124,7 @@ def chosen(z: np.ndarray, seed: int) -> list[int]:
 
 def _groups(networks, first, count):
     """Layers to measure in one pass each, whose activations fit in memory together."""
-    there = {one.name: one for one in units.layers(networks)}
+    there = {one.name: one for one in unit_statistics.layers(networks)}
     wanted = [there.get(name) or _layer(networks, name) for name in dict.fromkeys(first)]
     wanted += [
         one
@@ -147,19 +149,19 @@ def _groups(networks, first, count):
 
 def _layer(networks, name):
     shape = networks.layer_shape(name)
-    return units.Layer(name, "output", shape, shape[-1])
+    return unit_statistics.Layer(name, "output", shape, shape[-1])
 
 
 def _batch(group):
     whole = sum(int(np.prod(one.shape)) for one in group)
-    return int(np.clip(AT_A_TIME // max(whole, 1), 1, units.BATCH))
+    return int(np.clip(AT_A_TIME // max(whole, 1), 1, unit_statistics.BATCH))
 
 
 def default(networks, seen) -> str | None:
     """The default target's neuron at the highest natural range that random codes come up to.
 
     Args:
-        networks: With statistics, and with the default target of `choose.target`.
+        networks: With statistics, and with the default target of `defaults.target`.
         seen: From `check.images`.
 
     Returns:
@@ -189,7 +191,7 @@ def told(networks, images: Images | None) -> dict:
     if not images.names:
         return {"natural": facts}
     named = networks.labels is not None and tuple(networks.labels[1]) == images.names
-    count = networks.layer_shape(choose.output(networks))[-1]
+    count = networks.layer_shape(defaults.output(networks))[-1]
     if len(images.names) != count:
         facts["labels"] = f"not the {len(images.names)} classes of the images: {count} outputs"
     elif named:
@@ -200,7 +202,7 @@ def told(networks, images: Images | None) -> dict:
 def _agreement(networks, images):
     """How often the classifier gives an image to its own class: the order may be another."""
     layer, names = networks.labels
-    z = units.responses(networks, [_layer(networks, layer)], images.pixels)[layer]
+    z = unit_statistics.responses(networks, [_layer(networks, layer)], images.pixels)[layer]
     share = float(np.mean(z.argmax(axis=1) == images.classes))
     facts = {"labels": "classes of the images", "classified as labelled": round(share, 4)}
     if share < 1.5 / len(names):

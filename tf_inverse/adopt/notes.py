@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from tf_inverse import logits, taps
-from tf_inverse.adopt import choose, ends, wrap
+from tf_inverse.adopt import adapters, defaults, ends
 from tf_inverse.errors import UsageError
+from tf_inverse.layers import taps
+from tf_inverse.networks import logits
 
 NARROW = 8
 """A side of fewer pixels is more likely the number of channels of a series than a picture's."""
@@ -20,7 +21,7 @@ def read(f, fixed: dict) -> str:
     Raises:
         UsageError: Its input is no picture.
     """
-    image = wrap.picture(f, fixed)
+    image = adapters.picture(f, fixed)
     sides = [side or "any" for side in image.size]
     if 1 in sides:
         raise UsageError(
@@ -49,7 +50,7 @@ def chosen(networks, encoder: str | None) -> list[str]:
             f"every layer has a map: the encoding is the mean over the map of {layer}, which is "
             f"layer {networks.encoder}; another: --encoder=LAYER"
         )
-    last = choose.outputs(f, networks.shapes)[0]
+    last = defaults.outputs(f, networks.shapes)[0]
     kind, before = logits.kind(dict(taps.walk(f)).get(last)), logits.before(f, last)
     if before is not None:
         said.append(

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tf_inverse.archive import files, folder, record, schema
-from tf_inverse.archive.rows import Piece, Rows, joined
+from tf_inverse.archive import attributes, open_files, run_folder, schema
+from tf_inverse.archive.columns import Piece, Rows, joined
 from tf_inverse.errors import RefusedInput, UsageError
 
 
@@ -52,7 +52,7 @@ class Archive:
         columns: dict[str, Rows],
         complete: bool = False,
         summary: dict | None = None,
-        opened: files.Files | None = None,
+        opened: open_files.Files | None = None,
     ):
         self.path, self.header, self.columns = pathlib.Path(path), header, columns
         self.name, self.network = header["name"], header["network"]
@@ -105,42 +105,42 @@ class Archive:
 def open_archive(path) -> Archive:
     """`archive.open` in this process."""
     path = pathlib.Path(path)
-    if not path.exists() and folder.beside(path).is_dir():
-        path = folder.beside(path)
+    if not path.exists() and run_folder.beside(path).is_dir():
+        path = run_folder.beside(path)
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist")
     return _open_run(path) if path.is_dir() else _open_finished(path)
 
 
 def _open_finished(path: pathlib.Path) -> Archive:
-    opened = files.Files()
+    opened = open_files.Files()
     parts = opened.parts(path, schema.FORMAT)
-    attributes = parts.attributes
-    header = record.read_header(attributes, str(path))
-    summary = record.read_attribute(attributes, "summary", str(path))
+    fields = parts.attributes
+    header = attributes.read_header(fields, str(path))
+    summary = attributes.read_attribute(fields, "summary", str(path))
     if not isinstance(summary, dict):
         raise RefusedInput(f"{path}: attribute summary must be a JSON object")
     shapes = {name: tuple(found.shape[1:]) for name, found in parts.columns.items()}
     piece = Piece(path, parts.columns["steps"].shape[0], shapes)
     columns = joined([piece], opened)
-    archive = Archive(path, header, columns, attributes["complete"], summary, opened)
+    archive = Archive(path, header, columns, fields["complete"], summary, opened)
     return _filled(archive, path, path)
 
 
 def _open_run(path: pathlib.Path) -> Archive:
-    header = folder.read_header(path)
+    header = run_folder.read_header(path)
     if header is None:
-        raise RefusedInput(f"{path}: no {folder.HEADER}, so not the folder of a run")
-    pieces, opened = folder.pieces(path, header), files.Files()
+        raise RefusedInput(f"{path}: no {run_folder.HEADER}, so not the folder of a run")
+    pieces, opened = run_folder.pieces(path, header), open_files.Files()
     archive = Archive(path, header, joined(pieces, opened), opened=opened)
     return _filled(archive, pieces[0].path, pieces[-1].path) if pieces else archive
 
 
 def _filled(archive: Archive, first: pathlib.Path, last: pathlib.Path) -> Archive:
     """Adds what is small: the reference and the state; refuses activations that fit no target."""
-    arrays = folder.read_natural(first)
+    arrays = run_folder.read_natural(first)
     archive.natural = Natural(arrays) if arrays else None
-    archive.state = folder.read_state(last)
+    archive.state = run_folder.read_state(last)
     if archive.columns:
         width, p = archive.activations[:].shape[1], len(archive.targets)  # also refuses NaN at once
         if width != p:

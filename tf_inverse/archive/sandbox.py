@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from tf_inverse.archive import reader, record, schema
+from tf_inverse.archive import attributes, reader, schema
+from tf_inverse.archive.columns import Rows
 from tf_inverse.archive.lock import LockedError
-from tf_inverse.archive.rows import Rows
 from tf_inverse.errors import RefusedInput
 
 MEMORY = 256 << 20  # bytes that the child may take beyond what Python, NumPy and HDF5 need to load
@@ -67,13 +67,13 @@ def _ask(path: pathlib.Path, store) -> dict:
         text = child.stdout.read(MAX_REPLY + 1)
     if child.returncode or len(text) > MAX_REPLY:
         raise RefusedInput(f"{path}: reading it crashed or ran into a limit ({child.returncode})")
-    return record.from_json(text, f"{path}: reply")
+    return attributes.from_json(text, f"{path}: reply")
 
 
 def _archive(path: pathlib.Path, reply: Any, store) -> reader.Archive:
     """The archive that a reply describes, on memory maps of what the child wrote."""
     try:
-        header = record.check_header(reply["header"], str(path))
+        header = attributes.check_header(reply["header"], str(path))
         arrays = {
             name: _mapped(name, entry, store) for name, entry in dict(reply["arrays"]).items()
         }

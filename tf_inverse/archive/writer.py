@@ -6,9 +6,9 @@ import pathlib
 
 import numpy as np
 
-from tf_inverse.archive import compact, durable, files, folder, hdf, record, schema
+from tf_inverse.archive import atomic, attributes, hdf5, merge, open_files, run_folder, schema
+from tf_inverse.archive.columns import Piece
 from tf_inverse.archive.lock import Lock
-from tf_inverse.archive.rows import Piece
 from tf_inverse.errors import InverseSetError, UsageError
 
 
@@ -58,14 +58,14 @@ class Writer:
         natural: dict | None = None,
     ):
         self.path = pathlib.Path(path)
-        self.folder = folder.beside(self.path)
-        self.header = record.check_header(header)
+        self.folder = run_folder.beside(self.path)
+        self.header = attributes.check_header(header)
         self.state: dict | None = None
         self._natural, self._pieces, self._fresh = natural, [], False
         self._refuse_existing(overwrite, resume)
         with self._safely("start"):
             self.folder.mkdir(exist_ok=True)
-            self._lock = Lock(self.folder / folder.LOCK, self.path)
+            self._lock = Lock(self.folder / run_folder.LOCK, self.path)
             try:
                 self._start(overwrite, resume)
             except BaseException:
@@ -87,14 +87,14 @@ class Writer:
         """Lets go of the lock; an unfinished run stays, one that stored nothing does not."""
         with contextlib.suppress(OSError):
             if self._fresh and not self._pieces:
-                folder.sweep(self.folder)
-            if not (self.folder / folder.HEADER).exists():
-                folder.remove(self.folder)
+                run_folder.sweep(self.folder)
+            if not (self.folder / run_folder.HEADER).exists():
+                run_folder.remove(self.folder)
         self._lock.release()
 
     def discard(self) -> None:
         """Drops the run and all that it stored; nothing is in the way of another one."""
-        folder.sweep(self.folder)
+        run_folder.sweep(self.folder)
 
     def append(self, samples: schema.Samples, state: dict) -> None:
         """Stores a batch and the state after it; on return both survive kill -9 and power loss.
@@ -112,11 +112,11 @@ class Writer:
             if not schema.STATE_NAME.fullmatch(name) or np.asarray(array).dtype.kind not in "biuf":
                 raise ValueError(f"state {name!r}: expected a plain name and an array of numbers")
         index = len(self._pieces)
-        attributes = {"run": record.digest(self.header), "start": self.found}
-        data = hdf.shard(columns, state, attributes, None if index else self._natural)
-        path = folder.shard_path(self.folder, index)
+        fields = {"run": attributes.digest(self.header), "start": self.found}
+        data = hdf5.shard(columns, state, fields, None if index else self._natural)
+        path = run_folder.shard_path(self.folder, index)
         with self._safely("store a batch"):
-            durable.write(path, data)
+            atomic.write(path, data)
         shapes = {name: array.shape[1:] for name, array in columns.items()}
         self._pieces.append(Piece(path, len(samples.steps), shapes))
         self.state = dict(state)
@@ -133,16 +133,16 @@ class Writer:
         """
         if not self.found:
             raise ValueError("no sample was appended: nothing to finish")
-        summary = record.without_times(summary)
-        record.check_object(summary, dict, "summary")
-        temporary = self.folder / (self.path.name + durable.TEMPORARY)
+        summary = attributes.without_times(summary)
+        attributes.check_object(summary, dict, "summary")
+        temporary = self.folder / (self.path.name + atomic.TEMPORARY)
         with self._safely("finish"):
-            compact.write(temporary, self.header, summary, self._pieces)
-            mark = record.to_json({"sha256": durable.checksum(temporary)})
-            durable.write(self.folder / folder.FINISHED, mark.encode())
-            durable.publish(temporary, self.path)
+            merge.write(temporary, self.header, summary, self._pieces)
+            mark = attributes.to_json({"sha256": atomic.checksum(temporary)})
+            atomic.write(self.folder / run_folder.FINISHED, mark.encode())
+            atomic.publish(temporary, self.path)
         with contextlib.suppress(OSError):  # what is left is recognised as spent by its mark
-            folder.sweep(self.folder)
+            run_folder.sweep(self.folder)
         return self.path
 
     @contextlib.contextmanager
@@ -162,7 +162,7 @@ class Writer:
             ) from error
 
     def _columns(self, samples: schema.Samples) -> dict:
-        arrays = compact.columns_of(samples, self.header["settings"].get("store", "images"))
+        arrays = merge.columns_of(samples, self.header["settings"].get("store", "images"))
         if not len(samples.steps):
             return {}
         shapes = {name: array.shape[1:] for name, array in arrays.items()}
@@ -178,7 +178,7 @@ class Writer:
             return
         if self.path.exists():
             raise FileExistsError(f"{self.path} exists; choose another name or --overwrite")
-        if (self.folder / folder.HEADER).exists():
+        if (self.folder / run_folder.HEADER).exists():
             raise FileExistsError(
                 f"{self.folder} holds an unfinished run; tf-inverse resume {self.path}, "
                 "or --overwrite"
@@ -188,28 +188,28 @@ class Writer:
         """Brings the folder to a known state: carried on, or fresh."""
         self._refuse_existing(overwrite, resume)  # again, now that nobody else can write
         if overwrite or self._spent():
-            folder.sweep(self.folder)
-        stored = folder.read_header(self.folder)
+            run_folder.sweep(self.folder)
+        stored = run_folder.read_header(self.folder)
         if stored is None:
-            folder.sweep(self.folder)
+            run_folder.sweep(self.folder)
             stored = self._adopt() if self.path.exists() and not overwrite else None
         if stored is None:
-            folder.write_header(self.folder, self.header)
+            run_folder.write_header(self.folder, self.header)
             self._fresh = True
         else:
             self._carry_on(stored)
 
     def _spent(self) -> bool:
         """Whether the finished file is in place and only the cleaning up was cut short."""
-        mark = folder.read_json(self.folder / folder.FINISHED)
+        mark = run_folder.read_json(self.folder / run_folder.FINISHED)
         if not isinstance(mark, dict) or not self.path.exists():
             return False
-        return mark.get("sha256") == durable.checksum(self.path)
+        return mark.get("sha256") == atomic.checksum(self.path)
 
     def _adopt(self) -> dict:
         """Makes a finished archive shard 0 of a new run, to be carried on."""
-        with files.opened(self.path, schema.FORMAT) as parts:
-            stored = record.read_header(parts.attributes, str(self.path))
+        with open_files.opened(self.path, schema.FORMAT) as parts:
+            stored = attributes.read_header(parts.attributes, str(self.path))
             rows = parts.columns["steps"].shape[0]
         if rows >= self.header["asked"]:
             raise FileExistsError(
@@ -217,17 +217,17 @@ class Writer:
                 "choose another name or --overwrite"
             )
         self._check_same_run(stored)
-        target = folder.shard_path(self.folder, 0)
+        target = run_folder.shard_path(self.folder, 0)
         try:
             os.link(self.path, target)
         except OSError:  # a file system without hard links
-            durable.copy(self.path, target)
-        folder.write_header(self.folder, self.header)
+            atomic.copy(self.path, target)
+        run_folder.write_header(self.folder, self.header)
         return self.header
 
     def _carry_on(self, stored: dict) -> None:
         self._check_same_run(stored)
-        self._pieces = folder.pieces(self.folder, stored)
+        self._pieces = run_folder.pieces(self.folder, stored)
         if self.found and self.header["asked"] < stored["asked"]:
             raise UsageError(
                 f"{self.folder} holds {self.found} of {stored['asked']} samples of an unfinished "
@@ -235,12 +235,14 @@ class Writer:
                 f"{self.path} goes on with it; --overwrite starts again; or give another name"
             )
         if self.header != stored:
-            folder.write_header(self.folder, self.header)
+            run_folder.write_header(self.folder, self.header)
         if self._pieces:
-            self.state = folder.read_state(self._pieces[-1].path)
+            self.state = run_folder.read_state(self._pieces[-1].path)
 
     def _check_same_run(self, stored: dict) -> None:
-        lines = record.differences(record.identity(stored), record.identity(self.header))
+        lines = attributes.differences(
+            attributes.identity(stored), attributes.identity(self.header)
+        )
         if lines:
             raise UsageError(
                 f"{self.path} cannot be carried on, it was made differently: {'; '.join(lines)}"

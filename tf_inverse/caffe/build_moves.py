@@ -3,7 +3,7 @@
 import keras
 
 from tf_inverse.caffe import axes
-from tf_inverse.models import fork_layers, layers
+from tf_inverse.layers import caffe_layers, fork_layers
 
 
 def softmax(step, tensors, name):
@@ -27,7 +27,7 @@ def eltwise(step, tensors, name):
     o = step.options
     if o["operation"] == "SUM" and set(o["coeff"]) - {1.0}:
         tensors = [
-            layers.Power(1.0, c, 0.0, name=f"{name}_{i}")(x)
+            caffe_layers.Power(1.0, c, 0.0, name=f"{name}_{i}")(x)
             for i, (c, x) in enumerate(zip(o["coeff"], tensors, strict=True))
         ]
     kinds = {"SUM": keras.layers.Add, "PROD": keras.layers.Multiply, "MAX": keras.layers.Maximum}
@@ -44,7 +44,9 @@ def cut(step, tensors, name):
         starts = [0] * len(shape)
         starts[i] = start
         part = f"{name}_{number}" if number else name
-        cut = layers.Slice(axes.keras_shape(tuple(starts)), axes.keras_shape(shape), name=part)
+        cut = caffe_layers.Slice(
+            axes.keras_shape(tuple(starts)), axes.keras_shape(shape), name=part
+        )
         parts.append(cut(tensors[0]))
     return parts
 
@@ -72,7 +74,9 @@ def reshape(step, tensors, name):
 def crop(step, tensors, name):
     """A part of the first bottom."""
     starts, sizes = step.options["starts"], step.options["sizes"]
-    return layers.Slice(axes.keras_shape(starts), axes.keras_shape(sizes), name=name)(tensors[0])
+    return caffe_layers.Slice(axes.keras_shape(starts), axes.keras_shape(sizes), name=name)(
+        tensors[0]
+    )
 
 
 def permute(step, tensors, name):
@@ -95,5 +99,5 @@ def interp(step, tensors, name):
     o, x = step.options, tensors[0]
     if o["size"] != step.shapes[0][1:]:
         starts, sizes = (o["before"], o["before"], 0), (*o["size"], step.shapes[0][0])
-        x = layers.Slice(starts, sizes, name=f"{name}_part")(x)
+        x = caffe_layers.Slice(starts, sizes, name=f"{name}_part")(x)
     return fork_layers.Interpolation(*o["to"], name=name)(x)

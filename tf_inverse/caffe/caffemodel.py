@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_inverse.caffe import versions, wire
+from tf_inverse.caffe import layer_names, wire_format
 from tf_inverse.errors import RefusedInput
 
 # NetParameter
@@ -76,8 +76,8 @@ def read(path: str | os.PathLike) -> Caffemodel:
         RefusedInput: Not such a file, damaged or truncated; the message names file and layer.
         FileNotFoundError: No such file.
     """
-    mapped = wire.map_file(path)
-    reader, name, layers = wire.Reader(mapped), "", []
+    mapped = wire_format.map_file(path)
+    reader, name, layers = wire_format.Reader(mapped), "", []
     try:
         for number, kind, value in reader.fields(0, len(mapped)):
             if number == NET_NAME:
@@ -95,9 +95,9 @@ def read(path: str | os.PathLike) -> Caffemodel:
 
 def read_mean(path: str | os.PathLike) -> np.ndarray:
     """A mean image from a `.binaryproto` file, [H, W, C], channels in the file's order."""
-    mapped = wire.map_file(path)
+    mapped = wire_format.map_file(path)
     try:
-        blob = _blob(wire.Reader(mapped), wire.BYTES, (0, len(mapped)))
+        blob = _blob(wire_format.Reader(mapped), wire_format.BYTES, (0, len(mapped)))
     except RefusedInput as error:
         raise RefusedInput(f"{path}: {error}") from None
     shape = blob.shape[1:] if len(blob.shape) == 4 and blob.shape[0] == 1 else blob.shape
@@ -125,14 +125,14 @@ def _layer(reader, names, kind, value):
             found[field].append(reader.text(kind_, value_))
         elif field == "blob":
             found[field].append(_blob(reader, kind_, value_))
-        elif field == "type" and kind_ == wire.VARINT:
-            found[field] = versions.V1_NUMBERS.get(value_, f"V1 type {value_}")
+        elif field == "type" and kind_ == wire_format.VARINT:
+            found[field] = layer_names.V1_NUMBERS.get(value_, f"V1 type {value_}")
         elif field in ("name", "type"):
             found[field] = reader.text(kind_, value_)
         elif field == "inner":
             inner = _layer(reader, V0, kind_, value_)
             found |= {"name": inner.name, "blob": list(inner.blobs)}
-            found["type"] = versions.V0.get(inner.type, inner.type)
+            found["type"] = layer_names.V0.get(inner.type, inner.type)
     return Layer(
         found["name"],
         found["type"],
@@ -145,7 +145,7 @@ def _layer(reader, names, kind, value):
 def _blob(reader, kind, value):
     legacy, shape, parts, raw = [0] * 4, None, [], 0
     for number, kind_, value_ in reader.message(kind, value):
-        if number in BLOB_DIMS and kind_ == wire.VARINT:
+        if number in BLOB_DIMS and kind_ == wire_format.VARINT:
             legacy[number - 1] = value_
         elif number == BLOB_SHAPE:
             shape = [
@@ -154,7 +154,7 @@ def _blob(reader, kind, value):
                 if inner == 1
                 for n in reader.integers(k, v)
             ]
-        elif number == BLOB_RAW_TYPE and kind_ == wire.VARINT:
+        elif number == BLOB_RAW_TYPE and kind_ == wire_format.VARINT:
             raw = value_
         elif number in (BLOB_FLOATS, BLOB_DOUBLES, BLOB_RAW):
             parts.append((number, *reader.span(kind_, value_)))

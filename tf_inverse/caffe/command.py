@@ -4,14 +4,13 @@ import pathlib
 
 import numpy as np
 
-from tf_inverse import codes as code_kinds
-from tf_inverse import fetch, published
-from tf_inverse import folder as folders
 from tf_inverse.caffe import convert as conversion
-from tf_inverse.caffe import join
+from tf_inverse.caffe import fetch, join, published
 from tf_inverse.errors import UsageError
-from tf_inverse.models.generator import ARCHITECTURES
-from tf_inverse.models.saving import Frugal
+from tf_inverse.networks import codes as code_kinds
+from tf_inverse.networks import storage
+from tf_inverse.networks.saving import Frugal
+from tf_inverse.zoo.generator import ARCHITECTURES
 
 KINDS = (*conversion.NETWORKS, "caffe", "matconvnet")
 # PPGN keeps the codes of fc6 within these bounds.
@@ -32,7 +31,7 @@ def convert(kind, weights, *, out, overwrite=False, name=None, **settings):
     kept = {k: v for k, v in settings.items() if v is not None and k not in ("prototxt", "mean")}
     made.source["settings"] = kept | {"mean": _mean_name(settings["mean"])}
     made.source["notes"] = list(made.notes)
-    folder = folders.save(
+    folder = storage.save(
         out,
         name=name or made.model.name,
         encoder=made.encoder,
@@ -65,7 +64,7 @@ def _mean_name(text):
     """A mean as given, a file by its name and sha256."""
     if text is None or not pathlib.Path(text).is_file():
         return text
-    return f"{pathlib.Path(text).name} sha256 {folders.sha256(text)}"
+    return f"{pathlib.Path(text).name} sha256 {storage.sha256(text)}"
 
 
 def _converted(kind, weights, settings):
@@ -147,7 +146,7 @@ def pair(
     networks = _joined(f, G, encoder, side, codes, settings)
     report = join.round_trip(networks)
     labels = f_entries.get("labels")
-    path = folders.save(
+    path = storage.save(
         out,
         name=settings.get("name") or f_entries.get("name") or f.name,
         classifier=f,
@@ -171,16 +170,16 @@ def _one(path, role, trust):
     """The model of a role from a folder or a .keras file, and its manifest."""
     path = pathlib.Path(path)
     if path.is_file():
-        return folders.model(path, trust), {}
+        return storage.model(path, trust), {}
     where = published.find(path)
-    entries = folders.manifest(where)
+    entries = storage.manifest(where)
     if role not in entries:
         raise UsageError(f"expected a {role} in {where}, it has none")
-    return folders.model(where / entries[role]["file"], trust), entries
+    return storage.model(where / entries[role]["file"], trust), entries
 
 
 def _joined(f, G, encoder, crop, kind, settings):
-    from tf_inverse.networks import Networks
+    from tf_inverse.networks.networks import Networks
 
     size, encoding = G.input_shape[-1], _encoding_size(f, encoder)
     kind = kind or ("noise" if encoding == size else "normal")
@@ -225,4 +224,4 @@ def _bounds(text):
 def _expect_writable(out, overwrite):
     if out is None:
         raise UsageError("expected --out=FOLDER to write")
-    folders.expect_free(out, overwrite)
+    storage.expect_free(out, overwrite)

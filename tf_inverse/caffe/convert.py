@@ -7,12 +7,21 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from tf_inverse import sources
-from tf_inverse.caffe import fit, means, net, plan, port, supply, weight_file, weights
+from tf_inverse.caffe import (
+    keras_model,
+    means,
+    net_parameter,
+    shape_inference,
+    sources,
+    supply,
+    weight_check,
+    weight_file,
+    weights,
+)
 from tf_inverse.errors import ConversionError
-from tf_inverse.folder import sha256
-from tf_inverse.models import caffenet, generator, labels
-from tf_inverse.models.pixels import IMAGENET_MEAN
+from tf_inverse.layers.pixels import IMAGENET_MEAN
+from tf_inverse.networks.storage import sha256
+from tf_inverse.zoo import caffenet, generator, labels
 
 UNKNOWN = "Not stated here: see the source of the weights."
 
@@ -58,14 +67,14 @@ def network(kind, path, prototxt=None, mean=IMAGENET_MEAN, code="fc6", ignore=()
         path: Of a `.caffemodel`, or of PyTorch's or a safetensors file with the same names.
         prototxt: Its description; only compared with the network that is built.
         mean: [3] or [H, W, 3], blue first.
-        code: Of a generator: a key of `models.generator.ARCHITECTURES`.
+        code: Of a generator: a key of `generator.ARCHITECTURES`.
         ignore: Layers of the file that may stay unused.
 
     Raises:
         ConversionError: The file holds another network.
     """
     file = weight_file.read(path)
-    described = net.read(prototxt) if prototxt else None
+    described = net_parameter.read(prototxt) if prototxt else None
     if kind == "generator":
         model = generator.generator(code, mean)
     else:
@@ -73,7 +82,7 @@ def network(kind, path, prototxt=None, mean=IMAGENET_MEAN, code="fc6", ignore=()
         make = caffenet.alexnet if kind == "alexnet" else caffenet.caffenet
         model = make(205 if kind == "places205" else 1000, mean, name=kind)
     if described:
-        _compare(weights.expected(model), plan.make(described).weights(), prototxt)
+        _compare(weights.expected(model), shape_inference.make(described).weights(), prototxt)
     report = weights.load(model, file, ignore=ignore)
     check(model, kind)
     source = _source(kind, (path, prototxt))
@@ -112,17 +121,17 @@ def any_caffe(prototxt, path, role=None, mean=None, scale=None, channels="bgr", 
         RefusedInput: A damaged file, or fields that are not known.
         UsageError: The prototxt names a mean image, and no mean is given.
     """
-    described = net.read(prototxt)
-    planned = plan.make(described, options.get("input_shape"))
+    described = net_parameter.read(prototxt)
+    planned = shape_inference.make(described, options.get("input_shape"))
     mean, scale, said = means.choose(described.transform, mean, scale)
     file, supplied = supply.complete(planned, weight_file.read(path))
     ignore = options.get("ignore", ())
-    fit.check(planned.weights(), file, ignore)
+    weight_check.check(planned.weights(), file, ignore)
     role = role or _role(planned)
     notes = [*supplied, *said, *planned.notes()]
-    build = {"classifier": port.classifier, "generator": port.generator}[role]
+    build = {"classifier": keras_model.classifier, "generator": keras_model.generator}[role]
     model = build(planned, mean, scale, channels)
-    names = {keras_name: name for name, keras_name in port.keras_names(planned).items()}
+    names = {keras_name: name for name, keras_name in keras_model.keras_names(planned).items()}
     report = weights.load(model, file, names, ignore)
     check(model, planned.name or prototxt, planned.notes())
     return Converted(

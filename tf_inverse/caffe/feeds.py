@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tf_inverse.caffe import versions
+from tf_inverse.caffe import layer_names
 from tf_inverse.caffe.message import Message
 from tf_inverse.errors import ConversionError, RefusedInput
 
@@ -55,7 +55,7 @@ def declared(message: Message) -> dict:
 def of_input_layer(layer) -> dict:
     """What an Input layer feeds: {top: shape without the batch}."""
     shapes = [tuple(shape.integers("dim")[1:]) for shape in layer.param.messages("shape")]
-    unknown = layer.param.unknown(versions.HARMLESS)
+    unknown = layer.param.unknown(layer_names.HARMLESS)
     if unknown:
         raise RefusedInput("; ".join(unknown))
     if len(shapes) not in (0, 1, len(layer.tops)):
@@ -89,7 +89,7 @@ def of_data_layer(layer, message: Message) -> tuple[dict, Transform]:
         raise RefusedInput(f"{merged.where}: expected mean_value or mean_file, got both")
     shape = _image(layer.type, merged)
     outer.asked = merged.asked
-    unknown = outer.unknown(versions.HARMLESS)
+    unknown = outer.unknown(layer_names.HARMLESS)
     if unknown:
         raise RefusedInput("; ".join(unknown))
     return {top: shape for top in layer.tops[:1]}, transform

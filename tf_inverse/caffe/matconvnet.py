@@ -9,11 +9,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_inverse.caffe import caffemodel, convert, kinds, mat, matconvnet_layers, plan, port, weights
+from tf_inverse.caffe import (
+    caffemodel,
+    convert,
+    keras_model,
+    layer_types,
+    mat,
+    matconvnet_layers,
+    shape_inference,
+    weights,
+)
 from tf_inverse.caffe.message import Message
-from tf_inverse.caffe.net import Layer
+from tf_inverse.caffe.net_parameter import Layer
 from tf_inverse.errors import ConversionError, RefusedInput
-from tf_inverse.folder import sha256
+from tf_inverse.networks.storage import sha256
 
 UNKNOWN = "Not stated here: see the source of the weights."
 # Layers of training; softmaxloss closes networks that were saved as trained.
@@ -49,8 +58,8 @@ def to_keras(path) -> convert.Converted:
     parts = _dag(network) if "params" in network else _simple(network)
     planned, file = _plan(path, parts, _size(normalization))
     mean = _mean(normalization, planned)
-    model = port.classifier(planned, mean, channels="rgb")
-    names = {keras_name: name for name, keras_name in port.keras_names(planned).items()}
+    model = keras_model.classifier(planned, mean, channels="rgb")
+    names = {keras_name: name for name, keras_name in keras_model.keras_names(planned).items()}
     report = weights.load(model, file, names)
     convert.check(model, path)
     return convert.Converted(
@@ -108,14 +117,14 @@ def _plan(path, parts, size):
         shapes = tuple(known[name] for name in part.bottoms)
         kind, options, blobs = translate(part, shapes)
         layer = Layer(part.name, kind, part.bottoms, part.tops, Message(f"layer {part.name!r}"))
-        outputs, needs = kinds.KINDS[kind].shapes(layer, options, shapes)
-        steps.append(plan.Step(layer, options, shapes, tuple(outputs), tuple(needs)))
+        outputs, needs = layer_types.KINDS[kind].shapes(layer, options, shapes)
+        steps.append(shape_inference.Step(layer, options, shapes, tuple(outputs), tuple(needs)))
         known |= dict(zip(part.tops, outputs, strict=True))
         blobs = tuple(caffemodel.Blob(b.shape, False, b.reshape(-1)) for b in blobs)
         layers.append(caffemodel.Layer(part.name, kind, part.bottoms, part.tops, blobs))
     if unknown:
         raise ConversionError(f"no port for {len(unknown)} layers: {', '.join(unknown[:50])}")
-    made = plan.Plan("matconvnet", {first: size}, tuple(steps))
+    made = shape_inference.Plan("matconvnet", {first: size}, tuple(steps))
     return made, caffemodel.Caffemodel(str(path), "", tuple(layers), None)
 
 

@@ -1,7 +1,7 @@
 """Pooling: settings with Caffe's defaults and those of its forks, and the shapes that follow."""
 
-from tf_inverse.caffe.spatial import expect_image, refuse, window
-from tf_inverse.pooled_size import pooled_size
+from tf_inverse.caffe.spatial_layers import expect_image, refuse, window
+from tf_inverse.layers.pooled_size import pooled_size
 
 # All that may be said of the window beside global_pooling, which makes it the whole map.
 _WHOLE = {

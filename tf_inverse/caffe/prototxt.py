@@ -4,7 +4,7 @@ import os
 import pathlib
 import re
 
-from tf_inverse.caffe import wire
+from tf_inverse.caffe import wire_format
 from tf_inverse.caffe.message import Message
 from tf_inverse.errors import RefusedInput
 
@@ -36,7 +36,7 @@ def read(path: str | os.PathLike) -> Message:
     if path.stat().st_size > MOST_BYTES:
         raise RefusedInput(f"expected a prototxt of at most {MOST_BYTES} bytes, {path} is larger")
     data = path.read_bytes()
-    wire.check_head(path, data[:64])
+    wire_format.check_head(path, data[:64])
     try:
         return parse(data.decode("utf-8"))
     except UnicodeDecodeError:

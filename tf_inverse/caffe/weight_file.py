@@ -14,8 +14,8 @@ import numpy as np
 
 from tf_inverse.caffe import caffemodel
 from tf_inverse.caffe.caffemodel import Blob, Caffemodel, Layer
+from tf_inverse.caffe.pytorch import checkpoint
 from tf_inverse.errors import RefusedInput, UsageError, reason
-from tf_inverse.pytorch import checkpoint
 
 PYTORCH = (".pt", ".pth")
 FLOATS = ("float16", "bfloat16", "float32", "float64")

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping
 import keras
 import numpy as np
 
-from tf_inverse.caffe import fit, wire
+from tf_inverse.caffe import weight_check, wire_format
 from tf_inverse.caffe.caffemodel import Caffemodel
 from tf_inverse.errors import ConversionError
-from tf_inverse.models.convolution import Convolution, Deconvolution
-from tf_inverse.models.layers import Scale
-from tf_inverse.models.pixels import FromPixels, ToPixels
+from tf_inverse.layers.caffe_layers import Scale
+from tf_inverse.layers.convolution import Convolution, Deconvolution
+from tf_inverse.layers.pixels import FromPixels, ToPixels
 
 # Bytes of a blob that are in memory at a time.
 PIECE = 2**23
@@ -47,9 +47,9 @@ def load(
         One line for each layer filled: name, type, shapes.
 
     Raises:
-        ConversionError: As `fit.check`, and weights that are not finite.
+        ConversionError: As `weight_check.check`, and weights that are not finite.
     """
-    fit.check(expected(model, names), file, ignore)
+    weight_check.check(expected(model, names), file, ignore)
     held, report = file.weights(), []
     for layer in _weighted(model):
         name = (names or {}).get(layer.name, layer.name)
@@ -78,7 +78,7 @@ def _fill(variable, blob, name, file):
         part = part.transpose(2, 3, 1, 0) if part.ndim == 4 else part.T
         part = part.reshape((*variable.shape[:-1], part.shape[-1]))
         variable.value[..., i : i + rows].assign(part)
-        wire.release(file.mapped)
+        wire_format.release(file.mapped)
 
 
 def _weighted(model):

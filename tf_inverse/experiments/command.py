@@ -8,13 +8,15 @@ import pathlib
 import shlex
 import sys
 
-from tf_inverse import archive, folder, published
-from tf_inverse import precision as precisions
+from tf_inverse import archive
+from tf_inverse.caffe import published
+from tf_inverse.compute import precision as precisions
 from tf_inverse.errors import UsageError
 from tf_inverse.experiments import page, paper
-from tf_inverse.experiments.lab import Lab
 from tf_inverse.experiments.recipes import RECIPES
-from tf_inverse.report import prints
+from tf_inverse.experiments.runner import Lab
+from tf_inverse.networks import storage
+from tf_inverse.report import png
 
 
 def run(name, out, network, judge, precision, overwrite, as_json, trust=False, **options) -> int:
@@ -28,8 +30,8 @@ def run(name, out, network, judge, precision, overwrite, as_json, trust=False, *
         precision: As of `sample`.
         overwrite: Replace an earlier outcome.
         as_json: Print the outcome as JSON in place of the Markdown page.
-        trust: As of `folder.load`.
-        **options: Fields of `lab.Lab`.
+        trust: As of `storage.load`.
+        **options: Fields of `runner.Lab`.
 
     Returns:
         0, or 3 where a run found fewer samples than asked.
@@ -48,7 +50,7 @@ def run(name, out, network, judge, precision, overwrite, as_json, trust=False, *
     lab = Lab(
         networks=networks,
         out=out,
-        judge=folder.model(judge, trust) if judge else None,
+        judge=storage.model(judge, trust) if judge else None,
         precision=precisions.resolve(precision),
         say=lambda line: print(line, file=sys.stderr, flush=True),
         **options,
@@ -87,14 +89,14 @@ def write(out: pathlib.Path, name: str, outcome, command: str, network: str) -> 
     with contextlib.ExitStack() as stack:
         names = [row["archive"] for row in outcome.rows if row.get("archive")]
         opened = {one: stack.enter_context(archive.open(out / one)) for one in names}
-        png = page.rows_sheet(outcome, opened)
+        picture = page.rows_sheet(outcome, opened)
     files = {
         "md": text.encode(),
-        "html": page.page(outcome, name, command, network, png).encode(),
+        "html": page.page(outcome, name, command, network, picture).encode(),
         "json": (json.dumps(record(name, outcome, network), indent=1) + "\n").encode(),
     }
-    if png is not None:
-        files["png"] = png
+    if picture is not None:
+        files["png"] = picture
     for suffix, data in files.items():
-        prints.save(out / f"{name}.{suffix}", data, overwrite=True)
+        png.save(out / f"{name}.{suffix}", data, overwrite=True)
     return text

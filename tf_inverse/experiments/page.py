@@ -7,7 +7,7 @@ import io
 import string
 
 from tf_inverse.experiments import paper
-from tf_inverse.report import arrange, contents, pictures, sheet, words
+from tf_inverse.report import encode, ordering, page_data, sheet, text
 from tf_inverse.version import __version__
 
 COLUMNS = {
@@ -80,7 +80,7 @@ def _cell(row, key):
         return value or "-"
     if key in SHARES:
         return f"{100 * value:.3g} %"
-    return words.number(value, 3)
+    return text.number(value, 3)
 
 
 def told(claim) -> str:
@@ -122,7 +122,7 @@ def page(outcome, name: str, command: str, network: str, png: bytes | None) -> s
     """The page as HTML, with the sheet in it; every text is escaped."""
     picture = ""
     if png is not None:
-        picture = f'<h2>Images</h2><img alt="a row a run" src="{pictures.data_address(png)}">'
+        picture = f'<h2>Images</h2><img alt="a row a run" src="{encode.data_address(png)}">'
     lines = [told(claim) for claim in outcome.claims] + _troubles(outcome.rows)
     items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
     return _PAGE.substitute(
@@ -162,12 +162,12 @@ def rows_sheet(outcome, opened: dict) -> bytes | None:
         if not row.get("archive"):
             continue
         one = opened[row["archive"]]
-        chosen = arrange.most_different(one.encodings[:], MOST)
+        chosen = ordering.most_different(one.encodings[:], MOST)
         z = one.activations[:]
-        chosen = chosen[arrange.by_activation(z[chosen])]
-        images = contents.shown_images(one)[chosen]
+        chosen = chosen[ordering.by_activation(z[chosen])]
+        images = page_data.shown_images(one)[chosen]
         heading = f"{row['method']}: {row['neuron']}"
-        lines.append(sheet.Row(heading, images, words.captions(z[chosen], one.targets)))
+        lines.append(sheet.Row(heading, images, text.captions(z[chosen], one.targets)))
     if not lines:
         return None
     buffer = io.BytesIO()

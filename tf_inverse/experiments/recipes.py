@@ -1,7 +1,7 @@
 """The paper's table and figures as recipes: what is run, in which order, and what it should show.
 
-Each takes a `lab.Lab` and returns an `Outcome`. A claim is checked on the rows and told as it came
-out; `holds` is None where the run cannot tell.
+Each takes a `runner.Lab` and returns an `Outcome`. A claim is checked on the rows and told as it
+came out; `holds` is None where the run cannot tell.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tf_inverse import codes, ladder, natural
+from tf_inverse.baselines import ppgn
 from tf_inverse.experiments import neurons, size
-from tf_inverse.experiments.lab import Lab, plain
-from tf_inverse.rivals import ppgn
-from tf_inverse.scale import measure
+from tf_inverse.experiments.runner import Lab, plain
+from tf_inverse.method.normalization import measure
+from tf_inverse.networks import codes, natural
+from tf_inverse.run import ranges
 
 RATIO = 1.2
 KEPT = 0.9
@@ -116,7 +117,7 @@ def _enough(ratios, count):
 def figure1(lab: Lab) -> Outcome:
     """One class neuron from natural to extreme ranges."""
     first = neurons.classes(lab.networks, lab.targets, 1)[0]
-    rungs = ladder.rungs(lab.networks, str(first.neuron), 6)
+    rungs = ranges.rungs(lab.networks, str(first.neuron), 6)
     rows = [lab.ours(f"range-{i}", bands) for i, bands in enumerate(rungs, 1)]
     full = sum(row["found"] >= lab.n for row in rows)
     claims = [Claim("every range gives as many images as asked", full == len(rows), f"{full} of 6")]

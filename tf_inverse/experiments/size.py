@@ -8,12 +8,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse import methods, seeds
 from tf_inverse.band import Band, Neuron
-from tf_inverse.codes import Codes, Stream
-from tf_inverse.models.convolution import Deconvolution
-from tf_inverse.networks import Networks
-from tf_inverse.scale import Scale, measure
+from tf_inverse.layers.convolution import Deconvolution
+from tf_inverse.method import loops, seeds
+from tf_inverse.method.normalization import Scale, measure
+from tf_inverse.networks.codes import Codes, Stream
+from tf_inverse.networks.networks import Networks
 
 VOLCANO = Neuron("fc8", 980)
 STEPS = 5
@@ -24,8 +24,8 @@ CONTRAST = 60.0
 
 def networks(seed: int = 0) -> Networks:
     """CaffeNet and the fc6 generator, weights drawn so that activations keep their size."""
-    from tf_inverse.models.caffenet import caffenet
-    from tf_inverse.models.generator import generator
+    from tf_inverse.zoo.caffenet import caffenet
+    from tf_inverse.zoo.generator import generator
 
     rng, pair = np.random.default_rng(seed), (caffenet(), generator("fc6"))
     for model in pair:
@@ -69,8 +69,8 @@ def stepping(networks: Networks, settings):
     """
     chosen, scale = bands(networks)
     settings = settings.sized(networks.codes.size)
-    posed = methods.problem(networks, (VOLCANO,), settings, scale)
-    target = methods.target(chosen, scale)
+    posed = loops.problem(networks, (VOLCANO,), settings, scale)
+    target = loops.target(chosen, scale)
     step = tf.function(seeds.make_step(posed, settings.beta, settings.diversity))
     start = Stream(networks, settings.seed, 1, settings.K).rows(0, settings.K)[0]
     state = seeds.init(start, 1, 2, settings.mu0, posed.slots())
@@ -87,7 +87,7 @@ def run(lab) -> list[dict]:
     """Times single steps of section 3.4's search at K codes.
 
     Args:
-        lab: `lab.Lab`; its K, seed and precision count.
+        lab: `runner.Lab`; its K, seed and precision count.
 
     Returns:
         One row: seconds of a step after the first, and what 485 such steps would take, the paper's

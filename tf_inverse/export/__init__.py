@@ -9,13 +9,15 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse import atomic, odds, scale, taps, units
-from tf_inverse.archive import durable
+from tf_inverse.archive import atomic, atomic_folder
 from tf_inverse.errors import UsageError
-from tf_inverse.export import card, endpoints, lean
-from tf_inverse.export.question import question as question
-from tf_inverse.export.question import starts
-from tf_inverse.settings import Settings
+from tf_inverse.export import card, endpoints, strip
+from tf_inverse.export.inputs import question as question
+from tf_inverse.export.inputs import starts
+from tf_inverse.layers import taps
+from tf_inverse.method import normalization
+from tf_inverse.method.settings import Settings
+from tf_inverse.networks import odds, unit_statistics
 from tf_inverse.version import versions
 
 DEFAULT = "sample"
@@ -57,11 +59,11 @@ def write(
     made = endpoints.make(exported)
     functions = {name: one.get_concrete_function() for name, one in made.items()}
     if not out.exists():
-        with atomic.folder(out, _card_of) as made:
+        with atomic_folder.folder(out, _card_of) as made:
             figures = _save(functions, made / str(version))
             _put_card(made, exported, functions, figures)
         return figures
-    with atomic.folder(out / str(version), _model_of, overwrite) as made:
+    with atomic_folder.folder(out / str(version), _model_of, overwrite) as made:
         figures = _save(functions, made)
     _put_card(out, exported, functions, figures)
     return figures
@@ -73,7 +75,7 @@ def _expect_free(out, version, overwrite):
     if out.exists() and _card_of(out) is None:
         raise FileExistsError(f"{out} exists and holds no export; choose another name")
     try:
-        atomic.expect_free(out / str(version), _model_of, overwrite)
+        atomic_folder.expect_free(out / str(version), _model_of, overwrite)
     except FileExistsError as error:
         raise FileExistsError(f"{error}, or another --version") from error
 
@@ -96,13 +98,13 @@ def _model_of(folder):
 
 def _put_card(out, exported, functions, figures):
     facts = card.facts(exported, functions, figures, versions())
-    durable.write(out / "card.json", (json.dumps(facts, indent=1) + "\n").encode())
-    durable.write(out / "README.md", card.text(facts).encode())
+    atomic.write(out / "card.json", (json.dumps(facts, indent=1) + "\n").encode())
+    atomic.write(out / "README.md", card.text(facts).encode())
     c = starts(exported.networks)
     if c is not None:
         buffer = io.BytesIO()
         np.save(buffer, c)
-        durable.write(out / card.STARTS, buffer.getvalue())
+        atomic.write(out / card.STARTS, buffer.getvalue())
 
 
 def gather(networks, layers: tuple[str, ...] | None, settings: Settings) -> endpoints.Exported:
@@ -125,12 +127,12 @@ def gather(networks, layers: tuple[str, ...] | None, settings: Settings) -> endp
     layers = tuple(layers or (default_layer(networks),))
     for layer in layers:
         networks.layer_shape(layer)
-    images = units.random_images(networks, scale.COUNT)
+    images = unit_statistics.random_images(networks, normalization.COUNT)
     return endpoints.Exported(
         networks,
         layers,
         settings.sized(networks.codes.size),
-        scale.measure(networks, ()),
+        normalization.measure(networks, ()),
         tuple(_deviations(networks, layer, images) for layer in layers),
     )
 
@@ -148,13 +150,17 @@ def _deviations(networks, layer, images):
     Of probabilities, by whose log-odds the search goes, those of their log-odds.
     """
     if networks.probabilities((layer,))[0]:
-        s = odds.log_odds(units.activations(networks, layer, images)).numpy().astype(np.float64)
-        return scale.moving(s.std(axis=0), s.mean(axis=0)).astype(np.float32)
-    stored = units.stored(networks, layer)
+        s = (
+            odds.log_odds(unit_statistics.activations(networks, layer, images))
+            .numpy()
+            .astype(np.float64)
+        )
+        return normalization.moving(s.std(axis=0), s.mean(axis=0)).astype(np.float32)
+    stored = unit_statistics.stored(networks, layer)
     if stored is not None and (stored.sd > 0).all():
         return stored.sd.astype(np.float32)
-    measured = units.measure(networks, layer, images, "random codes")
-    return scale.moving(measured.sd, measured.mean).astype(np.float32)
+    measured = unit_statistics.measure(networks, layer, images, "random codes")
+    return normalization.moving(measured.sd, measured.mean).astype(np.float32)
 
 
 def _save(functions, folder):
@@ -164,7 +170,7 @@ def _save(functions, folder):
     module.weights = list(used.values())
     signatures = functions | {"serving_default": functions[DEFAULT]}
     tf.saved_model.save(module, str(folder), signatures=signatures)
-    lean.make(folder)
+    strip.make(folder)
     sizes = {path: path.stat().st_size for path in folder.rglob("*") if path.is_file()}
     return {
         "weights": int(sum(v.shape.num_elements() * v.dtype.size for v in used.values())),

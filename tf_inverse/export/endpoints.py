@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse import methods, renewal
-from tf_inverse.export import keep, refuse
-from tf_inverse.networks import View
-from tf_inverse.odds import of_units
-from tf_inverse.places import activations
-from tf_inverse.problem import Problem, Target
+from tf_inverse.export import acceptance, checks
+from tf_inverse.method import loops, renewal
+from tf_inverse.method.problem import Problem, Target
+from tf_inverse.networks.networks import View
+from tf_inverse.networks.neuron_index import activations
+from tf_inverse.networks.odds import of_units
 
 
 class Exported(NamedTuple):
@@ -27,7 +27,7 @@ class Exported(NamedTuple):
         networks: `networks.Networks`.
         layers: Layers whose units can be asked for.
         settings: `settings.Settings` of method renewal.
-        scale: `scale.Scale`; its deviations of codes and encodings.
+        scale: `normalization.Scale`; its deviations of codes and encodings.
         sd: Deviations of the units of each layer, arrays [U]: of their log-odds, where they are
             probabilities.
     """
@@ -106,7 +106,7 @@ def make(exported: Exported) -> dict[str, Any]:
     given, shared, made = specs(exported), share(exported), {}
     for name, function in (views(exported, shared) | runs(exported, shared)).items():
         wanted = [given[one] for one in INPUTS[name]]
-        made[name] = tf.function(refuse.shapes(function, wanted), input_signature=wanted)
+        made[name] = tf.function(checks.shapes(function, wanted), input_signature=wanted)
     return made
 
 
@@ -129,13 +129,13 @@ def share(exported: Exported) -> Shared:
         *networks.codes.limits,
         settings.bound,
     )
-    rule = methods.rule(settings)
+    rule = loops.rule(settings)
     step = tf.function(renewal.make_step(posed, rule))
     return Shared(
         tf.function(networks.images),
         tf.function(read),
         step,
-        renewal.make_advance(posed, rule, methods.STEPS, step),
+        renewal.make_advance(posed, rule, loops.STEPS, step),
     )
 
 
@@ -150,11 +150,11 @@ def views(exported: Exported, shared: Shared) -> dict[str, Any]:
         return {"encodings": networks.read(tf.cast(images, tf.float32), (), None)[0]}
 
     def activations(images, neurons):
-        with tf.control_dependencies([refuse.neurons(exported, neurons)]):
+        with tf.control_dependencies([checks.neurons(exported, neurons)]):
             return {"activations": shared.read(tf.cast(images, tf.float32), neurons)[1]}
 
     def look(codes, neurons):
-        with tf.control_dependencies([refuse.neurons(exported, neurons)]):
+        with tf.control_dependencies([checks.neurons(exported, neurons)]):
             x = shared.images(codes)
             e, z = shared.read(x, neurons)
         return {"images": tf.cast(x, tf.uint8), "encodings": e, "activations": z}
@@ -172,7 +172,7 @@ def runs(exported: Exported, shared: Shared) -> dict[str, Any]:
         given = dict(zip(INPUTS["step"], inputs, strict=True))
         pool = renewal.Pool(*(given.pop(name) for name in STATE))
         neurons, ranges, sd, codes, aims = given.values()
-        with tf.control_dependencies(refuse.state(pool, neurons, sides)):
+        with tf.control_dependencies(checks.state(pool, neurons, sides)):
             target = _target(exported, neurons, ranges, sd, codes, aims, tf.shape(pool.c)[0])
         fresh = renewal.Fresh(codes, aims)
         pool, view, done, report = shared.step(pool, target, fresh, tf.constant(0))
@@ -186,19 +186,19 @@ def runs(exported: Exported, shared: Shared) -> dict[str, Any]:
         pool = renewal.init(
             codes[:rows], aims[:rows], sides * tf.shape(neurons)[0], d_E, settings.mu0
         )
-        kept, used, best = keep.nothing(networks, ranges), rows, ranges[:, 0] * 0.0 - np.inf
+        kept, used, best = acceptance.nothing(networks, ranges), rows, ranges[:, 0] * 0.0 - np.inf
         while (
             tf.shape(kept.chain)[0] < count
             and pool.step < limit
             and used + rows <= tf.shape(codes)[0]
         ):
             tf.autograph.experimental.set_loop_options(
-                shape_invariants=[(kept, keep.any_rows(kept))]
+                shape_invariants=[(kept, acceptance.any_rows(kept))]
             )
             fresh = renewal.Fresh(codes[used : used + 2 * rows], aims[used : used + 2 * rows])
             pool, buffer, report = shared.advance(pool, target, fresh)
             used, best = used + report.used, tf.maximum(best, report.best)
-            kept = keep.add(kept, buffer, target, rows, shared.read, settings.bound)
+            kept = acceptance.add(kept, buffer, target, rows, shared.read, settings.bound)
         found = tf.minimum(count, tf.shape(kept.chain)[0])
         return {
             "images": kept.x[:found],
@@ -245,7 +245,7 @@ def _likely(exported):
 
 
 def _target(exported, neurons, ranges, sd, codes, aims, rows):
-    with tf.control_dependencies(refuse.question(exported, neurons, ranges, sd, codes, aims, rows)):
+    with tf.control_dependencies(checks.question(exported, neurons, ranges, sd, codes, aims, rows)):
         neurons = tf.identity(neurons)
     stored = []
     for i, table in enumerate(exported.sd):

@@ -12,7 +12,7 @@ import string
 
 import numpy as np
 
-from tf_inverse.report import arrange, contents, pictures, sheet, words
+from tf_inverse.report import encode, ordering, page_data, sheet, text
 from tf_inverse.version import __version__
 
 SCRIPTS = ("model", "sheet", "range", "large", "map", "pointer", "figures", "start")
@@ -36,7 +36,7 @@ def render(archives, names):
     Returns:
         Text of a self-contained HTML page.
     """
-    data = contents.page(archives, names)
+    data = page_data.page(archives, names)
     style = _part("style.css")
     script = "\n".join(_part(f"{name}.js") for name in SCRIPTS)
     return string.Template(_part("page.html")).substitute(
@@ -76,21 +76,21 @@ def inline(samples, targets=(), network="", most=60):
     """
     targets = targets or getattr(samples, "targets", ())
     network = network or getattr(samples, "network", "")
-    question, n = words.question(targets, network), len(samples.images)
+    question, n = text.question(targets, network), len(samples.images)
     if not n:
         return string.Template("<p>$question No samples.</p>").substitute(
             question=html.escape(question)
         )
     images, z = samples.images[:], np.asarray(samples.activations[:])
-    chosen = arrange.most_different(samples.encodings[:], most)
-    chosen = chosen[arrange.by_activation(z[chosen])]
+    chosen = ordering.most_different(samples.encodings[:], most)
+    chosen = chosen[ordering.by_activation(z[chosen])]
     buffer = io.BytesIO()
-    picture = sheet.contact_sheet(images[chosen], words.captions(z[chosen], targets), tile=64)
+    picture = sheet.contact_sheet(images[chosen], text.captions(z[chosen], targets), tile=64)
     picture.save(buffer, "PNG")
     line = f"{question} {len(chosen)} of {n} samples, by activation."
     return _INLINE.substitute(
         question=html.escape(question),
-        image=pictures.data_address(buffer.getvalue()),
+        image=encode.data_address(buffer.getvalue()),
         line=html.escape(line),
     )
 

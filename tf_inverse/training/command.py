@@ -7,11 +7,12 @@ import pathlib
 
 import keras
 
-from tf_inverse import adopt, folder
+from tf_inverse import adopt
 from tf_inverse.adopt import command as words
-from tf_inverse.adopt import known, source
+from tf_inverse.adopt import facts, loading
 from tf_inverse.errors import UsageError
-from tf_inverse.training import classifier, data, honesty, images, own, work
+from tf_inverse.networks import image_files, storage
+from tf_inverse.training import classifier, data, evaluation, own, work
 from tf_inverse.training.classifier import folded
 
 SIZE = (32, 32)
@@ -41,7 +42,7 @@ def train_classifier(
     _refuse(out / "network.keras", overwrite)
     keras.utils.set_random_seed(seed)
     x, y, test = _labelled(data, size)
-    network = folder.model(start) if start else classifier.classifier(int(y.max()) + 1, size, code)
+    network = storage.model(start) if start else classifier.classifier(int(y.max()) + 1, size, code)
     options = {"epochs": epochs or 11, "plain": plain, "epsilon": epsilon, "seed": seed}
     options |= {"backup": out / "backup", "batch": batch or 128, "lr": rate or 2e-3}
     classifier.train(network, x, y, test, **options)
@@ -65,13 +66,13 @@ def train_judge(data, out, image, rate, epochs, batch, seed, overwrite, **_):
 def train_generator(out, classifier, compare, rate, epochs, batch, seed, overwrite, **more):
     """A generator for any classifier's layer, in a network's folder; its sheet is out.png."""
     sheet = out.with_name(f"{out.name}.png")
-    folder.expect_free(out, overwrite)
+    storage.expect_free(out, overwrite)
     if sheet.exists() and not overwrite:
         raise FileExistsError(f"{sheet} exists; give --overwrite to replace it, or another --out")
-    told = known.known(classifier, None)
+    told = facts.known(classifier, None)
     networks = own.untrained(classifier, told, **_opening(more))
     parts = _parts(more["data"], networks, seed)
-    said = own.labelled(networks, told, _names(more["labels"]), images.names(more["data"]))
+    said = own.labelled(networks, told, _names(more["labels"]), image_files.names(more["data"]))
     options = {"epochs": epochs, "batch": batch or 64, "rate": rate or 5e-4, "seed": seed}
     compare = tuple(compare.split(",")) if compare else ()
     networks = own.train(
@@ -87,22 +88,22 @@ def train_generator(out, classifier, compare, rate, epochs, batch, seed, overwri
 
 def make_pair(out, classifier, generator, seed, overwrite, **more):
     """A pair's folder out of two models, with weights in half precision."""
-    folder.expect_free(out, overwrite)
+    storage.expect_free(out, overwrite)
     generator = generator or _beside(classifier)
-    told = known.known(classifier, generator)
+    told = facts.known(classifier, generator)
     networks = own.untrained(classifier, told, **_opening(more))
-    G = source.open(generator, "generator", trust=more["trust"])
+    G = loading.open(generator, "generator", trust=more["trust"])
     networks = own.paired(networks, G, told)
     for model in (networks.classifier, networks.generator):
-        folder.rounded(model)
+        storage.rounded(model)
     parts = _parts(more["data"], networks, seed)
-    said = own.labelled(networks, told, _names(more["labels"]), images.names(more["data"]))
+    said = own.labelled(networks, told, _names(more["labels"]), image_files.names(more["data"]))
     _write(networks, parts, told, said, out, half=True, seed=seed, overwrite=overwrite, **more)
 
 
 def _beside(classifier):
     """The generator of the classifier's folder, or generator.keras beside the classifier's file."""
-    about = source.about(classifier)
+    about = loading.about(classifier)
     if "generator" in about:
         return str(about["folder"])
     path = pathlib.Path(classifier).parent / "generator.keras"
@@ -139,7 +140,7 @@ def _write(networks, parts, told, said, out, *, seed, half=False, overwrite, **m
         networks,
         parts,
         told,
-        classes=images.names(path),
+        classes=image_files.names(path),
         seed=seed,
         description=more["description"] or f"{len(parts.natural)} images of {path.name}",
         default=more["default"],
@@ -174,20 +175,20 @@ def _image(text):
 
 def check(data, out, judge, trust, **_):
     """Print what `honesty` says of a pair on the test images, as JSON."""
-    networks = folder.load(out, trust)
+    networks = storage.load(out, trust)
     h, w, channels = networks.image_shape
-    x, y = images.load(data, (h, w), "test", channels)
-    model = folder.model(judge, trust)
-    figures = honesty.reconstructions(networks, model, x, y)
-    figures["neurons"] = honesty.samples(networks, model, x, y)
+    x, y = image_files.load(data, (h, w), "test", channels)
+    model = storage.model(judge, trust)
+    figures = evaluation.reconstructions(networks, model, x, y)
+    figures["neurons"] = evaluation.samples(networks, model, x, y)
     print(json.dumps(figures, indent=1))
 
 
 def _labelled(data, size):
-    x, y = images.load(data, size)
+    x, y = image_files.load(data, size)
     if y is None:
         raise UsageError(f"expected labels in {data}: sub-folders, or an array `labels`")
-    test = images.load(data, size, "test")
+    test = image_files.load(data, size, "test")
     return x, y, test
 
 

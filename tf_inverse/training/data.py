@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_inverse import codes
 from tf_inverse.errors import UsageError
-from tf_inverse.training import images
+from tf_inverse.networks import codes, image_files
 
 HELD = 10
 """One in so many images is kept apart, where the data are not in parts."""
@@ -34,7 +33,7 @@ class Data(NamedTuple):
 
 
 def load(path, size: tuple[int, int], channels: int, seed: int) -> Data:
-    """Images from what `images.load` reads, in the parts `train` and `test` or divided at random.
+    """Images from what `image_files.load` reads, in parts `train` and `test` or divided at random.
 
     Args:
         path: Folder or file.
@@ -46,11 +45,11 @@ def load(path, size: tuple[int, int], channels: int, seed: int) -> Data:
         UsageError: There are fewer than `LEAST` images.
     """
     path = pathlib.Path(path)
-    x, y = images.load(path, size, "train", channels)
+    x, y = image_files.load(path, size, "train", channels)
     if len(x) < LEAST:
         raise UsageError(f"expected at least {LEAST} images to train on in {path}, got {len(x)}")
-    if images.in_parts(path):
-        test, labels = images.load(path, size, "test", channels)
+    if image_files.in_parts(path):
+        test, labels = image_files.load(path, size, "test", channels)
         return Data(x, test, labels, test)
     order = codes.generator(seed, 3).permutation(len(x))
     held, rest = np.split(order, [len(x) // HELD])

@@ -15,8 +15,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from tf_inverse import units
 from tf_inverse.adopt.nature import PASSIVE
+from tf_inverse.networks import unit_statistics
 
 SLOPE = 0.2
 COARSE = 4
@@ -157,7 +157,7 @@ def compared(networks, layers: tuple[str, ...] = ()) -> tuple[str, ...]:
     """
     if layers:
         return tuple(map(networks.layer_path, layers))
-    known = {layer.name: layer for layer in units.layers(networks)}
+    known = {layer.name: layer for layer in unit_statistics.layers(networks)}
     paths = list(networks.shapes)
     before = paths[: paths.index(networks.layer_path(networks.encoder))]
     maps = [path for path in before if path in known and len(known[path].shape) == 3]

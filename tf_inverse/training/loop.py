@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse import progress
+from tf_inverse.compute import progress
 from tf_inverse.errors import RefusedInput, UsageError, reason
 from tf_inverse.report.sheet import contact_sheet
 from tf_inverse.training.generator import Inverter, discriminator

@@ -10,11 +10,13 @@ import sys
 import keras
 import numpy as np
 
-from tf_inverse import adopt, signals, taps
-from tf_inverse.adopt import check, choose, nature, source, wrap
-from tf_inverse.codes import Codes
+from tf_inverse import adopt
+from tf_inverse.adopt import adapters, check, defaults, loading, nature
 from tf_inverse.errors import UsageError
-from tf_inverse.networks import Networks
+from tf_inverse.layers import taps
+from tf_inverse.networks.codes import Codes
+from tf_inverse.networks.networks import Networks
+from tf_inverse.run import signals
 from tf_inverse.training import generator, loop, quality, work
 from tf_inverse.training.classifier import folded
 from tf_inverse.training.statistics import described
@@ -31,18 +33,18 @@ def untrained(classifier, told, *, encoder, image, pixel_range, fixed, size, **o
 
     Args:
         classifier: As of `adopt.adopt`.
-        told: From `known.known`.
+        told: From `facts.known`.
         encoder: As of `adopt.adopt`.
         image: Height and width of the images to come; the classifier's own if None.
         pixel_range: As of `adopt.adopt`.
         fixed: As of `adopt.adopt`, of the classifier alone.
         size: As of `adopt.adopt`.
-        **opening: trust, weights of `source.open`.
+        **opening: trust, weights of `loading.open`.
 
     Raises:
         UsageError: The classifier leaves its input or its encoding open.
     """
-    f = source.open(classifier, "classifier", size=size, **opening)
+    f = loading.open(classifier, "classifier", size=size, **opening)
     f, path = adopt.with_conventions(f, encoder or told.encoder, pixel_range, None, fixed, opening)
     image = image or f.input_shape[1:3]
     if None in image:
@@ -70,13 +72,13 @@ def paired(networks, G, told) -> Networks:
 
     Args:
         networks: From `untrained`.
-        G: From `source.open`.
-        told: From `known.known`.
+        G: From `loading.open`.
+        told: From `facts.known`.
 
     Raises:
         UsageError: Its codes are not of the encoding's size.
     """
-    G = wrap.generator(G)
+    G = adapters.generator(G)
     if G.input_shape[-1] != networks.codes.size:
         raise UsageError(
             f"expected a generator of codes of {networks.encoder}'s size {networks.codes.size}, "
@@ -90,7 +92,7 @@ def labelled(networks, told, given, classes) -> list[str]:
 
     Args:
         networks: From `untrained`; changed in place.
-        told: From `known.known`.
+        told: From `facts.known`.
         given: Names, or None.
         classes: Names of the data's classes; not taken where the output has more or fewer units.
 
@@ -103,7 +105,7 @@ def labelled(networks, told, given, classes) -> list[str]:
     if given or told.labels:
         networks.labels = adopt.labelled(networks, (None, given) if given else told.labels)
         return []
-    count = networks.layer_shape(choose.output(networks))[-1]
+    count = networks.layer_shape(defaults.output(networks))[-1]
     if classes and len(classes) != count:
         return [f"no labels: the data have {len(classes)} classes, the classifier {count} units"]
     networks.labels = adopt.labelled(networks, (None, classes) if classes else None)
@@ -176,7 +178,7 @@ def completed(networks, parts, told, *, classes, seed, description, default):
     Args:
         networks: `networks.Networks`, with its labels.
         parts: `data.Data`.
-        told: From `known.known`.
+        told: From `facts.known`.
         classes: Names of the data's classes.
         seed: Of the bank.
         description: What the images are.
@@ -189,14 +191,14 @@ def completed(networks, parts, told, *, classes, seed, description, default):
     networks = described(networks, parts.natural, seed, description)
     theirs = networks.labels is not None and networks.labels[1] == classes
     figures = quality.figures(networks, parts.test, parts.labels if theirs else None)
-    seen, said = check.images(networks, wrap.PIXELS, 1.0), []
+    seen, said = check.images(networks, adapters.PIXELS, 1.0), []
     try:
-        networks.default = default or choose.target(networks, seen)
+        networks.default = default or defaults.target(networks, seen)
         if not default:
             networks.default = nature.default(networks, seen)
     except UsageError as error:
         said.append(f"no default target, so that sample needs --targets: {error}")
-    measured = adopt.measured(networks, seen, wrap.PIXELS) | {"licence": told.licence}
+    measured = adopt.measured(networks, seen, adapters.PIXELS) | {"licence": told.licence}
     return adopt.Adopted(networks, measured | {"figures": figures}), said + quality.words(figures)
 
 

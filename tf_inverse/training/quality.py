@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse import units
-from tf_inverse.adopt import choose
+from tf_inverse.adopt import defaults
+from tf_inverse.networks import unit_statistics
 
 AGREEMENT, ERROR = 0.5, 0.5
 """A generator is poor whose agreement covers less than the first of the way from chance to 1, or
@@ -47,11 +47,11 @@ def figures(networks, images: np.ndarray, labels=None) -> dict[str, float]:
         feature error: Mean square of E(G(E(x))) - E(x), as a share of the variance of E(x).
         accuracy: Share of images that the classifier gives to their class; where labels are given.
     """
-    output = choose.output(networks)
+    output = defaults.output(networks)
     e = networks.encode(images)
     again = drawn(networks, e)
     x, y = images.astype(np.float32), again.astype(np.float32)
-    z, z_again = (units.activations(networks, output, a) for a in (images, again))
+    z, z_again = (unit_statistics.activations(networks, output, a) for a in (images, again))
     middle = np.median(z, axis=0)
     seen, seen_again = (_classes(a, middle) for a in (z, z_again))
     nearer = np.minimum(*(np.mean((v - y) ** 2, axis=(1, 2, 3)) for v in (x, x[:, :, ::-1])))

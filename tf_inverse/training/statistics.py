@@ -6,8 +6,8 @@ import dataclasses
 
 import numpy as np
 
-from tf_inverse import codes
 from tf_inverse.adopt import nature
+from tf_inverse.networks import codes
 
 
 def described(networks, images: np.ndarray, seed: int, description: str):

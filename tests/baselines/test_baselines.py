@@ -1,0 +1,172 @@
+"""Each step of the rivals against NumPy, and what their samples promise."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from oracles import baselines_numpy as oracle
+
+from tf_inverse.band import Band, Neuron
+from tf_inverse.baselines import activation_maximisation, ppgn, rejection, scoring
+from tf_inverse.errors import UsageError
+
+CLASS, HIDDEN = Neuron("fc8", 1), Neuron("conv1", 2, (4, 1))
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return oracle.networks()
+
+
+@pytest.fixture(scope="module")
+def world(pair):
+    return oracle.World(pair)
+
+
+def start(K=3, seed=0):
+    return np.random.default_rng(seed).standard_normal((K, oracle.D))
+
+
+def published(rule, eps1):
+    names = ("eps2", "eps3", "lr", "lr_end", "n_iters", "low", "high")
+    return {name: getattr(rule, name) for name in names} | {"eps1": eps1}
+
+
+@pytest.mark.parametrize("neuron", [CLASS, HIDDEN])
+def test_ppgn_steps_as_published(pair, world, neuron):
+    # A prior and a noise large enough to be seen.
+    rule = ppgn.CLASS._replace(eps1=0.05, eps3=0.01, lr=0.3, lr_end=0.1, n_iters=12, high=2.0)
+    step = ppgn.make_step(pair, neuron.layer, neuron.at, rule)
+    h, rng = start(), np.random.default_rng(1)
+    eps1 = tf.fill((3, 1), 0.05)
+    state = ppgn.State(tf.constant(h, tf.float32), eps1, tf.constant(0, tf.int64))
+    for i in range(12):
+        noise = rng.standard_normal(h.shape)
+        before = np.array([world.image(row) for row in h])
+        outcomes = [
+            oracle.ppgn_step(world, row, i, neuron, noise=v, **published(rule, 0.05))
+            for row, v in zip(h, noise, strict=True)
+        ]
+        state, info = step(state, neuron.unit, tf.constant(noise, tf.float32), state.h, eps1)
+        h = np.array([row for row, _, _ in outcomes])
+        np.testing.assert_allclose(state.h, h, atol=2e-4)
+        np.testing.assert_allclose(info.p, [p for _, p, _ in outcomes], rtol=2e-3)
+        # The image is the one before the step, as it would be stored.
+        assert np.abs(info.x - np.clip(before, 0, 255)).max() <= 0.51
+    assert h.min() >= 0 and h.max() <= 2
+
+
+def test_ppgn_in_other_units_is_the_same_chain(pair, world):
+    unit, rule = 0.25, ppgn.CLASS._replace(eps1=0.05, lr=0.4, lr_end=0.4)
+    rule = rule._replace(unit=unit, n_iters=8)
+
+    class Rescaled(oracle.World):
+        """A pair whose codes are 1 / unit times as large: G'(h') = G(unit h'), E' = E / unit."""
+
+        def image(self, h):
+            return super().image(unit * h)
+
+        def see(self, x):
+            conv1, pre, e, logits = super().see(x)
+            return conv1, pre, e / unit, logits
+
+        def to_code(self, image_gradient):
+            return unit * super().to_code(image_gradient)
+
+    rescaled, h = Rescaled(pair), start(1)[0]
+    step = ppgn.make_step(pair, "fc8", None, rule)
+    eps1 = tf.fill((1, 1), 0.05)
+    state = ppgn.State(tf.constant([unit * h], tf.float32), eps1, tf.constant(0, tf.int64))
+    for i in range(8):
+        h, _, _ = oracle.ppgn_step(rescaled, h, i, CLASS, noise=0.0, **published(rule, 0.05))
+        state, _ = step(state, 1, tf.zeros((1, oracle.D)), state.h, eps1)
+        np.testing.assert_allclose(state.h[0], unit * h, atol=1e-4)
+
+
+def test_ppgn_starts_afresh_with_another_prior(pair):
+    rule = ppgn.CLASS._replace(reset_every=2)
+    step = ppgn.make_step(pair, "fc8", None, rule)
+    fresh, other = tf.fill((2, oracle.D), 0.7), tf.fill((2, 1), 0.003)
+    state = ppgn.State(tf.zeros((2, oracle.D)), tf.fill((2, 1), 1e-5), tf.constant(0, tf.int64))
+    for i in range(4):
+        state, _ = step(state, 1, tf.zeros((2, oracle.D)), fresh, other)
+        # At i = 0 nothing starts afresh, though 0 is a multiple of everything.
+        assert bool(np.all(state.h == fresh)) == (i == 2)
+        assert bool(np.all(state.eps1 == other)) == (i >= 2)
+
+
+def test_ppgn_keeps_what_it_says(pair, world):
+    def kept_by(threshold):
+        rule = ppgn.CLASS._replace(n_iters=30, threshold=threshold)
+        batches = list(ppgn.sample(pair, CLASS, rule, chains=5, seed=1, K=4))
+        assert sum(passes for _, passes in batches) == 5 * 30
+        names = ("steps", "chain", "codes", "images")
+        return [np.concatenate([getattr(s, a) for s, _ in batches]) for a in names]
+
+    steps, chain, codes, images = kept_by(-1.0)
+    assert sorted(zip(chain, steps, strict=True)) == [
+        (k, i) for k in range(5) for i in range(0, 30, 5)
+    ]
+    drawn = np.array([world.image(c) for c in codes.astype(np.float64)])
+    assert np.abs(images - np.clip(drawn, 0, 255)).max() <= 0.51
+    logits = np.array([world.see(x)[3] for x in drawn])
+    p = np.exp(logits[:, 1]) / np.exp(logits).sum(axis=1)
+    # Above a threshold that lies between two of them, a third of the images are left.
+    ordered = np.sort(p)
+    steps, *_ = kept_by(float(ordered[19:21].mean()))
+    assert len(steps) == 10
+
+
+def test_ppgn_needs_encodings_of_the_codes_size(tiny):
+    with pytest.raises(UsageError, match="code's size 6.*eps1 = 0"):
+        next(ppgn.sample(tiny, Neuron("fc3", 0)))
+    assert next(ppgn.sample(tiny, Neuron("fc3", 0), ppgn.CLASS._replace(eps1=0.0), K=2))[1] == 40
+
+
+@pytest.mark.parametrize("neuron", [CLASS, HIDDEN])
+def test_activation_maximisation_steps_as_published(pair, world, neuron):
+    rule = activation_maximisation.Rule(n_iters=10, lr=0.5)
+    step = activation_maximisation.make_step(pair, neuron.layer, neuron.at, rule)
+    low, high = np.full(oracle.D, -1.0, np.float32), np.linspace(0.5, 2, oracle.D, dtype=np.float32)
+    c = start()
+    now = tf.constant(c, tf.float32)
+    for i in range(10):
+        given = {"lr": rule.lr, "lr_end": rule.lr_end, "n_iters": 10, "low": low, "high": high}
+        z = [world.acts(world.image(row), neuron)[neuron.unit] for row in c]
+        c = np.array([oracle.am_step(world, row, i, neuron, **given) for row in c])
+        now, seen = step(now, neuron.unit, tf.constant(i), low, high)
+        np.testing.assert_allclose(now, c, atol=2e-4)
+        np.testing.assert_allclose(seen, z, atol=2e-3)
+
+
+def test_activation_maximisation_climbs(pair):
+    rule = activation_maximisation.Rule(n_iters=40, lr=0.2)
+    batches = list(activation_maximisation.sample(pair, CLASS, rule, starts=5, K=3))
+    assert [passes for _, passes in batches] == [120, 80]
+    last = np.concatenate([s.activations for s, _ in batches])
+    first = list(activation_maximisation.sample(pair, CLASS, rule._replace(n_iters=1), starts=5))
+    assert len(last) == 5 and last.mean() > first[0][0].activations.mean()
+
+
+def test_bounds_are_mean_plus_three_deviations(pair):
+    low, high = activation_maximisation.bounds(pair)
+    np.testing.assert_allclose(low, -3.0, atol=0.35)  # codes are N(0, 1); 500 of them
+    np.testing.assert_allclose(high, 3.0, atol=0.35)
+
+
+def test_rejection_keeps_all_in_range_and_nothing_else(pair, world):
+    band = Band(CLASS, -0.1, 0.4)
+    batches = list(rejection.sample(pair, (band,), draws=150, seed=2, K=60))
+    assert [drawn for _, drawn in batches] == [60, 60, 30]
+    z = np.concatenate([s.activations[:, 0] for s, _ in batches])
+    assert 0 < len(z) < 150 and z.min() >= -0.1 and z.max() <= 0.4
+    everything = list(rejection.sample(pair, (Band(CLASS, -1e9, 1e9),), draws=150, seed=2, K=60))
+    z = np.concatenate([s.activations[:, 0] for s, _ in everything])
+    inside = np.sum((z >= -0.1) & (z <= 0.4))
+    assert len(z) == 150 and inside == sum(len(s.codes) for s, _ in batches)
+
+
+def test_place_is_the_naive_one():
+    h = np.random.default_rng(0).standard_normal((2, 3, 4, 5)).astype(np.float32)
+    np.testing.assert_array_equal(scoring.place(tf.constant(h), (2, 1)), h[:, 2, 1])
+    np.testing.assert_allclose(scoring.place(tf.constant(h), "max"), h.max(axis=(1, 2)))
+    np.testing.assert_array_equal(scoring.place(tf.constant(h[:, 0, 0]), None), h[:, 0, 0])

@@ -1,0 +1,278 @@
+"""Downloads from a local server: homes, cut connections, resumption, checksums, archives."""
+
+import hashlib
+import io
+import os
+import re
+import stat
+import tarfile
+import urllib.request
+import zipfile
+
+import numpy as np
+import pytest
+from tf_inverse.tools import cli
+from webserver import server as server
+
+from tf_inverse.archive import lock
+from tf_inverse.caffe import download, fetch
+from tf_inverse.caffe.sources import PAIRS, SOURCES, Form, Source
+from tf_inverse.compute import progress
+from tf_inverse.errors import RefusedInput, UsageError
+
+DATA = np.random.default_rng(0).bytes(300_000)
+SHA1 = ("sha1", hashlib.sha1(DATA).hexdigest())
+
+
+@pytest.fixture(autouse=True)
+def good(server):
+    server.files |= {path: DATA for path in ("/good", "/cut", "/changed", "/elsewhere")}
+
+
+def table(server, *paths, checksum=SHA1, member=""):
+    urls = tuple(server.address + path for path in paths)
+    forms = (Form("file.caffemodel", urls, checksum, 300_000, member),)
+    return {"caffenet": Source("a network", "A licence.", forms)}
+
+
+def get(server, *paths, lines=None, **options):
+    say = (lines if lines is not None else []).append
+    return fetch.fetch("caffenet", say, table(server, *paths, **options))
+
+
+def left():
+    return sorted(path.name for path in fetch.cache_folder().iterdir())
+
+
+def test_fetches_into_a_private_folder_and_only_once(server):
+    lines = []
+    fetched = get(server, "/good", lines=lines)
+    assert fetched.path.read_bytes() == DATA and fetched.confirmed
+    assert fetched.sha256 == hashlib.sha256(DATA).hexdigest()
+    assert stat.S_IMODE(fetch.cache_folder().stat().st_mode) == 0o700
+    assert lines[0] == (
+        f"fetching caffenet, a network: file.caffemodel, about 0 MB, from {server.address}/good; "
+        f"licence: A licence."
+    )
+    assert "published" in lines[-1] and left() == ["file.caffemodel"]
+    get(server, "/good")
+    assert len(server.seen) == 1
+
+
+def test_the_next_home_is_taken(server):
+    lines = []
+    get(server, "/missing", "/page", "/moved", "/good", lines=lines)
+    for word in ("404", "web page", "redirects to .*, which is not https"):
+        assert any(re.search(word, line) for line in lines), word
+    assert left() == ["file.caffemodel"]
+
+
+def test_a_redirect_is_followed_to_https_alone():
+    asked = urllib.request.Request("https://a.example/x", headers={"User-Agent": "u"})
+    rule = download.OnlyHttps()
+    on = rule.redirect_request(asked, None, 302, "Found", {}, "https://b.example/x")
+    assert on.full_url == "https://b.example/x"
+    for target in ("http://b.example/x", "ftp://b.example/x", "file:///etc/passwd"):
+        with pytest.raises(ConnectionError, match="which is not https"):
+            rule.redirect_request(asked, None, 302, "Found", {}, target)
+
+
+def test_a_wrong_checksum_is_refused_and_nothing_stays(server):
+    with pytest.raises(RefusedInput, match="expected sha1 0000, got "):
+        get(server, "/good", checksum=("sha1", "0000"))
+    assert left() == []
+
+
+def test_a_damaged_file_in_the_cache_is_refused(server):
+    path = get(server, "/good").path
+    path.write_bytes(DATA[:-1] + b"!")
+    with pytest.raises(RefusedInput, match="expected sha1"):
+        get(server, "/good")
+
+
+def test_a_cut_download_is_continued(server, monkeypatch):
+    with pytest.raises(UsageError, match="cut off after 100000 of 300000 bytes; run again"):
+        get(server, "/cut")
+    monkeypatch.setitem(SOURCES, "caffenet", table(server, "/cut")["caffenet"])
+    assert fetch.cached("caffenet") is None and fetch.begun(SOURCES["caffenet"]) == 100_000
+    assert get(server, "/cut").path.read_bytes() == DATA
+    assert server.seen == [("/cut", None), ("/cut", "bytes=100000-")]
+
+
+@pytest.mark.parametrize("path", ["/changed", "/elsewhere"])
+def test_what_cannot_be_continued_is_begun_again(server, path):
+    """The file changed meanwhile, or the server gives another part than was asked for."""
+    with pytest.raises(UsageError, match="cut off"):
+        get(server, path)
+    assert get(server, path).path.read_bytes() == DATA
+
+
+def test_offline_is_one_line_with_the_file_and_the_command(server, monkeypatch, capsys):
+    urls = ("http://127.0.0.1:9/x", "http://no-such-home.invalid/y")
+    form = SOURCES["places205"].forms[0]._replace(urls=urls)
+    monkeypatch.setitem(SOURCES, "places205", SOURCES["places205"]._replace(forms=(form,)))
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["units", "--network=places205"])
+    *_, last = capsys.readouterr().err.splitlines()
+    assert stopped.value.code == 2 and last.startswith("tf-inverse: no home of places205 could be")
+    assert "check the network, or bring places205CNN_iter_300000.caffemodel yourself" in last
+    assert last.endswith("tf-inverse fetch places205 --from=FILE")
+    assert "(127.0.0.1:9: Connection refused; no-such-home.invalid: " in last
+    assert "urlopen" not in last
+
+
+def test_a_mirror_is_asked_first(server, monkeypatch):
+    server.files["/mine/good"] = DATA
+    monkeypatch.setenv("TF_INVERSE_MIRROR", f"{server.address}/mine/")
+    get(server, "/good")
+    assert [path for path, _ in server.seen] == ["/mine/good"]
+    monkeypatch.setenv("TF_INVERSE_MIRROR", "file:///etc")
+    with pytest.raises(UsageError, match="expected TF_INVERSE_MIRROR to begin with http"):
+        fetch.homes(SOURCES["caffenet"].forms[0])
+
+
+def test_unpublished_checksums_are_recorded_and_compared(server):
+    lines = []
+    fetched = get(server, "/good", checksum=None, lines=lines)
+    assert not fetched.confirmed and "no checksum is published; recorded sha256" in lines[-1]
+    get(server, "/good", checksum=None, lines=lines)
+    assert "as recorded" in lines[-1]
+    fetched.path.write_bytes(b"other")
+    with pytest.raises(RefusedInput, match="has changed since"):
+        get(server, "/good", checksum=None)
+
+
+def test_too_large_and_unknown_names_are_refused(server, monkeypatch):
+    with pytest.raises(RefusedInput, match="offers 1000000000000 bytes"):
+        get(server, "/huge")
+    with pytest.raises(UsageError, match="expected one of caffenet, .* got 'vgg'"):
+        fetch.fetch("vgg")
+    full = download.shutil.disk_usage(".")._replace(free=1000)
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda _: full)
+    with pytest.raises(
+        RefusedInput, match="expected 300000 bytes free in .*, found 1000; make room"
+    ):
+        get(server, "/good")
+
+
+def test_one_process_fetches_at_a_time(server):
+    folder = fetch.cache_folder()
+    folder.mkdir()
+    held = lock.Lock(folder / ".caffenet.lock", folder)
+    with pytest.raises(lock.LockedError, match=f"by process {os.getpid()}"):
+        get(server, "/good")
+    held.release()
+    get(server, "/good")
+
+
+def archives():
+    packed = {}
+    for kind in ("zip", "tar"):
+        buffer = io.BytesIO()
+        if kind == "zip":
+            with zipfile.ZipFile(buffer, "w") as archive:
+                archive.writestr("release/fc6/generator.caffemodel", DATA)
+                archive.writestr("../../fc7/generator.caffemodel", b"evil")
+        else:
+            with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+                info = tarfile.TarInfo("placesCNN/fc6/generator.caffemodel")
+                info.size = len(DATA)
+                archive.addfile(info, io.BytesIO(DATA))
+        packed[kind] = buffer.getvalue()
+    return packed
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_only_the_member_leaves_an_archive(server, kind):
+    server.files["/archive"] = archives()[kind]
+    fetched = get(server, "/archive", checksum=None, member="fc6/generator.caffemodel")
+    assert fetched.path.read_bytes() == DATA
+    assert left() == ["file.caffemodel", "file.caffemodel.sha256"]
+
+
+@pytest.mark.parametrize("data", [archives()["tar"][:5000], b"not an archive", b""])
+def test_broken_archives_are_refused(server, data):
+    server.files["/archive"] = data
+    with pytest.raises(RefusedInput, match="cannot unpack"):
+        get(server, "/archive", checksum=None, member="fc6/generator.caffemodel")
+    assert not any("caffemodel" in name for name in left() if not name.startswith("."))
+
+
+def test_archives_without_the_member_are_refused(server):
+    server.files["/archive"] = archives()["zip"]
+    with pytest.raises(RefusedInput, match="expected one pool5/generator.caffemodel in it"):
+        get(server, "/archive", checksum=None, member="pool5/generator.caffemodel")
+
+
+def test_a_local_file_takes_the_place_of_a_download(server, tmp_path):
+    file, sources = tmp_path / "mine.bin", table(server, "/good")
+    file.write_bytes(DATA)
+    fetched = fetch.bring("caffenet", file, [].append, sources)
+    assert fetched.confirmed and fetched.path.read_bytes() == DATA and server.seen == []
+    assert left() == ["file.caffemodel"]
+
+
+def test_a_local_file_is_checked_by_its_checksum(server, tmp_path):
+    sources = table(server, "/good")
+    other = Form("other.pt", (), ("sha256", hashlib.sha256(b"other").hexdigest()))
+    sources["other"] = Source("another network", "", (other,))
+    sources["free"] = Source(
+        "a free one", "", (Form("free.pt", ()), Form("f.h5", (), None, 0, "x/f"))
+    )
+    for data, suffix, name, message in (
+        (b"!", ".caffemodel", "caffenet", r"expected file.caffemodel sha1 .* for caffenet, got"),
+        (b"other", ".caffemodel", "caffenet", r"is other \(another network\) by its checksum, not"),
+        (b"other", ".pt", "free", r"is other \(another network\) by its checksum, not free"),
+        (b"!", ".caffemodel", "free", "expected free.pt or f.h5 for free"),
+        (b"!", ".zip", "free", "cannot unpack"),
+    ):
+        file = tmp_path / f"mine{suffix}"
+        file.write_bytes(data)
+        with pytest.raises(RefusedInput, match=message):
+            fetch.bring(name, file, [].append, sources)
+    file = tmp_path / "mine.pt"
+    file.write_bytes(b"numbers")
+    assert not fetch.bring("free", file, [].append, sources).confirmed
+    file.write_bytes(b"better numbers")  # takes the place of the first
+    assert fetch.bring("free", file, [].append, sources).path.read_bytes() == b"better numbers"
+    with pytest.raises(FileNotFoundError, match="found none at"):
+        fetch.bring("free", tmp_path / "none", [].append, sources)
+
+
+def test_progress_tells_how_much_how_fast_and_when_it_ends(monkeypatch, capsys):
+    assert progress.transferred(50_000_000, 224_000_000, 2e6) == (
+        "50.0 of 224.0 MB, 2.0 MB/s, 1:27 left"
+    )
+    assert progress.transferred(5_000_000, None, 1e6) == "5.0 MB, 1.0 MB/s"
+    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True, raising=False)
+    with progress.Transfer(200, have=100) as shown:
+        shown.add(100)
+    assert f"[{'=' * progress.WIDTH}] 0.0 of 0.0 MB" in capsys.readouterr().err
+
+
+def test_every_source_has_what_a_user_needs():
+    for name, source in SOURCES.items():
+        assert source.what and source.licence and source.forms, name
+        assert all(url.startswith("http") for form in source.forms for url in form.urls)
+        for form in source.forms:
+            digits = {"sha256": 64, "sha1": 40, "md5": 32}
+            assert not form.checksum or len(form.checksum[1]) == digits[form.checksum[0]]
+    assert SOURCES["caffenet"].forms[0].checksum[1] == "4c8d77deb20ea792f84eb5e6d0a11ca0a8660a46"
+    assert {part for pair in PAIRS.values() for part in pair[:2]} <= set(SOURCES)
+    # DeePSiM's files lie on a hub that says MIT; their authors say research only.
+    for name in SOURCES:
+        if name.startswith(("deepsim", "ppgn")):
+            assert "research purposes only" in SOURCES[name].licence
+            assert "MIT" not in SOURCES[name].licence
+
+
+def test_the_command_line_refuses_words_that_cannot_be(server, capsys):
+    for words, message in (
+        (["fetch"], "expected names, as in tf-inverse fetch caffenet; --list shows all"),
+        (["fetch", "a", "b", "--from=c"], "expected one name of a file with --from"),
+        (["fetch", "vgg"], "expected one of caffenet"),
+        (["fetch", "mean", "--from=nothing"], "expected a file, found none at nothing"),
+    ):
+        with pytest.raises(SystemExit) as stopped:
+            cli.main(words)
+        assert stopped.value.code == 2 and message in capsys.readouterr().err

@@ -1,0 +1,123 @@
+"""The quick forms of layers against Keras's own computation of the same layers."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from tf_inverse.layers import fast
+
+
+class Wrapping(keras.Model):
+    """A subclassed model around another."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def call(self, x):
+        """The inner model's output."""
+        return self.inner(x)
+
+
+class Doubling(layers.Dense):
+    """A Dense that means another thing."""
+
+    def call(self, x):
+        """Twice Dense."""
+        return 2.0 * super().call(x)
+
+
+def _functional():
+    image = keras.Input((31, 29, 6))
+    h = layers.Conv2D(12, 3, padding="same", groups=3, activation="relu")(image)
+    h = layers.Conv2D(8, 3, strides=2, groups=2, use_bias=False)(h)
+    h = layers.Conv2D(8, 3, dilation_rate=2, groups=4)(h)
+    return keras.Model(image, layers.Dense(5, activation="tanh")(layers.Flatten()(h)))
+
+
+def _strided():
+    image = keras.Input((31, 29, 6))
+    h = layers.Conv2D(8, 7, strides=4)(image)
+    return keras.Model(image, layers.Dense(5, use_bias=False)(layers.Flatten()(h)))
+
+
+def _nested():
+    image = keras.Input((31, 29, 6))
+    return keras.Model(image, 3.0 * _functional()(image))
+
+
+def _sequential():
+    image = keras.Input((31, 29, 6))
+    return keras.Sequential([image, layers.Conv2D(8, 5, strides=5, groups=2), layers.Dense(3)])
+
+
+def _open():
+    image = keras.Input((None, None, 6))
+    h = layers.Conv2D(8, 6, strides=4)(image)
+    return keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(h)))
+
+
+MODELS = {
+    "functional": _functional,
+    "strided": _strided,
+    "nested": _nested,
+    "sequential": _sequential,
+    "subclassed": lambda: Wrapping(_functional()),
+    "open": _open,
+    "a subclass": lambda: keras.Sequential([keras.Input((31, 29, 6)), Doubling(2)]),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_outputs_and_gradients_are_those_of_keras(name):
+    """Also the gradients to the weights, for a user who trains while sampling."""
+    keras.utils.set_random_seed(1)
+    model = MODELS[name]()
+    x = tf.constant(np.random.default_rng(0).normal(size=(4, 31, 29, 6)), tf.float32)
+    model(x)
+
+    def look(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = model(x)
+            cost = tf.reduce_sum(y * y)
+        return y, tape.gradient(cost, [x, *(v.value for v in model.trainable_variables)])
+
+    expected, slopes = look(x)
+    with fast.forms(model):
+        eager = look(x)
+        compiled = tf.function(look, autograph=False)(x)
+    for y, gradients in (eager, compiled):
+        np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
+        for g, wanted in zip(gradients, slopes, strict=True):
+            np.testing.assert_allclose(g, wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
+
+
+def test_forms_are_taken_and_given_back():
+    """Layers differ while the block is open, at any depth, and are as before after an error."""
+    model = _nested()
+    inner = [layer for layer in model.layers if isinstance(layer, keras.Model)][0]
+    grouped, dense = inner.layers[1], inner.layers[-1]
+    before = dict(grouped.__dict__), dict(dense.__dict__)
+    with pytest.raises(KeyError), fast.forms(model):
+        assert "convolution_op" in grouped.__dict__ and "call" in dense.__dict__
+        raise KeyError
+    assert (grouped.__dict__, dense.__dict__) == before
+
+
+def test_no_convolution_of_groups_goes_to_xla():
+    """Which is what makes Keras's gradient slow on a CPU."""
+    model = _functional()
+    x = tf.zeros((2, 31, 29, 6))
+
+    def operations():
+        graph = tf.function(lambda x: model(x), autograph=False).get_concrete_function(x).graph
+        return [op.type for op in graph.get_operations()]
+
+    assert any("Call" in kind for kind in operations())
+    with fast.forms(model):
+        quickly = operations()
+    assert not any("Call" in kind for kind in quickly)
+    assert quickly.count("Conv2D") == 3 + 2 + 4

@@ -1,0 +1,297 @@
+"""The loop that users call, on the tiny pair: what it yields is true, new, and repeatable."""
+
+import dataclasses
+import itertools
+
+import keras
+import numpy as np
+import pytest
+import worlds
+
+from tf_inverse.band import Band, Neuron
+from tf_inverse.errors import SeedsNotFound, Stalled, Unreachable, UsageError
+from tf_inverse.method import loops, normalization
+from tf_inverse.method.sampler import Samples, sample
+from tf_inverse.method.settings import Settings
+from tf_inverse.networks.codes import Codes, draw, generator
+from tf_inverse.networks.networks import Networks
+
+METHODS = ("renewal", "paper")
+K, N = 4, 45
+
+
+def run(networks, bands, state=None, **options):
+    """All batches of a run, and their samples together."""
+    settings = Settings(**{"n": N, "K": K} | options)
+    batches = list(sample(networks, bands, settings, state))
+    parts = zip(*(b.samples for b in batches), strict=True)
+    return batches, Samples(*(np.concatenate(arrays) for arrays in parts))
+
+
+def equal(a, b):
+    return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+@pytest.fixture(scope="module")
+def bands(band):
+    return (band(worlds.NEURON),)
+
+
+@pytest.fixture(scope="module")
+def whole(tiny, bands):
+    """method -> batches and samples of an uninterrupted run."""
+    return {method: run(tiny, bands, method=method) for method in METHODS}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_n_distinct_images_each_in_the_band_by_plain_keras(tiny, bands, whole, method):
+    batches, found = whole[method]
+    assert [len(a) for a in found] == [N] * 6
+    assert len({x.tobytes() for x in found.images}) == N
+    z = worlds.activation(tiny, found.images, worlds.NEURON)
+    assert ((z >= bands[0].z1) & (z <= bands[0].z2)).all()
+    np.testing.assert_allclose(found.activations[:, 0], z, rtol=1e-4)
+    # The stored image is G of the stored code; a value within rounding of .5 may go either way.
+    again = worlds.images(tiny, found.codes).astype(int)
+    assert np.abs(again - found.images).max() <= 1 and np.mean(again != found.images) < 1e-3
+    assert (np.diff(found.steps) >= 0).all() and set(found.chain) <= set(range(K))
+    infos = [b.info for b in batches]
+    assert infos[-1].found == N and 0 <= min(i.acceptance for i in infos)
+    assert found.steps[-1] < infos[-1].steps
+    assert found.images.dtype == np.uint8 and found.activations.dtype == np.float32
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_same_seed_same_samples_other_seed_others(tiny, bands, whole, method):
+    assert equal(run(tiny, bands, method=method)[1], whole[method][1])
+    other = run(tiny, bands, method=method, seed=1)[1]
+    assert not {x.tobytes() for x in other.images} & {x.tobytes() for x in whole[method][1].images}
+
+
+def test_a_traced_graph_and_a_fresh_one_agree(bands, whole):
+    """Nothing of an earlier run stays behind in what is compiled."""
+    assert equal(run(worlds.tiny_networks(), bands)[1], whole["renewal"][1])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_resumed_from_any_batch_equals_uninterrupted(tiny, bands, whole, method):
+    batches, found = whole[method]
+    assert len(batches) > 2
+    for i, batch in enumerate(batches[:-1]):
+        before = sum(len(b.samples.images) for b in batches[: i + 1])
+        rest = run(tiny, bands, batch.state, method=method)[1]
+        assert equal(rest, (a[before:] for a in found)), i
+    assert list(sample(tiny, bands, Settings(n=N, K=K, method=method), batches[-1].state)) == []
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("n", [1, 13])
+def test_raised_n_continues_as_if_it_had_been_asked_for(tiny, bands, whole, method, n):
+    """The first run stops in the middle of a chunk; the rest of that chunk is not lost."""
+    batches, first = run(tiny, bands, method=method, n=n)
+    rest = run(tiny, bands, batches[-1].state, method=method)[1]
+    joined = (np.concatenate(pair) for pair in zip(first, rest, strict=True))
+    assert equal(joined, whole[method][1])
+
+
+def test_only_true_and_new_images_are_kept(tiny, bands, monkeypatch):
+    """Whatever a method hands over: scored again, in the band, and each image once."""
+    codes = np.random.default_rng(7).standard_normal((60, 6)).astype(np.float32)
+    codes = np.concatenate([codes, codes[::3]])
+    images = worlds.images(tiny, codes)
+    z = worlds.activation(tiny, images, worlds.NEURON)
+    inside = [i for i in range(60) if bands[0].z1 <= z[i] <= bands[0].z2]
+    rows = np.arange(len(codes))
+    chunk = loops.Chunk(images, codes, rows, rows % K, {}, {}, 10, 10, np.array([1.0]))
+    monkeypatch.setitem(loops.METHODS, "renewal", lambda *_: iter([chunk]))
+    batches, found = run(tiny, bands, n=len(inside))
+    assert 5 < len(inside) < 40 and found.steps.tolist() == inside
+    np.testing.assert_array_equal(found.images, images[inside])
+    assert batches[0].info.acceptance == len(codes) / (10 * K)
+
+
+def test_states_are_plain_arrays(whole):
+    for batches, _ in whole.values():
+        for name, array in batches[0].state.items():
+            assert isinstance(array, (np.ndarray, np.generic)) and array.dtype != object, name
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_intersection_across_layers_by_brute_force(tiny, band, method):
+    neurons = Neuron("fc3", 2), Neuron("conv1", 1, (2, 5))
+    bands = tuple(band(n, 0.4, 0.8) for n in neurons)
+    found = run(tiny, bands, method=method, n=9)[1]
+    assert found.activations.shape == (9, 2)
+    for i, one in enumerate(bands):
+        z = worlds.activation(tiny, found.images, one.neuron)
+        assert ((z >= one.z1) & (z <= one.z2)).all()
+        np.testing.assert_allclose(found.activations[:, i], z, rtol=1e-4, atol=1e-4)
+
+
+def test_samples_per_seed_gives_runs_from_one_code(tiny, bands):
+    """Codes of one run of three lie closer than those of different runs; all images differ."""
+    found = run(tiny, bands, n=36, samples_per_seed=3)[1]
+    assert len({x.tobytes() for x in found.images}) == 36
+    within, between = [], []
+    for chain in range(K):
+        codes = found.codes[found.chain == chain]
+        for i, (a, b) in enumerate(itertools.pairwise(codes)):
+            (between if i % 3 == 2 else within).append(np.linalg.norm(a - b))
+    assert len(between) >= 4 and np.mean(within) < 0.75 * np.mean(between)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_keras_optimizer_in_place_of_the_normalised_step(tiny, bands, whole, method):
+    options = {"method": method, "optimizer": "adam", "n": 9}
+    batches, found = run(tiny, bands, **options)
+    assert len(found.images) == 9 and not equal(found, (a[:9] for a in whole[method][1]))
+    assert equal(run(tiny, bands, **options)[1], found)
+    assert any(name.startswith("slot.") for name in batches[0].state)
+    rest = run(tiny, bands, batches[0].state, **options)[1]
+    assert equal(rest, (a[len(batches[0].samples.images) :] for a in found))
+
+
+def test_an_unknown_optimizer_is_refused(tiny, bands):
+    with pytest.raises(UsageError, match="name of a Keras optimizer, as adam, got 'volcano'"):
+        run(tiny, bands, optimizer="volcano")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_literal_bound_exceeds_z2(tiny, band, method):
+    """Eqs. 7 to 10 as printed: samples above the range, which the default never gives."""
+    # Low enough that many starting codes lie above it.
+    low = (band(worlds.NEURON, 0.2, 0.3),)
+    z = run(tiny, low, bound="paper", method=method)[1].activations
+    assert (z >= low[0].z1).all() and (z > low[0].z2).any()
+
+
+def hopeless(bias, kernel=None):
+    """The tiny pair with unit 1 of fc3 changed: its bias, and a kernel of one value."""
+    networks = worlds.tiny_networks()
+    weights, biases = networks.classifier.get_layer("fc3").get_weights()
+    biases[1] = bias
+    if kernel is not None:
+        weights[:, 1] = kernel
+    networks.classifier.get_layer("fc3").set_weights([weights, biases])
+    return networks
+
+
+@pytest.mark.parametrize(
+    ("method", "kind"), [("renewal", Unreachable), ("paper", SeedsNotFound)], ids=METHODS
+)
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ((0.0, None), "no sample in|seeds feasible after"),
+        ((0.5, 0.0), "the same for all random codes: a dead unit, or one they do not"),
+        ((np.nan, None), "not finite numbers|none is finite"),
+    ],
+    ids=["far", "dead", "nan"],
+)
+def test_hopeless_cases_end_with_what_was_reached(change, words, method, kind, monkeypatch):
+    monkeypatch.setattr("tf_inverse.method.loops.ROUND", 10)
+    band = Band(Neuron("fc3", 1), 1e3, 2e3)
+    with pytest.raises(kind, match=words) as ended:
+        run(hopeless(*change), (band,), method=method, patience=2 if method == "paper" else 8)
+    error, text = ended.value, str(ended.value)
+    assert "fc3:1@1000:2000: largest activation reached" in text and "found 0" in text
+    assert "random codes' mean" in text and "Choose a range nearer" in text and "\n" not in text
+    assert error.exit_code == 3 and error.found == 0
+    if np.isfinite(error.best).all():
+        assert f"reached {error.best[0]:.4g}" in text and error.best[0] < 1e3
+
+
+def test_zero_gradient_ends_at_once_without_diversity():
+    with pytest.raises(Unreachable, match="gradient from the target to the code is zero"):
+        run(hopeless(0.5, 0.0), (Band(Neuron("fc3", 1), 1, 2),), diversity=0.0)
+
+
+def test_natural_mean_and_deviation_are_told():
+    networks = worlds.tiny_networks()
+    networks.natural = worlds.natural(networks)
+    unit = networks.natural.unit(worlds.NEURON)
+    with pytest.raises(Unreachable, match=f"natural mean {unit.mean:.4g}, s.d. {unit.sd:.4g}"):
+        run(networks, (Band(worlds.NEURON, 1e3, 2e3),), patience=5)
+
+
+def test_stalled_keeps_what_was_found(tiny):
+    """A generator with a single image: it is found once, and never a second time."""
+    codes = keras.Input((2,), name="code")
+    flat = keras.layers.Dense(8 * 8 * 3, kernel_initializer="zeros", bias_initializer="ones")(codes)
+    pixels = keras.layers.Rescaling(90.0)(keras.layers.Reshape((8, 8, 3))(flat))
+    one = Networks("one", tiny.classifier, keras.Model(codes, pixels), "fc2", Codes("normal", 2))
+    image = np.full((1, 8, 8, 3), 90, np.uint8)
+    z = float(worlds.activation(tiny, image, worlds.NEURON)[0])
+    kept = []
+    with pytest.raises(Stalled, match="found 1. fc3:2") as stalled:
+        for batch in sample(
+            one, (Band(worlds.NEURON, z - 1, z + 1),), Settings(n=3, K=2, patience=5)
+        ):
+            kept.extend(batch.samples.images)
+    assert stalled.value.found == 1 and np.array_equal(kept, image)
+
+
+def test_scale_is_measured_on_random_codes(tiny):
+    neurons = (worlds.NEURON, Neuron("conv1", 0, (1, 1)))
+    measured = normalization.measure(tiny, neurons)
+    codes = draw(tiny, normalization.COUNT, generator(normalization.SEED, 0))
+    images = worlds.images(tiny, codes)
+    for i, neuron in enumerate(neurons):
+        z = worlds.activation(tiny, images, neuron, 60).astype(float)
+        assert measured.z_mean[i] == pytest.approx(z.mean(), rel=1e-3, abs=1e-4)
+        assert measured.z_sd[i] == pytest.approx(z.std(), rel=1e-3)
+    e = keras.Model(tiny.classifier.input, tiny.classifier.get_layer("fc2").output)(
+        images.astype(np.float32)
+    ).numpy()
+    pairs = [np.linalg.norm(a - b) for a, b in itertools.combinations(e, 2)]
+    assert measured.bandwidth == pytest.approx(np.mean(pairs) / 2, rel=1e-3)
+    assert measured.e_sd == pytest.approx(np.sqrt(e.var(axis=0).mean()), rel=1e-3)
+    # The convention of lagrangian: squared distances are per dimension and 2 on average.
+    squares = [np.sum((a - b) ** 2) for a, b in itertools.combinations(e, 2)]
+    assert np.mean(squares) / (len(e[0]) * measured.e_sd**2) == pytest.approx(2, rel=0.05)
+    assert measured.c_sd == pytest.approx(1, abs=0.1) and measured.flat == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"n": 0}, "expected n to be a whole number >= 1, got 0"),
+        ({"n": 2.5}, "expected n to be a whole number >= 1, got 2.5"),
+        ({"K": True}, "expected K to be a whole number >= 1, got True"),
+        ({"seed": -1}, "expected seed to be a whole number >= 0, got -1"),
+        ({"seed": 2**63}, "expected seed to be a whole number"),
+        ({"samples_per_seed": 0}, "expected samples_per_seed to be a whole number >= 1"),
+        ({"patience": 0}, "expected patience to be a whole number >= 1, got 0"),
+        ({"method": "ppgn"}, "expected method to be renewal or paper, got 'ppgn'"),
+        ({"bound": "upper"}, "expected bound to be both or paper, got 'upper'"),
+        ({"beta": 0.0}, "expected beta > 0, got 0.0"),
+        ({"mu0": float("inf")}, "expected mu0 > 0, got inf"),
+        ({"a": float("nan")}, "expected a > 0, got nan"),
+        ({"diversity": -1.0}, "expected diversity >= 0, got -1.0"),
+    ],
+)
+def test_settings_refuse_what_cannot_be(options, words):
+    with pytest.raises(UsageError) as refused:
+        Settings(**options)
+    assert words in str(refused.value)
+
+
+def test_the_papers_preset():
+    """Section 3.4's numbers: mu_0 = 10, a = 10, rounds of 100 steps; K = 10 in its experiments."""
+    paper = Settings(method="paper")
+    assert (paper.mu0, paper.a, paper.K, loops.ROUND) == (10.0, 10.0, 10, 100)
+    assert Settings(method="paper", beta=0.02).beta == 0.02
+    assert Settings().asdict() | {"method": "paper"} != paper.asdict()
+
+
+@pytest.mark.parametrize(
+    "method, d, beta",
+    [("renewal", 4, 0.2), ("renewal", 1600, 0.1), ("paper", 4, 0.1), ("paper", 10_000, 0.005)],
+)
+def test_a_step_suits_the_size_of_codes(method, d, beta):
+    """4 and 0.5 standard deviations for the code as a whole, sqrt(d) times that of an entry."""
+    settings = Settings(method=method)
+    assert settings.beta is None
+    assert settings.sized(d) == dataclasses.replace(settings, beta=beta)
+    assert settings.sized(d).sized(7) == settings.sized(d)
+    assert Settings(beta=0.3).sized(d).beta == 0.3

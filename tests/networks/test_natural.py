@@ -1,0 +1,183 @@
+"""Statistics over natural images: units against NumPy, the file there and back, refusals."""
+
+import dataclasses
+
+import h5py
+import numpy as np
+import pytest
+
+from tf_inverse.band import Band, Neuron
+from tf_inverse.errors import RefusedInput
+from tf_inverse.networks import natural
+
+
+@pytest.fixture
+def z():
+    return np.random.default_rng(0).gamma(2.0, 3.0, (500, 3)).astype(np.float32)
+
+
+@pytest.fixture
+def stored(z):
+    rng = np.random.default_rng(1)
+    levels = np.array(natural.LEVELS, float)
+    columns = (z.mean(axis=0), z.std(axis=0), np.percentile(z, levels, axis=0).T.astype("f4"))
+    e = rng.standard_normal((500, 4)).astype(np.float16).astype(np.float32)
+    z16 = z.astype(np.float16).astype(np.float32)
+    gaussian = (e[0], e[1:3])
+    return natural.Natural(500, "five hundred", levels, {"fc8": columns}, e, {"fc8": z16}, e[:50],
+                           gaussian)  # fmt: skip
+
+
+def test_units_against_numpy(stored, z):
+    unit = stored.unit(Neuron("fc8", 1))
+    own = z[:, 1].astype(float)
+    assert unit.mean == pytest.approx(own.mean(), rel=1e-5)
+    assert unit.sd == pytest.approx(own.std(), rel=1e-5)
+    for level in (0, 5, 50, 99, 100):
+        assert unit.percentile(level) == pytest.approx(np.percentile(own, level), rel=1e-5)
+    assert unit.deviation(-1.5) == pytest.approx(own.mean() - 1.5 * own.std(), abs=1e-4)
+    assert unit.deviations(unit.deviation(2.0)) == pytest.approx(2.0)
+    share = np.mean(own <= 6.0)  # between two levels the scale is interpolated
+    assert unit.level(6.0) == pytest.approx(100 * share, abs=4)
+    assert unit.level(-1) == 0 and unit.level(1e9) == 100
+
+
+def test_what_has_no_statistics(stored):
+    assert stored.unit(Neuron("fc7", 0)) is None
+    assert stored.unit(Neuron("fc8", 0, "mean")) is None
+    flat = natural.UnitStatistics(1.0, 0.0, np.array([0, 100]), np.ones(2))
+    assert np.isnan(flat.deviations(3.0))
+
+
+def test_images_within_bands_by_brute_force(stored):
+    bands = (Band(Neuron("fc8", 0), 3, 7), Band(Neuron("fc8", 2), 2, 9))
+    columns = stored.activations["fc8"]
+    expected = [i for i in range(500) if 3 <= columns[i, 0] <= 7 and 2 <= columns[i, 2] <= 9]
+    assert 20 < len(expected) < 400
+    assert stored.within(bands).tolist() == expected
+    assert stored.within((Band(Neuron("fc7", 0), 0, 1),)) is None
+
+
+def test_file_there_and_back(stored, tmp_path):
+    natural.write(tmp_path / "natural.h5", stored)
+    read = natural.read(tmp_path / "natural.h5")
+    assert (read.images, read.description) == (500, "five hundred")
+    np.testing.assert_array_equal(read.levels, stored.levels)
+    for a, b in zip(read.layers["fc8"], stored.layers["fc8"], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+    for name in ("encodings", "bank"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(stored, name))
+    np.testing.assert_array_equal(read.activations["fc8"], stored.activations["fc8"])
+    for a, b in zip(read.gaussian, stored.gaussian, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_same_statistics_give_the_same_bytes(stored, tmp_path):
+    for name in "ab":
+        natural.write(tmp_path / name, stored)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_layers_alone_are_enough(stored, tmp_path):
+    bare = natural.Natural(3, "", stored.levels, stored.layers)
+    natural.write(tmp_path / "n.h5", bare)
+    read = natural.read(tmp_path / "n.h5")
+    assert read.encodings is read.bank is read.gaussian is None and read.activations == {}
+    assert read.within((Band(Neuron("fc8", 0), 0, 1),)) is None
+
+
+@pytest.mark.parametrize("layer", ["net/fc8", "net/a/mean", "50%2F", "net/mean/sd"])
+def test_layers_of_models_within_the_model(stored, tmp_path, layer):
+    """A path as name: there and back, and as older versions wrote it, a group a level."""
+    columns = stored.layers["fc8"]
+    several = {"net": columns, layer: columns, "net/mean": columns}
+    z = {name: stored.activations["fc8"] + i for i, name in enumerate(several)}
+    made = dataclasses.replace(stored, layers=several, activations=z)
+    natural.write(tmp_path / "n.h5", made)
+    read = natural.read(tmp_path / "n.h5")
+    assert set(read.layers) == set(read.activations) == set(several)
+    assert read.unit(Neuron(layer, 1)).mean == stored.unit(Neuron("fc8", 1)).mean
+    for name in several:
+        np.testing.assert_array_equal(read.activations[name], z[name].astype("f2").astype("f4"))
+
+
+def test_files_with_a_group_a_level(stored, tmp_path):
+    natural.write(tmp_path / "n.h5", stored)
+    with h5py.File(tmp_path / "n.h5", "a") as file:
+        for group in ("layers", "activations"):
+            file.move(f"{group}/fc8", f"{group}/net/top/fc8")
+    read = natural.read(tmp_path / "n.h5")
+    assert list(read.layers) == list(read.activations) == ["net/top/fc8"]
+    np.testing.assert_array_equal(read.layers["net/top/fc8"][0], stored.layers["fc8"][0])
+    with h5py.File(tmp_path / "n.h5", "a") as file:
+        del file["layers/net/top/fc8/percentiles"]
+    with pytest.raises(RefusedInput, match="layers/net/top/fc8/percentiles .* is missing"):
+        natural.read(tmp_path / "n.h5")
+
+
+def test_images_chosen_at_random(stored, tmp_path):
+    """Those that may stand for nature: said, or the bank, or all."""
+    assert stored.typical == 50
+    natural.write(tmp_path / "n.h5", dataclasses.replace(stored, random=70, bank=None))
+    assert natural.read(tmp_path / "n.h5").typical == 70
+    assert dataclasses.replace(stored, bank=None).typical == 500
+
+
+def replaced(file, name, values):
+    del file[name]
+    file[name] = values
+
+
+def spoiled(path, stored, change):
+    natural.write(path, stored)
+    with h5py.File(path, "a") as file:
+        change(file)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda f: f.attrs.update(version=2),
+            "version 1 in n.h5, got 'tf_inverse natural' version",
+        ),
+        (lambda f: f.attrs.update(format="other"), "got 'other' version 1"),
+        (lambda f: f.__delitem__("levels"), "expected levels in the natural statistics"),
+        (lambda f: f.__delitem__("layers/fc8/sd"), "expected layers/fc8/sd in the natural"),
+        (lambda f: f.__delitem__("gaussian/factor"), "expected gaussian/factor in the natural"),
+        (lambda f: f.__delitem__("encodings"), "expected encodings of 50 images"),
+        (lambda f: f.attrs.__delitem__("images"), "cannot read natural statistics"),
+        (
+            lambda f: replaced(f, "layers/fc8/sd", np.ones(4)),
+            "expected layers/fc8/sd of shape [3] in",
+        ),
+        (
+            lambda f: replaced(f, "activations/fc8", np.ones((4, 3))),
+            "expected activations/fc8 of shape [500, None] in",
+        ),
+        (lambda f: f.__setitem__("l", h5py.ExternalLink("x.h5", "/")), "l is a link"),
+        (lambda f: f.__setitem__("l", h5py.SoftLink("/encodings")), "l is a link"),
+        (lambda f: f.__setitem__("l", f["encodings"]), "expected each array once"),
+        (lambda f: f["layers"].__setitem__("round", f["layers"]), "expected each array once"),
+        (lambda f: f.create_dataset("t", data=[b"x"]), "expected plain numbers"),
+        (
+            lambda f: f.create_dataset("huge", (1 << 40,), "f4", chunks=(1 << 16,)),
+            f"expected at most {natural.MAX_BYTES} bytes",
+        ),
+        (
+            lambda f: f.create_dataset("out", (4,), "f4", external=[("x.raw", 0, 16)]),
+            "expected plain numbers",
+        ),
+    ],
+)
+def test_files_of_another_form_are_refused(stored, tmp_path, change, words):
+    with pytest.raises(RefusedInput) as refused:
+        natural.read(spoiled(tmp_path / "n.h5", stored, change))
+    assert words in str(refused.value)
+
+
+def test_no_hdf5_at_all(tmp_path):
+    (tmp_path / "n.h5").write_bytes(b"not HDF5")
+    with pytest.raises(RefusedInput, match="cannot read natural statistics"):
+        natural.read(tmp_path / "n.h5")

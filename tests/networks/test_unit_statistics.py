@@ -1,0 +1,114 @@
+"""Listing of layers and units, and ladders, on a tiny pair."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import worlds
+
+from tf_inverse import archive
+from tf_inverse.errors import UsageError
+from tf_inverse.method.settings import Settings
+from tf_inverse.networks import unit_statistics
+from tf_inverse.networks.natural import LEVELS, Natural
+from tf_inverse.report import tables
+from tf_inverse.run import ranges
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return worlds.tiny_networks()
+
+
+def natural(images=50):
+    levels = np.array(LEVELS, np.float64)
+    percentiles = np.repeat(levels[None] / 10, 4, axis=0)
+    return Natural(
+        images, "made up", levels, {"fc3": (np.full(4, 5.0), np.array([1, 1, 1, 0.0]), percentiles)}
+    )
+
+
+def test_layers_have_kind_shape_and_units(networks):
+    listed = {layer.name: layer for layer in unit_statistics.layers(networks)}
+    assert listed["conv1"][1:] == ("Conv2D", (8, 8, 5), 5)
+    assert listed["fc3"][1:] == ("Dense", (4,), 4)
+    assert listed["fc2"].kind == "Dense+tanh"
+    assert "data" not in listed
+    assert "conv1    Conv2D      8x8x5" in tables.layers(unit_statistics.layers(networks))
+
+
+@pytest.mark.parametrize("layer", ["conv1", "fc3"])
+def test_measured_activations_are_the_models_own(networks, layer):
+    images = unit_statistics.random_images(networks, 7)
+    output = networks.classifier.get_layer(layer).output
+    expected = keras.Model(networks.classifier.input, output)(images.astype("f4")).numpy()
+    expected = expected[:, 4, 4] if layer == "conv1" else expected
+    measured = unit_statistics.measure(networks, layer, images, "seven")
+    np.testing.assert_allclose(measured.mean, expected.mean(axis=0), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        measured.percentiles[:, [0, -1]], np.stack([expected.min(0), expected.max(0)], 1), rtol=1e-4
+    )
+
+
+def test_labels_are_searched(networks):
+    assert unit_statistics.found(networks, "fc3", "TOILET") == [3]
+    assert unit_statistics.found(networks, "fc3", None) == [0, 1, 2, 3]
+    with pytest.raises(UsageError, match="there is none"):
+        unit_statistics.found(networks, "fc3", "volcano")
+    assert unit_statistics.asked_layer(networks, None, "ship") == "fc3"
+    with pytest.raises(UsageError, match="near it are"):
+        unit_statistics.asked_layer(networks, "fc9", None)
+
+
+def test_listing_marks_dead_units(networks):
+    flat = np.zeros((4, len(LEVELS)))
+    flat[1:, -1] = 1
+    statistics = unit_statistics.Statistics("none", np.zeros(4), np.zeros(4), flat)
+    text = tables.units([0, 1], ["cat", "dog", "", ""], statistics, statistics)
+    head, first, second = text.splitlines()
+    assert head.split()[:4] == ["unit", "label", "mean", "s.d."]
+    assert first.endswith("dead") and not second.endswith("dead")
+
+
+def test_images_to_measure_on_come_from_a_folder(networks, tmp_path):
+    images = unit_statistics.random_images(networks, 3)
+    np.savez(tmp_path / "images.npz", images=images)
+    measured = unit_statistics.natural(networks, "fc3", tmp_path / "images.npz")
+    assert measured.images.startswith("3 images of")
+    np.testing.assert_array_equal(
+        measured.mean, unit_statistics.measure(networks, "fc3", images, "").mean
+    )
+    assert unit_statistics.natural(networks, "fc3", None) is None
+
+
+def test_rungs_are_adjacent_and_go_beyond_nature():
+    networks = worlds.tiny_networks(natural=natural())
+    steps = ranges.rungs(networks, "fc3:cat", 5)
+    assert [step[0].neuron.unit for step in steps] == [0] * 5
+    assert [step[0].z1 for step in steps[1:]] == [step[0].z2 for step in steps[:-1]]
+    assert (steps[0][0].z1, steps[-1][0].z2) == (5.0, 12.5)  # the median; 10 + half of (10 - 5)
+    with pytest.raises(UsageError, match="at least 2 --ranges"):
+        ranges.rungs(networks, "fc3:cat", 1)
+
+
+def test_several_targets_are_rungs_of_their_own_then_together(networks):
+    steps = ranges.rungs(networks, "fc3:cat@0:1, fc3:dog@1:2", 6)
+    assert [len(step) for step in steps] == [1, 1, 2]
+    assert steps[2] == (steps[0][0], steps[1][0])
+
+
+def test_climb_draws_what_was_found(networks, tmp_path):
+    low, high = ranges.extent(networks, ranges.rungs(networks, "fc3:cat", 2)[0][0].neuron)
+    near = f"fc3:cat@{low - (high - low) / 12:g}:{low + (high - low) / 12:g}"
+    steps = ranges.rungs(networks, f"{near}, fc3:dog@1e6:2e6", 2)
+    code, troubles = ranges.climb(
+        tmp_path / "out", networks, steps[:2], Settings(n=4, K=4, patience=20)
+    )
+    assert code == 3 and len(troubles) == 1 and "fc3:1@1e+06:2e+06" in troubles[0]
+    assert len(archive.open(tmp_path / "out" / "rung-1.h5")) == 4
+    assert (tmp_path / "out" / "ladder.png").stat().st_size > 1000
+    page = (tmp_path / "out" / "ladder.html").read_text()
+    assert json.dumps("fc3:0 (cat) from")[:-1] in page
+    with pytest.raises(FileExistsError, match="--overwrite"):
+        ranges.climb(tmp_path / "out", networks, steps, Settings(n=4))

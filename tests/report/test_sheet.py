@@ -1,0 +1,138 @@
+"""Contact sheets: every image where it belongs, and the arrangement of samples."""
+
+import io
+import itertools
+
+import numpy as np
+import pytest
+import specimen
+from PIL import Image
+
+from tf_inverse.errors import UsageError
+from tf_inverse.report import ordering, png, sheet, text
+
+
+def flat(colours, side=32):
+    return np.broadcast_to(
+        np.array(colours, np.uint8)[:, None, None], (len(colours), side, side, 3)
+    )
+
+
+def test_every_image_is_drawn_in_reading_order():
+    colours = [(250, 0, 0), (0, 250, 0), (0, 0, 250), (250, 250, 0), (0, 250, 250)]
+    picture = np.asarray(sheet.contact_sheet(flat(colours), list("abcde"), ["title"], columns=3))
+    centres = [np.argwhere((picture == colour).all(axis=2)).mean(axis=0) for colour in colours]
+    rows, columns = np.array(centres).T
+    assert np.allclose(rows[:3], rows[0]) and np.allclose(rows[3:], rows[3]) and rows[3] > rows[0]
+    assert columns[0] < columns[1] < columns[2] and np.allclose(columns[3:], columns[:2])
+    areas = [(picture == colour).all(axis=2).sum() for colour in colours]
+    assert areas == [96 * 96] * 5
+
+
+def test_rows_have_their_headings_and_nothing_is_cut_off():
+    rows = [sheet.Row("first range", flat([(9, 9, 200)] * 4), ["1"] * 4)] * 3
+    picture = np.asarray(sheet.row_sheet(rows, ["A ladder", "and a long second line " * 20], 4))
+    border = np.concatenate([picture[:3].reshape(-1, 3), picture[-3:].reshape(-1, 3)])
+    assert (border == sheet.PAPER).all()
+    assert (picture == (9, 9, 200)).all(axis=2).sum() == 12 * 96 * 96
+
+
+def test_grey_images_and_wide_images():
+    grey = np.full((2, 20, 40, 1), 77, np.uint8)
+    picture = np.asarray(sheet.contact_sheet(grey, ["a", "b"]))
+    assert (picture == 77).all(axis=2).sum() == 2 * 96 * 48
+
+
+@pytest.mark.parametrize(
+    ("images", "captions", "words"),
+    [
+        (np.zeros((2, 8, 8, 3), np.uint8), ["1"], "1 captions for 2 images"),
+        (np.zeros((0, 8, 8, 3), np.uint8), [], "at least one image"),
+        (np.zeros((1, 8, 8, 3), np.float32), ["1"], "got float32"),
+        (np.zeros((1, 8, 8), np.uint8), ["1"], r"got uint8 \[1, 8, 8\]"),
+    ],
+)
+def test_refusals(images, captions, words):
+    with pytest.raises(ValueError, match=words):
+        sheet.contact_sheet(images, captions)
+
+
+def test_most_different_is_within_twice_the_best_choice():
+    e = np.random.default_rng(0).normal(size=(12, 3))
+
+    def closest(rows):
+        return min(np.linalg.norm(e[a] - e[b]) for a, b in itertools.combinations(rows, 2))
+
+    best = max(closest(rows) for rows in itertools.combinations(range(12), 4))
+    assert closest(ordering.most_different(e, 4)) >= best / 2
+    assert sorted(ordering.most_different(e, 99)) == list(range(12))
+
+
+def test_arrangement_is_the_same_with_and_without_the_matrix(monkeypatch):
+    e = np.random.default_rng(0).normal(size=(50, 8))
+    before = ordering.most_different(e, 50), ordering.by_similarity(e)
+    monkeypatch.setattr(ordering, "_MATRIX", 10)
+    after = ordering.most_different(e, 50), ordering.by_similarity(e)
+    assert np.array_equal(before, after)
+
+
+def test_twins_are_chosen_last():
+    e = np.array([[0.0], [0.0], [5.0], [5.0], [9.0]])
+    assert set(e[ordering.most_different(e, 3), 0]) == {0.0, 5.0, 9.0}
+
+
+def test_nearest_is_the_sorted_distance():
+    e = np.random.default_rng(0).normal(size=(20, 4))
+    distance = np.linalg.norm(e[:, None] - e, axis=2)
+    assert np.array_equal(ordering.nearest(e, 3), np.argsort(distance, axis=1)[:, 1:4])
+    assert ordering.nearest(e[:1], 3).shape == (1, 0)
+
+
+@pytest.mark.parametrize("shape", [(40, 6), (6, 40), (3, 1), (1, 5)])
+def test_map_keeps_the_largest_variances(shape):
+    e = np.random.default_rng(0).normal(size=shape) * np.arange(1, shape[1] + 1)
+    places, explained = ordering.principal_map(e)
+    values = np.linalg.svd(e - e.mean(axis=0), compute_uv=False) ** 2
+    expected = np.zeros(2)
+    expected[: min(2, len(values))] = values[:2]
+    assert (places**2).sum(axis=0) == pytest.approx(expected, abs=1e-6 * max(values.sum(), 1))
+    assert explained == pytest.approx(expected / max(values.sum(), 1e-300), abs=1e-6)
+
+
+def test_contact_sheet_of_an_archive(tmp_path):
+    archive = specimen.write(tmp_path / "a.h5", 30)
+    picture = Image.open(io.BytesIO(png.contact(archive, rows=2, columns=4)))
+    assert picture.width > 4 * 96
+    whole = Image.open(io.BytesIO(png.contact(archive)))
+    assert whole.height > picture.height
+    with pytest.raises(UsageError, match="--order to be one of activation, found"):
+        png.contact(archive, order="size")
+    with pytest.raises(UsageError, match="--rows of at least 1"):
+        png.contact(archive, rows=0)
+
+
+def test_images_carry_their_activation(tmp_path):
+    archive = specimen.write(tmp_path / "a.h5", 12)
+    assert png.images(archive, tmp_path / "out") == 12
+    files = sorted((tmp_path / "out").iterdir())
+    for i, file in enumerate(files):
+        picture = Image.open(file)
+        assert np.array_equal(np.asarray(picture), archive.images[i])
+        z = archive.activations[i][0]
+        assert file.name == f"{i:02d}_{z:.2f}.png"
+        assert float(picture.text["fc8:ship@8:10"]) == float(z)
+    with pytest.raises(FileExistsError, match="is not empty"):
+        png.images(archive, tmp_path / "out")
+
+
+def test_histogram_counts_everything():
+    values = np.random.default_rng(0).uniform(8, 10, 500)
+    lines = text.histogram(values, 8, 10).splitlines()
+    assert sum(int(line.split()[-1]) for line in lines) == 500 and len(lines) == 10
+
+
+def test_standing_among_natural_images():
+    natural = np.arange(1, 101.0)
+    assert text.standing(95, natural) == "p95, +1.5 sd"
+    assert text.standing(200, natural) == "above all, +5.2 sd"
+    assert text.standing(0, natural) == "below all, -1.7 sd"

@@ -1,0 +1,433 @@
+"""A generator for any classifier: architecture, losses, the loop, statistics, figures, the path."""
+
+import functools
+import json
+import os
+import signal
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from test_training import SIZE, run, small, world
+from tf_inverse.tools import cli
+
+from tf_inverse import adopt, archive
+from tf_inverse.adopt import facts, nature
+from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.networks import image_files, storage
+from tf_inverse.networks.codes import Codes
+from tf_inverse.networks.codes import generator as random_numbers
+from tf_inverse.networks.natural import LEVELS
+from tf_inverse.networks.networks import Networks
+from tf_inverse.training import data, generator, loop, own, quality, statistics, work
+
+PLAIN = {"encoder": None, "image": None, "pixel_range": (0.0, 255.0), "fixed": {}, "size": None}
+
+
+def pair(model, encoder="relu6", d=6):
+    """A model with a generator that has learned nothing."""
+    keras.utils.set_random_seed(1)
+    G = generator.generator(d, (*SIZE, 3), (8, 8, 6, 4))
+    return Networks("pair", model, G, encoder, Codes("normal", d))
+
+
+# Architecture and losses
+
+
+@pytest.mark.parametrize("size", [(16, 8, 1), (13, 9, 3), (28, 28, 1), (4, 4, 3)])
+def test_generator_gives_the_size_asked_for(size):
+    model = generator.generator(7, size)
+    assert model.input_shape == (None, 7) and model.output_shape == (None, *size)
+
+
+def test_a_codes_scale_does_not_matter():
+    """What the layers see of codes of mean 50 and deviation 9 is what they see of N(0, 1)."""
+    c = np.random.default_rng(0).standard_normal((5, 4)).astype("f4")
+    models = []
+    for spread in ((0.0, 1.0), (50.0, 9.0)):
+        keras.utils.set_random_seed(0)
+        models.append(generator.generator(4, (*SIZE, 3), (8, 8, 6), spread))
+    np.testing.assert_allclose(models[0](c), models[1](50 + 9 * c), rtol=1e-3, atol=1e-2)
+
+
+def test_features_end_with_the_code():
+    networks = pair(small())
+    x = world(3, 6)[0].astype("f4")
+    assert generator.compared(networks) == ("conv1_1",)
+    assert generator.compared(networks, ("relu6", "fc8")) == ("relu6", "fc8")
+    with pytest.raises(UsageError, match="expected a layer"):
+        generator.compared(networks, ("none",))
+    model = networks.classifier
+    expected = keras.Model(model.input, [model.get_layer(n).output for n in ("conv1_1", "relu6")])
+    for found, wanted in zip(
+        generator.features(networks, ("conv1_1",))(x), expected(x), strict=True
+    ):
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_losses_of_the_generator_against_numpy():
+    networks = pair(small())
+    features, G = generator.features(networks, ("conv1_1",)), networks.generator
+    D = generator.discriminator(6, (*SIZE, 3), (4, 4))
+    trainer = generator.Inverter(G, D, features)
+    x = world(5, 7)[0].astype("f4")
+    real = features(x)
+    found = [float(v) for v in trainer._terms(tf.constant(x), G(real[-1], training=True), real)]
+    y = np.asarray(G(real[-1], training=True), float)
+    ways = [((v - y) ** 2).mean(axis=(1, 2, 3)) for v in (x, x[:, :, ::-1])]
+    assert found[0] == pytest.approx(np.minimum(*ways).mean() / x.astype(float).var(), rel=1e-3)
+    terms = []
+    for wanted, got in zip(real, features(y.astype("f4")), strict=True):
+        wanted, got = np.asarray(wanted, float), np.asarray(got, float)
+        terms.append(((wanted - got) ** 2).mean() / wanted.var(axis=0).mean())
+    assert found[1] == pytest.approx(np.mean(terms), rel=1e-3)
+    assert found[2] == pytest.approx(
+        -np.mean(D([tf.constant(y, tf.float32), real[-1]])), rel=1e-3, abs=1e-5
+    )
+
+
+def test_the_encoder_stays_as_it_is_and_the_generator_learns():
+    x = world(32, 0)[0].astype("f4")
+    networks = pair(small())
+    before = [w.copy() for w in networks.classifier.get_weights()]
+    D = generator.discriminator(6, (*SIZE, 3), (4,))
+    features = generator.features(networks, ("conv1_1",))
+    trainer = generator.Inverter(networks.generator, D, features)
+    trainer.compile(5e-3)
+    step = tf.function(trainer.train_step)
+    losses = [float(step(tf.constant(x))["image"]) for _ in range(40)]
+    assert losses[-1] < 0.6 * losses[0]
+    after = networks.classifier.get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+# The loop
+
+
+def test_batches_depend_on_the_step_alone():
+    """A pass shows every image once, each pass in its own order, from wherever one begins."""
+    x = np.arange(12, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 1), np.uint8)
+    x[:, :, 1] += 100
+    every = [b.numpy() for b in loop.batches(x, 4, 3, 0, 6)]
+    shown = [sorted(np.concatenate(every[i : i + 3])[:, 0].min(axis=1)[:, 0]) for i in (0, 3)]
+    assert shown == [list(range(12))] * 2
+    assert not np.array_equal(every[0], every[3])
+    sides = np.concatenate(every)[:, 0, 0, 0] >= 100
+    assert 0 < sides.sum() < len(sides)  # some are mirrored
+    later = [b.numpy() for b in loop.batches(x, 4, 3, 4, 6)]
+    np.testing.assert_array_equal(later, every[4:])
+
+
+class After:
+    """Asks to stop after so many steps."""
+
+    def __init__(self, steps):
+        self.steps = steps
+
+    def __bool__(self):
+        self.steps -= 1
+        return self.steps == 0
+
+
+def test_a_stopped_training_goes_on_exactly_where_it_was(tmp_path, monkeypatch):
+    """In the middle of a pass, and with both optimizers, the discriminator and its spectra."""
+    x = world(48, 0)[0]
+    little = functools.partial(generator.discriminator, widths=(4,))
+    monkeypatch.setattr(loop, "discriminator", little)
+
+    def train(path, stop=False):
+        path.mkdir(exist_ok=True)
+        networks = pair(small())
+        read = generator.features(networks, ("conv1_1",))
+        options = {"epochs": 2, "batch": 16, "rate": 2e-3, "seed": 0, "folder": path}
+        left = loop.train(networks.generator, read, x, stop=stop, **options)
+        return left, networks.generator.get_weights()
+
+    left, expected = train(tmp_path / "a")
+    assert left == 0
+    left, halfway = train(tmp_path / "b", After(2))
+    assert left == 4 and not np.allclose(halfway[0], expected[0], atol=1e-5)
+    left, found = train(tmp_path / "b")
+    assert left == 0
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+    assert sorted(p.name for p in (tmp_path / "b").glob("*.png")) == [
+        "epoch_001.png",
+        "epoch_002.png",
+    ]
+    for path in (tmp_path / "b").glob("*.data*"):
+        path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(RefusedInput, match="cannot go on from .*; --overwrite begins anew"):
+        train(tmp_path / "b")
+    assert loop.left(3725.4) == "1:02:05" and loop.left(61.0) == "1:01"
+
+
+def test_losses_that_are_not_finite_end_a_training(tmp_path):
+    networks = pair(small())
+    networks.generator.get_layer("image").set_weights(
+        [np.full(w.shape, np.nan) for w in networks.generator.get_layer("image").get_weights()]
+    )
+    read = generator.features(networks, ())
+    with pytest.raises(UsageError, match="expected finite losses, step 1 .* smaller --rate"):
+        loop.train(
+            networks.generator, read, world(16, 0)[0], epochs=1, seed=0, folder=tmp_path, batch=8
+        )
+
+
+def test_a_state_is_that_of_one_training(tmp_path):
+    there = tmp_path / "x.training"
+    work.claim(there, {"seed": 0, "batch": 4}, False)
+    work.claim(there, {"seed": 0, "batch": 4}, False)
+    with pytest.raises(FileExistsError, match="differs in batch; give what it had, or --overwrite"):
+        work.claim(there, {"seed": 0, "batch": 8}, False)
+    (there / "step-3.index").touch()
+    (there / "mine.txt").touch()
+    work.clear(there)
+    assert [p.name for p in there.iterdir()] == ["mine.txt"]
+    with pytest.raises(FileExistsError, match="tf-inverse did not write it"):
+        work.claim(there, {"seed": 0}, True)
+
+
+# Images, statistics, figures
+
+
+def test_images_are_divided_once_or_as_their_folders_say(tmp_path):
+    x, y = world(40, 0)
+    for i, (one, label) in enumerate(zip(x, y, strict=True)):
+        path = tmp_path / "photos" / f"class{label}"
+        path.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(one).save(path / f"{i}.png")
+    parts = data.load(tmp_path / "photos", SIZE, 3, 0)
+    assert len(parts.train) == 36 and len(parts.test) == len(parts.labels) == 4
+    both = {one.tobytes() for one in (*parts.train, *parts.test)}
+    assert both == {one.tobytes() for one in x} == {one.tobytes() for one in parts.natural}
+    assert all(
+        y[[np.array_equal(one, other) for other in x]][0] == label
+        for one, label in zip(parts.test, parts.labels, strict=True)
+    )
+    assert image_files.names(tmp_path / "photos") == ("class0", "class1")
+    (tmp_path / "parts").mkdir()
+    for part in ("train", "test"):
+        (tmp_path / "parts" / part).symlink_to(tmp_path / "photos")
+    parts = data.load(tmp_path / "parts", SIZE, 3, 0)
+    assert len(parts.train) == len(parts.test) == len(parts.natural) == 40
+    assert image_files.names(tmp_path / "parts") == ("class0", "class1")
+    Image.fromarray(x[0]).save(tmp_path / "photos" / "loose.png")
+    assert image_files.names(tmp_path / "photos") == ()
+    np.savez(tmp_path / "few.npz", images=x[:5])
+    with pytest.raises(UsageError, match="at least 20 images to train on in .*, got 5"):
+        data.load(tmp_path / "few.npz", SIZE, 3, 0)
+
+
+def test_statistics_against_numpy(monkeypatch):
+    monkeypatch.setattr(nature, "AT_A_TIME", 600 * 7)  # the layers take turns
+    networks, x = pair(small()), world(600, 8)[0]
+    model = networks.classifier
+    found = statistics.described(networks, x, 0, "made up").natural
+    for name, centre in (("fc8", ()), ("conv1_1", (1, 1)), ("relu6", ())):
+        output = model.get_layer(name).output
+        h = keras.Model(model.input, output).predict(x.astype("f4"), verbose=0)
+        h = h[(slice(None), *centre)].astype(float)
+        mean, sd, percentiles = found.layers[name]
+        np.testing.assert_allclose(mean, h.mean(axis=0), rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(sd, h.std(axis=0), rtol=1e-3, atol=1e-4)
+        expected = np.percentile(h, LEVELS, axis=0).T
+        np.testing.assert_allclose(percentiles, expected, rtol=1e-3, atol=1e-3)
+    assert not {"data", "scale", "flatten"} & set(found.layers)
+    e = keras.Model(model.input, model.get_layer("relu6").output).predict(x.astype("f4"), verbose=0)
+    order = random_numbers(0, 2).permutation(600)[: nature.BANK]
+    np.testing.assert_allclose(found.bank, e[order], rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(found.encodings[: nature.BANK], found.bank)
+    assert found.images == 600 and len(found.activations["fc8"]) == len(found.encodings)
+
+
+def test_figures_against_naive_loops():
+    networks, (x, y) = pair(small()), world(30, 5)
+    found = quality.figures(networks, x, y)
+    model = networks.classifier
+    E = keras.Model(model.input, model.get_layer("relu6").output)
+    same, right, pixels, features, seen = 0, 0, [], [], []
+    for one, label in zip(x, y, strict=True):
+        e = E(one[None].astype("f4"))
+        again = np.asarray(networks.generator(e)).clip(0, 255).round()
+        was, now = (int(np.argmax(model(a))) for a in (one[None].astype("f4"), again))
+        same, right = same + (was == now), right + (was == label)
+        seen.append(was)
+        errors = [((v - again[0].astype(float)) ** 2).mean() for v in (one, one[:, ::-1])]
+        pixels.append(min(errors))
+        features.append(((E(again) - e).numpy().astype(float) ** 2).mean())
+    e = E(x.astype("f4")).numpy().astype(float)
+    assert found["agreement"] == same / 30 and found["accuracy"] == right / 30
+    assert found["by chance"] == max(seen.count(0), seen.count(1)) / 30
+    assert found["pixel error"] == pytest.approx(np.mean(pixels) ** 0.5, rel=1e-3)
+    mean = x.astype(float) - x.astype(float).mean(axis=0)
+    assert found["pixel error of the mean image"] == pytest.approx((mean**2).mean() ** 0.5)
+    assert found["feature error"] == pytest.approx(np.mean(features) / e.var(axis=0).mean(), 1e-3)
+
+
+def test_poor_figures_are_called_so():
+    good = {"images": 500, "agreement": 0.9, "by chance": 0.2, "feature error": 0.2}
+    good |= {"pixel error": 30.0, "pixel error of the mean image": 60.0}
+    assert not any(text.startswith("poor") for text in quality.words(good))
+    for name, value in (("agreement", 0.5), ("feature error", 0.7), ("pixel error", 61.0)):
+        assert quality.words(good | {name: value})[-1].startswith(f"poor: {name};")
+    assert "figures are rough" in " ".join(quality.words(good | {"images": 25}))
+
+
+# Classifiers of any kind
+
+
+def _sequential():
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((10, 6, 3)),
+            layers.Conv2D(4, 3, activation="relu", name="conv"),
+            layers.Flatten(),
+            layers.Dense(5, activation="relu", name="hidden"),
+            layers.Dense(3, activation="softmax", name="out"),
+        ]
+    )
+
+
+def _nested():
+    x = keras.Input((10, 6, 3))
+    inner = _sequential()
+    return keras.Model(x, keras.layers.Dense(2, name="head")(inner(x / 255.0)))
+
+
+def _grey():
+    x = keras.Input((10, 6))
+    h = keras.layers.Dense(5, name="hidden")(keras.layers.Flatten()(x))
+    return keras.Model(x, keras.layers.Dense(1, activation="sigmoid", name="out")(h))
+
+
+@pytest.mark.parametrize("make", [_sequential, _nested, _grey])
+@pytest.mark.parametrize("pixels", [(0.0, 255.0), (-1.0, 1.0)])
+def test_codes_of_a_classifier_of_any_kind(make, pixels, tmp_path):
+    """The encoder is chosen as adopt does; the code is what the user's own model gives."""
+    keras.utils.set_random_seed(0)
+    make().save(tmp_path / "my.keras")
+    mine = keras.models.load_model(tmp_path / "my.keras")
+    told = facts.known(str(tmp_path / "my.keras"), None)
+    options = PLAIN | {"pixel_range": pixels}
+    networks = own.untrained(str(tmp_path / "my.keras"), told, **options)
+    channels = 1 if make is _grey else 3
+    assert networks.image_shape == (10, 6, channels)
+    x = np.random.default_rng(0).uniform(0, 255, (4, 10, 6, channels)).astype("f4")
+    low, high = pixels
+    scaled = low + x / 255 * (high - low)
+    if make is _nested:
+        expected = mine.layers[-2](scaled / 255)
+    else:
+        hidden = keras.Model(mine.inputs, mine.get_layer("hidden").output)
+        expected = hidden(scaled[..., 0] if make is _grey else scaled)
+    code = generator.features(networks, generator.compared(networks))(x)[-1]
+    np.testing.assert_allclose(code, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_images_of_another_size_than_the_classifiers():
+    told = facts.known(None, None)
+    model = keras.Sequential([keras.Input((None, None, 3)), keras.layers.GlobalMaxPooling2D()])
+    with pytest.raises(UsageError, match="expected --image=ROWS,COLUMNS: .* of any size"):
+        own.untrained(model, told, **PLAIN)
+    networks = own.untrained(_sequential(), told, **PLAIN | {"image": (20, 12)})
+    assert networks.image_shape == (20, 12, 3)
+
+
+# The path
+
+
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory):
+    """photos/, my.keras and mine/: made by one command that was interrupted and given again."""
+    path = tmp_path_factory.mktemp("own")
+    x, y = world(40, 0)
+    for i, (one, label) in enumerate(zip(x, y, strict=True)):
+        (path / "photos" / "ab"[label]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(one).save(path / "photos" / "ab"[label] / f"{i}.png")
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((*SIZE, 3)),
+            keras.layers.Conv2D(4, 3, 2, activation="relu"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(6, activation="relu", name="hidden"),
+            keras.layers.Dense(2, name="logits"),
+        ]
+    )
+    model.save(path / "my.keras")
+    words = ("generator", f"--data={path / 'photos'}", f"--classifier={path / 'my.keras'}")
+    words += (f"--out={path / 'mine'}", "--epochs=2", "--batch=12", "--rate=0.002")
+    little = functools.partial(generator.discriminator, widths=(4,))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "discriminator", little)
+        patch.setattr(generator, "widths_for", lambda size: (16, 16, 8))
+        real = loop.over_under
+
+        def interrupted(*arguments):
+            os.kill(os.getpid(), signal.SIGINT)
+            return real(*arguments)
+
+        patch.setattr(loop, "over_under", interrupted)
+        assert run(*words) == 130
+        assert not (path / "mine").exists() and (path / "mine.training").is_dir()
+        patch.setattr(loop, "over_under", real)
+        assert run(*words) == 0
+    return path
+
+
+def test_a_folder_that_samples_comes_out(mine, tmp_path, capsys):
+    assert sorted(p.name for p in mine.iterdir()) == ["mine", "mine.png", "my.keras", "photos"]
+    networks = storage.load(mine / "mine")
+    assert networks.labels == ("logits", ("a", "b")) and networks.encoder == "hidden"
+    assert networks.codes.kind == "bank" and networks.natural.images == 40
+    assert networks.default.startswith("logits:")
+    figures = storage.manifest(mine / "mine")["source"]["measured"]["figures"]
+    assert figures["images"] == 4 and {"agreement", "accuracy", "feature error"} <= set(figures)
+    out = tmp_path / "a.h5"
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["sample", str(out), f"--network={mine / 'mine'}", "--n=4", "--K=4", "--json"])
+    assert stopped.value.code == 0 and json.loads(capsys.readouterr().out)["found"] == 4
+    assert len(archive.open(out)) == 4
+
+
+def test_adopt_takes_what_train_wrote(mine):
+    """Its range, codes and encodings are known, whether by its folder or by its file."""
+    f = str(mine / "my.keras")
+    for source in (mine / "mine", mine / "mine" / "generator.keras"):
+        adopted = adopt.adopt(f, str(source), images=str(mine / "photos"))
+        assert adopted.networks.codes.kind == "bank" and adopted.measured["encoder"][1] == 6
+
+
+def test_a_generator_that_overshoots():
+    """A linear output strays beyond black and white: clipped where the range was declared."""
+    x = keras.Input((6,))
+    kernel = keras.initializers.RandomNormal(stddev=0.3, seed=0)
+    y = keras.layers.Dense(192, use_bias=False, kernel_initializer=kernel)(x)
+    y = keras.layers.Reshape((*SIZE, 3))(y)
+    G = keras.Model(x, keras.layers.Rescaling(110.0, offset=127.5)(y), name="wild")
+    with pytest.raises(UsageError, match="which of them are black and white; what lies beyond is"):
+        adopt.adopt(small(), G, "relu6", codes="normal")
+    adopted = adopt.adopt(small(), G, "relu6", codes="normal", image_range=(0.0, 255.0))
+    clipped = adopted.measured["pixels clipped"]
+    assert 0.01 < clipped < 0.5 and adopted.measured["declared range"] == [0.0, 255.0]
+
+
+def test_nothing_is_replaced_unasked(mine, tmp_path, capsys):
+    words = ("generator", mine / "photos", "--classifier", mine / "my.keras")
+    assert run(*words, "--out", mine / "mine") == 2
+    assert "exists; give --overwrite" in capsys.readouterr().err
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "thesis.txt").touch()
+    assert run(*words, "--out", tmp_path / "theirs", "--overwrite") == 2
+    assert "thesis.txt" in capsys.readouterr().err
+    (tmp_path / "new.png").touch()
+    assert run(*words, "--out", tmp_path / "new") == 2
+    assert "new.png exists" in capsys.readouterr().err
+    assert run(*words, "--out", tmp_path / "c", "--labels=a,b,c", "--epochs=1") == 2
+    assert "expected 2 labels" in capsys.readouterr().err
+    assert run(*words, "--out", tmp_path / "d", "--image=8") == 2
+    assert "expected --image=ROWS,COLUMNS" in capsys.readouterr().err

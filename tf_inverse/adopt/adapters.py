@@ -1,0 +1,269 @@
+"""The conventions of this package, built around any model: RGB 0..255 in and out, one input."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from tf_inverse.errors import UsageError
+from tf_inverse.layers.frozen_inputs import Fixed
+from tf_inverse.networks import picture as files
+
+PIXELS = (0.0, 255.0)
+# Rec. 601, as every reader of pictures turns RGB into grey.
+LUMA = ((0.299,), (0.587,), (0.114,))
+CHANNELS = (1, 3)
+
+
+class Picture(NamedTuple):
+    """How the image input of a classifier is read.
+
+    Attributes:
+        shape: Of the input, without the batch axis.
+        size: Rows and columns, None where any will do.
+        channels: 1 or 3.
+        first: Whether channels come first.
+    """
+
+    shape: tuple
+    size: tuple
+    channels: int
+    first: bool
+
+
+def picture(model, fixed=None) -> Picture:
+    """The image input of a classifier.
+
+    Args:
+        model: One image input, and others that are fixed.
+        fixed: Value of every further input, by name.
+
+    Raises:
+        UsageError: The input is not an image, or an input is neither the image nor fixed.
+    """
+    shape = tuple(_free(model, fixed or {}, "classifier").shape)
+    first, flat = _channels_first(shape), len(shape) == 3
+    channels = 1 if flat else shape[1 if first else -1]
+    if len(shape) not in (3, 4) or channels not in CHANNELS:
+        raise UsageError(
+            f"expected a classifier of images [rows, columns, 1 or 3] or [rows, columns], "
+            f"{model.name} takes {list(shape[1:])}"
+        )
+    return Picture(shape[1:], shape[2:] if first else shape[1:3], channels, first)
+
+
+def classifier(model, values=PIXELS, channels: int | None = None, fixed=None) -> keras.Model:
+    """A classifier that takes images of `channels` channels in 0..255.
+
+    Args:
+        model: One image input, and others that are fixed.
+        values: (low, high) of the pixels that it expects.
+        channels: Of the images that will come, where they are not the model's own.
+        fixed: Value of every further input, by name; of an image its values, or a picture's file.
+
+    Raises:
+        UsageError: The input is not an image, or an input is neither the image nor fixed.
+        RefusedInput: A picture cannot be read.
+    """
+    image = _free(model, fixed or {}, "classifier")
+    shape, size, own, first = picture(model, fixed)
+    flat = len(shape) == 2
+    channels = channels or own
+    kept = (values, channels, first, flat) == (PIXELS, own, False, False)
+    if kept and _of_one_tensor(model):
+        return model
+    x = keras.Input((*size, channels), name="pixels")
+    h = _to_channels(x, channels, own)
+    low, high = values
+    if values != PIXELS:
+        h = keras.layers.Rescaling((high - low) / 255.0, low, name="to_range")(h)
+    if first:
+        h = keras.layers.Permute((3, 1, 2), name="channels_first")(h)
+    if flat:
+        h = keras.layers.Reshape(size, name="without_channels")(h)
+    return keras.Model(
+        x, _call(model, h, image, _read(model, fixed or {}, values)), name=model.name
+    )
+
+
+def generator(model, values=PIXELS, fixed=None) -> keras.Model:
+    """A generator of images in 0..255 from codes alone.
+
+    Args:
+        model: One code input, and others that are fixed.
+        values: (low, high) of the pixels that it gives.
+        fixed: Value of every further input, by name: the label of a class-conditional one.
+
+    Raises:
+        UsageError: Its output is not one image, or an input is neither the code nor fixed.
+    """
+    code = _free(model, fixed or {}, "generator")
+    if None in code.shape[1:]:
+        raise UsageError(f"expected codes of a fixed size, {model.name} takes {code.shape[1:]}")
+    shape = _image_shape(model)
+    first, flat = _channels_first((None, *shape)), len(shape) == 2
+    size = int(np.prod(code.shape[1:]))
+    kept = (values, first, flat, len(code.shape)) == (PIXELS, False, False, 2)
+    if kept and _of_one_tensor(model):
+        return model
+    c = keras.Input((size,), name="codes")
+    h = c
+    if len(code.shape) != 2:
+        h = keras.layers.Reshape(code.shape[1:], name="as_code")(c)
+    y = _call(model, h, code, fixed or {})
+    y = keras.tree.flatten(y)[0]
+    if first:
+        y = keras.layers.Permute((2, 3, 1), name="channels_last")(y)
+    if flat:
+        y = keras.layers.Reshape((*shape, 1), name="with_a_channel")(y)
+    low, high = values
+    if values != PIXELS:
+        scale = 255.0 / (high - low)
+        y = keras.layers.Rescaling(scale, -low * scale, dtype="float32", name="to_pixels")(y)
+    return keras.Model(c, y, name=model.name)
+
+
+def _image_shape(model):
+    shapes = [tuple(out.shape[1:]) for out in model.outputs]
+    shape = shapes[0]
+    own = shape[0] if _channels_first((None, *shape)) else shape[-1]
+    is_image = len(shape) == 2 or len(shape) == 3 and own in CHANNELS
+    if len(shapes) == 1 and is_image and None not in shape:
+        return shape
+    raise UsageError(
+        f"expected a generator whose output is an image [rows, columns, 1 or 3] or "
+        f"[rows, columns], {model.name} gives {', '.join(str(list(one)) for one in shapes)}"
+    )
+
+
+def prepared(model, matrix: np.ndarray, shift: np.ndarray) -> keras.Model:
+    """A classifier of RGB 0..255 that does x A + b before anything else.
+
+    Args:
+        model: Takes what is prepared.
+        matrix: A, [3, 3].
+        shift: b, [3].
+    """
+    if np.allclose(matrix, np.eye(3)) and np.allclose(shift, 0.0):
+        return model
+    x = keras.Input(model.input_shape[1:], name="pixels")
+    diagonal = np.diag(matrix)
+    if np.allclose(matrix, np.diag(diagonal)):
+        h = keras.layers.Rescaling(diagonal.tolist(), shift.tolist(), name="preprocessing")(x)
+    else:
+        h = _mixed(x, matrix, shift, "preprocessing")
+    return keras.Model(x, model(h), name=model.name)
+
+
+def with_encoder(classifier, encoder) -> tuple[keras.Model, str]:
+    """A classifier and another model on the same images as one; the path of the encoding.
+
+    Args:
+        classifier: Takes RGB 0..255.
+        encoder: Takes the same, of any size; its one output is the encoding.
+    """
+    x = keras.Input(classifier.input_shape[1:], name="image")
+    h, size = x, encoder.input_shape[1:3]
+    if None not in size and size != classifier.input_shape[1:3]:
+        h = keras.layers.Resizing(*size, antialias=True, name="to_encoder")(h)
+    h = encoder(h)
+    outputs = [*keras.tree.flatten(classifier(x)), *keras.tree.flatten(h)]
+    return keras.Model(x, outputs, name=classifier.name), encoder.name
+
+
+def _free(model, fixed, role):
+    """The one input that is left when the others are fixed."""
+    names = [one.name for one in model.inputs]
+    unknown = [name for name in fixed if name not in names]
+    free = [one for one in model.inputs if one.name not in fixed]
+    if unknown or len(free) != 1:
+        raise UsageError(
+            f"expected one input of the {role} {model.name} to be left free and the others fixed "
+            f"(--fixed=NAME=VALUE); its inputs are {', '.join(names)}, fixed are "
+            f"{', '.join(fixed) or 'none'}"
+        )
+    return free[0]
+
+
+def _call(model, h, free, fixed):
+    values = [
+        h if one.name == free.name else _fixed(one, fixed[one.name])(h) for one in model.inputs
+    ]
+    # A model takes its inputs as it was made: one tensor, or a list or dictionary of them.
+    return model(keras.tree.pack_sequence_as(_inputs(model), values))
+
+
+def _of_one_tensor(model):
+    return isinstance(_inputs(model), keras.KerasTensor)
+
+
+def _inputs(model):
+    """Inputs as the model takes them: a tensor, or several in a list or a dictionary."""
+    # A Sequential model that nobody has called yet knows its inputs, but not as `input`.
+    return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+
+
+def _read(model, fixed, values):
+    """What inputs are fixed at, with the pixels of a picture in place of its file's name."""
+    shapes = {one.name: tuple(one.shape[1:]) for one in model.inputs}
+    return {
+        name: _pixels(value, shapes[name], values) if _is_file(value, shapes[name]) else value
+        for name, value in fixed.items()
+    }
+
+
+def _is_file(value, shape):
+    return isinstance(value, str | pathlib.Path) and len(shape) in (2, 3) and None not in shape
+
+
+def _pixels(file, shape, values):
+    first, flat = _channels_first((None, *shape)), len(shape) == 2
+    channels = 1 if flat else shape[0 if first else -1]
+    if channels not in CHANNELS:
+        raise UsageError(f"expected no picture for an input of {list(shape)}, got {file}")
+    low, high = values
+    x = low + files.read(file, shape[1:] if first else shape[:2], channels) * (high - low) / 255.0
+    return x[..., 0] if flat else x.transpose(2, 0, 1) if first else x
+
+
+def _fixed(one, value):
+    """A fixed input: as it is, or as a one-hot row where one number is given for several."""
+    shape = tuple(one.shape[1:])
+    if isinstance(value, str | pathlib.Path):
+        raise UsageError(f"expected a number for input {one.name}, which is no image, got {value}")
+    value = np.asarray(value)
+    if value.size == 1 and np.prod(shape) > 1:
+        label = int(value.reshape(()))
+        if len(shape) != 1 or not 0 <= label < shape[0]:
+            raise UsageError(
+                f"expected a label from 0 to {shape[-1] - 1} for input {one.name}, got {label}"
+            )
+        value = np.eye(shape[0])[label]
+    if value.size != np.prod(shape):
+        raise UsageError(
+            f"expected {int(np.prod(shape))} numbers for input {one.name}, got {value.size}"
+        )
+    kind = keras.backend.standardize_dtype(one.dtype)
+    return Fixed(value.reshape(shape).astype(kind).tolist(), kind, name=f"fixed_{one.name}")
+
+
+def _channels_first(shape):
+    return len(shape) == 4 and shape[1] in CHANNELS and shape[-1] not in CHANNELS
+
+
+def _to_channels(x, given, wanted):
+    if given == wanted:
+        return x
+    matrix = np.array(LUMA) if wanted == 1 else np.ones((1, 3))
+    return _mixed(x, matrix, np.zeros(wanted), "to_channels")
+
+
+def _mixed(x, matrix, shift, name):
+    """A product with a matrix over the channels: x A + b."""
+    layer = keras.layers.Conv2D(matrix.shape[1], 1, trainable=False, dtype="float32", name=name)
+    h = layer(x)
+    layer.set_weights([matrix[np.newaxis, np.newaxis], shift])
+    return h

@@ -1,0 +1,76 @@
+"""What a user leaves out: which layer encodes, which is the output, which neuron to begin with."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tf_inverse.adopt import check
+from tf_inverse.layers import taps
+from tf_inverse.networks import logits
+
+
+def penultimate(f) -> str | None:
+    """Path of the last layer without a map before the outputs of a model; None where there is none.
+
+    Logits before a softmax or a sigmoid count as the output.
+    """
+    shapes = taps.shapes(f)
+    flat = [path for path, shape in shapes.items() if len(shape) == 1 and shape[0]]
+    # A model within the model comes after its own layers and gives what the last of them gives.
+    parents = {path.rpartition("/")[0] for path in flat}
+    flat = [path for path in flat if path not in parents]
+    # Numbered or named outputs repeat layers, but for a SavedModel's, which are all there is.
+    inside = dict(taps.walk(f))
+    flat = [path for path in flat if path in inside] or flat
+    ends = outputs(f, shapes)
+    before = [path for path in flat if path not in ends]
+    hidden = [path for path in before if path not in [logits.before(f, end) for end in ends]]
+    return (hidden or before or flat or [None])[-1]
+
+
+def outputs(f, names) -> list[str]:
+    """Paths of the layers that give a model's outputs, the first output's first.
+
+    Args:
+        f: Functional or sequential.
+        names: Paths of layers there are: where an output is no layer's own (a sum, say), the last
+            layer is meant.
+    """
+    inside, paths = dict(taps.walk(f)), []
+    for i in range(len(f.outputs)):
+        path = logits.source(f.outputs[i]._keras_history)
+        # Layers of a model of the user's own class; numbered outputs, where that is all.
+        inner = [name for name in names if name.startswith(f"{path}/")]
+        layers = [name for name in inner if name in inside]
+        own = [path] if path in names else list(names)
+        paths.append((layers or inner or own)[-1])
+    return paths
+
+
+def target(networks, seen) -> str | None:
+    """The liveliest unit of the output, from what random codes give up to nearly their highest.
+
+    Raises:
+        UsageError: No gradient gets from it to the code.
+    """
+    neuron = check.liveliest(networks, output(networks), seen)
+    check.gradient(networks, neuron)
+    z = networks.score(np.rint(np.clip(seen.images, 0, 255)).astype(np.uint8), (neuron,))[1]
+    low, high = np.percentile(z, (60, 95))
+    return f"{neuron}@{low:.6g}:{high:.6g}" if low < high else None
+
+
+def output(networks) -> str:
+    """The path of the layer whose units count: the first of `ends`."""
+    return ends(networks)[0]
+
+
+def ends(networks) -> list[str]:
+    """Paths of the labelled layer, or the one that gives the classifier's first output.
+
+    Where it gives probabilities, the layer of their logits comes first, if there is one.
+    """
+    f = networks.classifier
+    layer = networks.labels[0] if networks.labels else outputs(f, networks.shapes)[0]
+    before = logits.before(f, networks.layer_path(layer))
+    return [before, layer] if before else [layer]

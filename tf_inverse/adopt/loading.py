@@ -1,0 +1,138 @@
+"""Where a model comes from: a Keras object, a file, a SavedModel, keras.applications, a folder."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import pathlib
+
+import keras
+import numpy as np
+from keras import applications
+
+from tf_inverse.adopt import adapters
+from tf_inverse.caffe import published
+from tf_inverse.errors import UsageError, reason
+from tf_inverse.layers import frozen_inputs
+from tf_inverse.networks import storage
+
+FORMS = "a .keras or .h5 file, a SavedModel's folder, keras:NAME, or a network's folder"
+SIZES = {"classifier": "--size=ROWS,COLUMNS,CHANNELS", "generator": "--code-size=NUMBER"}
+
+
+def open(source, role: str, *, trust: bool = False, size=None, weights: str | None = "imagenet"):
+    """A Keras model, in the precision that it is stored in.
+
+    Args:
+        source: A Keras model, or text: see `FORMS`.
+        role: "classifier" or "generator"; which model of a network's folder is meant.
+        trust: Whether a SavedModel may be loaded.
+        size: Shape of an input without the batch axis, where the source leaves it open.
+        weights: Of keras:NAME: "imagenet", a file, or None for random ones.
+
+    Raises:
+        UsageError: It is none of these.
+        RefusedInput: A file that cannot be loaded safely.
+    """
+    if isinstance(source, keras.Model):
+        return built(source, size, role)
+    text, path = str(source), pathlib.Path(source)
+    with frozen_inputs.trust(trust):
+        if text.startswith("keras:"):
+            return application(text.removeprefix("keras:"), weights, size)
+        if path.suffix in (".keras", ".h5", ".hdf5") and path.is_file():
+            return built(storage.model(path, trust=trust), size, role)
+        if (path / "saved_model.pb").is_file():
+            return frozen_inputs.graph(path, path.name, size, SIZES[role])
+    entries = about(source)
+    if not entries:
+        raise UsageError(f"expected {FORMS} for the {role}, got {text!r}")
+    if role not in entries:
+        raise UsageError(f"expected a {role} in {entries['folder']}, it has none")
+    return storage.model(entries["folder"] / entries[role]["file"], trust=trust)
+
+
+def about(source) -> dict:
+    """What the folder of a network says of it, and `folder`; nothing for any other source.
+
+    Of a model's file in such a folder it says what it says of the folder.
+    """
+    if not isinstance(source, str | pathlib.Path):
+        return {}
+    path = pathlib.Path(source)
+    if path.is_file() and path.name in (storage.written(path.parent) or ()):
+        source = path.parent
+    there = (pathlib.Path(source) / "network.json").is_file()
+    if not there and str(source) not in published.names():
+        return {}
+    where = published.find(source)
+    return storage.manifest(where) | {"folder": where}
+
+
+def application(name: str, weights: str | None = "imagenet", size=None) -> keras.Model:
+    """A model of keras.applications with its preprocessing inside and without a final softmax.
+
+    Args:
+        name: As MobileNetV2.
+        weights: "imagenet" (Keras downloads them), a file, or None for random ones.
+        size: (H, W, 3), or None for the model's own.
+
+    Raises:
+        UsageError: Keras has none of that name, or cannot make it so.
+    """
+    makers = {n: f for n, f in vars(applications).items() if inspect.isfunction(f)}
+    if name not in makers:
+        near = difflib.get_close_matches(name, makers, 3, 0.4) or sorted(makers)[:5]
+        raise UsageError(
+            f"expected a model of keras.applications, got {name!r}; near it are {', '.join(near)}"
+        )
+    try:
+        model = makers[name](
+            weights=weights, input_shape=size, classes=1000, classifier_activation=None
+        )
+    except Exception as error:  # a failed download is a bare Exception to Keras
+        raise UsageError(
+            f"keras.applications cannot make {name} with --weights={weights or 'none'}: "
+            f"{reason(error)}; --weights=FILE and --weights=none do without a download"
+        ) from error
+    modules = [m for m in vars(applications).values() if inspect.ismodule(m) and hasattr(m, name)]
+    prepare = next(m.preprocess_input for m in modules if hasattr(m, "preprocess_input"))
+    return adapters.prepared(model, *affine(prepare))
+
+
+def affine(prepare) -> tuple[np.ndarray, np.ndarray]:
+    """The matrix A [3, 3] and the shift b [3] of a preprocessing x A + b of RGB pixels.
+
+    Every preprocessing of keras.applications is of this form; four pixels tell it.
+    """
+    pixels = np.concatenate([np.zeros((1, 3)), 255.0 * np.eye(3)]).astype(np.float32)
+    shift, *rows = np.asarray(prepare(pixels.reshape(4, 1, 1, 3).copy()), np.float64).reshape(4, 3)
+    return (np.array(rows) - shift) / 255.0, shift
+
+
+def built(model: keras.Model, size=None, role: str = "classifier") -> keras.Model:
+    """The model with known shapes: a subclassed one is called once, inside a functional one.
+
+    Args:
+        model: Any; what comes back holds the same weights.
+        size: Shape of its input without the batch axis, where it does not tell it.
+        role: See `open`.
+
+    Raises:
+        UsageError: Its input is known to nobody.
+    """
+    inputs = getattr(model, "inputs", None)
+    if inputs and (size is None or None not in inputs[0].shape[1:]):
+        return model
+    size = size or _seen(model)
+    if size is None:
+        raise UsageError(f"expected {SIZES[role]} for {model.name}, which does not tell its input")
+    x = keras.Input(size)
+    return keras.Model(x, model(x), name=model.name)
+
+
+def _seen(model):
+    """Shape of the one input that a subclassed model was called with, or None."""
+    shape = (model.get_build_config() or {}).get("input_shape") if model.built else None
+    plain = isinstance(shape, tuple | list) and all(isinstance(n, int) for n in shape[1:])
+    return tuple(shape[1:]) if plain else None

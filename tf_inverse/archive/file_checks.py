@@ -1,0 +1,211 @@
+"""What a file must be before any of its data is read.
+
+A file that passes can be read in memory bounded by its declared sizes, which are bounded here, and
+reading it opens no other file.
+"""
+
+import fcntl
+import os
+import stat
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from tf_inverse.archive import object_checks, schema
+from tf_inverse.archive.lock import LockedError
+from tf_inverse.errors import RefusedInput
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+LOCKED = (
+    "{0} is locked: another program has it open for writing; close it there, then try again"
+)
+MARKED = (
+    "{0} is marked as open for writing: close it in the program that writes it or, where that was "
+    "killed, mend it with h5clear --status {0}"
+)
+MAX_SIDE, MAX_WIDTH = 2048, 1 << 22  # pixels of an image's side; numbers in a row of other columns
+
+
+class Parts(NamedTuple):
+    """A checked file's contents.
+
+    Attributes:
+        attributes: Root attributes, texts and Python numbers.
+        columns: name -> dataset, schema.COLUMNS.
+        natural: name -> dataset, schema.NATURAL.
+        state: name -> dataset.
+        statistics: mean and sd of the natural images, float64 [p].
+    """
+
+    attributes: dict
+    columns: dict
+    natural: dict
+    state: dict
+    statistics: dict
+
+
+def open_file(path) -> h5py.File:
+    """Opens a regular HDF5 file for reading, with the plain file driver.
+
+    Raises:
+        FileNotFoundError: nothing there.
+        LockedError: another program has it open for writing.
+        RefusedInput: not a regular file, not HDF5, or truncated.
+    """
+    try:  # without O_NONBLOCK a FIFO would hang
+        with open(path, "rb", opener=lambda p, flags: os.open(p, flags | os.O_NONBLOCK)) as file:
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            start = file.read(len(SIGNATURE)) if regular else None
+            # What another program has only begun to write has no signature yet.
+            if regular and start != SIGNATURE and _is_locked(file):
+                raise LockedError(LOCKED.format(path))
+    except IsADirectoryError:
+        start = None
+    if start is None:
+        raise RefusedInput(f"{path}: not a regular file")
+    if start != SIGNATURE:
+        raise RefusedInput(f"{path}: not an HDF5 file")
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    access.set_fapl_sec2()
+    try:
+        return h5py.File(h5py.h5f.open(os.fsencode(path), h5py.h5f.ACC_RDONLY, access))
+    except (OSError, RuntimeError) as error:
+        if "unable to lock" in str(error):
+            raise LockedError(LOCKED.format(path)) from error
+        if "already open for write" in str(error):
+            raise LockedError(MARKED.format(path)) from error
+        reason = "truncated" if "truncated" in str(error) else "damaged"
+        raise RefusedInput(f"{path}: {reason} HDF5 file") from error
+
+
+def _is_locked(file) -> bool:
+    """Whether another program writes a file, as HDF5 tells others: it holds flock's lock."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without locks
+        return False
+    return False
+
+
+def check(file: h5py.File, path, kind: str) -> Parts:
+    """The file's parts, once everything about them is as the schema says.
+
+    Args:
+        file: From open_file.
+        path: Its name, for messages.
+        kind: schema.FORMAT or schema.SHARD_FORMAT.
+
+    Raises:
+        RefusedInput: names the first thing that is not, and the rule.
+    """
+    try:
+        return _parts(file, str(path), kind)
+    except RefusedInput:
+        raise
+    except Exception as error:  # whatever HDF5 or NumPy make of a damaged or forged file
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RefusedInput(f"{path}: damaged HDF5 file ({reason:.120})") from error
+
+
+def _parts(file: h5py.File, path: str, kind: str) -> Parts:
+    root, size = h5py.h5g.open(file.id, b"/"), os.path.getsize(path)
+    attributes = object_checks.attributes(root, f"{path}: /")
+    _check_format(attributes, path, kind)
+    allowed = {*schema.COLUMNS, "natural", "state"}
+    names = _links(root, f"{path}: /", allowed.__contains__, len(allowed))
+    columns = {
+        column.name: _array(root, column, f"{path}: /{column.name}", size)
+        for column in schema.COLUMNS.values()
+        if column.name in names
+    }
+    _check_together(columns, path, kind)
+    natural, statistics = _natural(root, path, size) if "natural" in names else ({}, {})
+    state = _state(root, path, size) if "state" in names else {}
+    return Parts(attributes, columns, natural, state, statistics)
+
+
+def _check_format(attributes: dict, path: str, kind: str) -> None:
+    found, version = attributes.get("format"), attributes.get("version")
+    if found != kind:
+        raise RefusedInput(f"{path}: attribute format is {found!r:.60}, expected {kind!r}")
+    if version != schema.VERSION:
+        raise RefusedInput(f"{path}: schema version {version!r:.20}, expected {schema.VERSION}")
+
+
+def _links(group: h5py.h5g.GroupID, where: str, allowed, most: int) -> list[str]:
+    """Names in a group: few, expected, and hard links only."""
+    count = group.get_num_objs()
+    if count > most:
+        raise RefusedInput(f"{where} holds {count} objects, at most {most} are expected")
+    names = [object_checks.text(group.get_objname_by_idx(i), where) for i in range(count)]
+    for name in names:
+        kind = group.links.get_info(name.encode()).type
+        if kind != h5py.h5l.TYPE_HARD:
+            soft = {h5py.h5l.TYPE_SOFT: "a soft", h5py.h5l.TYPE_EXTERNAL: "an external"}
+            raise RefusedInput(f"{where}{name:.80} is {soft.get(kind, 'a user-defined')} link")
+        if not allowed(name):
+            raise RefusedInput(f"{where}{name:.80} is unexpected")
+    return names
+
+
+def _array(group, column: schema.Column, what: str, size: int) -> h5py.h5d.DatasetID:
+    """One of the schema's arrays: exact type, number of axes and bounded sides."""
+    found = object_checks.dataset(group, column.name, what, size)
+    kind, shape = np.dtype(column.dtype), found.shape
+    if found.dtype != kind or len(shape) != column.rank:
+        raise RefusedInput(
+            f"{what} is {found.dtype} {list(shape)}, expected {kind} with {column.rank} axes"
+        )
+    image = column.rank == 4
+    bounded = all(0 < side <= (MAX_SIDE if image else MAX_WIDTH) for side in shape[1:])
+    if not bounded or shape[0] > schema.MAX_ROWS or (image and shape[3] not in (1, 3)):
+        raise RefusedInput(f"{what} has shape {list(shape)}, out of bounds")
+    return found
+
+
+def _check_together(columns: dict, path: str, kind: str) -> None:
+    """All columns there, with one number of rows; images or thumbnails but not both."""
+    if kind == schema.SHARD_FORMAT and not columns:
+        return  # an empty batch: its state alone
+    missing = sorted(set(schema.COLUMNS) - {"images", "thumbnails"} - set(columns))
+    if missing or len({"images", "thumbnails"} & set(columns)) != 1:
+        missing = missing or "images (or thumbnails, not both)"
+        raise RefusedInput(f"{path}: columns missing: {missing}")
+    rows = {name: found.shape[0] for name, found in columns.items()}
+    if len(set(rows.values())) != 1 or 0 in rows.values():
+        raise RefusedInput(f"{path}: columns of different or no length: {rows}")
+    if any(found.get_create_plist().get_layout() != h5py.h5d.CHUNKED for found in columns.values()):
+        raise RefusedInput(f"{path}: a column is not chunked")
+
+
+def _group(root, name: str, path: str) -> h5py.h5g.GroupID:
+    found = h5py.h5o.open(root, name.encode())
+    if not isinstance(found, h5py.h5g.GroupID):
+        raise RefusedInput(f"{path}: /{name} is not a group")
+    return found
+
+
+def _natural(root, path: str, size: int) -> tuple[dict, dict]:
+    group, where = _group(root, "natural", path), f"{path}: /natural/"
+    names = _links(group, where, schema.NATURAL.__contains__, len(schema.NATURAL))
+    arrays = {name: _array(group, schema.NATURAL[name], where + name, size) for name in names}
+    statistics = object_checks.attributes(group, f"{path}: /natural")
+    for name, value in statistics.items():
+        vector = isinstance(value, np.ndarray) and value.dtype == np.dtype("<f8")
+        if name not in ("mean", "sd") or not vector or not np.isfinite(value).all():
+            raise RefusedInput(f"{where}: attribute {name:.80}: expected finite mean and sd")
+    return arrays, statistics
+
+
+def _state(root, path: str, size: int) -> dict:
+    group, where = _group(root, "state", path), f"{path}: /state/"
+    names = _links(group, where, schema.STATE_NAME.fullmatch, schema.MAX_STATE)
+    object_checks.attributes(group, f"{path}: /state")
+    arrays = {name: object_checks.dataset(group, name, where + name, size) for name in names}
+    for name, found in arrays.items():
+        if found.dtype.kind not in "biuf":
+            raise RefusedInput(f"{where}{name} is {found.dtype}, expected numbers")
+    return arrays

@@ -1,0 +1,58 @@
+"""What the rivals have in common: images as they are stored, scored, as `Samples`."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from tf_inverse.archive import Samples
+
+# Mean over the 4096 entries of CaffeNet's fc6 code of their standard deviation over natural images:
+# act_range's files 1x, 2x and 3x have means 4.37, 8.11 and 11.85, so 0.63 + 3.74 a deviation.
+CAFFENET_SD = 3.74
+
+
+def unit(scale) -> float:
+    """How many units of another pair's code a unit of CaffeNet's fc6 code is.
+
+    The rivals' steps and bounds were chosen for that code; this carries them over.
+
+    Args:
+        scale: `normalization.Scale` of the pair.
+    """
+    return scale.c_sd / CAFFENET_SD
+
+
+def stored(x):
+    """Images [K, H, W, C] as they would be stored: clipped to 0..255 and rounded, float32."""
+    return tf.round(tf.clip_by_value(x, 0.0, 255.0))
+
+
+def place(h, at):
+    """All units [K, U] of a layer at one position.
+
+    Args:
+        h: [K, U], [K, tokens, U] or [K, rows, columns, U].
+        at: Of a `band.Neuron`: row and column, "mean" or "max" over the map, or None.
+    """
+    if len(h.shape) == 2:
+        return h
+    maps = tf.reshape(h, (-1, int(np.prod(h.shape[1:-1])), h.shape[-1]))
+    if isinstance(at, str):
+        return tf.reduce_mean(maps, axis=1) if at == "mean" else tf.reduce_max(maps, axis=1)
+    return maps[:, at[0] * h.shape[-2] + at[1]]
+
+
+def samples(networks, neurons, x, c, steps, chain) -> Samples:
+    """Scores images in float32, as the sampler does, but keeps all of them.
+
+    Args:
+        networks: `networks.Networks`.
+        neurons: Of the bands.
+        x: Images, [k, H, W, C] uint8.
+        c: Codes, [k, d].
+        steps: Step of each, [k].
+        chain: Chain of each, [k].
+    """
+    e, z = networks.score(x, neurons)
+    return Samples(x, c, e, z, np.asarray(steps, np.int64), np.asarray(chain, np.int32))

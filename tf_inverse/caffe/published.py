@@ -1,0 +1,165 @@
+"""The paper's networks by name: fetched, converted and paired once, then used from the cache.
+
+A prepared pair is a network's folder like any other, in `networks/` of the cache folder.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import pathlib
+from collections.abc import Callable
+
+import numpy as np
+
+from tf_inverse.archive import lock
+from tf_inverse.caffe import fetch
+from tf_inverse.caffe.sources import PAIRS, SOURCES
+from tf_inverse.networks import storage
+from tf_inverse.networks.cache import prepared
+from tf_inverse.networks.codes import Codes
+
+
+def names() -> list[str]:
+    """Names that stand for a network: shipped with the package, or published and fetched."""
+    return [*storage.shipped(), *PAIRS]
+
+
+def find(network: str | os.PathLike) -> pathlib.Path:
+    """The folder of a network, as `storage.find`, or of a published name.
+
+    A published pair that is not in the cache yet is fetched and converted first.
+
+    Raises:
+        UsageError: There is no such network.
+    """
+    return storage.find(network, {name: functools.partial(prepare, name) for name in PAIRS})
+
+
+def load(network: str | os.PathLike = "cifar10", trust: bool = False):
+    """A pair, ready to sample.
+
+    Args:
+        network: A shipped or published name, or a folder.
+        trust: As of `storage.load`.
+
+    Returns:
+        `networks.Networks`.
+
+    Raises:
+        UsageError: No such network, or one that lacks its classifier, generator or encoder.
+        RefusedInput: A file is damaged or of another form.
+    """
+    return storage.load(find(network), trust)
+
+
+def is_ready(name: str) -> bool:
+    """Whether a published pair is in the cache, ready to sample offline."""
+    return (prepared(name) / "network.json").is_file()
+
+
+def prepare(name: str, say: Callable[[str], object] = fetch.tell) -> pathlib.Path:
+    """The folder of a published pair; what is missing is fetched, checked and converted first.
+
+    Args:
+        name: A key of `sources.PAIRS`.
+        say: Called with each line of progress.
+
+    Raises:
+        UsageError: A file is not in the cache and none of its homes can be reached.
+        RefusedInput: A file that came is another, or damaged.
+        ConversionError: Weights that do not fit.
+        archive.lock.LockedError: Another process is preparing the same.
+    """
+    if is_ready(name):
+        return prepared(name)
+    pair, path = PAIRS[name], prepared(name)
+    files = [fetch.fetch(part, say).path for part in parts(name)]
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    lock_path = path.with_name(f".{name}.lock")
+    held = lock.Lock(lock_path, path)
+    try:
+        # Another process may have done it while this one fetched.
+        return path if is_ready(name) else _converted(name, pair, *files, say)
+    finally:
+        lock_path.unlink(missing_ok=True)
+        held.release()
+
+
+def _converted(name, pair, classifier_file, generator_file, say):
+    from tf_inverse.caffe import convert, join
+    from tf_inverse.networks.networks import Networks
+    from tf_inverse.networks.saving import Frugal
+    from tf_inverse.zoo.generator import architecture
+
+    say(f"converting {classifier_file.name} and {generator_file.name}, once")
+    f = convert.network(pair.classifier, classifier_file)
+    G = convert.network("generator", generator_file, code=pair.code)
+    built = architecture(pair.code)
+    networks = Networks(
+        name=name,
+        classifier=f.model,
+        generator=G.model,
+        encoder=built.encoder,
+        codes=Codes("noise", int(np.prod(built.shape)), built.code_bounds),
+        crop=join.crop_side(f.model, G.model),
+        labels=f.labels,
+    )
+    for line in join.round_trip(networks):
+        say(line)
+    return storage.save(
+        prepared(name),
+        name=name,
+        classifier=Frugal(f.model),
+        generator=Frugal(G.model),
+        encoder=networks.encoder,
+        codes=networks.codes,
+        crop=networks.crop,
+        labels=networks.labels,
+        licence=" ".join(
+            f"{role}: {SOURCES[part].licence}"
+            for role, part in (("Classifier", pair.classifier), ("Generator", pair.generator))
+        ),
+        source={
+            "classifier": {"published": pair.classifier, **f.source},
+            "generator": {"published": pair.generator, **G.source},
+        },
+        default=pair.default,
+    )
+
+
+def listing() -> str:
+    """All that `fetch` brings, and what of it is here: a table of networks, a table of files."""
+    lines = [f"{'network':<18}{'made of':<32}state"]
+    for name, pair in PAIRS.items():
+        made_of = f"{pair.classifier} + {pair.generator}"
+        lines.append(f"{name:<18}{made_of:<32}{_pair_state(name)}")
+    lines += ["", f"{'file':<18}{'MB':>4}  {'state':<16}what it is"]
+    for name, source in SOURCES.items():
+        size = f"{source.forms[0].size / 1e6:.0f}" if source.forms[0].size else "?"
+        lines.append(f"{name:<18}{size:>4}  {_state(source):<16}{source.what}")
+    lines += ["", "licences"]
+    for licence in dict.fromkeys(source.licence for source in SOURCES.values()):
+        names = [name for name, source in SOURCES.items() if source.licence == licence]
+        lines.append(f"{', '.join(names)}: {licence}")
+    return "\n".join([*lines, "", f"cache folder: {fetch.cache_folder()}"])
+
+
+def _pair_state(name):
+    if is_ready(name):
+        return "ready"
+    missing = [part for part in parts(name) if not fetch.present(SOURCES[part])]
+    return f"lacks {', '.join(missing)}" if missing else "fetched; converted when it is first used"
+
+
+def _state(source):
+    if fetch.present(source):
+        return "fetched"
+    begun = fetch.begun(source)
+    return f"{begun / 1e6:.1f} MB of it" if begun else "not fetched"
+
+
+def parts(name: str) -> tuple[str, ...]:
+    """The sources that a name stands for: two of a pair, one of a file."""
+    pair = PAIRS.get(name)
+    return (pair.classifier, pair.generator) if pair else (name,)

@@ -1,0 +1,134 @@
+"""What each layer of a network computes on which shapes, before anything is allocated.
+
+Shapes are Caffe's without the batch: (C, H, W) or (N,). A plan is refused as a whole: every
+layer that cannot be ported is named in one message.
+"""
+
+import math
+from typing import NamedTuple
+
+from tf_inverse.caffe import layer_names, layer_types, pooling
+from tf_inverse.caffe.net_parameter import Layer, Net
+from tf_inverse.errors import ConversionError, RefusedInput
+
+# Numbers in one layer's activations or in one blob: 1 GiB of float32.
+MOST_ELEMENTS = 2**28
+
+
+class Step(NamedTuple):
+    """One layer of a plan.
+
+    Attributes:
+        layer: As declared.
+        options: Its settings, complete and checked.
+        shapes: Of its bottoms.
+        outputs: Shapes of its tops.
+        weights: Shapes of its blobs.
+    """
+
+    layer: Layer
+    options: dict
+    shapes: tuple[tuple[int, ...], ...]
+    outputs: tuple[tuple[int, ...], ...]
+    weights: tuple[tuple[int, ...], ...]
+
+
+class Plan(NamedTuple):
+    """A network ready to be built: inputs by name, steps in order."""
+
+    name: str
+    inputs: dict[str, tuple[int, ...]]
+    steps: tuple[Step, ...]
+
+    def weights(self) -> dict[str, tuple[str, tuple]]:
+        """(type, blob shapes) of every layer that has weights, by name."""
+        return {
+            step.layer.name: (step.layer.type, step.weights) for step in self.steps if step.weights
+        }
+
+    def outputs(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the blobs that no layer reads, by name: the network's results."""
+        unread: dict[str, tuple[int, ...]] = {}
+        for step in self.steps:
+            for blob in step.layer.bottoms:
+                unread.pop(blob, None)
+            unread |= dict(zip(step.layer.tops, step.outputs, strict=True))
+        return unread
+
+    def notes(self) -> list[str]:
+        """What is as Caffe computes it and may yet surprise, a line for each layer concerned."""
+        said = [
+            (step.layer.name, pooling.empty_windows(step.options, step.shapes[0]))
+            for step in self.steps
+            if step.layer.type == "Pooling"
+        ]
+        return [f"{name}: {text}" for name, text in said if text]
+
+
+def make(net: Net, input_shape: tuple[int, ...] | None = None) -> Plan:
+    """Plan a network.
+
+    Args:
+        net: From `net_parameter.read`.
+        input_shape: (C, H, W), for a net that declares none, or in place of what it declares.
+
+    Raises:
+        ConversionError: Layers that are unknown, unconnected or do not fit, and settings that no
+            layer of their type has; all of them.
+    """
+    _refuse_unknown(net)
+    inputs = {name: input_shape or shape for name, shape in net.inputs.items()}
+    inputs = inputs or ({"data": input_shape} if input_shape else {})
+    if not inputs or None in inputs.values():
+        raise ConversionError(
+            "the network declares no size for its input: use a deploy prototxt or give "
+            "--input=CHANNELS,HEIGHT,WIDTH"
+        )
+    known, steps, wrong = dict(inputs), [], []
+    for shape in inputs.values():
+        _check_size("the input", shape)
+    for i, layer in enumerate(net.layers):
+        try:
+            step = _step(layer, known, net.layers[i + 1 :])
+        except (ConversionError, RefusedInput) as error:
+            wrong.append(str(error))
+            # What follows cannot be judged without this layer's shape.
+            break
+        steps.append(step)
+        wrong += layer.param.unknown(layer_names.HARMLESS)
+        known |= dict(zip(layer.tops, step.outputs, strict=True))
+    if wrong:
+        raise ConversionError("; ".join(wrong[:20]))
+    return Plan(net.name, inputs, tuple(steps))
+
+
+def _refuse_unknown(net):
+    unknown = [f"{x.name!r} ({x.type})" for x in net.layers if x.type not in layer_types.KINDS]
+    if unknown:
+        raise ConversionError(
+            f"no port for {len(unknown)} layers: {', '.join(unknown[:50])}; "
+            f"known types are {', '.join(sorted(layer_types.KINDS))}"
+        )
+
+
+def _step(layer, known, later):
+    missing = [name for name in layer.bottoms if name not in known]
+    if missing:
+        made = [other.name for other in later if set(missing) & set(other.tops)]
+        reason = f"made only later, by {made}: a cycle" if made else "which no layer makes"
+        raise ConversionError(f"layer {layer.name!r} reads {', '.join(missing)}, {reason}")
+    kind = layer_types.KINDS[layer.type]
+    shapes = tuple(known[name] for name in layer.bottoms)
+    layer_types.expect_counts(layer, kind)
+    options = kind.options(layer, shapes)
+    outputs, weights = kind.shapes(layer, options, shapes)
+    for shape in (*outputs, *weights):
+        _check_size(f"layer {layer.name!r}", shape)
+    return Step(layer, options, shapes, tuple(outputs), tuple(weights))
+
+
+def _check_size(where, shape):
+    if any(not 1 <= n <= 2**20 for n in shape) or math.prod(shape) > MOST_ELEMENTS:
+        raise ConversionError(
+            f"{where}: expected dimensions from 1 and at most {MOST_ELEMENTS} numbers, got {shape}"
+        )

@@ -1,0 +1,135 @@
+"""Convolution, Deconvolution and InnerProduct: settings with Caffe's defaults, shapes.
+
+`..._options(layer, shapes)` reads the settings; `..._shapes(layer, options, shapes)` gives
+(shapes of tops, shapes of blobs).
+"""
+
+import math
+
+from tf_inverse.caffe import layer_names
+from tf_inverse.errors import ConversionError
+
+
+def refuse(layer, expected, got):
+    """The error of a layer that does not fit."""
+    return ConversionError(f"layer {layer.name!r} ({layer.type}): expected {expected}, got {got}")
+
+
+def expect_channels(layer):
+    """Refuse an axis other than the channels, or all that follows the batch."""
+    axis = layer.param.integer("axis", 1, -4, 4)
+    if axis != 1:
+        raise refuse(layer, "axis 1", axis)
+
+
+def expect_image(layer, shape):
+    """Refuse an input that is not (C, H, W)."""
+    if len(shape) != 3:
+        raise refuse(layer, "an input (C, H, W)", shape)
+
+
+def _pair(layer, field, least, default=None, short=None):
+    """A setting for height and width: field_h and field_w, or one or two values of field."""
+    short = short or field
+    sides = [layer.param.integer(f"{short}_{side}", None, least, 4096) for side in "hw"]
+    values = layer.param.integers(field, least, 4096)
+    if None not in sides and not values:
+        return tuple(sides)
+    if sides != [None, None] or len(values) > 2 or (not values and default is None):
+        raise refuse(
+            layer, f"one or two values of {field}, or {short}_h and {short}_w", (*values, *sides)
+        )
+    values = values or [default]
+    return (values[0], values[-1])
+
+
+def window(layer):
+    """Kernel, strides and pads of a Convolution or Pooling."""
+    pad = _pair(layer, "pad", 0, 0)
+    return {
+        "kernel": _pair(layer, "kernel_size", 1, short="kernel"),
+        "strides": _pair(layer, "stride", 1, 1),
+        "pads": (pad[0], pad[0], pad[1], pad[1]),
+    }
+
+
+def _axis_pads(pads, i):
+    return pads[2 * i] + pads[2 * i + 1]
+
+
+def convolution_options(layer, shapes):
+    """Settings of Convolution and Deconvolution."""
+    expect_image(layer, shapes[0])
+    expect_channels(layer)
+    options = window(layer) | {
+        "filters": _filters(layer),
+        "groups": _groups(layer, shapes[0][0]),
+        "dilation": _pair(layer, "dilation", 1, 1),
+        "bias": layer.param.flag("bias_term", True),
+    }
+    if layer.type == "Deconvolution" and options["dilation"] != (1, 1):
+        raise refuse(layer, "no dilation", options["dilation"])
+    return options
+
+
+def _groups(layer, channels):
+    """How many blocks of channels do not see each other: of a depthwise type, every channel."""
+    depthwise = layer.type in layer_names.DEPTHWISE
+    groups = layer.param.integer("group", channels if depthwise else 1)
+    if depthwise and groups != channels:
+        raise refuse(layer, f"group {channels}, one for each channel", groups)
+    return groups
+
+
+def convolution_shapes(layer, options, shapes):
+    """Caffe: floor((n + pads - dilated kernel) / stride) + 1; blobs (O, I/g, kh, kw) and (O,)."""
+    channels, *size = shapes[0]
+    filters = _expect_groups(layer, options, channels)
+    sides = [
+        (n + _axis_pads(options["pads"], i) - (k - 1) * d - 1) // s + 1
+        for i, (n, k, d, s) in enumerate(
+            zip(size, options["kernel"], options["dilation"], options["strides"], strict=True)
+        )
+    ]
+    weights = [(filters, channels // options["groups"], *options["kernel"])]
+    return [(filters, *sides)], weights + [(filters,)] * options["bias"]
+
+
+def deconvolution_shapes(layer, options, shapes):
+    """Caffe: s * (n - 1) + k - pads; blobs (I, O/g, kh, kw) and (O,)."""
+    channels, *size = shapes[0]
+    filters = _expect_groups(layer, options, channels)
+    sides = [
+        s * (n - 1) + k - _axis_pads(options["pads"], i)
+        for i, (n, k, s) in enumerate(zip(size, options["kernel"], options["strides"], strict=True))
+    ]
+    weights = [(channels, filters // options["groups"], *options["kernel"])]
+    return [(filters, *sides)], weights + [(filters,)] * options["bias"]
+
+
+def _expect_groups(layer, options, channels):
+    groups, filters = options["groups"], options["filters"]
+    if channels % groups or filters % groups:
+        raise refuse(layer, f"{channels} and {filters} channels to divide by group", groups)
+    return filters
+
+
+def _filters(layer):
+    filters = layer.param.integer("num_output", None)
+    if filters is None:
+        raise refuse(layer, "num_output", "none")
+    return filters
+
+
+def product_options(layer, shapes):
+    """Settings of InnerProduct."""
+    expect_channels(layer)
+    if layer.param.flag("transpose", False):
+        raise refuse(layer, "transpose: false", "true")
+    return {"filters": _filters(layer), "bias": layer.param.flag("bias_term", True)}
+
+
+def product_shapes(layer, options, shapes):
+    """InnerProduct flattens (C, H, W); blobs (N, K) and (N,)."""
+    n, k = options["filters"], math.prod(shapes[0])
+    return [(n,)], [(n, k)] + [(n,)] * options["bias"]

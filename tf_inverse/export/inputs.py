@@ -1,0 +1,60 @@
+"""What to ask an export, so that it answers as the library would."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tf_inverse.method import normalization
+from tf_inverse.method.settings import Settings
+from tf_inverse.networks import codes
+from tf_inverse.networks.networks import index
+
+STARTS = 500
+SEED = 0
+
+
+def question(
+    networks,
+    layers: tuple[str, ...],
+    bands,
+    settings: Settings | None = None,
+    *,
+    rows: int | None = None,
+    limit: int = 10_000,
+) -> dict[str, np.ndarray]:
+    """Inputs of endpoint `sample` with which it gives what `sampler.sample` gives.
+
+    Args:
+        networks: `networks.Networks` that the export was made from.
+        layers: Those of the export, in its order.
+        bands: From `band.parse`.
+        settings: n, K and seed; the others were fixed at export.
+        rows: Codes to draw; enough for four times n if left out.
+        limit: Gradient steps.
+    """
+    settings, neurons = settings or Settings(), tuple(b.neuron for b in bands)
+    count = rows or 4 * (settings.n + settings.K)
+    c, t = codes.Stream(networks, settings.seed, len(bands), settings.K).rows(0, count)
+    which = np.array([[layers.index(n.layer)] for n in neurons], np.int32)
+    return {
+        "neurons": np.concatenate([which, index(neurons)], axis=1),
+        "ranges": np.array([(b.z1, b.z2) for b in bands], np.float32),
+        "sd": np.asarray(normalization.measure(networks, neurons).s_sd, np.float32),
+        "codes": c,
+        "aims": t,
+        "rows": np.int32(settings.K),
+        "count": np.int32(settings.n),
+        "limit": np.int64(limit),
+    }
+
+
+def starts(networks) -> np.ndarray | None:
+    """Codes [N, d] to start from, where nobody could draw them without the pair's files.
+
+    The bank itself, or draws of the Gaussian; None for codes that need no file.
+    """
+    if networks.codes.kind == "bank":
+        return np.asarray(networks.natural.bank, np.float32)
+    if networks.codes.kind == "gaussian":
+        return codes.draw(networks, STARTS, codes.generator(SEED, 0))
+    return None

@@ -1,0 +1,88 @@
+"""Keras's own layers in the forms that are quick: the same weights, the same outputs.
+
+In one place, for ported and users' models alike, at the top of a model or anywhere within it. What
+is changed is how a layer computes while a graph is traced; the model itself stays as it was.
+
+- Conv2D with groups: Keras hands it to XLA, whose gradient on a CPU takes tens of times as long as
+  that of the groups convolved one by one.
+- Dense: the gradient d W^T of a few rows d is quicker as (W d^T)^T, which goes through W as it lies
+  in memory.
+- Conv2D with a stride of 4 or more: the stride is folded into the channels.
+
+`tools/dev/bench.py layers` times them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from tf_inverse.layers import convolution, taps
+
+
+@contextlib.contextmanager
+def forms(model: keras.Model):
+    """While open, the layers of a model that have a quick form compute in it.
+
+    Args:
+        model: Of any kind; its layers are left as they were at the end.
+    """
+    changed = []
+    try:
+        for _, layer in taps.walk(model):
+            name, form = _form(layer)
+            if form is not None and name not in layer.__dict__:
+                # Into the instance itself: Keras's own setattr would track it as part of the model.
+                layer.__dict__[name] = functools.partial(form, layer)
+                changed.append((layer, name))
+        yield
+    finally:
+        for layer, name in changed:
+            layer.__dict__.pop(name, None)
+
+
+def _form(layer):
+    # By exact type: a subclass may mean another thing.
+    if type(layer) is keras.layers.Dense and layer.quantization_mode is None and layer.built:
+        return "call", _dense
+    if type(layer) is keras.layers.Conv2D and layer.data_format == "channels_last":
+        if layer.groups > 1:
+            return "convolution_op", _grouped
+        if layer.padding == "valid" and convolution.folds(layer.strides, layer.dilation_rate):
+            return "convolution_op", _folded
+    return None, None
+
+
+def _grouped(layer, x, kernel):
+    options = (layer.strides, layer.padding, "channels_last", layer.dilation_rate)
+    return convolution.grouped(x, kernel, layer.groups, lambda x, k: ops.conv(x, k, *options))
+
+
+def _folded(layer, x, kernel):
+    if None in x.shape[1:3]:
+        return ops.conv(x, kernel, layer.strides)
+    return convolution.folded(x, kernel, layer.strides[0])
+
+
+def _dense(layer, x, training=None):
+    kernel = tf.convert_to_tensor(ops.convert_to_tensor(layer.kernel))
+    few = len(x.shape) == 2 and kernel.dtype == tf.float32
+    y = product(x, kernel) if few else ops.matmul(x, kernel)
+    if layer.bias is not None:
+        y = ops.add(y, layer.bias)
+    return y if layer.activation is None else layer.activation(y)
+
+
+@tf.custom_gradient
+def product(x, kernel):
+    """Product of x [B, I] and a kernel [I, O], whose gradient to x is quick for small B."""
+
+    def gradient(d):
+        to_x = tf.transpose(tf.matmul(kernel, d, transpose_b=True))
+        return to_x, tf.matmul(x, d, transpose_a=True)
+
+    return tf.matmul(x, kernel), gradient

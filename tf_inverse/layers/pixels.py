@@ -1,0 +1,100 @@
+"""From RGB pixels to what a Caffe network takes, and back."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from tf_inverse.errors import UsageError
+from tf_inverse.layers.caffe_layers import register
+
+# Mean of the training images of ILSVRC 2012, blue first; the documented stand-in for the mean
+# image of the same data.
+IMAGENET_MEAN = (104.0, 117.0, 123.0)
+
+
+@register
+class FromPixels(keras.layers.Layer):
+    """RGB 0..255 to a network's input: channels in its order, minus its mean, times its scale.
+
+    The mean is a weight, [C] or [H, W, C], in the network's order of channels. The arithmetic is
+    float32 whatever the policy: 16 bits cannot hold a pixel minus a mean.
+    """
+
+    def __init__(self, channels="bgr", mean_shape=(3,), scale=1.0, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.channels, self.mean_shape, self.scale = channels, tuple(mean_shape), scale
+
+    def build(self, input_shape):
+        """Make the mean."""
+        self.mean = self.add_weight(
+            name="mean", shape=self.mean_shape, initializer="zeros", trainable=False
+        )
+
+    def call(self, x):
+        """Turn x [B, H, W, C], RGB 0..255, into the input of a network."""
+        mean = ops.cast(self.mean, "float32")
+        x = _plus(_ordered(ops.cast(x, "float32"), self.channels), -mean)
+        return ops.cast(x if self.scale == 1 else x * self.scale, self.compute_dtype)
+
+    def get_config(self):
+        """Arguments of the constructor."""
+        names = ("channels", "mean_shape", "scale")
+        return super().get_config() | {name: getattr(self, name) for name in names}
+
+
+@register
+class ToPixels(keras.layers.Layer):
+    """A generator's output to RGB 0..255, unclipped: the inverse of `FromPixels`, in float32."""
+
+    def __init__(self, channels="bgr", mean_shape=(3,), scale=1.0, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.channels, self.mean_shape, self.scale = channels, tuple(mean_shape), scale
+
+    def build(self, input_shape):
+        """Make the mean."""
+        self.mean = self.add_weight(
+            name="mean", shape=self.mean_shape, initializer="zeros", trainable=False
+        )
+
+    def call(self, x):
+        """Turn x [B, H, W, C] in a network's convention into RGB 0..255."""
+        x, mean = ops.cast(x, "float32"), ops.cast(self.mean, "float32")
+        x = x if self.scale == 1 else x / self.scale
+        mean = ops.flip(mean, axis=-1) if self.channels == "bgr" else mean
+        return _plus(_ordered(x, self.channels), mean)
+
+    def get_config(self):
+        """Arguments of the constructor."""
+        names = ("channels", "mean_shape", "scale")
+        return super().get_config() | {name: getattr(self, name) for name in names}
+
+
+def _ordered(x, channels):
+    # A convolution, and the mean added as its bias, go through the pixels once: three times as
+    # quick on a CPU as reversing, then adding over, a last axis of 3. Ones and zeros are exact.
+    if channels != "bgr":
+        return x
+    turned = np.eye(x.shape[-1], dtype=np.float32)[::-1]
+    return ops.conv(x, ops.reshape(turned, (1, 1, *turned.shape)), 1)
+
+
+def _plus(x, mean):
+    return tf.nn.bias_add(x, mean) if len(mean.shape) == 1 else x + mean
+
+
+def centre_crop(mean, height, width):
+    """The middle of a mean image [H, W, C]; a mean of one value a channel stays as it is.
+
+    Rounded down as Caffe and PPGN do: 227 of 256 begins at pixel 14.
+    """
+    mean = np.asarray(mean, np.float32)
+    if mean.ndim == 1:
+        return mean
+    if mean.shape[0] < height or mean.shape[1] < width:
+        raise UsageError(
+            f"expected a mean image of at least {height} x {width} pixels, "
+            f"got {mean.shape[0]} x {mean.shape[1]}"
+        )
+    top, left = (mean.shape[0] - height) // 2, (mean.shape[1] - width) // 2
+    return mean[top : top + height, left : left + width]

@@ -1,0 +1,275 @@
+"""The two methods as streams of chunks: a few compiled steps at a time, and the state of each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tf_inverse.errors import SeedsNotFound
+from tf_inverse.method import renewal, seeds, walk
+from tf_inverse.method.checkpoint import count, entry
+from tf_inverse.method.problem import Problem, Target, optimizer
+from tf_inverse.networks.codes import Stream
+from tf_inverse.networks.networks import index
+
+STEPS = 10
+ROUND = 100
+QUIET = 4
+RULE = {"growth": 1.05, "damping": 0.1, "width": 0.15, "shortest": 0.15, "stall": 20}
+
+
+def enough(settings) -> int:
+    """Gradient steps without any sample after which a run is hopeless."""
+    steps = 1 if settings.method == "renewal" else ROUND
+    return QUIET * settings.patience * steps
+
+
+class Chunk(NamedTuple):
+    """What some steps found, not yet scored again.
+
+    Attributes:
+        x: Images, [k, H, W, C] uint8.
+        c: Codes, [k, d].
+        steps: Step of each, [k].
+        chain: Row of each, [k].
+        before: State of the method before these steps.
+        after: State after them.
+        step: Gradient steps of the run so far.
+        taken: Gradient steps of this chunk.
+        best: Largest activation of each target, [p].
+        restarts: Rows given up.
+        mu: Penalty weight.
+        trouble: Why no sample will ever come, or None.
+    """
+
+    x: np.ndarray
+    c: np.ndarray
+    steps: np.ndarray
+    chain: np.ndarray
+    before: dict[str, np.ndarray]
+    after: dict[str, np.ndarray]
+    step: int
+    taken: int
+    best: np.ndarray
+    restarts: int = 0
+    mu: float = 0.0
+    trouble: str | None = None
+
+
+def problem(networks, neurons, settings, scale) -> Problem:
+    """The networks as the steps see them; neurons' units and ranges stay inputs of the graph."""
+    layers = tuple(n.layer for n in neurons)
+    low, high = networks.codes.limits
+    likely, networks = networks.probabilities(layers), networks.at(settings.precision)
+
+    def look(c, where):
+        view = networks.look(c, layers, where, likely)
+        if settings.distance == "images":
+            return view._replace(e=tf.reshape(view.x, (-1, math.prod(networks.image_shape))))
+        return view._replace(e=c) if settings.distance == "codes" else view
+
+    return Problem(
+        look=look,
+        image=networks.image_shape,
+        c_sd=scale.c_sd,
+        e_sd={"images": scale.x_sd, "codes": scale.c_sd}.get(settings.distance, scale.e_sd),
+        low=low,
+        high=high,
+        bound=settings.bound,
+        optimizer=optimizer(settings.optimizer, scale.c_sd, (settings.K, networks.codes.size)),
+        chunk=settings.chunk,
+        stored=tf.as_dtype(networks.stored),
+    )
+
+
+def distance_size(networks, settings) -> int:
+    """How many numbers a sample's distances are measured in: d_E of what `look` calls e."""
+    shapes = {"images": networks.image_shape, "codes": (networks.codes.size,)}
+    return math.prod(shapes.get(settings.distance) or networks.layer_shape(networks.encoder))
+
+
+def rule(settings) -> renewal.Rule:
+    """The numbers of the pool."""
+    return renewal.Rule(
+        settings.beta,
+        settings.diversity,
+        settings.mu0,
+        patience=settings.patience,
+        samples_per_seed=settings.samples_per_seed,
+        **RULE,
+    )
+
+
+def target(bands, scale) -> Target:
+    """The bands as tensors."""
+    return Target(
+        index(tuple(b.neuron for b in bands)),
+        tf.constant([b.z1 for b in bands], tf.float32),
+        tf.constant([b.z2 for b in bands], tf.float32),
+        tf.constant(scale.z_sd if scale.s_sd is None else scale.s_sd, tf.float32),
+        tf.constant(scale.likely) if any(scale.likely) else None,
+    )
+
+
+def _compiled(networks, bands, settings, scale, kind, make, *options):
+    """A compiled function and the slots it starts with.
+
+    One graph serves all neurons of the same layers: a long process traces no more than it must.
+    """
+    neurons = tuple(b.neuron for b in bands)
+    layers = tuple(n.layer for n in neurons)
+    how = (settings.K, settings.bound, settings.optimizer, settings.precision)
+    how += (settings.distance, settings.chunk)
+    shared = (*how, scale.c_sd, scale.e_sd, scale.x_sd)
+
+    def made():
+        posed = problem(networks, neurons, settings, scale)
+        return make(posed, *options), posed.slots()
+
+    # The graph stays; what it multiplies by follows a model that was trained since the last run.
+    networks.at(settings.precision)
+    return networks.compiled((kind, layers, *shared, *options), made)
+
+
+def _arrays(state, **more):
+    arrays = {name: v.numpy() for name, v in state._asdict().items() if name != "slots"}
+    arrays |= {f"slot.{i}": v.numpy() for i, v in enumerate(state.slots)}
+    return arrays | {name: np.int64(value) for name, value in more.items()}
+
+
+def _restored(state, like):
+    """A state as tensors, of the types and shapes of another.
+
+    Raises:
+        RefusedInput: It has others.
+    """
+    named = {name: value for name, value in like._asdict().items() if name != "slots"}
+    named |= {f"slot.{i}": value for i, value in enumerate(like.slots)}
+    tensors = {
+        name: tf.constant(entry(state, name, value.dtype.as_numpy_dtype, tuple(value.shape)))
+        for name, value in named.items()
+    }
+    slots = tuple(tensors.pop(f"slot.{i}") for i in range(len(like.slots)))
+    return type(like)(**tensors, slots=slots)
+
+
+def _found(buffer):
+    count = int(buffer.count)
+    return tuple(a[:count].numpy() for a in (buffer.x, buffer.c, buffer.steps, buffer.chain))
+
+
+def _trouble(finite, alive, rows):
+    if finite == 0:
+        return "activations or their gradients are not finite numbers"
+    if alive == 0:
+        return (
+            f"the gradient from the target to the code is zero in all {rows} rows: "
+            f"a dead unit, or one that the code does not reach"
+        )
+    return None
+
+
+def renew(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
+    """The pool of `renewal`, ten steps at a time."""
+    K, p = settings.K, len(bands)
+    advance, slots = _compiled(
+        networks, bands, settings, scale, "renewal", renewal.make_advance, rule(settings), STEPS
+    )
+    stream, aim = Stream(networks, settings.seed, p, K), target(bands, scale)
+    m, d_E = settings.sides * p, distance_size(networks, settings)
+    pool, cursor = renewal.init(*stream.rows(0, K), m, d_E, settings.mu0, slots), K
+    if state is not None:
+        pool, cursor = _restored(state, pool), count(state, "cursor")
+    before = _arrays(pool, cursor=cursor)
+    while True:
+        start = int(pool.step)
+        fresh = renewal.Fresh(*map(tf.constant, stream.rows(cursor, 2 * K)))
+        pool, buffer, report = advance(pool, aim, fresh)
+        cursor += int(report.used)
+        after = _arrays(pool, cursor=cursor)
+        taken = int(pool.step) - start
+        yield Chunk(
+            *_found(buffer),
+            before=before,
+            after=after,
+            step=int(pool.step),
+            taken=taken,
+            best=report.best.numpy(),
+            restarts=int(report.restarts),
+            mu=float(report.mu),
+            trouble=_trouble(int(report.finite), int(report.alive), taken * K),
+        )
+        before = after
+
+
+def paper(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
+    """Section 3.4: seeds in rounds of 100 steps, then the walk, ten steps at a time.
+
+    Raises:
+        SeedsNotFound: After `patience` rounds not all K codes are feasible.
+    """
+    aim = target(bands, scale)
+    advance, slots = _compiled(
+        networks, bands, settings, scale, "walk", walk.make_advance, settings.diversity, STEPS
+    )
+    if state is None:
+        found, info = _seeds(networks, bands, settings, scale, aim)
+        beta = tf.constant(settings.beta, tf.float32)
+        here = walk.WalkState(found.c, found.lam, found.mu, beta, found.step, slots)
+        nothing = (np.zeros((0, *networks.image_shape), networks.stored),)
+        nothing += (np.zeros((0, networks.codes.size), np.float32),)
+        nothing += (np.zeros(0, np.int64), np.zeros(0, np.int32))
+        before = _arrays(here)
+        steps, best = int(found.step), info.z.numpy().max(axis=0)
+        yield Chunk(*nothing, before, before, steps, steps, best, mu=float(found.mu))
+    else:
+        columns = (networks.codes.size, settings.sides * len(bands))
+        c, lam = (tf.zeros((settings.K, many)) for many in columns)
+        number, step = tf.constant(0.0), tf.constant(0, tf.int64)
+        here = _restored(state, walk.WalkState(c, lam, number, number, step, slots))
+        before = _arrays(here)
+    while True:
+        here, buffer, best, finite = advance(here, aim)
+        after = _arrays(here)
+        step, mu = int(here.step), float(here.mu)
+        yield Chunk(
+            *_found(buffer),
+            before=before,
+            after=after,
+            step=step,
+            taken=STEPS,
+            best=best.numpy(),
+            mu=mu,
+            trouble=_trouble(int(finite), 1, STEPS * settings.K),
+        )
+        before = after
+
+
+def _seeds(networks, bands, settings, scale, aim):
+    options = (settings.beta, settings.diversity, settings.a, ROUND)
+    round_, slots = _compiled(networks, bands, settings, scale, "seeds", seeds.make_round, *options)
+    stream = Stream(networks, settings.seed, len(bands), settings.K)
+    p, start = len(bands), stream.rows(0, settings.K)[0]
+    state = seeds.init(start, p, settings.sides * p, settings.mu0, slots)
+    best = np.full(len(bands), -np.inf)
+    for _ in range(settings.patience):
+        state, info = round_(state, aim)
+        best = np.fmax(best, info.z.numpy().max(axis=0))
+        feasible = int(np.sum(info.feasible))
+        if feasible == settings.K:
+            return state, info
+        if int(info.finite) == 0:
+            break
+    raise SeedsNotFound(
+        f"{feasible} of {settings.K} seeds feasible after {int(state.step)} steps"
+        + (", and none is finite" if int(info.finite) == 0 else ""),
+        best,
+        int(state.step),
+    )
+
+
+METHODS = {"renewal": renew, "paper": paper}

@@ -1,0 +1,93 @@
+"""The natural units of a pair, measured on random codes: with them one setting serves all."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tf_inverse import metrics
+from tf_inverse.networks import codes
+from tf_inverse.networks.networks import index
+
+COUNT = 60
+BATCH = 10
+SEED = 0
+
+
+class Scale(NamedTuple):
+    """Units of codes, encodings and activations.
+
+    Attributes:
+        c_sd: Standard deviation of codes, over all entries, about each entry's mean.
+        e_sd: Standard deviation of encodings, likewise.
+        bandwidth: Half the mean pair distance of encodings: the kernel's width of the Vendi score.
+        z_mean: Mean activation of each target, [p]: natural where the pair stores it, else of
+            random codes.
+        z_sd: Standard deviation of each target, [p], likewise.
+        natural: Whether they are natural.
+        x_sd: Standard deviation of images, over all pixels, about each pixel's mean.
+        flat: Whether each target is the same for all random codes, p of them.
+        likely: Whether each target is a probability, p of them.
+        s_sd: Standard deviation of what the search goes by, [p]: that of the log-odds over random
+            codes for a probability, else `z_sd`.
+    """
+
+    c_sd: float
+    e_sd: float
+    bandwidth: float
+    z_mean: np.ndarray
+    z_sd: np.ndarray
+    natural: bool
+    x_sd: float = 1.0
+    flat: tuple[bool, ...] = ()
+    likely: tuple[bool, ...] = ()
+    s_sd: np.ndarray | None = None
+
+
+def measure(networks, neurons) -> Scale:
+    """Look at `COUNT` random codes, always the same ones, and take their statistics.
+
+    Args:
+        networks: `networks.Networks`.
+        neurons: p neurons.
+    """
+    layers = tuple(n.layer for n in neurons)
+    look = networks.compiled(
+        ("look", layers),
+        lambda: tf.function(lambda c, where: networks.look(c, layers, where), autograph=False),
+    )
+    c = codes.draw(networks, COUNT, codes.generator(SEED, 0))
+    views = [look(tf.constant(c[i : i + BATCH]), index(neurons)) for i in range(0, COUNT, BATCH)]
+    e = np.concatenate([v.e for v in views]).astype(np.float64)
+    z, s = (np.concatenate([v[i] for v in views]).astype(np.float64) for i in (2, 3))
+    mean, sd = z.mean(axis=0), z.std(axis=0)
+    units = [networks.natural and networks.natural.unit(n) for n in neurons]
+    natural = bool(units) and all(unit and unit.sd > 0 for unit in units)
+    if natural:
+        mean, sd = np.array([u.mean for u in units]), np.array([u.sd for u in units])
+    sd, likely = moving(sd, mean), networks.probabilities(layers)
+    s_sd = np.where(likely, moving(s.std(axis=0), s.mean(axis=0)), sd)
+    half, x_sd = metrics.pair_distance(e) / 2, _spread(np.concatenate([v.x for v in views]))
+    return Scale(
+        _spread(c),
+        _spread(e),
+        half,
+        mean,
+        sd.astype(np.float32),
+        natural,
+        x_sd,
+        flat=tuple((s == s[0]).all(axis=0).tolist()),
+        likely=likely,
+        s_sd=s_sd.astype(np.float32),
+    )
+
+
+def moving(sd, mean):
+    """The deviations, with 1 for a unit that hardly moves: it still needs a unit of measure."""
+    return np.where(sd > 1e-6 * np.abs(mean), sd, 1.0)
+
+
+def _spread(rows):
+    return float(max(np.sqrt(rows.var(axis=0).mean()), 1e-12))

@@ -1,0 +1,179 @@
+"""The only loop that users call: batches of samples until n are found.
+
+What leaves this module is true: every image is scored again as it will be stored, in 8 bits and in
+float32, and kept only if its activations lie in every band.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from tf_inverse.archive import Samples
+from tf_inverse.band import Band
+from tf_inverse.errors import Stalled, Unreachable
+from tf_inverse.method import fidelity, loops
+from tf_inverse.method.checkpoint import count, entry
+from tf_inverse.method.normalization import Scale, measure
+from tf_inverse.method.settings import Settings
+
+# Scores of one image differ between batch sizes by a few units in the last place of float32.
+TOLERANCE = 1e-5
+
+
+class Info(NamedTuple):
+    """Where a run stands: gradient steps, samples found, acceptance, restarts, penalty weight."""
+
+    steps: int
+    found: int
+    acceptance: float
+    restarts: int
+    mu: float
+
+
+class Batch(NamedTuple):
+    """Samples (perhaps none), the state from which the run goes on bit for bit, and where it is."""
+
+    samples: Samples
+    state: dict[str, np.ndarray]
+    info: Info
+
+
+def sample(
+    networks,
+    bands: tuple[Band, ...],
+    settings: Settings | None = None,
+    state: dict[str, np.ndarray] | None = None,
+    scale: Scale | None = None,
+) -> Iterator[Batch]:
+    """Draw from the inverse set of one or several neurons.
+
+    Args:
+        networks: `networks.Networks`.
+        bands: Neurons with their ranges; several mean their intersection.
+        settings: What is asked for. Where half precision is not near enough to float32 for these
+            neurons and ranges, float32 takes its place, with a warning that says why.
+        state: Of an earlier batch, to go on from there.
+        scale: From `normalization.measure`, where it was measured already.
+
+    Yields:
+        Batches; together they hold exactly `settings.n` samples, all different.
+
+    Raises:
+        SeedsNotFound: Paper: no K feasible codes in `patience` rounds.
+        Unreachable: No code reaches the band: dead unit, values that are not finite, or too far.
+        Stalled: Samples were found, but no more come.
+        RefusedInput: The state is damaged, or of other settings or another version.
+    """
+    settings = (settings or Settings()).sized(networks.codes.size)
+    settings, why = fidelity.settled(networks, bands, settings)
+    if why:
+        warnings.warn(why, stacklevel=2)
+    neurons = tuple(b.neuron for b in bands)
+    scale = scale or measure(networks, neurons)
+    keeper = _Keeper(networks, bands, settings, state)
+    chunks = loops.METHODS[settings.method](networks, bands, settings, scale, state)
+    best, quiet = np.full(len(bands), -np.inf), 0
+    while keeper.found < settings.n:
+        try:
+            chunk = next(chunks)
+        except Unreachable as error:
+            best = np.maximum(best, error.best)
+            raise _explained(error, bands, scale, best, keeper.found) from None
+        best = np.maximum(best, chunk.best)
+        batch = keeper.keep(chunk)
+        yield batch
+        quiet = 0 if len(batch.samples.images) else quiet + chunk.taken
+        trouble = chunk.trouble or (
+            quiet >= loops.enough(settings) and f"no sample in {quiet} gradient steps"
+        )
+        if trouble and keeper.found < settings.n:
+            kind = Stalled if keeper.found else Unreachable
+            raise _explained(kind(trouble, best, chunk.step), bands, scale, best, keeper.found)
+
+
+class _Keeper:
+    """Scores what a method found, and keeps what is true and new."""
+
+    def __init__(self, networks, bands, settings, state):
+        self.networks, self.settings = networks, settings
+        self.neurons = tuple(b.neuron for b in bands)
+        z1, z2 = np.array([(b.z1, b.z2) for b in bands], np.float64).T
+        slack = np.minimum(TOLERANCE * np.maximum(np.abs(z1), np.abs(z2)), (z2 - z1) / 4)
+        self.low, self.high = z1 + slack, z2 - slack
+        if settings.bound == "paper":
+            self.high = np.full_like(z2, np.inf)
+        self.found = self.skip = self.restarts = 0
+        self.seen = set()
+        if state is not None:
+            names = ("kept", "skip", "restarts")
+            self.found, self.skip, self.restarts = (count(state, name) for name in names)
+            self.seen = set(entry(state, "seen", np.uint64, (None,)).tolist())
+
+    def keep(self, chunk) -> Batch:
+        """The samples of a chunk that count, and the state after them."""
+        before = self._state(chunk.before, self.skip)
+        samples, hashes = self._true(chunk)
+        skipped = min(self.skip, len(hashes))
+        samples = Samples(*(a[skipped:] for a in samples))
+        room = self.settings.n - self.found
+        taken = min(room, len(samples.images))
+        self.found += taken
+        if taken < len(samples.images):
+            # The rest of this chunk belongs to a longer run: it starts from before the chunk.
+            before["skip"] = np.int64(skipped + taken)
+            before["kept"] = np.int64(self.found)
+            state = before
+        else:
+            self.seen |= set(hashes)
+            self.skip = 0
+            self.restarts += chunk.restarts
+            state = self._state(chunk.after, 0)
+        rate = len(chunk.x) / max(1, chunk.taken * self.settings.K)
+        state["steps"] = np.int64(chunk.step)
+        info = Info(chunk.step, self.found, rate, self.restarts, chunk.mu)
+        return Batch(Samples(*(a[:taken] for a in samples)), state, info)
+
+    def _true(self, chunk):
+        e, z = self.networks.score(chunk.x, self.neurons, batch=self.settings.K)
+        inside = ((z >= self.low) & (z <= self.high)).all(axis=1)
+        rows, hashes, seen = [], [], set(self.seen)
+        for i in np.flatnonzero(inside):
+            digest = int.from_bytes(
+                hashlib.blake2b(chunk.x[i].tobytes(), digest_size=8).digest(), "big"
+            )
+            if digest not in seen:
+                seen.add(digest)
+                rows.append(i)
+                hashes.append(digest)
+        arrays = (chunk.x, chunk.c, e, z, chunk.steps, chunk.chain)
+        return Samples(*(a[rows] for a in arrays)), hashes
+
+    def _state(self, method, skip):
+        # The method's own entries have other names.
+        return dict(method) | {
+            "kept": np.int64(self.found),
+            "skip": np.int64(skip),
+            "restarts": np.int64(self.restarts),
+            "seen": np.array(sorted(self.seen), np.uint64),
+        }
+
+
+def _explained(error, bands, scale, best, found):
+    """The error with what was reached, what is natural, and what to change."""
+    parts, kind = [], "natural" if scale.natural else "random codes'"
+    columns = (bands, best, scale.z_mean, scale.z_sd, scale.flat)
+    for band, reached, mean, sd, flat in zip(*columns, strict=True):
+        parts.append(f"{band}: largest activation reached {reached:.4g}, {kind} mean {mean:.4g}")
+        if not flat or scale.natural:
+            parts[-1] += f", s.d. {sd:.4g}"
+        if flat:
+            parts[-1] += ", the same for all random codes: a dead unit, or one they do not reach"
+    text = f"{error}; found {found}. {'; '.join(parts)}. Choose a range nearer to those values"
+    text += ", other starting codes (--seed) or more --patience"
+    kind = type(error)
+    return kind(text, best, error.steps, found)

@@ -1,0 +1,139 @@
+"""Section 3.4, first half: K seeds by the augmented Lagrangian of eqs. 7-8."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tf_inverse.compute.device import compiled
+from tf_inverse.method import step_size
+from tf_inverse.method.lagrangian import margins, next_multipliers, seeds_lagrangian
+from tf_inverse.method.problem import Problem, Target
+
+# Share of beta that a step has at least, but for the secant.
+SHORTEST = 0.15
+
+
+class SeedState(NamedTuple):
+    """What the next round needs.
+
+    Attributes:
+        c: Codes, [K, d].
+        lam: Multipliers, [K, m].
+        mu: Penalty weight, scalar.
+        step: Gradient steps taken, int64.
+        short: How far short of the middle a row was at its last look, in bands, [K, p].
+        stride: Its last step as a share of beta, [K].
+        slots: Variables of an optimizer, where there is one.
+    """
+
+    c: Any
+    lam: Any
+    mu: Any
+    step: Any
+    short: Any
+    stride: Any
+    slots: tuple = ()
+
+
+class SeedInfo(NamedTuple):
+    """Of a round's last look: z and s [K, p], feasible [K], and how many rows were finite."""
+
+    z: Any
+    s: Any
+    feasible: Any
+    finite: Any
+
+
+def init(c, p: int, m: int, mu0: float, slots: tuple = ()) -> SeedState:
+    """lambda_0 = 0 for m margins a row of p neurons, mu_0 given."""
+    K = len(c)
+    return SeedState(
+        tf.constant(c, tf.float32),
+        tf.zeros((K, m)),
+        tf.constant(mu0, tf.float32),
+        tf.constant(0, tf.int64),
+        tf.zeros((K, p)),
+        tf.ones((K,)),
+        slots,
+    )
+
+
+def to_middle(s, target: Target, bound: str):
+    """Margins with epsilon_0 = (z2 - z1) / 2: both sides ask for the middle of the range."""
+    epsilon0 = (target.z2 - target.z1) / 2.0
+    if target.likely is None:
+        return margins(s, target.z1, target.z2, target.sd, epsilon0, bound)
+    middle = target.along(target.z1 + epsilon0)
+    return margins(s, middle, middle, target.sd, bound=bound)
+
+
+def paced(s, target: Target, before, stride, first):
+    """How far short of the middle rows are, and the lengths of their steps as shares of beta.
+
+    The paper leaves the step open. With one length, a row whose log-odds are steep would be thrown
+    from one side of its range to the other; activations keep the one length.
+    """
+    if target.likely is None:
+        return before, stride
+    epsilon0 = (target.z2 - target.z1) / 2.0
+    short = target.short(s, target.z1 + epsilon0, epsilon0) / 2.0
+    off = tf.reduce_max(tf.abs(short), axis=1)
+    new = tf.fill(tf.shape(stride), first)
+    return short, step_size.strides(short, off, before, stride, new, SHORTEST)
+
+
+def make_step(problem: Problem, beta: float, diversity: float):
+    """One gradient step of eq. 8.
+
+    Args:
+        problem: The networks.
+        beta: Step, in standard deviations of codes.
+        diversity: Weight of the diversity term; 0 for eq. 14.
+
+    Returns:
+        step(state, target) -> (state, SeedInfo): where all rows are feasible, the codes stay.
+        lambda and mu are the round's, which `make_round` changes.
+    """
+
+    def step(state: SeedState, target: Target):
+        c, lam, mu, i, before, stride, slots = state
+
+        def lagrangian(e, view):
+            g = to_middle(view.s, target, problem.bound)
+            return seeds_lagrangian(diversity**0.5 * e, g, lam, mu)
+
+        view, g, finite = problem.descend(c, target, lagrangian)
+        feasible = problem.feasible(view.z, target)
+        short, stride = paced(view.s, target, before, stride, i == 0)
+        moved, slots = problem.move(c, g, beta * stride[:, tf.newaxis], slots)
+        c = tf.where(tf.reduce_all(feasible), c, moved)
+        info = SeedInfo(view.z, view.s, feasible, tf.reduce_sum(tf.cast(finite, tf.int32)))
+        return SeedState(c, lam, mu, i + 1, short, stride, slots), info
+
+    return step
+
+
+def make_round(problem: Problem, beta: float, diversity: float, a: float, steps: int):
+    """A round: `steps` steps of eq. 8, or fewer when all are feasible; then lambda and mu.
+
+    Returns:
+        Compiled round(state, target) -> (state, info).
+    """
+    step = make_step(problem, beta, diversity)
+
+    @compiled
+    def round_(state: SeedState, target: Target):
+        K, p = state.c.shape[0], target.z1.shape[0]
+        end = state.step + steps
+        info = SeedInfo(tf.zeros((K, p)), tf.zeros((K, p)), tf.zeros((K,), tf.bool), tf.constant(0))
+        while state.step < end and not tf.reduce_all(info.feasible):
+            state, info = step(state, target)
+        if not tf.reduce_all(info.feasible):
+            g = to_middle(info.s, target, problem.bound)
+            lam = next_multipliers(g, state.lam, state.mu)
+            state = state._replace(lam=lam, mu=a * state.mu)
+        return state, info
+
+    return round_

@@ -1,0 +1,123 @@
+"""The settings of a run, with the defaults of each method."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from tf_inverse.compute.precision import PRECISIONS
+from tf_inverse.errors import UsageError
+
+METHODS = ("renewal", "paper")
+BOUNDS = ("both", "paper")
+DISTANCES = ("encodings", "images", "codes", "none")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run is asked for; every field is a flag of `tf-inverse sample`.
+
+    Attributes:
+        n: Samples asked for.
+        K: Codes at a time.
+        seed: Of all random numbers.
+        method: "renewal" (design), or "paper" (section 3.4: seeds, then walk).
+        samples_per_seed: Renewal: samples a row gives before it starts again from a fresh code.
+        bound: "both" sides of the range, or "paper" for the lower one alone, as eqs. 7-10 print it.
+        beta: Step, in standard deviations of codes; None for what suits their size: see `sized`.
+        mu0: First penalty weight.
+        a: Paper: factor of mu after each round.
+        diversity: Weight of the diversity terms; 0 leaves them out (eq. 14). Renewal: as among ten
+            codes, whatever K is.
+        patience: Renewal: steps after which a row without a sample starts again. Paper: rounds of
+            100 steps after which the search for seeds ends.
+        optimizer: Name of a Keras optimizer in place of the normalised gradient step, or None.
+        distance: What the diversity terms keep apart: "encodings" (eq. 5), "images" (eqs. 3-4),
+            "codes" (eq. 13), or "none" (eq. 14).
+        chunk: Codes in memory at a time, a divisor of K; None for all. With K = n it makes eq. 15,
+            all samples at once, bounded in memory for a third more work.
+        precision: Of the search: "float32", "bfloat16", "float16", or "auto" for what suits the
+            machine. What is stored is decided in float32 whatever it is.
+
+    Raises:
+        UsageError: A value that cannot be.
+    """
+
+    n: int = 200
+    K: int = 10
+    seed: int = 0
+    method: str = "renewal"
+    samples_per_seed: int = 1
+    bound: str = "both"
+    beta: float | None = None
+    mu0: float = 10.0
+    a: float = 10.0
+    diversity: float | None = None
+    patience: int | None = None
+    optimizer: str | None = None
+    precision: str = "float32"
+    distance: str = "encodings"
+    chunk: int | None = None
+
+    def __post_init__(self):
+        choices = (("method", METHODS), ("bound", BOUNDS), ("precision", PRECISIONS))
+        choices += (("distance", DISTANCES),)
+        for name, names in choices:
+            if getattr(self, name) not in names:
+                raise UsageError(
+                    f"expected {name} to be {' or '.join(names)}, got {getattr(self, name)!r}"
+                )
+        for name, value in PRESETS[self.method].items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+        for name, low in (
+            ("n", 1),
+            ("K", 1),
+            ("samples_per_seed", 1),
+            ("patience", 1),
+            ("seed", 0),
+        ):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not low <= value < 2**63:
+                raise UsageError(f"expected {name} to be a whole number >= {low}, got {value!r}")
+        for name in ("beta", "mu0", "a"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise UsageError(f"expected {name} > 0, got {value!r}")
+        if self.chunk is not None and (self.chunk < 1 or self.K % self.chunk):
+            raise UsageError(f"expected chunk to divide K = {self.K}, got {self.chunk!r}")
+        if self.distance == "none":
+            object.__setattr__(self, "diversity", 0.0)
+        if not 0 <= self.diversity < float("inf"):
+            raise UsageError(f"expected diversity >= 0, got {self.diversity!r}")
+
+    @property
+    def sides(self) -> int:
+        """Margins a neuron has: one for each end of its range that counts."""
+        return 1 if self.bound == "paper" else 2
+
+    def sized(self, d: int) -> Settings:
+        """The settings for codes of d entries: with a step beta, where none was given.
+
+        The longest step takes the code as a whole `LENGTHS` standard deviations far, whatever its
+        size. With one and the same step in every entry, a code of 4096 entries would be thrown from
+        one side of its range to the other (`tools/dev/steps.py`).
+        """
+        if self.beta is not None:
+            return self
+        return dataclasses.replace(
+            self, beta=min(LONGEST[self.method], LENGTHS[self.method] / d**0.5)
+        )
+
+    def asdict(self) -> dict:
+        """As plain values, for archives."""
+        return dataclasses.asdict(self)
+
+
+PRESETS = {
+    "renewal": {"diversity": 0.05, "patience": 300},
+    "paper": {"diversity": 1.0, "patience": 10},
+}
+LENGTHS = {"renewal": 4.0, "paper": 0.5}
+# In every entry, for the smallest codes.
+LONGEST = {"renewal": 0.2, "paper": 0.1}

@@ -1,0 +1,193 @@
+"""What a `.keras` or `.h5` file must be before Keras loads it, and the loading.
+
+Keras's safe_mode keeps code out, but not size: a file of a kilobyte may declare layers of
+terabytes, and weights may be links to other files. Here the members, the weights' layout and the
+shapes that the configuration declares are checked, the last in a graph where no variable takes any
+memory. Files of Keras 2, and every `.h5` file, are put into Keras 3's words first (`keras2`).
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+import tempfile
+import zipfile
+from typing import NamedTuple
+
+import h5py
+
+from tf_inverse.errors import RefusedInput, reason
+from tf_inverse.networks.keras_file import weights
+
+MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
+ASSETS = "assets/layers/"
+MAX_CONFIG = 16 << 20  # bytes
+MAX_WEIGHTS = 16 << 30
+SPARE = 4096  # numbers that a model may hold beside its stored weights, such as seeds' states
+
+
+class Contents(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        config: The model's configuration, as JSON.
+        version: Of the Keras that wrote it, "" where it does not tell.
+        stored: Numbers that its weights are.
+        assets: Whether a SavedModel is among them.
+    """
+
+    config: str
+    version: str
+    stored: int
+    assets: bool = False
+
+
+def check(path, trust: bool = False) -> None:
+    """Passes a file that holds a model and nothing else, of the size that it declares.
+
+    Args:
+        path: Of a `.keras` or `.h5` file.
+        trust: Whether a `.keras` file may hold a SavedModel as well, as `adopt` puts it there.
+
+    Raises:
+        RefusedInput: names the rule that it breaks.
+    """
+    _checked(path, trust)
+
+
+def load(path, trust: bool = False):
+    """The Keras model of a `.keras` or `.h5` file, checked first, without any code from the file.
+
+    Args:
+        path: Of the file.
+        trust: See `check`.
+
+    Returns:
+        `keras.Model`, not compiled.
+
+    Raises:
+        RefusedInput: It cannot be loaded safely, or not by Keras 3.
+    """
+    import keras
+
+    contents, entry = _checked(path, trust)
+    try:
+        if contents.assets:
+            return keras.models.load_model(path, compile=False, safe_mode=True)
+        model = keras.models.model_from_json(json.dumps(entry))
+        _load_weights(model, path)
+    except Exception as error:  # Keras raises almost anything for a damaged file
+        raise _refused(path, contents.version, error) from error
+    for layer in model._flatten_layers(include_self=False):
+        # Keras does this for the layers of an .h5 file's model, not for those of a model within.
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
+    return model
+
+
+def _checked(path, trust: bool) -> tuple[Contents, dict]:
+    """What a file holds, and the configuration that Keras is to read."""
+    from tf_inverse.networks.keras_file import config, keras2
+
+    contents = _contents(path, trust)
+    try:
+        older = keras2.is_older(contents.version)
+        entry = config.inspected(contents.config, older, _is_hdf5(path))
+        declared = config.declared(entry)
+    except Exception as error:  # Keras raises almost anything for a forged configuration
+        raise _refused(path, contents.version, error) from error
+    if declared > contents.stored + SPARE:
+        raise RefusedInput(f"{path}: declares {declared} weights and stores {contents.stored}")
+    return contents, entry
+
+
+def _load_weights(model, path) -> None:
+    ending = ".h5" if _is_hdf5(path) else ".keras"
+    if pathlib.Path(path).suffixes == [ending]:
+        return model.load_weights(path)
+    with tempfile.TemporaryDirectory() as folder:
+        # Keras goes by a file's ending; before 2.13 it wrote HDF5 under .keras as well.
+        named = pathlib.Path(folder) / f"model{ending}"
+        named.symlink_to(pathlib.Path(path).resolve())
+        return model.load_weights(named)
+
+
+def _is_hdf5(path) -> bool:
+    return pathlib.Path(path).suffix != ".keras" or h5py.is_hdf5(path)
+
+
+def _contents(path, trust: bool) -> Contents:
+    try:
+        return _of_hdf5(path) if _is_hdf5(path) else _of_archive(path, trust)
+    except (zipfile.BadZipFile, OSError, ValueError, KeyError, NotImplementedError) as error:
+        kind = ".h5" if _is_hdf5(path) else ".keras"
+        raise RefusedInput(f"{path}: damaged {kind} file ({reason(error)})") from error
+
+
+def _of_archive(path, trust: bool) -> Contents:
+    with zipfile.ZipFile(path) as archive:
+        assets = _check_members(archive, path, trust)
+        config, about = archive.read("config.json").decode(), archive.read("metadata.json")
+        about = json.loads(about)
+        version = about.get("keras_version") if isinstance(about, dict) else None
+        size = archive.getinfo("model.weights.h5").file_size
+        with archive.open("model.weights.h5") as member, h5py.File(member, "r") as file:
+            stored = weights.count(file, path, size)
+    return Contents(config, _version(version), stored, bool(assets))
+
+
+def _of_hdf5(path) -> Contents:
+    size = pathlib.Path(path).stat().st_size
+    with h5py.File(path, "r") as file:
+        weights.count(file, path, size)
+        if "model_config" not in file.attrs:
+            raise RefusedInput(
+                f"{path}: holds weights alone; save the whole model (model.save) where it was made"
+            )
+        config, version = (_text(file, name) for name in ("model_config", "keras_version"))
+        if len(config) > MAX_CONFIG:
+            raise RefusedInput(f"{path}: its configuration is longer than {MAX_CONFIG} bytes")
+        return Contents(config, _version(version), weights.count(file["model_weights"], path, size))
+
+
+def _text(file, name: str) -> str:
+    value = file.attrs.get(name, "")
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _version(value) -> str:
+    """A version as it may be shown: what a file says of itself may be anything."""
+    return value if isinstance(value, str) and re.fullmatch(r"\d[\w.+-]{0,30}", value) else ""
+
+
+def _check_members(archive: zipfile.ZipFile, path, trust) -> set[str]:
+    infos = {info.filename: info for info in archive.infolist()}
+    assets = {name for name in infos if name.startswith(ASSETS) and ".." not in name}
+    if assets and not trust:
+        raise RefusedInput(
+            f"expected --trust for {path}: it holds a SavedModel, whose graph can read and write "
+            f"files; give it where you know who made the model"
+        )
+    if set(infos) - assets != MEMBERS or len(archive.infolist()) != len(infos):
+        raise RefusedInput(f"{path}: holds {sorted(infos)!s:.200}, expected {sorted(MEMBERS)}")
+    for name, info in infos.items():
+        most = MAX_CONFIG if name.endswith(".json") else MAX_WEIGHTS
+        if info.file_size > most:
+            raise RefusedInput(f"{path}: {name} is {info.file_size} bytes, at most {most}")
+    if infos["model.weights.h5"].compress_type != zipfile.ZIP_STORED:
+        raise RefusedInput(f"{path}: weights are compressed, expected them as Keras stores them")
+    return assets
+
+
+def _refused(path, version: str, error: Exception) -> RefusedInput:
+    """The refusal of a model: why, who saved it where that is the reason, and the way out."""
+    from tf_inverse.networks.keras_file import config, keras2
+
+    if isinstance(error, RefusedInput) and not isinstance(error, keras2.Unknown):
+        return RefusedInput(f"{path}: {error}")
+    if keras2.is_older(version):
+        saved = f"Keras {version or '1 or 2'} saved it and Keras 3 cannot read it"
+        return RefusedInput(f"{path}: {saved} ({reason(error)}); {config.WAY_OUT}")
+    way_out = "; save it as a .keras file where it was made" if _is_hdf5(path) else ""
+    return RefusedInput(f"{path}: no model that Keras knows ({reason(error)}){way_out}")

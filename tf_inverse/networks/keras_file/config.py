@@ -1,0 +1,67 @@
+"""What the configuration in a Keras file may say, and how large a model it declares."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import keras
+import tensorflow as tf
+
+import tf_inverse.layers.registered  # noqa: F401  registers the layers that Keras lacks
+from tf_inverse.errors import RefusedInput
+from tf_inverse.networks.keras_file import keras2
+
+PROGRAMS = {"Lambda", "__lambda__"}
+WAY_OUT = (
+    "where it was made, write a SavedModel (tf.saved_model.save(model, 'FOLDER')), and give that "
+    "folder with --trust"
+)
+
+
+def inspected(text: str, older: bool, hdf5: bool) -> dict:
+    """The configuration in Keras 3's words, without what is for training alone.
+
+    Args:
+        text: JSON, as it stands in the file.
+        older: Whether Keras 2 wrote it.
+        hdf5: Whether it comes from an .h5 file, which has words of its own.
+
+    Raises:
+        RefusedInput: It holds a program.
+        keras2.Unknown: Keras 3 has no words for it.
+        Exception: Whatever else is wrong with it, from JSON or Keras.
+    """
+    entry = json.loads(text)
+    for part in _parts(entry):
+        _expect_data(part)
+        # Losses and metrics may be functions of the user's own, even programs; nothing here needs
+        # them, and what is taken out here is not looked at either.
+        part.pop("compile_config", None)
+    return keras2.translated(entry, older) if older or hdf5 else entry
+
+
+def declared(entry: dict) -> int:
+    """Numbers in the variables of the model that a configuration declares; takes no memory."""
+    with tf.Graph().as_default():
+        model = keras.models.model_from_json(json.dumps(entry))
+        return sum(math.prod(variable.shape) for variable in model.variables)
+
+
+def _parts(entry):
+    """Every dictionary in a configuration that names a class."""
+    left = [entry]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict) and isinstance(value.get("class_name"), str):
+            yield value
+        if isinstance(value, dict | list):
+            left.extend(value.values() if isinstance(value, dict) else value)
+
+
+def _expect_data(part: dict) -> None:
+    if part["class_name"] in PROGRAMS:
+        raise RefusedInput(f"holds a Lambda layer, which is a program; {WAY_OUT}")
+    if part["class_name"] == "__numpy__":
+        # Keras takes any type of NumPy's, so that one letter may become gigabytes of text.
+        keras.backend.standardize_dtype(part["config"]["dtype"])

@@ -1,0 +1,304 @@
+"""Generator G, classifier f and its encoding layer E. One look: codes -> View(x, e, z)."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_inverse.band import Neuron
+from tf_inverse.compute import arithmetic
+from tf_inverse.compute.precision import exact
+from tf_inverse.errors import UsageError
+from tf_inverse.layers import fast, taps
+from tf_inverse.networks import logits, odds
+from tf_inverse.networks.codes import Codes
+from tf_inverse.networks.natural import Natural
+from tf_inverse.networks.neuron_index import activations, index
+from tf_inverse.networks.resize import resize
+
+ROLES = ("classifier", "generator")
+
+
+class View(NamedTuple):
+    """What a look sees.
+
+    Attributes:
+        x: Images, [K, H, W, C].
+        e: Encodings, [K, d_E].
+        z: Activations, [K, p].
+        s: What the search goes by, [K, p]: z itself, or its log-odds where z is a probability.
+    """
+
+    x: Any
+    e: Any
+    z: Any
+    s: Any
+
+
+@dataclass(eq=False)
+class Networks:
+    """A generator and a classifier, with all that a run needs to know about them.
+
+    Attributes:
+        name: For tables and archives.
+        classifier: Keras model, RGB 0..255 [B, H, W, C] -> anything; its layers hold the neurons.
+        generator: Keras model, codes [B, d] -> RGB 0..255 [B, H, W, C], unclipped.
+        encoder: Layer of the classifier whose flattened output is the encoding e.
+        codes: Distribution of codes.
+        crop: Side of the centre square that is cut from the generator's image, or None.
+        labels: (layer, names of its units), or None.
+        natural: Statistics over natural images, or None.
+        checksums: sha256 of each file, by name.
+        default: Targets of a run that names none, or None.
+        stored: How an input is stored, and so looked at: "uint8" for images, 0..255 and rounded, or
+            "float32" for vectors, as they are.
+        precision: That both models compute in, whatever they are stored in: see `at`.
+        folder: Where they were read from, an absolute path; None for a shipped or published pair,
+            which its name stands for, and for one that was made in memory.
+    """
+
+    name: str
+    classifier: keras.Model
+    generator: keras.Model
+    encoder: str
+    codes: Codes
+    crop: int | None = None
+    labels: tuple[str, tuple[str, ...]] | None = None
+    natural: Natural | None = None
+    checksums: dict[str, str] = field(default_factory=dict)
+    default: str | None = None
+    stored: str = "uint8"
+    precision: str = "float32"
+    folder: str | None = None
+
+    def __post_init__(self):
+        d = self.generator.input_shape[-1]
+        if d != self.codes.size:
+            raise UsageError(f"expected codes of the generator's size {d}, got {self.codes.size}")
+        if self.image_shape[-1] != self.classifier.input_shape[-1]:
+            raise UsageError(
+                f"expected a generator of the classifier's {self.classifier.input_shape[-1]} "
+                f"channels, got {self.image_shape[-1]}"
+            )
+        self._trunks: dict[tuple[str, ...], Any] = {}
+        self._compiled: dict[Any, Any] = {}
+        self._kernels = {
+            role: arithmetic.kernels(getattr(self, role), self.precision)
+            for role in ROLES
+            if self.precision != "float32"
+        }
+        self.layer_shape(self.encoder)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an image x: the generator's, after the crop."""
+        h, w, channels = self.generator.output_shape[1:]
+        return (self.crop or h, self.crop or w, channels)
+
+    def layer_shape(self, layer: str) -> tuple[int, ...]:
+        """Shape of a layer's output without the batch axis.
+
+        Raises:
+            UsageError: The classifier has no such layer, or no fixed shape of it.
+        """
+        path = self.layer_path(layer)
+        one = taps.top(self.classifier).get(path)
+        shape = one.output.shape[1:] if one is not None else self.shapes[path]
+        if None in shape:
+            raise UsageError(f"expected a fixed output shape of layer {layer}, got {list(shape)}")
+        return tuple(shape)
+
+    def layer_path(self, layer: str) -> str:
+        """Where a layer is in the classifier: its name, or a path into models within the model.
+
+        Raises:
+            UsageError: There is no such layer.
+        """
+        if layer in taps.top(self.classifier):
+            return layer
+        return taps.resolve(layer, self.shapes, self.classifier.name)
+
+    def names(self, layer: str) -> tuple[str, ...] | None:
+        """Labels of a layer's units, or None; probabilities and their logits share them."""
+        if self.labels is None or layer == self.labels[0]:
+            return self.labels and self.labels[1]
+        here, labelled = self.layer_path(layer), self.layer_path(self.labels[0])
+        same = labelled in (here, logits.before(self.classifier, here))
+        same |= here == logits.before(self.classifier, labelled)
+        return self.labels[1] if same else None
+
+    @property
+    def shapes(self) -> dict[str, tuple[int | None, ...]]:
+        """Shape of what each layer gives, by path, models within the model included."""
+        return self.compiled("shapes", lambda: taps.shapes(self.classifier))
+
+    def look(self, c, layers: tuple[str, ...], index, likely: tuple[bool, ...] | None = None):
+        """G, E and f at once, differentiable, on the images as they would be stored.
+
+        Args:
+            c: Codes, [K, d].
+            layers: Layer of each of p neurons.
+            index: Where in its layer each is, [p, 3]: see `index`.
+            likely: What `probabilities` tells of the layers, where another network is to decide.
+
+        Returns:
+            View of x, whole numbers 0..255, and of e, z and s, all float32.
+        """
+        x, likely = self.images(c), likely or self.probabilities(layers)
+        e, outputs = self.outputs(x, tuple(dict.fromkeys(layers)))
+        z = _of_neurons(e, outputs, layers, index)
+        return View(x, e, z, _of_neurons(e, outputs, layers, index, likely) if any(likely) else z)
+
+    def images(self, c):
+        """G of codes [K, d], as its images would be stored: whole numbers 0..255, float32.
+
+        They are clipped and rounded on the way forward; gradients pass through both as if they were
+        not there, so that a saturated pixel can come back.
+        """
+        x = self.decode(c)
+        return _eight_bits(x) if self.stored == "uint8" else x
+
+    def decode(self, c):
+        """G of codes [K, d] as it gives them, neither clipped nor rounded: [K, H, W, C] float32."""
+        with self._computing("generator"):
+            return self.cropped(tf.cast(self.generator(c, training=False), tf.float32))
+
+    @contextlib.contextmanager
+    def _computing(self, role):
+        model, kernels = getattr(self, role), self._kernels.get(role, ())
+        with arithmetic.computing(model, self.precision, kernels), fast.forms(model):
+            yield
+
+    def read(self, x, layers: tuple[str, ...], index):
+        """E and f of images: e [K, d_E] and z [K, p] of x [K, H, W, C] in RGB 0..255."""
+        e, outputs = self.outputs(x, tuple(dict.fromkeys(layers)))
+        return e, _of_neurons(e, outputs, layers, index)
+
+    def probabilities(self, layers: tuple[str, ...]) -> tuple[bool, ...]:
+        """Of which layers the units are probabilities: what a softmax or a sigmoid gives."""
+
+        def made():
+            found = {}
+
+            def run(x):
+                outputs = self.outputs(x, layers)[1]
+                found.update({name: odds.origin(h) is not None for name, h in outputs.items()})
+                return x
+
+            spec = tf.TensorSpec((None, *self.image_shape), tf.float32)
+            tf.function(run, autograph=False).get_concrete_function(spec)
+            return tuple(found[name] for name in layers)
+
+        return self.compiled(("probabilities", layers), made) if layers else ()
+
+    def outputs(self, x, layers: tuple[str, ...]):
+        """Encodings e [K, d_E], and what each layer gives by name: float32, in one pass."""
+        names = tuple(dict.fromkeys((self.encoder, *layers)))
+        with self._computing("classifier"):
+            # Keras hands back a list of one as that one.
+            h = keras.tree.flatten(self._trunk(names)(self.fitted(x)))
+        h = [odds.single(one) for one in h]
+        e = tf.reshape(h[0], (-1, int(np.prod(h[0].shape[1:]))))
+        return e, dict(zip(names, h, strict=True))
+
+    def cropped(self, x):
+        """The centre square of the generator's image; its corner is (H - crop) // 2, as ppgn's."""
+        if self.crop is None:
+            return x
+        top, left = ((size - self.crop) // 2 for size in x.shape[1:3])
+        # The gradient of tf.slice pads; that of a strided slice is ten times as slow on a CPU.
+        return tf.slice(x, (0, top, left, 0), (-1, self.crop, self.crop, -1))
+
+    def fitted(self, x):
+        """Images at the classifier's size: resized bilinearly, antialiased where they shrink."""
+        size = self.classifier.input_shape[1:3]
+        if None in size or tuple(x.shape[1:3]) == size:
+            return x
+        return resize(x, size)
+
+    def _trunk(self, layers):
+        # One forward pass serves E and every neuron, and stops after the deepest layer needed
+        # (that of a nested layer runs on, until the graph drops what nobody asks for).
+        if layers not in self._trunks:
+            paths, at_top = tuple(map(self.layer_path, layers)), taps.top(self.classifier)
+            if all(path in at_top for path in paths):
+                outputs = [at_top[path].output for path in paths]
+                trunk = keras.Model(self.classifier.inputs, outputs)
+                self._trunks[layers] = functools.partial(trunk, training=False)
+            else:
+                self._trunks[layers] = functools.partial(taps.run, self.classifier, paths=paths)
+        return self._trunks[layers]
+
+    def at(self, precision: str) -> Networks:
+        """The same networks computing in another precision.
+
+        Their kernels in that precision are made once, and brought up to date at each call.
+        """
+        if precision == self.precision:
+            return self
+        other = self.compiled(
+            ("at", precision), lambda: dataclasses.replace(self, precision=precision)
+        )
+        for kernels in other._kernels.values():
+            arithmetic.refresh(kernels)
+        return other
+
+    def compiled(self, key, make):
+        """The compiled function of a key, made once a network however many neurons are sampled."""
+        if key not in self._compiled:
+            self._compiled[key] = make()
+        return self._compiled[key]
+
+    def score(self, images: np.ndarray, neurons: tuple[Neuron, ...], batch: int = 64):
+        """Encodings and activations of stored images, in float32.
+
+        Args:
+            images: [n, H, W, C] uint8.
+            neurons: p neurons.
+            batch: Images at a time; short batches are filled up, so that one graph serves all.
+
+        Returns:
+            e [n, d_E] and z [n, p], NumPy float32.
+        """
+        layers = tuple(n.layer for n in neurons)
+        read = self.compiled(
+            ("read", layers),
+            lambda: tf.function(self.read, reduce_retracing=True, autograph=False),
+        )
+        parts = []
+        for i in range(0, len(images), batch):
+            part = images[i : i + batch].astype(np.float32)
+            filled = np.concatenate([part, np.zeros((batch - len(part), *part.shape[1:]), "f4")])
+            with exact():
+                e, z = (a.numpy() for a in read(tf.constant(filled), layers, index(neurons)))
+            parts.append((e[: len(part)], z[: len(part)]))
+        if not parts:
+            d_E = int(np.prod(self.layer_shape(self.encoder)))
+            return np.zeros((0, d_E), np.float32), np.zeros((0, len(neurons)), np.float32)
+        e, z = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        return e, z
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """Encodings [n, d_E] of images [n, H, W, C] in RGB 0..255."""
+        return self.score(images, ())[0]
+
+
+@tf.custom_gradient
+def _eight_bits(x):
+    return tf.round(tf.clip_by_value(x, 0.0, 255.0)), lambda d: d
+
+
+def _of_neurons(e, outputs, layers, index, likely=None):
+    """Activations [K, p], or log-odds where they are likely to be probabilities."""
+    columns = [
+        (odds.of_units if one else activations)(outputs[name], index[i : i + 1])
+        for i, (name, one) in enumerate(zip(layers, likely or (False,) * len(layers), strict=True))
+    ]
+    return tf.concat(columns, axis=1) if columns else tf.zeros((tf.shape(e)[0], 0))

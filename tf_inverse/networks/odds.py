@@ -1,0 +1,110 @@
+"""Probabilities are searched for by their log-odds.
+
+What a softmax or a sigmoid gives hardly changes with its logits where it is near 0 or 1, so the
+gradient of a probability vanishes there, and the search would stand still. The logarithm of the
+odds, log(p / (1 - p)), tells the same order and never flattens: of a sigmoid it is the logit, of a
+softmax the logit less the log-sum-exp of all others. Ranges stay ranges of the probability, and so
+does all that is stored; only the way there is measured in log-odds.
+
+The graph of a model tells what a layer gives: the tensor comes out of an operation Softmax or
+Sigmoid, whose input are the logits, whichever layer or function of the user's own has made it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tf_inverse.networks.neuron_index import chosen
+
+# Probabilities nearer to 0 or 1 than float32 can tell count as these.
+LEAST, MOST = float(np.finfo(np.float32).tiny), 1.0 - 2.0**-24
+_SAME = ("Identity", "Cast", "EnsureShape", "StopGradient")
+_CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+
+
+class Origin(NamedTuple):
+    """The operation that made probabilities.
+
+    Attributes:
+        kind: "Softmax", over the last axis, or "Sigmoid".
+        logits: Its input; None where it is inside a function of a graph, as in a SavedModel.
+    """
+
+    kind: str
+    logits: Any
+
+
+def origin(h) -> Origin | None:
+    """Where probabilities come from; None for a tensor that is none, or that no graph made."""
+    if not tf.is_symbolic_tensor(h) or h.shape[-1] is None:
+        return None
+    op = _maker(h)
+    if op.type == "Softmax":
+        # A softmax of one number is always 1.
+        return Origin(op.type, op.inputs[0]) if h.shape[-1] > 1 else None
+    if op.type == "Sigmoid":
+        return Origin(op.type, op.inputs[0])
+    if op.type in _CALLS:
+        function = op.graph._get_function(op.get_attr("f").name)
+        inner = function and origin(function.graph.outputs[h.value_index])
+        return inner and inner._replace(logits=None)
+    return None
+
+
+def _maker(h):
+    while h.op.type in _SAME:
+        h = h.op.inputs[0]
+    return h.op
+
+
+def single(h):
+    """A layer's output in float32; probabilities of half precision anew, from their logits."""
+    found = origin(h) if h.dtype != tf.float32 else None
+    if found is None or found.logits is None:
+        return tf.cast(h, tf.float32)
+    logits = tf.cast(found.logits, tf.float32)
+    return tf.nn.softmax(logits) if found.kind == "Softmax" else tf.sigmoid(logits)
+
+
+def log_odds(p):
+    """log(p / (1 - p)) of probabilities of any shape, finite for 0 and 1 too.
+
+    >>> float(log_odds(tf.constant(0.5)))
+    0.0
+    """
+    p = tf.clip_by_value(p, LEAST, MOST)
+    return tf.math.log(p) - tf.math.log1p(-p)
+
+
+def of_units(h, places):
+    """Log-odds [K, p] of p units of a layer that gives probabilities, from its logits if it can be.
+
+    Args:
+        h: What the layer gives, as `activations` takes it, in a graph or not.
+        places: Rows of `neuron_index.index`, [p, 3].
+    """
+    unit, found = places[:, 0], origin(h)
+    if found is None or found.logits is None:
+        each = log_odds(tf.gather(h, unit, axis=-1))
+    elif found.kind == "Sigmoid":
+        each = tf.gather(tf.cast(found.logits, tf.float32), unit, axis=-1)
+    else:
+        each = _softmax(tf.cast(found.logits, tf.float32), unit)
+    return each if len(h.shape) == 2 else chosen(each, places, _mean)
+
+
+def _softmax(logits, unit):
+    own = tf.one_hot(unit, logits.shape[-1], True, False, dtype=tf.bool)
+    # Leaving the unit out before the sum is exact where its probability is nearly 1.
+    others = tf.where(own, -float("inf"), logits[..., tf.newaxis, :])
+    return tf.gather(logits, unit, axis=-1) - tf.reduce_logsumexp(others, axis=-1)
+
+
+def _mean(each, axis):
+    """Log-odds of the mean probability over a map, from those of its places."""
+    return tf.reduce_logsumexp(-tf.nn.softplus(-each), axis) - tf.reduce_logsumexp(
+        -tf.nn.softplus(each), axis
+    )

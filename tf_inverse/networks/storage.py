@@ -1,0 +1,344 @@
+"""A network on disk: a folder with `network.json` beside the files that it names.
+
+Everything in the folder is checked before it is believed: the checksums first, then shapes; Keras
+loads with safe_mode on, so that no code comes out of a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import pathlib
+import zipfile
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import h5py
+import numpy as np
+
+from tf_inverse.archive import atomic_folder
+from tf_inverse.errors import RefusedInput, UsageError, reason
+from tf_inverse.networks import cache
+from tf_inverse.networks.codes import Codes
+
+FORMAT, VERSION = "tf_inverse network", 1
+SHIPPED = pathlib.Path(__file__).parents[1] / "zoo" / "pairs"
+MANIFEST, MAX_MANIFEST = "network.json", 4 << 20
+MODELS = ("classifier", "generator")
+ROLES = (*MODELS, "natural")
+
+
+def shipped() -> list[str]:
+    """Names of the pairs that come with the package."""
+    return sorted(p.parent.name for p in SHIPPED.glob("*/network.json"))
+
+
+def find(
+    network: str | os.PathLike,
+    others: Mapping[str, Callable[[], pathlib.Path]] = MappingProxyType({}),
+) -> pathlib.Path:
+    """The folder of a shipped name, of a name in the working directory, or of a path.
+
+    Args:
+        network: The name or the path.
+        others: What brings the folder of each other name that is known.
+
+    Raises:
+        UsageError: There is none.
+    """
+    for folder in (pathlib.Path(network), SHIPPED / str(network)):
+        if os.path.isfile(folder / MANIFEST):
+            return folder
+    work = atomic_folder.beside(pathlib.Path(os.path.abspath(network)))
+    kept = [work / name for name in ("new", "old") if os.path.isfile(work / name / MANIFEST)]
+    if kept:
+        raise UsageError(
+            f"expected a network in {network}; the process that was to replace it was stopped in "
+            f"the middle: move {' or '.join(map(str, kept))} there, or run that command again"
+        )
+    if str(network) in others:
+        return others[str(network)]()
+    raise UsageError(
+        f"expected a network: one of {', '.join([*shipped(), *others])}, or a folder with "
+        f"{MANIFEST}; got {str(network)!r}"
+    )
+
+
+def _is_named(folder) -> bool:
+    """Whether a name alone stands for a network's folder, on any machine."""
+    return folder.parent == SHIPPED or folder == cache.prepared(folder.name)
+
+
+def manifest(folder: pathlib.Path) -> dict:
+    """`network.json`, with the checksum of every file that it names compared.
+
+    Raises:
+        RefusedInput: Not such a file, another version, or a file that is missing or changed.
+    """
+    entries = _entries(folder)
+    path = folder / MANIFEST
+    if entries.get("version") != VERSION:
+        raise RefusedInput(f"expected version {VERSION} in {path}, got {entries.get('version')!r}")
+    for role in ROLES:
+        if role in entries:
+            _compare(folder, role, entries[role])
+    return entries
+
+
+def _entries(folder):
+    path = folder / MANIFEST
+    if path.stat().st_size > MAX_MANIFEST:
+        raise RefusedInput(f"expected at most {MAX_MANIFEST} bytes in {path}")
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise RefusedInput(f"expected JSON in {path}: {reason(error)}") from error
+    if not isinstance(entries, dict) or entries.get("format") != FORMAT:
+        raise RefusedInput(f"expected format {FORMAT!r} in {path}")
+    return entries
+
+
+def _compare(folder, role, entry):
+    name = entry.get("file") if isinstance(entry, dict) else None
+    if not isinstance(name, str) or pathlib.Path(name).name != name:
+        raise RefusedInput(f"expected a plain file name for the {role} in {folder}, got {name!r}")
+    if role != "natural" and not name.endswith(".keras"):
+        # The one kind that is looked through before it is loaded.
+        raise RefusedInput(f"expected a .keras file for the {role} in {folder}, got {name}")
+    if not (folder / name).is_file():
+        raise RefusedInput(f"expected {name} in {folder}, as its network.json says; it is missing")
+    got = sha256(folder / name)
+    if got != entry.get("sha256"):
+        raise RefusedInput(
+            f"expected sha256 {entry.get('sha256')} of {name} in {folder}, got {got}: the file "
+            f"was changed or damaged; bring the original"
+        )
+
+
+def sha256(path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def load(network: str | os.PathLike = "cifar10", trust: bool = False):
+    """A pair, ready to sample.
+
+    Args:
+        network: A shipped name or a folder.
+        trust: Whether a SavedModel inside may be loaded: its graph can read and write files. One
+            that this user adopted (`trusted`) may be in any case.
+
+    Returns:
+        `networks.Networks`.
+
+    Raises:
+        UsageError: No such network, or one that lacks its classifier, generator or encoder.
+        RefusedInput: A file is damaged or of another form.
+    """
+    from tf_inverse.networks.networks import Networks
+
+    folder = find(network)
+    entries = manifest(folder)
+    lacking = [
+        key for key in ("classifier", "generator", "encoder", "codes") if not entries.get(key)
+    ]
+    if lacking:
+        raise UsageError(
+            f"expected a pair in {folder}, which lacks its {', '.join(lacking)}; make one with "
+            f"tf-inverse pair"
+        )
+    return Networks(
+        **_described(folder, entries),
+        classifier=model(folder / entries["classifier"]["file"], trust),
+        generator=model(folder / entries["generator"]["file"], trust),
+        natural=statistics(folder, entries),
+        checksums=checksums(entries),
+        folder=None if _is_named(folder) else os.path.abspath(folder),
+    )
+
+
+def checksums(entries: dict) -> dict[str, str]:
+    """sha256 of each file that a manifest names, by name."""
+    return {entries[role]["file"]: entries[role]["sha256"] for role in ROLES if role in entries}
+
+
+def _described(folder, entries):
+    """What the manifest says of a pair beside its files, as arguments of `Networks`."""
+    try:
+        codes, labels = entries["codes"], entries.get("labels")
+        return {
+            "name": entries["name"],
+            "encoder": entries["encoder"],
+            "codes": Codes(codes["kind"], codes["size"], codes.get("bounds")),
+            "crop": entries["generator"].get("crop"),
+            "labels": (labels["layer"], tuple(labels["names"])) if labels else None,
+            "default": entries.get("default"),
+        }
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RefusedInput(
+            f"expected name, encoder, codes and labels as tf-inverse pair writes them in "
+            f"{folder / 'network.json'}: {error}"
+        ) from error
+
+
+def statistics(folder: pathlib.Path, entries: dict):
+    """Natural statistics of a network's folder, or None; needs no TensorFlow."""
+    from tf_inverse.networks import natural
+
+    return natural.read(folder / entries["natural"]["file"]) if "natural" in entries else None
+
+
+def model(path, trust: bool = False):
+    """A Keras model from a `.keras` or `.h5` file, in float32, without any code from the file.
+
+    Args:
+        path: Of the file.
+        trust: Whether the file may hold a SavedModel; one that this user adopted may.
+
+    Raises:
+        RefusedInput: The file cannot be loaded safely.
+    """
+    from tf_inverse.layers import frozen_inputs
+    from tf_inverse.networks import keras_file, trusted
+
+    trust = trust or trusted.remembered(path)
+    with frozen_inputs.trust(trust):
+        return keras_file.load(path, trust)
+
+
+def save(
+    folder,
+    *,
+    name: str,
+    classifier=None,
+    generator=None,
+    encoder: str | None = None,
+    codes: Codes | None = None,
+    crop: int | None = None,
+    labels=None,
+    natural=None,
+    licence: str = "",
+    source: dict | None = None,
+    default: str | None = None,
+    half: bool = False,
+    overwrite: bool = False,
+    check: Callable[[pathlib.Path], None] | None = None,
+) -> pathlib.Path:
+    """Write a network's folder; it appears complete or not at all.
+
+    Args:
+        folder: To be made.
+        name: Of the network.
+        classifier: Keras model or None.
+        generator: Keras model or None.
+        encoder: Layer of the classifier.
+        codes: Distribution of codes.
+        crop: See `networks.Networks`.
+        labels: (layer, names) or None.
+        natural: `natural.Natural` or None.
+        licence: What the weights may be used for.
+        source: Where they came from: anything that JSON can say.
+        default: Targets of a run that names none.
+        half: Store weights in half precision; exact for models from `rounded`.
+        overwrite: Replace a network's folder that is there.
+        check: Called with the complete folder before it gets its name; what it raises stops that.
+
+    Returns:
+        The folder.
+
+    Raises:
+        FileExistsError: The folder exists and overwrite is False, or it is no network's.
+        StorageError: The disk is full; what was there is not lost.
+    """
+    from tf_inverse.networks import natural as natural_file
+    from tf_inverse.networks import trusted
+
+    folder = pathlib.Path(folder)
+    with atomic_folder.folder(folder, written, overwrite) as made:
+        entries: dict = {"format": FORMAT, "version": VERSION, "name": name}
+        if classifier is not None:
+            _store(classifier, made / "classifier.keras", half)
+            entries["classifier"] = {"file": "classifier.keras"}
+        if generator is not None:
+            _store(generator, made / "generator.keras", half)
+            entries["generator"] = {"file": "generator.keras", "crop": crop}
+        if natural is not None:
+            natural_file.write(made / "natural.h5", natural)
+            entries["natural"] = {"file": "natural.h5"}
+        for role in ROLES:
+            if role in entries:
+                entries[role]["sha256"] = sha256(made / entries[role]["file"])
+        entries |= {
+            "encoder": encoder,
+            "codes": codes and {"kind": codes.kind, "size": codes.size, "bounds": codes.bounds},
+            "labels": labels and {"layer": labels[0], "names": list(labels[1])},
+            "licence": licence,
+            "source": source or {},
+            "default": default,
+        }
+        (made / MANIFEST).write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
+        if check is not None:
+            check(made)
+    # Whoever writes a SavedModel had it loaded, and so trusts it.
+    trusted.remember(folder / entries[role]["file"] for role in MODELS if role in entries)
+    return folder
+
+
+def written(folder: pathlib.Path) -> set[str] | None:
+    """Names of the files that make a folder a network; None where it is none of ours."""
+    try:
+        entries = _entries(folder)
+    except (RefusedInput, OSError):
+        return None
+    named = (entries.get(role) for role in ROLES)
+    return {MANIFEST, *(str(one.get("file")) for one in named if isinstance(one, dict))}
+
+
+def expect_free(folder, overwrite: bool) -> None:
+    """Refuses, before any work, to write a network where something else is.
+
+    Raises:
+        FileExistsError: As of `save`.
+    """
+    atomic_folder.expect_free(folder, written, overwrite)
+
+
+def rounded(model):
+    """The model with every weight at its nearest half-precision value; changed in place."""
+    model.set_weights([w.astype(np.float16).astype(w.dtype) for w in model.get_weights()])
+    return model
+
+
+def _store(model, path, half):
+    model.save(path)
+    if not half:
+        return
+    # Keras reads weights of any precision into variables of the model's own.
+    with zipfile.ZipFile(path) as whole:
+        parts = {name: whole.read(name) for name in whole.namelist()}
+    parts["model.weights.h5"] = _halved(parts["model.weights.h5"])
+    with zipfile.ZipFile(path, "w") as smaller:
+        for name, data in parts.items():
+            smaller.writestr(zipfile.ZipInfo(name), data)
+
+
+def _halved(data):
+    out = io.BytesIO()
+    with h5py.File(io.BytesIO(data)) as source, h5py.File(out, "w") as target:
+
+        def copy(name, item):
+            if isinstance(item, h5py.Dataset):
+                target.create_dataset(name, data=item[()].astype(np.float16), track_times=False)
+            else:
+                target.require_group(name)
+            target[name].attrs.update(item.attrs)
+
+        source.visititems(copy)
+        target.attrs.update(source.attrs)
+    return out.getvalue()

@@ -1,0 +1,180 @@
+"""What there is to look at: layers, their units, and how active each is by nature."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tf_inverse.errors import UsageError
+from tf_inverse.layers import taps
+from tf_inverse.networks import codes
+from tf_inverse.networks.natural import LEVELS
+
+RANDOM = 100
+"""Random codes that a unit is looked at with."""
+
+BATCH = 50
+SEED = 0
+
+
+class Layer(NamedTuple):
+    """A layer of the classifier: name, kind, output shape, number of units."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    units: int
+
+
+class Statistics(NamedTuple):
+    """Activations of a layer's units over images; of a map, at its centre.
+
+    Attributes:
+        images: What was measured on, in words.
+        mean: [U].
+        sd: [U].
+        percentiles: [U, P], at natural.LEVELS.
+    """
+
+    images: str
+    mean: np.ndarray
+    sd: np.ndarray
+    percentiles: np.ndarray
+
+    @property
+    def dead(self):
+        """Units that never change, [U]."""
+        return self.percentiles[:, 0] == self.percentiles[:, -1]
+
+
+def layers(networks) -> list[Layer]:
+    """Every layer of the classifier that has units: those with a fixed output shape."""
+    kinds = {path: kind(layer) for path, layer in taps.walk(networks.classifier)}
+    return [
+        Layer(path, kinds.get(path, "output"), tuple(shape), shape[-1])
+        for path, shape in networks.shapes.items()
+        if shape and None not in shape and kinds.get(path) != "InputLayer"
+    ]
+
+
+def kind(layer) -> str:
+    """A layer's class, and the activation inside it: what is looked at comes after both."""
+    name = type(layer).__name__
+    inside = getattr(getattr(layer, "activation", None), "__name__", "linear")
+    return name if inside == "linear" or name == "Activation" else f"{name}+{inside}"
+
+
+def stored(networks, layer: str) -> Statistics | None:
+    """The statistics over natural images that came with the pair, or None."""
+    natural = networks.natural
+    if natural is None or layer not in natural.layers:
+        return None
+    mean, sd, percentiles = natural.layers[layer]
+    at = [list(natural.levels).index(level) for level in LEVELS if level in natural.levels]
+    if len(at) != len(LEVELS):
+        return None
+    words = f"{natural.images} natural images: {natural.description}"
+    return Statistics(words, mean, sd, percentiles[:, at])
+
+
+def measure(networks, layer: str, images: np.ndarray, words: str) -> Statistics:
+    """Measures a layer's units on images.
+
+    Args:
+        networks: `networks.Networks`.
+        layer: Name of a layer of the classifier.
+        images: RGB 0..255 [N, H, W, C], of the generator's size.
+        words: What the images are.
+
+    Raises:
+        UsageError: The classifier has no such layer.
+    """
+    z = activations(networks, layer, images).astype(np.float64)
+    percentiles = np.percentile(z, LEVELS, axis=0).T
+    return Statistics(words, z.mean(axis=0), z.std(axis=0), percentiles)
+
+
+def activations(networks, layer: str, images: np.ndarray) -> np.ndarray:
+    """Activations [N, U] of all units of a layer; of a map, at its centre."""
+    shape = tuple(networks.layer_shape(layer))
+    return responses(networks, [Layer(layer, "", shape, shape[-1])], images)[layer]
+
+
+def responses(networks, layers: list[Layer], images: np.ndarray, batch: int = BATCH) -> dict:
+    """Activations of all units of several layers; of maps, at their centre.
+
+    Args:
+        networks: `networks.Networks`.
+        layers: Of the classifier.
+        images: RGB 0..255 [N, H, W, C], of the generator's size.
+        batch: Images at a time.
+
+    Returns:
+        Layer's name -> [N, U] float32.
+    """
+    names = tuple(layer.name for layer in layers)
+    centres = [tuple(size // 2 for size in layer.shape[:-1]) for layer in layers]
+
+    def middle(x):
+        h = networks.outputs(x, names)[1]
+        return [h[name][(slice(None), *at)] for name, at in zip(names, centres, strict=True)]
+
+    read = tf.function(middle, reduce_retracing=True, autograph=False)
+    parts = [
+        [z.numpy() for z in read(tf.constant(images[i : i + batch], tf.float32))]
+        for i in range(0, len(images), batch)
+    ]
+    columns = zip(*parts, strict=True)
+    return {name: np.concatenate(z) for name, z in zip(names, columns, strict=True)}
+
+
+def random_images(networks, count: int = RANDOM) -> np.ndarray:
+    """Images of random codes, as they would be stored, [count, H, W, C]."""
+    c = codes.draw(networks, count, codes.generator(SEED, 0))
+    parts = []
+    for i in range(0, count, BATCH):
+        x = networks.images(tf.constant(c[i : i + BATCH]))
+        parts.append(np.asarray(x))
+    images = np.concatenate(parts)
+    return images.astype(np.uint8) if networks.stored == "uint8" else images
+
+
+def labels(networks, layer: str) -> tuple[str, ...]:
+    """Labels of a layer's units; empty texts where it has none."""
+    return networks.names(layer) or ("",) * networks.layer_shape(layer)[-1]
+
+
+def asked_layer(networks, layer: str | None, search: str | None) -> str | None:
+    """The layer to list: the one named, the labelled one for a search, or None.
+
+    Raises:
+        UsageError: A search where no layer has labels, or an unknown layer.
+    """
+    if layer is not None:
+        networks.layer_shape(layer)
+        return layer
+    if search is not None and networks.labels is None:
+        raise UsageError(f"expected a network with labels for --search, {networks.name} has none")
+    return None if search is None else networks.labels[0]
+
+
+def natural(networks, layer: str, images: str | None) -> Statistics | None:
+    """Natural statistics: measured on the images at a path, or those that came with the pair."""
+    if images is None:
+        return stored(networks, layer)
+    from tf_inverse.networks.image_files import load
+
+    *size, channels = networks.image_shape
+    x, _ = load(images, tuple(size), "test", channels)
+    return measure(networks, layer, x, f"{len(x)} images of {images}")
+
+
+def found(networks, layer: str, text: str | None) -> list[int]:
+    """Units whose label contains a text, in any case; every unit where the text is None."""
+    names = labels(networks, layer)
+    chosen = [i for i, name in enumerate(names) if text is None or text.lower() in name.lower()]
+    if not chosen:
+        raise UsageError(f"expected a label of {layer} with {text!r} in it, there is none")
+    return chosen

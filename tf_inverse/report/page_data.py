@@ -1,0 +1,208 @@
+"""What a page shows of archives, as plain data ready for JSON."""
+
+from __future__ import annotations
+
+import pathlib
+import shlex
+
+import numpy as np
+
+from tf_inverse import metrics
+from tf_inverse.report import encode, ordering, text
+
+NEIGHBOURS = 8
+BINS, BINS_ALONE = 40, 16
+PERCENTS = np.arange(101) / 100
+
+
+def figures(archive, bandwidth=None):
+    """The metrics of an archive, measured again from what it holds.
+
+    Args:
+        archive: archive.Archive.
+        bandwidth: h of the Vendi score; the archive's own by default.
+
+    Returns:
+        dict with the keys of metrics.summary, and steps and seconds as the run stored them.
+    """
+    stored = dict(archive.summary or {})
+    z1, z2 = ends(archive)
+    natural = archive.natural
+    measured = metrics.summary(
+        archive.encodings[:],
+        archive.activations[:],
+        z1,
+        z2,
+        asked=archive.asked,
+        bandwidth=bandwidth or stored.get("bandwidth"),
+        natural_encodings=None if natural is None else natural.encodings,
+    )
+    if measured["vendi_natural"] is None and not bandwidth:
+        measured["vendi_natural"] = stored.get("vendi_natural")
+    return measured | {key: stored.get(key) for key in ("steps", "seconds")}
+
+
+def ends(archive):
+    """The ends z1 [p] and z2 [p] of an archive's bands."""
+    targets = archive.targets
+    return np.array([t["z1"] for t in targets]), np.array([t["z2"] for t in targets])
+
+
+def page(archives, names):
+    """Everything a page holds.
+
+    Args:
+        archives: archive.Archive list; at least one.
+        names: A name for each, as shown.
+
+    Returns:
+        dict for JSON; see the functions below for its parts.
+    """
+    shown = [_archive(archive, name) for archive, name in zip(archives, names, strict=True)]
+    titles = list(dict.fromkeys(text.question(a.targets, a.network) for a in archives))
+    return {
+        "title": titles[0] if len(titles) == 1 else f"{len(archives)} inverse sets",
+        "archives": shown,
+        "figures": [[key, *text.FIGURES[key]] for key in text.FIGURES],
+        "maps": _maps(archives, names),
+    }
+
+
+def shown_images(archive):
+    """The archive's images, or its thumbnails where it stores codes only, [n, H, W, C]."""
+    return archive.images if "images" in archive.columns else archive.thumbnails
+
+
+def command(archive, path="samples.h5"):
+    """The command line that draws this sample again."""
+    targets = " ".join(target["text"] for target in archive.targets)
+    # From the archive's own folder a network of the user's own is where it was, relative to that.
+    place = archive.header.get("folder", {}).get("relative", archive.network)
+    flags = {"network": place, "targets": targets, "n": archive.asked}
+    flags |= {"seed": archive.seed}
+    flags |= {
+        key: value
+        for key, value in archive.settings.items()
+        if key not in flags and isinstance(value, (str, int, float)) and value != ""
+    }
+    parts = [f"--{key}={value}" for key, value in flags.items()]
+    return shlex.join(["tf-inverse", "sample", pathlib.Path(path).name, *parts])
+
+
+def _archive(archive, name):
+    z, e, images = archive.activations[:], archive.encodings[:], shown_images(archive)
+    thumbnails, larges = encode.for_page(images[:])
+    return {
+        "name": name,
+        "question": text.question(archive.targets, archive.network),
+        "complete": bool(archive.complete),
+        "size": list(images.shape[1:3]),
+        "targets": [_target(archive, i) for i in range(len(archive.targets))],
+        "metrics": _metrics(archive),
+        "facts": _facts(archive, name),
+        "samples": {
+            "activations": _short(z),
+            "captions": text.captions(z, archive.targets),
+            "steps": archive.steps[:].tolist(),
+            "chain": archive.chain[:].tolist(),
+            "similar": ordering.by_similarity(e).tolist(),
+            "different": ordering.most_different(e, len(e)).tolist(),
+            "nearest": ordering.nearest(e, NEIGHBOURS).tolist(),
+            "thumbnails": thumbnails,
+            "larges": larges,
+        },
+    }
+
+
+def _target(archive, i):
+    target = archive.targets[i]
+    natural = natural_activations(archive, i)
+    z = archive.activations[:][:, i]
+    return {
+        "name": text.neuron(target),
+        "text": target["text"],
+        "band": text.band(target),
+        "z1": float(target["z1"]),
+        "z2": float(target["z2"]),
+        "decimals": text.decimals(target["z1"], target["z2"]),
+        "natural": None if natural is None else text.natural_band(target, natural),
+        "quantiles": None if natural is None else _short(np.quantile(natural, PERCENTS)),
+        "histogram": _histogram(z, natural, target["z1"], target["z2"]),
+    }
+
+
+def natural_activations(archive, i):
+    """Activations of the i-th target over natural images, [N], or None where unknown."""
+    natural = archive.natural
+    if natural is None or natural.activations is None or not len(natural.activations):
+        return None
+    return np.asarray(natural.activations)[:, i]
+
+
+def natural_lines(archive):
+    """For each target whose natural activations are known, what its range means among them."""
+    known = [(target, natural_activations(archive, i)) for i, target in enumerate(archive.targets)]
+    return [text.natural_band(target, natural) for target, natural in known if natural is not None]
+
+
+def _histogram(z, natural, z1, z2):
+    """Shares of samples and natural images in common bins, of which one ends at z1 and at z2."""
+    bins = BINS_ALONE if natural is None else BINS
+    both = np.concatenate([z, [z1, z2], [] if natural is None else natural])
+    span = both.max() - both.min()
+    width = (z2 - z1) / max(1, round(bins * (z2 - z1) / span)) if span else 1.0
+    first, last = np.floor((both.min() - z1) / width), np.ceil((both.max() - z1) / width)
+    edges = z1 + width * np.arange(first, max(last, first + 1) + 1)
+
+    def shares(values):
+        return _short(np.histogram(values, edges)[0] / max(len(values), 1))
+
+    return {
+        "edges": _short(edges),
+        "samples": shares(z),
+        "natural": None if natural is None else shares(natural),
+    }
+
+
+def _metrics(archive):
+    measured = figures(archive)
+    return {key: text.figure(key, measured[key]) for key in text.FIGURES if key in measured}
+
+
+def _facts(archive, name):
+    settings = archive.settings | {"seed": archive.seed, "network": archive.network}
+    return [
+        ["Command", [["", command(archive, name)]]],
+        ["Settings", _pairs(settings)],
+        ["Versions", _pairs(archive.versions)],
+        ["Checksums (SHA-256)", _pairs(archive.checksums)],
+    ]
+
+
+def _pairs(mapping):
+    return [[str(key), str(value)] for key, value in mapping.items()]
+
+
+def _maps(archives, names):
+    """One map of all archives where their encodings are of one network, else one for each."""
+    kinds = {(a.encodings.shape[1], tuple(sorted(a.checksums.items()))) for a in archives}
+    if len(kinds) == 1:
+        return [_map("all", archives, range(len(archives)))]
+    return [_map(name, [a], [i]) for i, (a, name) in enumerate(zip(archives, names, strict=True))]
+
+
+def _map(name, archives, numbers):
+    places, explained = ordering.principal_map(np.concatenate([a.encodings[:] for a in archives]))
+    extent = np.abs(places).max(initial=0) or 1.0
+    members = [[k, i] for k, a in zip(numbers, archives, strict=True) for i in range(len(a))]
+    return {
+        "name": name,
+        "members": members,
+        "places": _short(places / extent),
+        "explained": _short(explained),
+    }
+
+
+def _short(values):
+    """Nested lists of numbers with six digits, which is what a page can show."""
+    return [_short(v) if np.ndim(v) else float(f"{v:.6g}") for v in np.asarray(values)]

@@ -1,0 +1,182 @@
+"""Pictures of an archive as files: contact sheets, ladders of archives, single images."""
+
+from __future__ import annotations
+
+import io
+import pathlib
+
+import numpy as np
+
+from tf_inverse import archive as archives
+from tf_inverse.archive import atomic
+from tf_inverse.errors import UsageError
+from tf_inverse.report import encode, ordering, page_data, sheet, text
+
+MOST = 2000
+"""Most images of one sheet."""
+
+ORDERS = ("activation", "found", "similar", "different")
+
+
+def opened(paths):
+    """Opens archives and names them for people.
+
+    Args:
+        paths: Finished files or folders of runs.
+
+    Returns:
+        (archives, names): file names, with folders where two would be the same.
+
+    Raises:
+        UsageError: No path, or an archive without samples.
+        RefusedInput: Not an archive, or a damaged one.
+    """
+    if not paths:
+        raise UsageError("expected at least one archive, got none")
+    found = [archives.open(path) for path in paths]
+    for path, one in zip(paths, found, strict=True):
+        if not len(one):
+            raise UsageError(f"{path} holds no samples yet")
+    names = [pathlib.Path(path).name for path in paths]
+    return found, names if len(set(names)) == len(names) else [str(path) for path in paths]
+
+
+def save(path, data, overwrite=False):
+    """Puts a file's contents in place, whole or not at all.
+
+    Raises:
+        FileExistsError: The file is there and overwrite is not set.
+    """
+    path = pathlib.Path(path)
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists; give --overwrite to replace it, or another --out")
+    atomic.write(path, data)
+
+
+def contact(archive, rows=None, columns=None, order="activation"):
+    """The contact sheet of an archive as a PNG file's contents.
+
+    Every image where rows is not given; otherwise the rows * columns most different ones.
+
+    Args:
+        archive: archive.Archive with samples.
+        rows: Lines of images.
+        columns: Images a line.
+        order: One of ORDERS.
+
+    Returns:
+        bytes.
+
+    Raises:
+        UsageError: An unknown order, a size that is not positive, or too many images.
+    """
+    for name, value in (("rows", rows), ("columns", columns)):
+        if value is not None and value < 1:
+            raise UsageError(f"expected --{name} of at least 1, got {value}")
+    if rows and not columns:
+        columns = min(10, -(-len(archive) // rows))
+    chosen = _chosen(archive, rows * columns if rows else len(archive), order)
+    return _png(
+        sheet.contact_sheet(
+            page_data.shown_images(archive)[chosen],
+            text.captions(archive.activations[:][chosen], archive.targets),
+            title(archive, len(chosen)),
+            columns,
+        )
+    )
+
+
+def ladder(steps, columns=10):
+    """Archives in rows, the most different samples of each: the paper's figures 1 and 4.
+
+    Args:
+        steps: archive.Archive list, each with samples.
+        columns: Images a row.
+
+    Returns:
+        PNG file's contents, bytes.
+    """
+    rows = []
+    for archive in steps:
+        chosen = _chosen(archive, columns, "activation")
+        texts = text.captions(archive.activations[:][chosen], archive.targets)
+        rows.append(sheet.Row(heading(archive), page_data.shown_images(archive)[chosen], texts))
+    neurons = list(dict.fromkeys(text.neuron(t) for a in steps for t in a.targets))
+    lines = [f"{', '.join(neurons)} of {steps[0].network}", "most different samples of each range"]
+    return _png(sheet.row_sheet(rows, lines, columns))
+
+
+def title(archive, shown):
+    """The lines over an archive's sheet."""
+    figures = archive.summary or {}
+    line = f"{len(archive)} of {archive.asked} samples"
+    if shown < len(archive):
+        line += f", the {shown} most different"
+    if figures.get("vendi") is not None:
+        line += f"; Vendi score {text.number(figures['vendi'], 3)}"
+    if figures.get("vendi_natural") is not None:
+        line += (
+            f" ({text.number(figures['vendi_equal_count'], 3)} for {figures['natural']} of them; "
+            f"nature has {text.number(figures['vendi_natural'], 3)} for as many)"
+        )
+    return [f"{heading(archive)} in {archive.network}", *page_data.natural_lines(archive), line]
+
+
+def heading(archive):
+    """The targets of an archive in a line."""
+    return " and ".join(f"{text.neuron(t)} from {text.band(t)}" for t in archive.targets)
+
+
+def images(archive, folder):
+    """Writes each image as a PNG whose name and metadata hold its activations.
+
+    Args:
+        archive: archive.Archive that stores images.
+        folder: A folder to be, or an empty one.
+
+    Returns:
+        Number of files.
+
+    Raises:
+        FileExistsError: The folder holds something.
+    """
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise FileExistsError(f"{folder} is not empty; name a new folder")
+    z, steps, chain = archive.activations[:], archive.steps[:], archive.chain[:]
+    texts = text.captions(z, archive.targets)
+    for i, label in enumerate(texts):
+        facts = {
+            t["text"]: repr(float(value)) for t, value in zip(archive.targets, z[i], strict=True)
+        }
+        facts |= {"Source": archive.name, "network": archive.network, "row": str(i)}
+        facts |= {"step": str(steps[i]), "chain": str(chain[i]), "Software": "tf_inverse"}
+        name = f"{i:0{len(str(len(z)))}d}_{label.replace(' / ', '_')}.png"
+        (folder / name).write_bytes(encode.png(archive.images[i], facts.items()))
+    return len(texts)
+
+
+def _chosen(archive, count, order):
+    if order not in ORDERS:
+        raise UsageError(f"expected --order to be one of {', '.join(ORDERS)}, got {order!r}")
+    if min(count, len(archive)) > MOST:
+        raise UsageError(
+            f"expected at most {MOST} images on a sheet, got {len(archive)}; "
+            "give --rows and --columns for the most different ones"
+        )
+    e = archive.encodings[:]
+    chosen = np.arange(len(e))
+    if count < len(e) or order == "different":
+        chosen = ordering.most_different(e, count)
+    if order == "activation":
+        return chosen[ordering.by_activation(archive.activations[:][chosen])]
+    if order == "similar":
+        return chosen[ordering.by_similarity(e[chosen])]
+    return np.sort(chosen) if order == "found" else chosen
+
+
+def _png(picture):
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()

@@ -1,0 +1,89 @@
+"""Which folder an archive's network came from: told when it is written, found when it is read.
+
+An archive of a shipped or published network needs no place, its name is enough. One of a user's
+network has the folder's path from the archive's own folder, which holds where both were moved, and
+the absolute one, which holds where the archive alone was. The sha256 of the network's files decide
+whether what lies there is still it. No TensorFlow.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+from tf_inverse.archive.attributes import FOLDER
+from tf_inverse.caffe import published
+from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.networks import storage
+
+
+def told(network, archive) -> dict:
+    """What a header says of a network's folder.
+
+    Args:
+        network: `networks.Networks.folder`.
+        archive: Path of the archive to be.
+
+    Returns:
+        {"folder": {"relative": ..., "absolute": ...}}; {} for a network that has no folder, and
+        for a path that is no text.
+    """
+    try:
+        if network is None or not str(network).encode():
+            return {}
+    except UnicodeEncodeError:
+        return {}
+    beside = pathlib.Path(os.path.abspath(archive)).parent
+    paths = {"relative": os.path.relpath(network, beside), "absolute": os.path.abspath(network)}
+    return {FOLDER: paths}
+
+
+def find(archive, given: str | None = None) -> pathlib.Path:
+    """The folder of an archive's network.
+
+    Args:
+        archive: `archive.Archive`.
+        given: What the user names instead, a name or a folder; it is not compared.
+
+    Raises:
+        UsageError: It is not where it was; the line names `--network`.
+        RefusedInput: There is another network in its place, or a damaged one.
+    """
+    if given is not None:
+        return published.find(given)
+    paths = archive.header.get(FOLDER)
+    if paths is None and archive.network in published.names():
+        return published.find(archive.network)
+    there = [path for path in _places(archive, paths) if os.path.isfile(path / storage.MANIFEST)]
+    wrong = []
+    for path in there:
+        found = storage.checksums(storage.manifest(path))
+        other = _differing(found, archive.checksums)
+        if not other:
+            return path
+        wrong.append(f"{path} has another {', '.join(other)}")
+    where = "it is not there any more" if paths else "the archive does not tell its folder"
+    flag = f"give --network=FOLDER of {archive.network}"
+    if wrong:
+        raise RefusedInput(
+            f"expected the network that {archive.path} was drawn with: {'; '.join(wrong)}; {flag}"
+        )
+    looked = f" ({paths['absolute']})" if paths else ""
+    raise UsageError(
+        f"expected the network {archive.network!r} that {archive.path} was drawn with, "
+        f"{where}{looked}: {flag}"
+    )
+
+
+def _differing(found, wanted):
+    return sorted(n for n in {*found, *wanted} if found.get(n) != wanted.get(n))
+
+
+def _places(archive, paths) -> list[pathlib.Path]:
+    """Where the folder may be, the likeliest first: each once."""
+    if paths is None:
+        # Archives that were written before this was told: a folder of that name right here.
+        return [pathlib.Path(archive.network)]
+    beside = pathlib.Path(os.path.abspath(archive.path)).parent
+    places = [os.path.normpath(beside / paths["relative"]), paths["absolute"]]
+    return [pathlib.Path(place) for place in dict.fromkeys(places)]

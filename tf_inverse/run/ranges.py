@@ -1,0 +1,107 @@
+"""Several inverse sets to be seen under each other, as in the paper's figures 1 and 4.
+
+One neuron: adjacent ranges from natural to extreme. Several neurons: each alone, then all together.
+"""
+
+from __future__ import annotations
+
+import pathlib
+
+import numpy as np
+
+from tf_inverse import archive, band
+from tf_inverse.errors import Unreachable, UsageError
+from tf_inverse.report import html, png
+from tf_inverse.run import job
+
+BEYOND = 0.5
+"""How far a ladder goes beyond the largest natural activation, as a share of median to largest."""
+
+DEVIATIONS = 6.0
+"""Its end without natural statistics: standard deviations above the mean of random codes."""
+
+
+def rungs(networks, targets: str, ranges: int) -> list[tuple[band.Band, ...]]:
+    """The inverse sets of a ladder.
+
+    Args:
+        networks: `networks.Networks`.
+        targets: One target, whose range is ignored, or several.
+        ranges: Number of ranges for one target.
+
+    Returns:
+        Bands of each rung.
+
+    Raises:
+        UsageError: Fewer than two ranges, or a target that cannot be read.
+    """
+    parts = band.split(targets)
+    if len(parts) > 1:
+        alone = [band.parse(part, networks) for part in parts]
+        return [*alone, tuple(one for bands in alone for one in bands)]
+    if ranges < 2:
+        raise UsageError(f"expected at least 2 --ranges, got {ranges}")
+    # The range given, or none at all, does not matter: 0 to 1 is one that always parses.
+    neuron = band.parse("".join(parts).partition("@")[0] + "@0:1", networks)[0].neuron
+    edges = np.linspace(*extent(networks, neuron), ranges + 1)
+    return [
+        (band.Band(neuron, float(f"{z1:.4g}"), float(f"{z2:.4g}")),)
+        for z1, z2 in zip(edges[:-1], edges[1:], strict=True)
+    ]
+
+
+def extent(networks, neuron) -> tuple[float, float]:
+    """From the natural median to well beyond the largest natural activation of a neuron.
+
+    Without natural statistics, from the mean over random codes upward.
+    """
+    unit = networks.natural and networks.natural.unit(neuron)
+    if unit:
+        median, largest = unit.percentile(50), unit.percentile(100)
+        return median, largest + BEYOND * (largest - median)
+    from tf_inverse.method.normalization import measure
+
+    scale = measure(networks, (neuron,))
+    return float(scale.z_mean[0]), float(scale.z_mean[0] + DEVIATIONS * scale.z_sd[0])
+
+
+def climb(out, networks, steps, settings, overwrite=False) -> tuple[int, list[str]]:
+    """Samples every rung into OUT/rung-1.h5 ... and draws OUT/ladder.png and OUT/ladder.html.
+
+    Args:
+        out: Folder, made where it is missing.
+        networks: `networks.Networks`.
+        steps: From `rungs`.
+        settings: `settings.Settings`, n for each rung.
+        overwrite: Replace archives and pictures that exist.
+
+    Returns:
+        (exit code: 0, 3 where a rung has fewer samples than asked, or that of a stop;
+        a line for each such rung).
+    """
+    out = pathlib.Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    if (out / "ladder.png").exists() and not overwrite:
+        raise FileExistsError(f"{out / 'ladder.png'} exists; give --overwrite or another --out")
+    code, paths, troubles = 0, [], []
+    for i, bands in enumerate(steps, 1):
+        path = out / f"rung-{i}.h5"
+        try:
+            stopped = job.run(path, networks, bands, settings, overwrite=overwrite, as_json=False)
+        except Unreachable as error:
+            code, stopped = error.exit_code, 0
+            troubles.append(f"{' & '.join(map(str, bands))}: {error}")
+        if stopped:
+            return stopped, troubles
+        if path.exists():
+            paths.append(path)
+    if paths:
+        draw(out, [archive.open(path) for path in paths])
+    return code, troubles
+
+
+def draw(out: pathlib.Path, found) -> None:
+    """Puts the archives of a ladder into one picture and one page."""
+    png.save(out / "ladder.png", png.ladder(found), overwrite=True)
+    page = html.render(found, [png.heading(one) for one in found])
+    png.save(out / "ladder.html", page.encode("utf-8"), overwrite=True)

@@ -1,0 +1,78 @@
+"""Going on with a run, from what its archive says of it."""
+
+from __future__ import annotations
+
+import pathlib
+
+from tf_inverse import archive as archives
+from tf_inverse.archive import run_folder
+from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.method.settings import Settings
+from tf_inverse.run import origin
+
+
+def resume(
+    path,
+    n: int | None = None,
+    network: str | None = None,
+    as_json: bool = False,
+    device: str = "auto",
+    trust: bool = False,
+) -> int:
+    """Carries on an unfinished run, or a finished one to more samples.
+
+    The result equals that of a run which was never interrupted, bit for bit on the same machine.
+
+    Args:
+        path: The archive, OUT.h5, finished or not; or its run's folder.
+        n: Samples in all; as many as were asked for by default.
+        network: A shipped name or a folder; found as `origin.find` does by default.
+        as_json: Print one JSON object in place of the table.
+        device: As of `device.choose`; another than before changes the last bits.
+        trust: As of `storage.load`.
+
+    Returns:
+        Exit code, as of `job.run`.
+
+    Raises:
+        FileExistsError: It is finished, and no more samples are asked for.
+        UsageError: n is smaller than before, or network, weights or versions are others.
+        RefusedInput: The archive is damaged.
+    """
+    path = pathlib.Path(path)
+    out = path.with_suffix("") if path.suffix == run_folder.SUFFIX else path
+    with archives.open(_latest(out)) as opened:
+        if n is not None and n < opened.asked:
+            raise UsageError(
+                f"expected --n of at least {opened.asked}, got {n}: {out} asked for it"
+            )
+        if not opened.in_progress and len(opened) >= (n or opened.asked):
+            raise FileExistsError(
+                f"{out} is finished with {len(opened)} samples; ask for more: --n"
+            )
+        settings, store = _settings(opened, n)
+        where = origin.find(opened, network)
+
+    from tf_inverse.compute import device as devices
+    from tf_inverse.networks import storage
+    from tf_inverse.run import job, verify
+
+    devices.choose(device)
+    networks = storage.load(where, trust)
+    bands = verify.bands(opened, networks)
+    return job.run(out, networks, bands, settings, store=store, resume=True, as_json=as_json)
+
+
+def _latest(out: pathlib.Path) -> pathlib.Path:
+    """A run's folder where there is one: it may carry on the finished archive beside it."""
+    run = run_folder.beside(out)
+    return run if (run / run_folder.HEADER).exists() else out
+
+
+def _settings(opened: archives.Archive, n: int | None) -> tuple[Settings, str]:
+    values = dict(opened.settings)
+    store = values.pop("store", "images")
+    try:
+        return Settings(**values | {"n": n or opened.asked}), store
+    except TypeError as error:
+        raise RefusedInput(f"{opened.path}: settings of another version ({error})") from error
