@@ -85,6 +85,7 @@ def test_results_are_kept_and_what_is_missing_is_done(tmp_path, monkeypatch, cap
     started = []
 
     def run(command, **options):
+        assert command[1].is_file()
         started.append(command[-1])
         return subprocess.CompletedProcess(command, -9)
 

@@ -18,7 +18,7 @@ import re
 import subprocess
 import sys
 
-HERE = pathlib.Path(__file__).resolve().parents[1]
+HERE = pathlib.Path(__file__).resolve().parent
 STAGES = ("adopt", "float32", "default", "half", "export")
 ASKED = 10
 # Sums of float32 come out a little different in other orders; a deep network makes more of it.
