@@ -31,7 +31,7 @@ KINDS = {
     "quantised int8": None,
     "subclassed as SavedModel": zoo_forms.subclassed,
 }
-EXPORTED = ("ConvMixer", "several inputs and outputs")
+EXPORTED = ("several inputs and outputs",)
 DONE = {
     "adopt": {"encoder": "model/fc", "target": "model/logits:1@0:1", "seconds": 1.0},
     "float32": {"found": 10, "steps": 8, "precision": "float32", "difference": 0.0},
@@ -69,7 +69,7 @@ def test_from_a_file_to_true_samples(name, tmp_path):
         ("float32", {"difference": 2e-3}, "float32: stored differ by 2.0e-03"),
         ("float32", {"difference": float("nan")}, "float32: stored differ by nan"),
         ("export", {"found": 3}, "export: 3 of 10"),
-        ("export", {"apart": {"images": 1.0, "codes": 1e-2}}, "export: other images, codes"),
+        ("export", {"apart": {"images": 2.0, "codes": 1e-2}}, "export: other images, codes"),
         ("half", {}, ""),
     ],
 )

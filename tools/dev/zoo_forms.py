@@ -99,6 +99,13 @@ def in_float32(make: Callable = plain) -> Callable:
     return reading
 
 
+def before_softmax(model: keras.Model, x):
+    """Logits of a model that ends in a dense layer with a softmax, by its kernel and bias."""
+    last = model.layers[-1]
+    h = keras.Model(model.inputs[0], model.layers[-2].output)(x, training=False)
+    return ops.matmul(h, last.kernel) + last.bias
+
+
 def quantised(mode: str, side: int = 32) -> Callable:
     """A maker of `plain` as `model.quantize` leaves it."""
 
