@@ -16,10 +16,37 @@ At the edges (archives, reports, tables) words stand in their place: codes, imag
 activations, steps.
 """
 
+from typing import TYPE_CHECKING
+
 from tf_inverse.layers import registration
 from tf_inverse.version import __version__
 
-_PUBLIC = {
+if TYPE_CHECKING:
+    # For type checkers and editors, which do not follow __getattr__.
+    from tf_inverse import adopt, archive, export, metrics
+    from tf_inverse.band import Band, Neuron, parse
+    from tf_inverse.caffe.published import load
+    from tf_inverse.errors import (
+        ConversionError,
+        InverseSetError,
+        RefusedInput,
+        SeedsNotFound,
+        Stalled,
+        Unreachable,
+        UsageError,
+    )
+    from tf_inverse.method.sampler import sample
+    from tf_inverse.method.settings import Settings
+    from tf_inverse.networks import domains
+    from tf_inverse.networks.codes import Codes
+    from tf_inverse.networks.networks import Networks
+    from tf_inverse.networks.storage import save
+    from tf_inverse.run import callback
+    from tf_inverse.run.callback import KerasSampler
+    from tf_inverse.run.draw import Result, draw
+
+# Where each public name is found.
+_NAMES = {
     "Band": "band",
     "Neuron": "band",
     "parse": "band",
@@ -31,6 +58,7 @@ _PUBLIC = {
     "sample": "method.sampler",
     "draw": "run.draw",
     "Result": "run.draw",
+    "KerasSampler": "run.callback",
     "InverseSetError": "errors",
     "SeedsNotFound": "errors",
     "Stalled": "errors",
@@ -40,10 +68,44 @@ _PUBLIC = {
     "ConversionError": "errors",
 }
 
-# Modules that are public under this name, whatever room they are in.
-_MODULES = {"callback": "run.callback", "domains": "networks.domains"}
+# Public modules, by the name that they have here.
+_MODULES = {
+    "adopt": "adopt",
+    "archive": "archive",
+    "callback": "run.callback",
+    "domains": "networks.domains",
+    "export": "export",
+    "metrics": "metrics",
+}
 
-__all__ = ["__version__", *_PUBLIC]
+__all__ = [
+    "Band",
+    "Codes",
+    "ConversionError",
+    "InverseSetError",
+    "KerasSampler",
+    "Networks",
+    "Neuron",
+    "RefusedInput",
+    "Result",
+    "SeedsNotFound",
+    "Settings",
+    "Stalled",
+    "Unreachable",
+    "UsageError",
+    "__version__",
+    "adopt",
+    "archive",
+    "callback",
+    "domains",
+    "draw",
+    "export",
+    "load",
+    "metrics",
+    "parse",
+    "sample",
+    "save",
+]
 
 registration.after_keras()
 
@@ -54,9 +116,9 @@ def __getattr__(name):
 
     if name in _MODULES:
         return importlib.import_module(f"tf_inverse.{_MODULES[name]}")
-    if name not in _PUBLIC:
+    if name not in _NAMES:
         raise AttributeError(f"module 'tf_inverse' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"tf_inverse.{_PUBLIC[name]}"), name)
+    return getattr(importlib.import_module(f"tf_inverse.{_NAMES[name]}"), name)
 
 
 def __dir__():
