@@ -15,6 +15,7 @@ matconvnet = ["scipy>=1.12"]
 safetensors = ["safetensors>=0.5"]
 test = [
     "pytest>=8",
+    "pytest-xdist>=3",
     "ruff>=0.12",
     "opencv-python-headless>=4.10,<5",
     "selenium>=4",

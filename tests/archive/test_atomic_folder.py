@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -149,7 +150,7 @@ def kills(folder):
 
 def test_killed_at_every_step(tmp_path):
     """Nothing that was whole is lost, and the next writer puts it right; in another process."""
-    code = "import json, pathlib, sys, test_atomic as t; "
+    code = f"import json, pathlib, sys, {pathlib.Path(__file__).stem} as t; "
     code += "print(json.dumps(t.kills(pathlib.Path(sys.argv[1]))))"
     command = [sys.executable, "-c", code, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=os.path.dirname(__file__))

@@ -148,7 +148,9 @@ def graphs(networks, neurons, options):
         fresh = renewal.Fresh(*(tf.constant(np.repeat(rows, 2, axis=0)) for rows in (c, t)))
         return {"renewal": advance.get_concrete_function(pool, target, fresh)}
     state = seeds.init(c, p, 2 * p, 10.0, problem.slots())
-    walking = walk.WalkState(*state[:3], tf.constant(0.1), *state[3:])
+    walking = walk.WalkState(
+        state.c, state.lam, state.mu, tf.constant(0.1), state.step, state.slots
+    )
     round_ = seeds.make_round(problem, 0.1, 1.0, 10.0, 100)
     advance = walk.make_advance(problem, 1.0, loops.STEPS)
     return {
