@@ -71,7 +71,7 @@ def lived(model: keras.Model, pixels: tuple[float, float] = (0.0, 255.0)) -> ker
     rng, inside = np.random.default_rng(0), list(model._flatten_layers())
     norms = [layer for layer in inside if isinstance(layer, layers.BatchNormalization)]
     for layer in inside:
-        if isinstance(layer, layers.Normalization):
+        if isinstance(layer, layers.Normalization) and layer.input_mean is None:
             layer.adapt_mean.assign(np.reshape(MEAN, layer.adapt_mean.shape))
             layer.adapt_variance.assign(np.reshape(VARIANCE, layer.adapt_variance.shape))
             layer.finalize_state()

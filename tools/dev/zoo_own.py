@@ -47,7 +47,8 @@ def _output(layer):
     def read(model, x):
         if _inputs(model) and layer in [one.name for one in model.layers]:
             model = keras.Model(_form(model), model.get_layer(layer).output)
-        return model(x, training=False)
+        # Compiled, as `predict` is: to fuse layers moves the last places of deep networks.
+        return tf.function(model, autograph=False)(x, training=False)
 
     return read
 
