@@ -14,7 +14,7 @@ import sys
 
 from tf_inverse.tools import flags, quiet
 
-from tf_inverse.errors import InverseSetError, UsageError
+from tf_inverse.errors import InverseSetError, UsageError, printable
 
 COMMANDS = {
     "sample": "run:sample",
@@ -66,9 +66,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _fail(error, code):
-    # Names from files are quoted: one may hold a line break, or codes that a terminal obeys.
-    said = "".join(c if c.isprintable() else "?" for c in " ".join(str(error).split()))
-    print(f"tf-inverse: {said}", file=sys.stderr)
+    print(f"tf-inverse: {printable(str(error))}", file=sys.stderr)
     sys.exit(code)
 
 
