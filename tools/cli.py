@@ -8,6 +8,7 @@ runs; every value is read as the command's annotation says; and the return value
 from __future__ import annotations
 
 import ast
+import errno
 import importlib
 import os
 import sys
@@ -43,6 +44,8 @@ REFUSED = (
     IsADirectoryError,
     PermissionError,
 )
+# What a disk says that takes no more.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -63,6 +66,10 @@ def main(argv: list[str] | None = None) -> None:
     except BrokenPipeError:
         # The reader went away (`| head`): nothing is wrong, and nothing more can be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        _fail(f"cannot write: {error.strerror}; make room, or name another folder", 3)
 
 
 def _fail(error, code):

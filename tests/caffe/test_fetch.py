@@ -17,6 +17,7 @@ from tf_inverse.tools import cli
 from webserver import server as server
 
 from tf_inverse.archive import lock
+from tf_inverse.archive.writer import StorageError
 from tf_inverse.caffe import download, fetch
 from tf_inverse.caffe.sources import PAIRS, SOURCES, Form, Source
 from tf_inverse.compute import progress
@@ -186,14 +187,21 @@ def test_a_mean_must_open_too(server, tmp_path):
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS])
-def test_a_full_disk_is_no_fault_of_the_homes(server, monkeypatch, number):
+def test_a_full_disk_is_no_fault_of_the_homes(server, monkeypatch, tmp_path, capsys, number):
     def full(*_):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(download, "copy", full)
-    with pytest.raises(RefusedInput, match=f"cannot write .*{os.strerror(number)}.*make room"):
+    with pytest.raises(StorageError, match=f"cannot write .*{os.strerror(number)}.*make room"):
         get(server, "/good", "/good")
     assert len(server.seen) == 1
+    file = tmp_path / "mine.caffemodel"
+    file.write_bytes(DATA)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["fetch", "ppgn-fc6", f"--from={file}"])
+    assert stopped.value.code == 3 and fetch.cached("ppgn-fc6") is None
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith(f"tf-inverse: cannot write: {os.strerror(number)}; make room")
 
 
 def test_a_cache_folder_that_cannot_be_is_said(server, monkeypatch, tmp_path):

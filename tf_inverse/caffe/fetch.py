@@ -70,6 +70,7 @@ def fetch(name: str, say: Callable[[str], object] = tell, sources=SOURCES) -> Fe
     Raises:
         UsageError: Unknown name, or no home could be reached; says which file to bring.
         RefusedInput: What came has another checksum, or is no such file.
+        archive.writer.StorageError: The disk is full or read-only.
         archive.lock.LockedError: Another process is fetching the same.
     """
     source = _known(name, sources)
@@ -196,8 +197,10 @@ def _from_homes(name, source, folder, say):
             except (OSError, http.client.HTTPException, ValueError) as error:
                 why = download.why(error)
                 if getattr(error, "errno", None) in LOCAL:
+                    from tf_inverse.archive.writer import StorageError
+
                     # Every other home would end in the same way.
-                    raise RefusedInput(
+                    raise StorageError(
                         f"cannot write {form.file} into {folder} ({why}): make room, or set "
                         f"TF_INVERSE_CACHE to another folder"
                     ) from None
