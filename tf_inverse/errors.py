@@ -77,6 +77,17 @@ def reason(error: BaseException, most: int = 240) -> str:
     return text or type(error).__name__
 
 
+def printable(text: str) -> str:
+    r"""A text in one line that a terminal shows and does not obey.
+
+    Names from files and answers of servers may hold line breaks, or codes that move the cursor.
+
+    >>> printable("a\tname\nof \x1b[2J two lines")
+    'a name of ?[2J two lines'
+    """
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+
+
 _BEHIND = (
     "Full object config: ",
     "Arguments received by ",

@@ -8,13 +8,14 @@ runs; every value is read as the command's annotation says; and the return value
 from __future__ import annotations
 
 import ast
+import errno
 import importlib
 import os
 import sys
 
 from tf_inverse.tools import flags, quiet
 
-from tf_inverse.errors import InverseSetError, UsageError
+from tf_inverse.errors import InverseSetError, UsageError, printable
 
 COMMANDS = {
     "sample": "run:sample",
@@ -43,6 +44,8 @@ REFUSED = (
     IsADirectoryError,
     PermissionError,
 )
+# What a disk says that takes no more.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -63,12 +66,14 @@ def main(argv: list[str] | None = None) -> None:
     except BrokenPipeError:
         # The reader went away (`| head`): nothing is wrong, and nothing more can be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        _fail(f"cannot write: {error.strerror}; make room, or name another folder", 3)
 
 
 def _fail(error, code):
-    # Names from files are quoted: one may hold a line break, or codes that a terminal obeys.
-    said = "".join(c if c.isprintable() else "?" for c in " ".join(str(error).split()))
-    print(f"tf-inverse: {said}", file=sys.stderr)
+    print(f"tf-inverse: {printable(str(error))}", file=sys.stderr)
     sys.exit(code)
 
 

@@ -63,6 +63,14 @@ def test_pixels_come_in_as_the_data_layer_sends_them(tmp_path, text, mean, scale
     assert ("mirror: left out" in said) == ("mirror: true" in text)
 
 
+def test_a_file_for_training_alone_says_what_comes_in(tmp_path):
+    text = TRAIN.replace("mean_value: 1", "mean_value: 90 scale: 0.5") + BODY[2]
+    made = converted(tmp_path, text, input_shape=(3, 6, 6))
+    rgb = np.random.default_rng(0).uniform(0, 255, (2, 6, 6, 3)).astype("f4")
+    np.testing.assert_allclose(made.model(rgb), (rgb[..., ::-1] - 90) / 2, rtol=0, atol=1e-4)
+    assert {"mean: 90, from the prototxt", "scale: 0.5, from the prototxt"} <= set(made.notes)
+
+
 def test_a_mean_image_is_another_file_which_a_flag_names(tmp_path):
     text = V2.format('crop_size: 6 mean_file: "data/imagenet_mean.binaryproto"') + BODY[2]
     with pytest.raises(UsageError, match="--mean=FILE: .* mean image data/imagenet_mean.binary"):

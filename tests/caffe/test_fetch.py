@@ -1,5 +1,6 @@
 """Downloads from a local server: homes, cut connections, resumption, checksums, archives."""
 
+import errno
 import hashlib
 import io
 import os
@@ -11,16 +12,31 @@ import zipfile
 
 import numpy as np
 import pytest
+from oracles import caffe_files, torch_files
 from tf_inverse.tools import cli
 from webserver import server as server
 
 from tf_inverse.archive import lock
+from tf_inverse.archive.writer import StorageError
 from tf_inverse.caffe import download, fetch
 from tf_inverse.caffe.sources import PAIRS, SOURCES, Form, Source
 from tf_inverse.compute import progress
 from tf_inverse.errors import RefusedInput, UsageError
 
-DATA = np.random.default_rng(0).bytes(300_000)
+
+def weights(size, seed=0):
+    """A weight file as Caffe writes it, of exactly `size` bytes: the network's name fills it up."""
+    numbers = np.random.default_rng(seed).standard_normal((size // 8,), np.float32)
+    blob = caffe_files.field(5, numbers.tobytes()) + caffe_files.field(
+        7, caffe_files.field(1, caffe_files.varint(numbers.size))
+    )
+    layer = caffe_files.field(1, b"fc8") + caffe_files.field(7, blob)
+    made = caffe_files.field(100, layer)
+    name = size - len(made) - len(caffe_files.field(1, bytes(size // 3))) + size // 3
+    return caffe_files.field(1, b"n" * name) + made
+
+
+DATA = weights(300_000)
 SHA1 = ("sha1", hashlib.sha1(DATA).hexdigest())
 
 
@@ -126,9 +142,10 @@ def test_a_mirror_is_asked_first(server, monkeypatch):
     monkeypatch.setenv("TF_INVERSE_MIRROR", f"{server.address}/mine/")
     get(server, "/good")
     assert [path for path, _ in server.seen] == ["/mine/good"]
-    monkeypatch.setenv("TF_INVERSE_MIRROR", "file:///etc")
-    with pytest.raises(UsageError, match="expected TF_INVERSE_MIRROR to begin with http"):
-        fetch.homes(SOURCES["caffenet"].forms[0])
+    for wrong in ("file:///etc", "http://", "http://[", "http://a:b/", "mirror.example"):
+        monkeypatch.setenv("TF_INVERSE_MIRROR", wrong)
+        with pytest.raises(UsageError, match="expected TF_INVERSE_MIRROR to be http:// or https"):
+            fetch.homes(SOURCES["caffenet"].forms[0])
 
 
 def test_unpublished_checksums_are_recorded_and_compared(server):
@@ -140,6 +157,68 @@ def test_unpublished_checksums_are_recorded_and_compared(server):
     fetched.path.write_bytes(b"other")
     with pytest.raises(RefusedInput, match="has changed since"):
         get(server, "/good", checksum=None)
+
+
+BROKEN = {"empty": b"", "noise": b"\x01" * 999, "cut off": DATA[:-9], "another": b"\xef\xbb\xbf<p>"}
+
+
+@pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)
+def test_without_a_checksum_a_file_must_open(server, tmp_path, data):
+    """In the cache it would stand before every home that has the true one."""
+    server.files["/broken"] = data
+    with pytest.raises(
+        RefusedInput, match=r"broken is not file.caffemodel, .*bring file.caffemodel"
+    ):
+        get(server, "/broken", checksum=None)
+    assert left() == []
+    assert get(server, "/broken", "/good", checksum=None).path.read_bytes() == DATA
+    file, before = tmp_path / "mine.caffemodel", left()
+    file.write_bytes(data)
+    with pytest.raises(RefusedInput, match="mine.caffemodel is not file.caffemodel"):
+        fetch.bring("caffenet", file, [].append, table(server, "/good", checksum=None))
+    assert left() == before and fetch.cached("caffenet") is None
+
+
+def test_a_mean_must_open_too(server, tmp_path):
+    file = tmp_path / "cut.binaryproto"
+    file.write_bytes(DATA)  # a network is no mean
+    with pytest.raises(RefusedInput, match="cut.binaryproto is not imagenet_mean.binaryproto"):
+        fetch.bring("mean", file, [].append)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS])
+def test_a_full_disk_is_no_fault_of_the_homes(server, monkeypatch, tmp_path, capsys, number):
+    def full(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(download, "copy", full)
+    with pytest.raises(StorageError, match=f"cannot write .*{os.strerror(number)}.*make room"):
+        get(server, "/good", "/good")
+    assert len(server.seen) == 1
+    file = tmp_path / "mine.caffemodel"
+    file.write_bytes(DATA)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["fetch", "ppgn-fc6", f"--from={file}"])
+    assert stopped.value.code == 3 and fetch.cached("ppgn-fc6") is None
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith(f"tf-inverse: cannot write: {os.strerror(number)}; make room")
+
+
+def test_a_cache_folder_that_cannot_be_is_said(server, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    for where in ("file", "file/below"):
+        monkeypatch.setenv("TF_INVERSE_CACHE", str(tmp_path / where))
+        with pytest.raises(UsageError, match="cannot be made .*set TF_INVERSE_CACHE to another"):
+            get(server, "/good")
+    # An empty word is none: files would lie in whatever folder the command runs in.
+    monkeypatch.setenv("TF_INVERSE_CACHE", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert fetch.cache_folder() == tmp_path / "tf_inverse"
+
+
+def test_words_of_a_server_cannot_steer_the_terminal(capsys):
+    fetch.tell("failed: \x1b[2J\r\nall is well")
+    assert capsys.readouterr().err == "failed: ?[2J all is well\n"
 
 
 def test_too_large_and_unknown_names_are_refused(server, monkeypatch):
@@ -231,10 +310,10 @@ def test_a_local_file_is_checked_by_its_checksum(server, tmp_path):
         with pytest.raises(RefusedInput, match=message):
             fetch.bring(name, file, [].append, sources)
     file = tmp_path / "mine.pt"
-    file.write_bytes(b"numbers")
-    assert not fetch.bring("free", file, [].append, sources).confirmed
-    file.write_bytes(b"better numbers")  # takes the place of the first
-    assert fetch.bring("free", file, [].append, sources).path.read_bytes() == b"better numbers"
+    for number in (1, 2):  # the second file takes the place of the first
+        torch_files.write(file, {"fc8.weight": np.full((2, 3), number, np.float32)})
+        fetched = fetch.bring("free", file, [].append, sources)
+        assert not fetched.confirmed and fetched.path.read_bytes() == file.read_bytes()
     with pytest.raises(FileNotFoundError, match="found none at"):
         fetch.bring("free", tmp_path / "none", [].append, sources)
 

@@ -77,7 +77,7 @@ def test_generators_of_equal_shapes_are_told_apart(web, tmp_path, capsys):
     """DeePSiM's file is no stand-in for PPGN's, and of two that are there none is taken unasked."""
     deepsim, ppgn = tmp_path / "d.caffemodel", tmp_path / "p.caffemodel"
     deepsim.write_bytes(thin.files()["upconvGAN_fc6.pt"])
-    ppgn.write_bytes(b"PPGN's")
+    torch_files.write(ppgn, {"fc8.weight": np.zeros((2, 3), np.float32)})
     assert run("fetch", "ppgn-fc6", f"--from={deepsim}") == 4
     assert "is deepsim-fc6 (DeePSiM's generator of fc6 codes) by its" in capsys.readouterr().err
     assert run("fetch", "ppgn-fc6", f"--from={ppgn}") == 0
@@ -114,15 +114,16 @@ def test_every_pair_has_the_encoder_of_its_codes(web, tmp_path):
 def test_weights_that_do_not_fit_leave_nothing_behind(web, tmp_path):
     file = unchecked("deepsim-fc6", tmp_path)
     torch_files.write(file, thin.generator_weights("fc8"))
-    for data, error, message in (
-        (file.read_bytes()[:-200], RefusedInput, "damaged or truncated"),
-        (file.read_bytes(), ConversionError, "'defc7' .*expected blobs"),
-    ):
-        file.write_bytes(data)
-        fetch.bring("deepsim-fc6", file, [].append)
-        with pytest.raises(error, match=message):
-            published.prepare("caffenet", [].append)
-        assert list(published.prepared("caffenet").parent.iterdir()) == []
+    fetched = fetch.bring("deepsim-fc6", file, [].append)
+    whole = "'defc7' .*expected blobs.*another with tf-inverse fetch deepsim-fc6 --from=FILE"
+    with pytest.raises(ConversionError, match=whole):
+        published.prepare("caffenet", [].append)
+    # A file that was damaged before its checksum was recorded.
+    fetched.path.write_bytes(file.read_bytes()[:-200])
+    fetched.path.with_name(f"{file.name}.sha256").unlink()
+    with pytest.raises(RefusedInput, match=f"damaged or truncated.*; remove .*{file.name} and"):
+        published.prepare("caffenet", [].append)
+    assert list(published.prepared("caffenet").parent.iterdir()) == []
 
 
 def test_one_process_converts_at_a_time(web):

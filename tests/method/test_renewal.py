@@ -29,7 +29,7 @@ def pool_of(rng, K, m, d=4, p=2, d_E=5, **changes):
 
 
 def expected_step(world, pool, rule):
-    """The rule of design.md, point 5, with the step of pace.py, row by row.
+    """The rule of renewal.py with the step of step_size.py, row by row.
 
     Returns c, lam, mu, who is a sample, and what a row needs to know next time: how far short of
     its aims it is, and its stride.

@@ -1,7 +1,7 @@
 """Writes Caffe files of each version, from tables of layers; shares no code with the readers.
 
 A table row is (name, V2 type, bottom, top, settings, blob shapes). The encoder is a dozen lines
-of the protocol buffer wire format; `test_caffe.py` compares it with the protobuf package.
+of the protocol buffer wire format; `test_caffe_reader.py` compares it with the protobuf package.
 """
 
 import numpy as np

@@ -47,7 +47,7 @@ def inflate(data: bytes, size: int) -> bytes:
 
 
 class Column:
-    """A chunked dataset that guard.py has passed, read by rows.
+    """A chunked dataset that file_checks.py has passed, read by rows.
 
     Attributes:
         shape: Shape of the whole, sample first.

@@ -10,7 +10,7 @@ from tf_inverse.archive.chunk_reader import Column
 
 @contextlib.contextmanager
 def opened(path: pathlib.Path, kind: str | None = None):
-    """Opens a file and passes it through guard.py; yields its guard.Parts.
+    """Opens a file and passes it through file_checks.py; yields its Parts.
 
     Args:
         path: The file.

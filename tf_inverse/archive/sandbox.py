@@ -1,9 +1,9 @@
 """Reading an archive of unknown origin in a process of its own, with little to harm.
 
-guard.py refuses what is not an archive, but asks HDF5 for every fact about the file, and a file can
-be made to upset HDF5 itself. Here a child with bounded memory, time and files does all of that. It
-hands over plain arrays, raw in a temporary file that has no name, and a description in JSON that is
-checked as any header is. The parent never shows the archive to HDF5.
+file_checks.py refuses what is not an archive, but asks HDF5 for every fact about the file, and a
+file can be made to upset HDF5 itself. Here a child with bounded memory, time and files does all of
+that. It hands over plain arrays, raw in a temporary file that has no name, and a description in
+JSON that is checked as any header is. The parent never shows the archive to HDF5.
 """
 
 import json

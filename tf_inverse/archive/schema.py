@@ -1,7 +1,7 @@
 """What an archive holds: the columns, the header and the limits, schema version 1.
 
 A finished archive is one HDF5 file. Axis 0 of every column is the sample. A run in progress is a
-folder of shards, small files with the same columns (folder.py). Nothing here opens a file.
+folder of shards, small files with the same columns (run_folder.py). Nothing here opens a file.
 """
 
 import math

@@ -36,7 +36,7 @@ def download(url: str, part: pathlib.Path) -> None:
     response, have = _opened(url, have, tag)
     with response:
         length = response.headers.get("Content-Length", "")
-        total = int(length) + have if length.isdigit() else None
+        total = int(length) + have if length.isdecimal() else None
         _expect_room(url, total, have, part)
         validator = response.headers.get("ETag") or response.headers.get("Last-Modified")
         tag.unlink(missing_ok=True)
@@ -51,6 +51,15 @@ def download(url: str, part: pathlib.Path) -> None:
     with open(part, "rb") as file:
         if file.read(64).lstrip()[:1] == b"<":
             raise RefusedInput(f"{url} gave a web page, not the file")
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is the address of a home: http or https, and a host."""
+    try:
+        parts = urllib.parse.urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets or a port that cannot be
+        return False
 
 
 def part_of(url: str, folder: pathlib.Path) -> pathlib.Path:
@@ -83,7 +92,8 @@ def copy(stream, path, mode="wb", progress=None) -> None:
         RefusedInput: There is more.
     """
     with open(path, mode) as file:
-        while block := stream.read(BLOCK):
+        # read1: a slow home's bytes are kept as they come, should the process be stopped.
+        while block := getattr(stream, "read1", stream.read)(BLOCK):
             if file.tell() + len(block) > MOST_BYTES:
                 raise RefusedInput(f"expected at most {MOST_BYTES} bytes, got more")
             file.write(block)

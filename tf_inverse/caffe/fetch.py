@@ -1,11 +1,12 @@
 """Brings public weight files into a cache folder: several homes, checked, whole or not at all.
 
-No TensorFlow, no package beyond Python's own.
+A file without a published checksum must at least open as what it should be. No TensorFlow.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import http.client
 import os
 import pathlib
@@ -16,15 +17,17 @@ from tf_inverse.archive import atomic, lock
 from tf_inverse.caffe import checksums, download, unpack
 from tf_inverse.caffe.checksums import Fetched
 from tf_inverse.caffe.sources import SOURCES, Form, Source
-from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.errors import RefusedInput, UsageError, printable
 from tf_inverse.networks.cache import cache_folder
 
 MIRROR = "TF_INVERSE_MIRROR"
+# What the user's own disk says, which is no fault of a home.
+LOCAL = (*atomic.FULL, errno.EROFS, errno.EACCES, errno.EIO)
 
 
 def tell(line: str) -> None:
     """A line for the user, on standard error: standard output is for results."""
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)
 
 
 def cached(name: str) -> str | None:
@@ -51,8 +54,8 @@ def homes(form: Form) -> tuple[str, ...]:
     mirror = os.environ.get(MIRROR)
     if not mirror:
         return form.urls
-    if not mirror.startswith(("http://", "https://")):
-        raise UsageError(f"expected {MIRROR} to begin with http:// or https://, got {mirror!r}")
+    if not download.is_address(mirror):
+        raise UsageError(f"expected {MIRROR} to be http:// or https:// and a host, got {mirror!r}")
     return (f"{mirror.rstrip('/')}/{form.urls[0].rsplit('/', 1)[1]}", *form.urls)
 
 
@@ -67,6 +70,7 @@ def fetch(name: str, say: Callable[[str], object] = tell, sources=SOURCES) -> Fe
     Raises:
         UsageError: Unknown name, or no home could be reached; says which file to bring.
         RefusedInput: What came has another checksum, or is no such file.
+        archive.writer.StorageError: The disk is full or read-only.
         archive.lock.LockedError: Another process is fetching the same.
     """
     source = _known(name, sources)
@@ -74,8 +78,8 @@ def fetch(name: str, say: Callable[[str], object] = tell, sources=SOURCES) -> Fe
     with _locked(folder, name):
         form = present(source)
         if form is None:
-            form, part = _from_homes(name, source, folder, say)
-            _put(form, part, folder / form.file)
+            form, made = _from_homes(name, source, folder, say)
+            atomic.publish(made, folder / form.file)
         return checksums.verified(form, folder / form.file, say)
 
 
@@ -94,7 +98,7 @@ def bring(
     Raises:
         UsageError: Unknown name.
         FileNotFoundError: No such file.
-        RefusedInput: Its checksum is that of another file.
+        RefusedInput: Its checksum is that of another file, or it does not open as such a file.
     """
     source, file = _known(name, sources), pathlib.Path(file)
     if not file.is_file():
@@ -104,9 +108,12 @@ def bring(
     say(f"{name}, {source.what}: from {file}; licence: {source.licence}")
     with _locked(folder, name):
         part = folder / f".{form.file}.brought"
-        with open(file, "rb") as stream:
-            download.copy(stream, part)
-        _put(form, part, folder / form.file)
+        try:
+            with open(file, "rb") as stream:
+                download.copy(stream, part)
+            atomic.publish(unpack.file_of(form, part, file), folder / form.file)
+        finally:
+            part.unlink(missing_ok=True)
         checksums.record(folder / form.file).unlink(missing_ok=True)
         return checksums.verified(form, folder / form.file, say)
 
@@ -118,7 +125,13 @@ def _known(name, sources):
 
 
 def _made(folder):
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"expected a folder to keep files in at {folder}, it cannot be made "
+            f"({download.why(error)}): set TF_INVERSE_CACHE to another"
+        ) from None
     return folder
 
 
@@ -176,32 +189,29 @@ def _from_homes(name, source, folder, say):
                 download.download(url, part)
                 if form.checksum:
                     checksums.expect(form.checksum, part, url)
-                return form, part
+                return form, unpack.file_of(form, part, url)
             except RefusedInput as error:
                 part.unlink(missing_ok=True)
                 refused.append(str(error))
                 say(f"refused: {error}")
             except (OSError, http.client.HTTPException, ValueError) as error:
                 why = download.why(error)
+                if getattr(error, "errno", None) in LOCAL:
+                    from tf_inverse.archive.writer import StorageError
+
+                    # Every other home would end in the same way.
+                    raise StorageError(
+                        f"cannot write {form.file} into {folder} ({why}): make room, or set "
+                        f"TF_INVERSE_CACHE to another folder"
+                    ) from None
                 reasons.setdefault(why, {})[download.host(url)] = None
                 say(f"failed: {why}")
     failed = [f"{', '.join(hosts)}: {why}" for why, hosts in reasons.items()]
-    if refused:
-        raise RefusedInput("; ".join([*refused, *failed]))
     files = " or ".join(form.file for form in source.forms)
+    yourself = f"bring {files} yourself with tf-inverse fetch {name} --from=FILE"
+    if refused:
+        raise RefusedInput(f"{'; '.join([*refused, *failed])}: {yourself}")
     raise UsageError(
-        f"no home of {name} could be reached ({'; '.join(failed)}): check the network, or bring "
-        f"{files} yourself with tf-inverse fetch {name} --from=FILE"
+        f"no home of {name} could be reached ({'; '.join(failed)}): check the network, or "
+        f"{yourself}"
     )
-
-
-def _put(form, part, path):
-    """The file from what was downloaded, under its name at once or not at all."""
-    made = part
-    if form.member:
-        made = path.with_name(f".{path.name}.made")
-        try:
-            unpack.unpack(part, form.member, made)
-        finally:
-            part.unlink()
-    atomic.publish(made, path)

@@ -91,14 +91,16 @@ def understand(message: Message) -> Net:
     if old and new:
         raise ConversionError("expected layers of one version, got both `layers` and `layer`")
     state = phases.state(message.message("state"))
-    inputs, transform = feeds.declared(message), None
+    inputs, transform, training = feeds.declared(message), None, None
     name = message.word("name")
     unknown = message.unknown(layer_names.HARMLESS | {"layer", "layers"})
     kept = []
     for i, one in enumerate(old or new):
-        if not phases.included(one, *state):
+        tested, layer = phases.included(one, *state), _layer(one, i)
+        if not tested:
+            if layer.type in feeds.DATA:
+                training = layer, one
             continue
-        layer = _layer(one, i)
         unknown += _unknown(one, layer)
         if layer.type in feeds.DATA:
             fed, transform = feeds.of_data_layer(layer, one)
@@ -111,6 +113,9 @@ def understand(message: Message) -> Net:
         raise RefusedInput("; ".join(unknown[:20]))
     kept = _fold_padding(kept)
     _refuse_repeats(kept)
+    if training and not transform:
+        # A file for training alone says there what was done to the pixels that it learnt from.
+        _, transform = feeds.of_data_layer(*training)
     return Net(name, inputs, tuple(kept), transform)
 
 

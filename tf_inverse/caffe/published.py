@@ -5,6 +5,7 @@ A prepared pair is a network's folder like any other, in `networks/` of the cach
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import pathlib
@@ -15,6 +16,7 @@ import numpy as np
 from tf_inverse.archive import lock
 from tf_inverse.caffe import fetch
 from tf_inverse.caffe.sources import PAIRS, SOURCES
+from tf_inverse.errors import ConversionError, RefusedInput
 from tf_inverse.networks import storage
 from tf_inverse.networks.cache import prepared
 from tf_inverse.networks.codes import Codes
@@ -93,8 +95,10 @@ def _converted(name, pair, classifier_file, generator_file, say):
     from tf_inverse.zoo.generator import architecture
 
     say(f"converting {classifier_file.name} and {generator_file.name}, once")
-    f = convert.network(pair.classifier, classifier_file)
-    G = convert.network("generator", generator_file, code=pair.code)
+    with _says_how_to_replace(pair.classifier, classifier_file):
+        f = convert.network(pair.classifier, classifier_file)
+    with _says_how_to_replace(pair.generator, generator_file):
+        G = convert.network("generator", generator_file, code=pair.code)
     built = architecture(pair.code)
     networks = Networks(
         name=name,
@@ -126,6 +130,18 @@ def _converted(name, pair, classifier_file, generator_file, say):
         },
         default=pair.default,
     )
+
+
+@contextlib.contextmanager
+def _says_how_to_replace(source, file):
+    """Adds to what is wrong with a file in the cache how another takes its place."""
+    try:
+        yield
+    except (RefusedInput, ConversionError) as error:
+        raise type(error)(
+            f"{error}; remove {file} and what begins with its name to fetch it again, or give "
+            f"another with tf-inverse fetch {source} --from=FILE"
+        ) from None
 
 
 def listing() -> str:

@@ -1,4 +1,4 @@
-"""The one file that is wanted out of a downloaded zip or tar archive; nothing else leaves it."""
+"""The one file that is wanted of what was brought: out of its zip or tar archive, and it opens."""
 
 import contextlib
 import pathlib
@@ -6,10 +6,47 @@ import tarfile
 import zipfile
 import zlib
 
-from tf_inverse.caffe import download
+from tf_inverse.caffe import caffemodel, download, weight_file
+from tf_inverse.caffe.sources import Form
 from tf_inverse.errors import RefusedInput, reason
 
 SUFFIXES = (".zip", ".gz", ".tgz", ".tar")
+
+
+def file_of(form: Form, part: pathlib.Path, where) -> pathlib.Path:
+    """The file of a form out of what was brought: itself, or what its archive holds; it opens.
+
+    What no checksum confirms may be anything, and in the cache it would stand before every home.
+
+    Args:
+        form: What it should be.
+        part: What was brought; an archive is removed once the file is out of it.
+        where: It came from, for the message.
+
+    Raises:
+        RefusedInput: Not an archive that holds it, or no file of that kind; nothing is left of it.
+    """
+    made = part
+    try:
+        if form.member:
+            made = part.with_name(f".{form.file}.made")
+            unpack(part, form.member, made)
+            part.unlink()
+        if form.member or not form.checksum:
+            _expect_opens(form, made, where)
+    except BaseException:
+        made.unlink(missing_ok=True)
+        raise
+    return made
+
+
+def _expect_opens(form, made, where):
+    is_mean = pathlib.Path(form.file).suffix == ".binaryproto"
+    try:
+        (caffemodel.read_mean if is_mean else weight_file.read)(made)
+    except RefusedInput as error:
+        said = str(error).replace(str(made), "it")
+        raise RefusedInput(f"{where} is not {form.file}, or damaged: {said}") from None
 
 
 def unpack(archive: pathlib.Path, ending: str, path: pathlib.Path) -> None:
