@@ -108,6 +108,20 @@ def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["n"] and texts(tmp_path / "n") == whole("old")
 
 
+def test_a_full_disk_in_the_words_of_hdf5_is_one_line(tmp_path):
+    """h5py raises RuntimeError, or OSError without a number, and the text tells the number."""
+    write(tmp_path / "n", "old")
+    for kind in (RuntimeError, OSError):
+        text = "Can't decrement id ref count (file write failed: errno = 28, error message = '...')"
+        with pytest.raises(StorageError, match="cannot write .*n: No space left on device"):
+            with atomic_folder.folder(tmp_path / "n", ours, True):
+                raise kind(text)
+    with pytest.raises(RuntimeError, match="out of paper"):
+        with atomic_folder.folder(tmp_path / "n", ours, True):
+            raise RuntimeError("out of paper")
+    assert os.listdir(tmp_path) == ["n"]
+
+
 CALLS = ("open", "mkdir", "fsync", "replace", "unlink", "rmdir")
 
 

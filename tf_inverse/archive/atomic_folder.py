@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 
@@ -102,12 +103,20 @@ def _safely(path, reasons=None):
     """Errors of the file system, all of them or those of some reasons, as one line."""
     try:
         yield
-    except OSError as error:
-        if reasons is not None and error.errno not in reasons:
+    except (OSError, RuntimeError) as error:
+        number = _errno(error)
+        if number is None or (reasons is not None and number not in reasons):
             raise
         raise StorageError(
-            f"cannot write {path}: {error.strerror}; put that right and try again, nothing is lost"
+            f"cannot write {path}: {os.strerror(number)}; put that right and try again, nothing is "
+            f"lost"
         ) from error
+
+
+def _errno(error) -> int | None:
+    """The number of a file system's error; h5py tells it in the text of its own error alone."""
+    told = re.search(r"errno = (\d+)", str(error))
+    return getattr(error, "errno", None) or (int(told[1]) if told else None)
 
 
 def _swap(path, work):
