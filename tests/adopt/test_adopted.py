@@ -19,7 +19,7 @@ from tf_inverse.tools import cli
 from tf_inverse import archive, metrics
 from tf_inverse.adopt import check
 from tf_inverse.band import Neuron
-from tf_inverse.networks import codes, storage, trusted
+from tf_inverse.networks import codes, storage, trusted, unit_statistics
 from tf_inverse.run import origin
 
 SMALL = ("--n=6", "--K=3", "--precision=float32")
@@ -103,6 +103,9 @@ def test_adoption_on_images_gives_statistics_labels_and_nature(home, models):
         unit = networks.natural.unit(neuron)
         np.testing.assert_allclose(unit.mean, np.mean(z), rtol=1e-4, err_msg=str(neuron))
         np.testing.assert_allclose(unit.percentile(90), np.percentile(z, 90), rtol=1e-4)
+    for name in ("logits", "net/logits"):  # `units` lists a nested layer by its name or its path
+        listed = unit_statistics.stored(networks, name)
+        np.testing.assert_allclose(listed.mean, logits.mean(axis=0), rtol=1e-4, atol=1e-6)
     stored = networks.natural
     assert stored.images == stored.typical == len(stored.encodings) == 120
     rows = np.sort(stored.activations["net/logits"][:, 1])

@@ -108,6 +108,14 @@ def test_own_class_is_no_folder_but_a_savedmodel_of_it_is(tmp_path):
     storage.load(adopt.write(adopted, tmp_path / "pair"), trust=True)
 
 
+def test_file_of_an_own_class_is_refused_with_the_way_out(tmp_path):
+    G = Twice()
+    G(np.zeros((1, 5), "f4"))
+    G.save(tmp_path / "g.keras")
+    with pytest.raises(RefusedInput, match=r"class 'Twice'.*write a SavedModel .* with --trust"):
+        adopt.adopt(dense(), tmp_path / "g.keras")
+
+
 class Conditional(tf.Module):
     """A generator of codes and labels, as a program of TensorFlow alone."""
 

@@ -28,6 +28,10 @@ def stored(z):
                            gaussian)  # fmt: skip
 
 
+def test_text_has_no_arrays(stored):
+    assert repr(stored) == "Natural(images=500, description='five hundred', random=None)"
+
+
 def test_units_against_numpy(stored, z):
     unit = stored.unit(Neuron("fc8", 1))
     own = z[:, 1].astype(float)

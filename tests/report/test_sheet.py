@@ -125,6 +125,16 @@ def test_images_carry_their_activation(tmp_path):
         png.images(archive, tmp_path / "out")
 
 
+@pytest.mark.parametrize(
+    ("low", "high"), [(2.7e-6, 0.0019), (2.7e-6, 1.7e-5), (-3e-13, 2e-13), (0.5, 0.50001), (8, 10)]
+)
+def test_captions_tell_activations_of_a_band_apart(low, high):
+    z = np.linspace(low, high, 4)[:, None]
+    shown = [float(caption) for caption in text.captions(z, [{"z1": low, "z2": high}])]
+    assert len(set(shown)) == 4
+    np.testing.assert_allclose(shown, z[:, 0], rtol=0.01)
+
+
 def test_histogram_counts_everything():
     values = np.random.default_rng(0).uniform(8, 10, 500)
     lines = text.histogram(values, 8, 10).splitlines()

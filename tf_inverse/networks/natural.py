@@ -56,16 +56,20 @@ class UnitStatistics:
 
 @dataclass(frozen=True)
 class Natural:
-    """Statistics of a network's units over natural images; see the module for the arrays."""
+    """Statistics of a network's units over natural images; see the module for the arrays.
+
+    The arrays are left out of its text: TensorFlow's warnings and a notebook's cell show the text
+    of the whole network, which would be hundreds of lines of numbers.
+    """
 
     images: int
     description: str
-    levels: np.ndarray
-    layers: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
-    encodings: np.ndarray | None = None
-    activations: dict[str, np.ndarray] = field(default_factory=dict)
-    bank: np.ndarray | None = None
-    gaussian: tuple[np.ndarray, np.ndarray] | None = None
+    levels: np.ndarray = field(repr=False)
+    layers: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]] = field(repr=False)
+    encodings: np.ndarray | None = field(default=None, repr=False)
+    activations: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    bank: np.ndarray | None = field(default=None, repr=False)
+    gaussian: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
     random: int | None = None
 
     @property

@@ -67,11 +67,18 @@ def kind(layer) -> str:
 
 
 def stored(networks, layer: str) -> Statistics | None:
-    """The statistics over natural images that came with the pair, or None."""
+    """The statistics over natural images that came with the pair, or None.
+
+    They are kept by the layer's path, for which its name may stand.
+
+    Raises:
+        UsageError: The classifier has no such layer.
+    """
     natural = networks.natural
-    if natural is None or layer not in natural.layers:
+    path = networks.layer_path(layer)
+    if natural is None or path not in natural.layers:
         return None
-    mean, sd, percentiles = natural.layers[layer]
+    mean, sd, percentiles = natural.layers[path]
     at = [list(natural.levels).index(level) for level in LEVELS if level in natural.levels]
     if len(at) != len(LEVELS):
         return None

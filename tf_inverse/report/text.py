@@ -31,6 +31,9 @@ FIGURES = {
 
 SHARES = ("in_range",)
 
+MOST_DECIMALS = 6
+"""Single precision has about seven digits."""
+
 
 def number(value, digits=4):
     """A figure with about `digits` digits, and a dash for what is unknown.
@@ -64,7 +67,23 @@ def decimals(z1, z2):
     >>> decimals(8, 10), decimals(50, 60), decimals(0, 0.4)
     (2, 1, 3)
     """
-    return min(6, max(0, 2 - math.floor(math.log10(max(z2 - z1, 1e-9)))))
+    return min(MOST_DECIMALS, max(0, 2 - math.floor(math.log10(max(z2 - z1, 1e-9)))))
+
+
+def within(z, z1, z2):
+    """An activation with the decimals that suit its band, or as a power of ten.
+
+    A probability from 1e-6 to 0.002 would be 0.00000 with the decimals that suit the width of its
+    band. Where zero lies inside a wide band, a value next to it is written as zero.
+
+    >>> within(8.123, 8, 10), within(0.0003, 0, 0.4), within(3.108e-6, 2.7e-6, 0.0019)
+    ('8.12', '0.000', '3.11e-06')
+    """
+    place = decimals(z1, z2)
+    small = abs(z) < 1e-3 if place == MOST_DECIMALS else z1 * z2 > 0 and abs(z) < 10 ** (1 - place)
+    if small:
+        return f"{z:.3g}"
+    return f"{z:.{place}f}"
 
 
 def captions(activations, targets):
@@ -77,9 +96,9 @@ def captions(activations, targets):
     Returns:
         n texts such as "8.73" or "8.73 / 4.1".
     """
-    places = [decimals(target["z1"], target["z2"]) for target in targets]
+    ends = [(target["z1"], target["z2"]) for target in targets]
     return [
-        " / ".join(f"{z:.{place}f}" for z, place in zip(row, places, strict=True))
+        " / ".join(within(z, *band) for z, band in zip(row, ends, strict=True))
         for row in np.asarray(activations, np.float64)
     ]
 
@@ -166,11 +185,12 @@ def histogram(values, z1, z2, bins=10, width=40):
       9.00 ..  10.00  ##    1
     """
     counts, edges = np.histogram(values, bins, (z1, z2))
-    place, most = decimals(z1, z2), max(int(counts.max()), 1)
-    lines = []
-    for count, left, right in zip(counts, edges, edges[1:], strict=False):
+    most = max(int(counts.max()), 1)
+    ends = [within(edge, z1, z2) for edge in edges]
+    wide, lines = max(6, *map(len, ends)), []
+    for count, left, right in zip(counts, ends, ends[1:], strict=False):
         bar = "#" * -(-int(count) * width // most)
-        lines.append(f"{left:>6.{place}f} .. {right:>6.{place}f}  {bar:<{width}}  {count}")
+        lines.append(f"{left:>{wide}} .. {right:>{wide}}  {bar:<{width}}  {count}")
     return "\n".join(lines)
 
 

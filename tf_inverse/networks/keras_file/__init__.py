@@ -189,5 +189,8 @@ def _refused(path, version: str, error: Exception) -> RefusedInput:
     if keras2.is_older(version):
         saved = f"Keras {version or '1 or 2'} saved it and Keras 3 cannot read it"
         return RefusedInput(f"{path}: {saved} ({reason(error)}); {config.WAY_OUT}")
-    way_out = "; save it as a .keras file where it was made" if _is_hdf5(path) else ""
+    if "Could not locate" in str(error):  # a class or a function of the user's own
+        way_out = f"; {config.WAY_OUT}"
+    else:
+        way_out = "; save it as a .keras file where it was made" if _is_hdf5(path) else ""
     return RefusedInput(f"{path}: no model that Keras knows ({reason(error)}){way_out}")
