@@ -74,6 +74,20 @@ def test_a_layer_of_softmax_has_its_logits_before_it():
     assert networks.default.startswith("scores:") and networks.encoder == "fc"
 
 
+@pytest.mark.parametrize("labelled", [None, "p", "scores"])
+def test_nature_is_known_of_logits_and_of_probabilities(labelled):
+    f = functional(layers.Dense(3, name="scores"), layers.Softmax(name="p"))
+    x = rng.integers(0, 256, (40, 8, 8, 3)).astype("u1")
+    labels = labelled and (labelled, ("cat", "dog", "ship"))
+    networks = adopt.adopt(f, generator(8, 8, 3), labels=labels, images=x).networks
+    shown, order = networks.natural.activations, np.argsort(f(x)[:, 1])
+    assert set(shown) == {"scores", "p"}
+    np.testing.assert_allclose(np.sort(shown["p"][:, 1]), np.asarray(f(x))[order, 1], rtol=1e-2)
+    W, b = f.get_weights()[-2:]
+    z = networks.natural.encodings.astype("f4") @ W + b
+    np.testing.assert_allclose(shown["scores"], z, rtol=1e-2, atol=1e-2)
+
+
 class Own(keras.Model):
     """A model of the user's own, whose parts only it knows."""
 

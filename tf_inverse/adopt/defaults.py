@@ -68,9 +68,12 @@ def output(networks) -> str:
 def ends(networks) -> list[str]:
     """Paths of the labelled layer, or the one that gives the classifier's first output.
 
-    Where it gives probabilities, the layer of their logits comes first, if there is one.
+    Where one of both gives probabilities of which the other is the logits, or has them before it,
+    the logits come first and the probabilities second.
     """
-    f = networks.classifier
-    layer = networks.labels[0] if networks.labels else outputs(f, networks.shapes)[0]
-    before = logits.before(f, networks.layer_path(layer))
-    return [before, layer] if before else [layer]
+    f, last = networks.classifier, outputs(networks.classifier, networks.shapes)[0]
+    layer = networks.layer_path(networks.labels[0]) if networks.labels else last
+    before = logits.before(f, layer)
+    if before:
+        return [before, layer]
+    return [layer, last] if logits.before(f, last) == layer else [layer]

@@ -46,8 +46,11 @@ function level(target, z) {
   return `p${(above - 1 + (z - left) / (right - left)).toPrecision(3)}`;
 }
 
+// A value that its band's decimals would show as nothing but zeros keeps its leading digits, as in
+// the captions.
 function standing(target, z) {
-  const text = z.toFixed(target.decimals);
+  const fixed = z.toFixed(target.decimals);
+  const text = z !== 0 && Number(fixed) === 0 ? z.toPrecision(3) : fixed;
   return target.quantiles ? `${text} (${level(target, z)})` : text;
 }
 
