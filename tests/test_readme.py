@@ -49,7 +49,7 @@ def test_there_is_something_to_run():
 
 
 def bring_your_own():
-    """What README leaves to the reader: photos/ and my.keras, of two colours and tiny."""
+    """What README leaves to the reader, tiny: photos/ of two colours, my.keras and gan.keras."""
     rng = np.random.default_rng(0)
     for i in range(30):
         colour = ("blue", "red")[i % 2]
@@ -61,6 +61,8 @@ def bring_your_own():
     model += [layers.Dense(6, activation="relu"), layers.Dense(2)]
     keras.utils.set_random_seed(0)
     keras.Sequential(model).save("my.keras")
+    gan = [keras.Input((5,)), layers.Dense(192, activation="tanh"), layers.Reshape((8, 8, 3))]
+    keras.Sequential(gan).save("gan.keras")
 
 
 def test_shell_lines_run_in_order_in_one_folder(server, tmp_path, monkeypatch):

@@ -266,7 +266,7 @@ def tell(figures: dict, as_json: bool) -> None:
         print(json_module.dumps(figures))
         return
     for name, value in figures.items():
-        print(f"{name:<42}{value:.3g}" if isinstance(value, float) else f"{name:<42}{value}")
+        print(f"{name:<46}{value:.3g}" if isinstance(value, float) else f"{name:<46}{value}")
 
 
 COMMANDS = {"step": step, "run": run, "scaling": scaling, "layers": layers, "softmax": softmax}
