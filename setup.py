@@ -43,7 +43,7 @@ setup(
         "tensorflow>=2.21",
         "keras>=3.15.1",
         "numpy",
-        "pillow>=10.1",
+        "pillow>=10.3",
         "fire>=0.7.1",
         "h5py<3.15",
         "ml_dtypes",

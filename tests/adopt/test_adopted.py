@@ -246,6 +246,9 @@ def test_the_folder_is_found_again(drawn, tmp_path, monkeypatch):
     # The archive alone was moved: the absolute one.
     alone = shutil.copy(drawn / "runs" / "n.h5", tmp_path / "alone.h5")
     assert run("verify", alone) == 0
+    # Another network, which is damaged, lies at the relative one.
+    (moved / "nested" / "network.json").write_text("{")
+    assert origin.find(archive.open(moved / "runs" / "n.h5")) == drawn / "nested"
     assert run("resume", alone, "--n=7", "--json") == 0
     told = archive.open(alone).header["folder"]
     assert told == {"relative": os.path.relpath(drawn / "nested", tmp_path),

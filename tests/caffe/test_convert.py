@@ -11,6 +11,7 @@ import pytest
 from oracles import caffe_cv2, caffe_files
 from tf_inverse.tools import cli
 
+from tf_inverse.archive import atomic
 from tf_inverse.caffe import sources
 from tf_inverse.networks import storage
 
@@ -87,9 +88,9 @@ def converted(files, tmp_path, capsys):
 
 def test_convert_writes_a_folder_that_tells_its_story(files, converted):
     entries = json.loads((converted / "small" / "network.json").read_text())
-    digest = storage.sha256(files / "small.caffemodel")
+    digest = atomic.checksum(files / "small.caffemodel")
     assert entries["source"]["files"]["small.caffemodel"] == digest
-    assert entries["classifier"]["sha256"] == storage.sha256(converted / "small/classifier.keras")
+    assert entries["classifier"]["sha256"] == atomic.checksum(converted / "small/classifier.keras")
     assert entries["labels"]["layer"] == "fc8" and entries["labels"]["names"][87] == "gas station"
     assert str(files) not in json.dumps(entries)
     model = storage.model(converted / "small" / "classifier.keras")

@@ -15,7 +15,7 @@ import pytest
 import worlds
 
 from tf_inverse.errors import RefusedInput
-from tf_inverse.networks import keras_file, storage
+from tf_inverse.networks import keras_file, storage, trusted
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +62,19 @@ def test_huge_layer(network):
     with pytest.raises(RefusedInput, match="declares .* weights and stores|no model"):
         keras_file.check(network / "generator.keras")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KiB
+
+
+def test_an_archive_that_zipfile_cannot_read_is_refused_by_users_of_savedmodels_too(
+    network, monkeypatch
+):
+    path = network / "generator.keras"
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\1\2") + 6] = 99  # the version that is needed to unpack it
+    path.write_bytes(data)
+    for known in (set(), {64 * "0"}):
+        monkeypatch.setattr(trusted, "_known", lambda known=known: known)
+        with pytest.raises(RefusedInput, match="damaged .keras file .*version 9.9"):
+            storage.model(path)
 
 
 def test_lambda(network, tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import worlds
 
+from tf_inverse.archive import atomic
 from tf_inverse.caffe import published, sources
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.networks import storage
@@ -60,6 +61,9 @@ def test_bounds_and_crop_are_kept(tmp_path):
     path = worlds.write(tmp_path / "n", codes=Codes("normal", 6, (0.0, 30.0)), crop=5)
     loaded = storage.load(path)
     assert loaded.codes.limits == (0.0, 30.0) and loaded.image_shape == (5, 5, 3)
+    generator = json.loads((path / "network.json").read_text())["generator"]
+    with pytest.raises(UsageError, match="a crop from 1 to the shorter side .* 8 x 8 .*got 9"):
+        storage.load(changed(path, generator=generator | {"crop": 9}))
 
 
 def test_half_precision_is_exact_for_rounded_weights(tmp_path):
@@ -82,7 +86,7 @@ def test_half_precision_is_exact_for_rounded_weights(tmp_path):
 def test_saving_never_leaves_a_part(tiny, tmp_path, monkeypatch):
     """A failure on the way leaves nothing, and a folder that is there stays."""
     options = {"name": "n", "classifier": tiny.classifier, "encoder": "fc2"}
-    monkeypatch.setattr(storage, "sha256", lambda path: 1 / 0)
+    monkeypatch.setattr(atomic, "checksum", lambda path: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         storage.save(tmp_path / "n", **options)
     assert os.listdir(tmp_path) == []
@@ -90,7 +94,7 @@ def test_saving_never_leaves_a_part(tiny, tmp_path, monkeypatch):
     storage.save(tmp_path / "n", **options)
     with pytest.raises(FileExistsError, match="n exists; give --overwrite to replace it"):
         storage.save(tmp_path / "n", **options)
-    monkeypatch.setattr(storage, "sha256", lambda path: 1 / 0)
+    monkeypatch.setattr(atomic, "checksum", lambda path: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         storage.save(tmp_path / "n", **options | {"name": "m"}, overwrite=True)
     monkeypatch.undo()
@@ -146,9 +150,15 @@ def test_a_name_stands_for_no_place(tmp_path, tiny_folder, monkeypatch):
         ({"generator": {}}, "plain file name for the generator in .*, got None"),
         ({"generator": {"file": "x.keras"}}, "as its network.json says; it is missing"),
         ({"name": None}, "network.json: .*name"),
-        ({"codes": {"kind": "normal"}}, "network.json: .*size"),
-        ({"labels": {"layer": "fc3"}}, "network.json: .*names"),
-        ({"codes": "normal"}, "network.json"),
+        ({"codes": {"kind": "normal"}}, "expected kind, size and bounds as codes in .*'normal'"),
+        ({"codes": {"kind": "normal", "size": "6"}}, "size and bounds as codes"),
+        ({"codes": {"kind": "normal", "size": 6, "bounds": "ab"}}, "size and bounds as codes"),
+        ({"codes": "normal"}, "size and bounds as codes in .*network.json, got 'normal'"),
+        ({"labels": {"layer": "fc3"}}, "expected a layer and a list of names as labels"),
+        ({"labels": {"layer": "fc3", "names": [1, 2, 3]}}, "a list of names as labels"),
+        ({"name": "\x1b[2J"}, r"expected a text of one line as name .*'\\x1b\[2J'"),
+        ({"encoder": ["fc2"]}, "expected the name of a layer as encoder"),
+        ({"default": 5}, "expected targets in one line as default .*got 5"),
     ],
 )
 def test_manifests_of_another_form_are_refused(copy, changes, words):

@@ -12,6 +12,7 @@ import tensorflow as tf
 import worlds
 
 from tf_inverse import archive
+from tf_inverse.archive import atomic
 from tf_inverse.band import Band, Neuron, parse
 from tf_inverse.errors import Stalled, Unreachable
 from tf_inverse.method.settings import Settings
@@ -48,7 +49,7 @@ def test_the_archive_says_what_its_samples_depend_on(finished, loaded, tiny_fold
     assert dog["label"] == "dog" and opened.seed == 3 and opened.asked == 8
     assert opened.settings == Settings(n=8, K=4, seed=3, beta=0.2).asdict() | {"store": "images"}
     assert opened.checksums == {
-        name: storage.sha256(tiny_folder / name)
+        name: atomic.checksum(tiny_folder / name)
         for name in ("classifier.keras", "generator.keras", "natural.h5")
     }
     assert opened.versions["python"] == platform.python_version()

@@ -86,6 +86,19 @@ def test_images_from_a_folder_of_classes(tmp_path):
     assert grey.shape == (6, *SIZE, 1)
 
 
+def test_classes_have_the_same_numbers_in_both_parts(tmp_path):
+    one = Image.fromarray(world(1, 2)[0][0])
+    for place in ("train/ant", "train/bee", "test/bee"):
+        (tmp_path / place).mkdir(parents=True)
+        one.save(tmp_path / place / "a.png")
+    assert image_files.load(tmp_path, SIZE)[1].tolist() == [0, 1]
+    assert image_files.load(tmp_path, SIZE, "test")[1].tolist() == [1]
+    (tmp_path / "test" / "cat").mkdir()
+    one.save(tmp_path / "test" / "cat" / "a.png")
+    with pytest.raises(UsageError, match="classes of the training part .*, cat is none of them"):
+        image_files.load(tmp_path, SIZE, "test")
+
+
 def test_images_from_hdf5_of_jpeg_files(tmp_path):
     """As the shared CIFAR-10 file has them: all files end to end, and where each begins."""
     x, y = world(4, 3)
@@ -119,6 +132,9 @@ def test_sources_of_another_form_are_refused(tmp_path):
     np.savez(tmp_path / "o.npz", labels=np.zeros(2))
     with pytest.raises(UsageError, match="expected images, or jpeg_bytes and offsets, in o.npz"):
         image_files.load(tmp_path / "o.npz", SIZE)
+    np.savez(tmp_path / "l.npz", images=np.zeros((2, *SIZE, 3), "u1"), labels=np.zeros(3))
+    with pytest.raises(UsageError, match=r"a label for each of 2 images in l.npz, .* shape \[3\]"):
+        image_files.load(tmp_path / "l.npz", SIZE)
 
 
 # The classifier

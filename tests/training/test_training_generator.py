@@ -159,7 +159,7 @@ def test_a_stopped_training_goes_on_exactly_where_it_was(tmp_path, monkeypatch):
     ]
     for path in (tmp_path / "b").glob("*.data*"):
         path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(RefusedInput, match="cannot go on from .*; --overwrite begins anew"):
+    with pytest.raises(RefusedInput, match="cannot go on from .*; take that folder away to begin"):
         train(tmp_path / "b")
     assert loop.left(3725.4) == "1:02:05" and loop.left(61.0) == "1:01"
 
@@ -178,6 +178,7 @@ def test_losses_that_are_not_finite_end_a_training(tmp_path):
 
 def test_a_state_is_that_of_one_training(tmp_path):
     there = tmp_path / "x.training"
+    there.mkdir()  # as a process leaves it that is killed right there
     work.claim(there, {"seed": 0, "batch": 4}, False)
     work.claim(there, {"seed": 0, "batch": 4}, False)
     with pytest.raises(FileExistsError, match="differs in batch; give what it had, or --overwrite"):

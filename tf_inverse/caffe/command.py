@@ -4,6 +4,7 @@ import pathlib
 
 import numpy as np
 
+from tf_inverse.archive import atomic
 from tf_inverse.caffe import convert as conversion
 from tf_inverse.caffe import fetch, join, published
 from tf_inverse.errors import UsageError
@@ -64,7 +65,7 @@ def _mean_name(text):
     """A mean as given, a file by its name and sha256."""
     if text is None or not pathlib.Path(text).is_file():
         return text
-    return f"{pathlib.Path(text).name} sha256 {storage.sha256(text)}"
+    return f"{pathlib.Path(text).name} sha256 {atomic.checksum(text)}"
 
 
 def _converted(kind, weights, settings):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from tf_inverse.archive import atomic
 from tf_inverse.caffe import (
     keras_model,
     means,
@@ -20,7 +21,6 @@ from tf_inverse.caffe import (
 )
 from tf_inverse.errors import ConversionError
 from tf_inverse.layers.pixels import IMAGENET_MEAN
-from tf_inverse.networks.storage import sha256
 from tf_inverse.zoo import caffenet, generator, labels
 
 UNKNOWN = "Not stated here: see the source of the weights."
@@ -231,7 +231,7 @@ def _source(kind, files):
     files = [pathlib.Path(file) for file in files if file]
     return {
         "converted": kind,
-        "files": {file.name: sha256(file) for file in files},
+        "files": {file.name: atomic.checksum(file) for file in files},
     }
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tf_inverse.archive import atomic
 from tf_inverse.caffe import (
     caffemodel,
     convert,
@@ -22,7 +23,6 @@ from tf_inverse.caffe import (
 from tf_inverse.caffe.message import Message
 from tf_inverse.caffe.net_parameter import Layer
 from tf_inverse.errors import ConversionError, RefusedInput
-from tf_inverse.networks.storage import sha256
 
 UNKNOWN = "Not stated here: see the source of the weights."
 # Layers of training; softmaxloss closes networks that were saved as trained.
@@ -69,7 +69,7 @@ def to_keras(path) -> convert.Converted:
         _labels(meta, model),
         "relu6" if any(layer.name == "relu6" for layer in model.layers) else None,
         UNKNOWN,
-        {"converted": "matconvnet", "files": {pathlib.Path(path).name: sha256(path)}},
+        {"converted": "matconvnet", "files": {pathlib.Path(path).name: atomic.checksum(path)}},
     )
 
 

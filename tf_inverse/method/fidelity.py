@@ -108,7 +108,6 @@ def _against(networks, bands, precision):
         if mode := arithmetic.quantization(model):
             return f"the weights of {model.name} are quantised ({mode})"
     neurons = tuple(b.neuron for b in bands)
-    layers = tuple(n.layer for n in neurons)
     seen = networks.compiled(
         ("fidelity", precision, neurons), lambda: measure(networks, neurons, precision)
     )
@@ -120,7 +119,10 @@ def _against(networks, bands, precision):
                 f"in {precision} the {what} of {networks.name} are off by {share:.0%} of how they "
                 f"differ between codes, more than {SPREAD:.0%}"
             )
-    return next(filter(None, map(_too_narrow, bands, *seen[2:4], [precision] * len(layers))), None)
+    for band, apart, size in zip(bands, seen.activations, seen.size, strict=True):
+        if why := _too_narrow(band, apart, size, precision):
+            return why
+    return None
 
 
 def _too_narrow(band, apart, size, precision):

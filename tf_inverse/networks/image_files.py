@@ -17,9 +17,10 @@ def load(path, size: tuple[int, int], split: str = "train", channels: int = 3):
     """Images and labels, every image resized to one size.
 
     Three sources are understood: a folder of pictures (sub-folders are classes, in alphabetical
-    order; hidden files are left out); an .npz file with `images` [N, H, W, C] uint8 and optionally
-    `labels` [N]; an .h5 file with the same two datasets, or with `jpeg_bytes`, `offsets` and
-    `labels` (all JPEG files end to end), at its top level or in a group named after the split.
+    order, those of the training part where the folder has parts; hidden files are left out); an
+    .npz file with `images` [N, H, W, C] uint8 and optionally `labels` [N]; an .h5 file with the
+    same two datasets, or with `jpeg_bytes`, `offsets` and `labels` (all JPEG files end to end), at
+    its top level or in a group named after the split.
 
     Args:
         path: The folder or file.
@@ -38,8 +39,8 @@ def load(path, size: tuple[int, int], split: str = "train", channels: int = 3):
     """
     path = pathlib.Path(path)
     if path.is_dir():
-        part = path / split
-        return _from_folder(part if part.is_dir() else path, size, channels)
+        part = path / split if (path / split).is_dir() else path
+        return _from_folder(part, size, channels, classes(part) and names(path))
     if not path.exists():
         raise FileNotFoundError(
             f"expected a folder, .h5 or .npz of images, found nothing at {path}"
@@ -49,22 +50,34 @@ def load(path, size: tuple[int, int], split: str = "train", channels: int = 3):
     try:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as arrays:
-                return _from_arrays(arrays, split + "_", size, channels, path)
-        with h5py.File(path, "r") as file:
-            return _from_arrays(file.get(split, file), "", size, channels, path)
+                images, labels = _from_arrays(arrays, split + "_", size, channels, path)
+        else:
+            with h5py.File(path, "r") as file:
+                images, labels = _from_arrays(file.get(split, file), "", size, channels, path)
     except InverseSetError:
         raise
     except Exception as error:  # readers raise almost anything for a damaged file
         raise RefusedInput(f"cannot read images from {path} ({reason(error)})") from error
+    if labels is not None and labels.shape != (len(images),):
+        raise UsageError(
+            f"expected a label for each of {len(images)} images in {path.name}, got labels of "
+            f"shape {list(labels.shape)}"
+        )
+    return images, labels
 
 
-def _from_folder(folder, size, channels):
-    files, names = _pictures(folder), classes(folder)
+def _from_folder(folder, size, channels, known):
+    files = _pictures(folder)
     if not files:
         endings = ", ".join(picture.SUFFIXES)
         raise UsageError(f"expected pictures ({endings}) below {folder}, found none")
+    foreign = sorted({p.parent.name for p in files} - set(known)) if known else []
+    if foreign:
+        raise UsageError(
+            f"expected classes of the training part below {folder}, {foreign[0]} is none of them"
+        )
     images = np.stack([picture.read(p, size, channels) for p in files])
-    return images, np.asarray([names.index(p.parent.name) for p in files]) if names else None
+    return images, np.asarray([known.index(p.parent.name) for p in files]) if known else None
 
 
 def classes(folder: pathlib.Path) -> tuple[str, ...]:

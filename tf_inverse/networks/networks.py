@@ -82,6 +82,12 @@ class Networks:
         d = self.generator.input_shape[-1]
         if d != self.codes.size:
             raise UsageError(f"expected codes of the generator's size {d}, got {self.codes.size}")
+        height, width = self.generator.output_shape[1:3]
+        if self.crop is not None and not 1 <= self.crop <= min(height, width):
+            raise UsageError(
+                f"expected a crop from 1 to the shorter side of the generator's {height} x {width} "
+                f"pixels, got {self.crop}"
+            )
         if self.image_shape[-1] != self.classifier.input_shape[-1]:
             raise UsageError(
                 f"expected a generator of the classifier's {self.classifier.input_shape[-1]} "

@@ -6,7 +6,6 @@ loads with safe_mode on, so that no code comes out of a file.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -18,9 +17,9 @@ from types import MappingProxyType
 import h5py
 import numpy as np
 
-from tf_inverse.archive import atomic_folder
+from tf_inverse.archive import atomic, atomic_folder
 from tf_inverse.errors import RefusedInput, UsageError, reason
-from tf_inverse.networks import cache
+from tf_inverse.networks import cache, manifest_fields
 from tf_inverse.networks.codes import Codes
 
 FORMAT, VERSION = "tf_inverse network", 1
@@ -75,7 +74,8 @@ def manifest(folder: pathlib.Path) -> dict:
     """`network.json`, with the checksum of every file that it names compared.
 
     Raises:
-        RefusedInput: Not such a file, another version, or a file that is missing or changed.
+        RefusedInput: Not such a file, another version, a field of another type, or a file that is
+            missing or changed.
     """
     entries = _entries(folder)
     path = folder / MANIFEST
@@ -84,6 +84,7 @@ def manifest(folder: pathlib.Path) -> dict:
     for role in ROLES:
         if role in entries:
             _compare(folder, role, entries[role])
+    manifest_fields.check(entries, path)
     return entries
 
 
@@ -109,21 +110,12 @@ def _compare(folder, role, entry):
         raise RefusedInput(f"expected a .keras file for the {role} in {folder}, got {name}")
     if not (folder / name).is_file():
         raise RefusedInput(f"expected {name} in {folder}, as its network.json says; it is missing")
-    got = sha256(folder / name)
+    got = atomic.checksum(folder / name)
     if got != entry.get("sha256"):
         raise RefusedInput(
             f"expected sha256 {entry.get('sha256')} of {name} in {folder}, got {got}: the file "
             f"was changed or damaged; bring the original"
         )
-
-
-def sha256(path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def load(network: str | os.PathLike = "cifar10", trust: bool = False):
@@ -273,7 +265,7 @@ def save(
             entries["natural"] = {"file": "natural.h5"}
         for role in ROLES:
             if role in entries:
-                entries[role]["sha256"] = sha256(made / entries[role]["file"])
+                entries[role]["sha256"] = atomic.checksum(made / entries[role]["file"])
         entries |= {
             "encoder": encoder,
             "codes": codes and {"kind": codes.kind, "size": codes.size, "bounds": codes.bounds},

@@ -76,5 +76,5 @@ def _holds_graph(path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.startswith(ASSETS) for name in archive.namelist())
-    except (zipfile.BadZipFile, OSError):
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return False

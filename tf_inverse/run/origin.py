@@ -57,7 +57,11 @@ def find(archive, given: str | None = None) -> pathlib.Path:
     there = [path for path in _places(archive, paths) if os.path.isfile(path / storage.MANIFEST)]
     wrong = []
     for path in there:
-        found = storage.checksums(storage.manifest(path))
+        try:
+            found = storage.checksums(storage.manifest(path))
+        except RefusedInput as error:
+            wrong.append(str(error))
+            continue
         other = _differing(found, archive.checksums)
         if not other:
             return path

@@ -174,7 +174,7 @@ def _image(text):
 
 
 def check(data, out, judge, trust, **_):
-    """Print what `honesty` says of a pair on the test images, as JSON."""
+    """Print what `evaluation` says of a pair on the test images, as JSON."""
     networks = storage.load(out, trust)
     h, w, channels = networks.image_shape
     x, y = image_files.load(data, (h, w), "test", channels)

@@ -178,6 +178,6 @@ def _restored(trainer, folder):
             checkpoint.restore(manager.latest_checkpoint).assert_consumed()
         except Exception as error:  # TensorFlow raises almost anything for a damaged file
             raise RefusedInput(
-                f"cannot go on from {folder} ({reason(error)}); --overwrite begins anew"
+                f"cannot go on from {folder} ({reason(error)}); take that folder away to begin anew"
             ) from error
     return manager

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import pathlib
 
+from tf_inverse.archive import atomic
+
 FORMAT = "tf_inverse training"
 
 
@@ -25,7 +27,8 @@ def claim(folder: pathlib.Path, settings: dict, overwrite: bool) -> None:
         FileExistsError: It is of another training, or of something else.
     """
     path, wanted = folder / "training.json", {"format": FORMAT, "version": 1} | settings
-    if folder.exists():
+    # An empty folder is what a process leaves that was killed right after it made it.
+    if folder.exists() and any(folder.iterdir()):
         there = _told(path)
         if there is None:
             raise FileExistsError(
@@ -41,8 +44,8 @@ def claim(folder: pathlib.Path, settings: dict, overwrite: bool) -> None:
                 f"what it had, or --overwrite to begin anew"
             )
         clear(folder)
-    folder.mkdir(parents=True)
-    path.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic.write(path, (json.dumps(wanted, indent=1) + "\n").encode())
 
 
 def _told(path):
@@ -55,7 +58,7 @@ def _told(path):
 
 def clear(folder: pathlib.Path) -> None:
     """Takes away what `claim` and `loop.train` wrote, and the folder if that was all."""
-    for pattern in ("step-*", "epoch_*.png", "checkpoint", "training.json"):
+    for pattern in ("step-*", "epoch_*.png", "checkpoint", "training.json*"):
         for path in folder.glob(pattern):
             path.unlink()
     if not any(folder.iterdir()):
