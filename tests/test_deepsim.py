@@ -46,7 +46,9 @@ def test_caffenet_computes_what_pytorch_does(tmp_path, monkeypatch):
     thin.apply(monkeypatch)
     weights = thin.caffenet_weights()
     torch_files.write(tmp_path / "f.pt", {f"net.{name}": a for name, a in weights.items()})
-    model = convert.network("caffenet", tmp_path / "f.pt").model
+    made = convert.network("caffenet", tmp_path / "f.pt")
+    assert made.report[-1] == "nothing in it says whether pool1 or norm1 is first: as in caffenet"
+    model = made.model
     rgb = np.random.default_rng(3).uniform(0, 255, (2, 227, 227, 3)).astype("f4")
     bgr = np.ascontiguousarray((rgb - MEAN)[..., ::-1].transpose(0, 3, 1, 2))
     tensors = {name: torch.from_numpy(a) for name, a in weights.items()}

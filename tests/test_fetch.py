@@ -25,7 +25,7 @@ SHA1 = ("sha1", hashlib.sha1(DATA).hexdigest())
 
 @pytest.fixture(autouse=True)
 def good(server):
-    server.files |= {path: DATA for path in ("/good", "/cut", "/changed")}
+    server.files |= {path: DATA for path in ("/good", "/cut", "/changed", "/elsewhere")}
 
 
 def table(server, *paths, checksum=SHA1, member=""):
@@ -98,10 +98,12 @@ def test_a_cut_download_is_continued(server, monkeypatch):
     assert server.seen == [("/cut", None), ("/cut", "bytes=100000-")]
 
 
-def test_a_file_that_changed_meanwhile_is_begun_again(server):
+@pytest.mark.parametrize("path", ["/changed", "/elsewhere"])
+def test_what_cannot_be_continued_is_begun_again(server, path):
+    """The file changed meanwhile, or the server gives another part than was asked for."""
     with pytest.raises(UsageError, match="cut off"):
-        get(server, "/changed")
-    assert get(server, "/changed").path.read_bytes() == DATA
+        get(server, path)
+    assert get(server, path).path.read_bytes() == DATA
 
 
 def test_offline_is_one_line_with_the_file_and_the_command(server, monkeypatch, capsys):

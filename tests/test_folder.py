@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import worlds
 
-from tf_inverse import folder
+from tf_inverse import folder, origin
 from tf_inverse.codes import Codes
 from tf_inverse.errors import RefusedInput, UsageError
 
@@ -116,6 +116,21 @@ def test_a_shipped_name_is_found_from_anywhere(tmp_path, tiny_folder, monkeypatc
     monkeypatch.setattr(folder, "SHIPPED", tmp_path / "pairs")
     assert folder.shipped() == ["tiny"]
     assert folder.load("tiny").name == "tiny"
+
+
+def test_a_name_stands_for_no_place(tmp_path, tiny_folder, monkeypatch):
+    """Archives of a shipped or published pair are the same bytes wherever it lies."""
+    name = next(iter(folder.PAIRS))
+    monkeypatch.setenv("TF_INVERSE_CACHE", str(tmp_path / "cache"))
+    shutil.copytree(tiny_folder, tmp_path / "pairs" / "tiny")
+    shutil.copytree(tiny_folder, tmp_path / "cache" / "networks" / name)
+    monkeypatch.setattr(folder, "SHIPPED", tmp_path / "pairs")
+    for known in ("tiny", name):
+        assert origin.told(folder.load(known).folder, "a.h5") == {}
+    place = folder.load(tiny_folder).folder
+    assert place == str(tiny_folder)
+    paths = {"relative": os.path.relpath(place), "absolute": place}
+    assert origin.told(place, "a.h5") == {"folder": paths}
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,14 @@ def test_hostile_archives_are_refused(file):
             checkpoint.read(file)
 
 
+def test_no_list_is_read_that_is_larger_than_any_network_needs(file, monkeypatch):
+    torch_files.write(file, ARRAYS)
+    for limit, message in (("MOST_LIST", "in the list of its entries"), ("MOST_BYTES", "of 'arch")):
+        with monkeypatch.context() as patched, pytest.raises(RefusedInput, match=message):
+            patched.setattr(checkpoint, limit, 100)
+            checkpoint.read(file)
+
+
 def test_damaged_files_of_the_older_form_are_refused(file):
     torch_files.write_legacy(file, ARRAYS)
     whole = file.read_bytes()

@@ -131,6 +131,7 @@ def test_commands_and_sigterm(tmp_path, network, networks, bands):
     target = f"{band.neuron}@{band.z1!r}:{band.z2!r}"
     command = [sys.executable, "-m", "tf_inverse.tools.cli"]
     options = ["--K=4", "--seed=5", f"--network={network}", f"--targets={target}", f"--n={n}"]
+    options.append("--precision=float32")  # as in this process, whatever the machine has
     sampling = subprocess.Popen(
         [*command, "sample", str(out), *options], stderr=subprocess.PIPE, text=True, cwd=tmp_path
     )

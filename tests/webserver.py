@@ -22,7 +22,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.send_error(404)
         if self.path.endswith("/changed"):
             self.server.etag += "x"
-        cut = self.path.endswith(("/cut", "/changed")) and times < 2
+        cut = self.path.endswith(("/cut", "/changed", "/elsewhere")) and times < 2
         return self.answer(data, send=100_000 if cut else None)
 
     def answer(self, data, length=None, send=None, status=200, to=None):
@@ -30,6 +30,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if wanted and self.headers.get("If-Range") == self.server.etag:
             start = int(wanted.removeprefix("bytes=").rstrip("-"))
         self.send_response(206 if start else status)
+        if start:
+            first = 0 if self.path.endswith("/elsewhere") else start
+            self.send_header("Content-Range", f"bytes {first}-{len(data) - 1}/{len(data)}")
         self.send_header("Content-Length", str(length or len(data) - start))
         self.send_header("ETag", self.server.etag)
         if to:

@@ -25,7 +25,7 @@ _PUBLIC = {
     "parse": "band",
     "Codes": "codes",
     "Networks": "networks",
-    "load": "folder",
+    "load": "published",
     "save": "folder",
     "Settings": "settings",
     "sample": "sampler",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pathlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 from tf_inverse.errors import RefusedInput
@@ -51,7 +52,7 @@ def record(path: pathlib.Path) -> pathlib.Path:
     return path.with_name(path.name + ".sha256")
 
 
-def verified(form: Form, path: pathlib.Path, say) -> Fetched:
+def verified(form: Form, path: pathlib.Path, say: Callable[[str], object]) -> Fetched:
     """Compare a file with its published checksum, or with the one recorded at the first fetch.
 
     Args:

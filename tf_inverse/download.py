@@ -108,7 +108,12 @@ def _opened(url, have, tag):
         more = {"Range": f"bytes={have}-", "If-Range": tag.read_text()}
         try:
             response = _open(url, headers | more)
-            return response, have if response.status == 206 else 0
+            if response.status != 206:
+                return response, 0
+            if response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+                return response, have
+            # Appended, another part would spoil the file: from the beginning, then.
+            response.close()
         except urllib.error.HTTPError as error:
             if error.code != 416:
                 raise

@@ -10,9 +10,11 @@ import http.client
 import os
 import pathlib
 import sys
+from collections.abc import Callable
 
 from tf_inverse import checksums, download, unpack
 from tf_inverse.archive import durable, lock
+from tf_inverse.cache import cache_folder
 from tf_inverse.checksums import Fetched
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.sources import SOURCES, Form, Source
@@ -23,14 +25,6 @@ MIRROR = "TF_INVERSE_MIRROR"
 def tell(line: str) -> None:
     """A line for the user, on standard error: standard output is for results."""
     print(line, file=sys.stderr, flush=True)
-
-
-def cache_folder() -> pathlib.Path:
-    """Where fetched files lie: $TF_INVERSE_CACHE, or tf_inverse in the user's cache folder."""
-    if "TF_INVERSE_CACHE" in os.environ:
-        return pathlib.Path(os.environ["TF_INVERSE_CACHE"])
-    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(base) / "tf_inverse"
 
 
 def cached(name: str) -> str | None:
@@ -62,7 +56,7 @@ def homes(form: Form) -> tuple[str, ...]:
     return (f"{mirror.rstrip('/')}/{form.urls[0].rsplit('/', 1)[1]}", *form.urls)
 
 
-def fetch(name: str, say=tell, sources=SOURCES) -> Fetched:
+def fetch(name: str, say: Callable[[str], object] = tell, sources=SOURCES) -> Fetched:
     """Bring a public file into the cache, or find it there.
 
     Args:
@@ -85,7 +79,9 @@ def fetch(name: str, say=tell, sources=SOURCES) -> Fetched:
         return checksums.verified(form, folder / form.file, say)
 
 
-def bring(name: str, file: str | os.PathLike, say=tell, sources=SOURCES) -> Fetched:
+def bring(
+    name: str, file: str | os.PathLike, say: Callable[[str], object] = tell, sources=SOURCES
+) -> Fetched:
     """Put a file that the user has into the cache, in the place of a download.
 
     Args:

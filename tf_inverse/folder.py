@@ -12,7 +12,8 @@ import json
 import os
 import pathlib
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import h5py
 import numpy as np
@@ -20,7 +21,6 @@ import numpy as np
 from tf_inverse import atomic
 from tf_inverse.codes import Codes
 from tf_inverse.errors import RefusedInput, UsageError, reason
-from tf_inverse.sources import PAIRS
 
 FORMAT, VERSION = "tf_inverse network", 1
 SHIPPED = pathlib.Path(__file__).parent / "models" / "pairs"
@@ -34,15 +34,15 @@ def shipped() -> list[str]:
     return sorted(p.parent.name for p in SHIPPED.glob("*/network.json"))
 
 
-def names() -> list[str]:
-    """Names that stand for a network: shipped with the package, or published and fetched."""
-    return [*shipped(), *PAIRS]
+def find(
+    network: str | os.PathLike,
+    others: Mapping[str, Callable[[], pathlib.Path]] = MappingProxyType({}),
+) -> pathlib.Path:
+    """The folder of a shipped name, of a name in the working directory, or of a path.
 
-
-def find(network: str | os.PathLike) -> pathlib.Path:
-    """The folder of a shipped or published name, of a name in the working directory, or of a path.
-
-    A published pair that is not in the cache yet is fetched and converted first.
+    Args:
+        network: The name or the path.
+        others: What brings the folder of each other name that is known.
 
     Raises:
         UsageError: There is none.
@@ -57,14 +57,19 @@ def find(network: str | os.PathLike) -> pathlib.Path:
             f"expected a network in {network}; the process that was to replace it was stopped in "
             f"the middle: move {' or '.join(map(str, kept))} there, or run that command again"
         )
-    if str(network) in PAIRS:
-        from tf_inverse import published
-
-        return published.prepare(str(network))
+    if str(network) in others:
+        return others[str(network)]()
     raise UsageError(
-        f"expected a network: one of {', '.join(names())}, or a folder with {MANIFEST}; "
-        f"got {str(network)!r}"
+        f"expected a network: one of {', '.join([*shipped(), *others])}, or a folder with "
+        f"{MANIFEST}; got {str(network)!r}"
     )
+
+
+def _is_named(folder) -> bool:
+    """Whether a name alone stands for a network's folder, on any machine."""
+    from tf_inverse import published
+
+    return folder.parent == SHIPPED or folder == published.prepared(folder.name)
 
 
 def manifest(folder: pathlib.Path) -> dict:
@@ -155,7 +160,7 @@ def load(network: str | os.PathLike = "cifar10", trust: bool = False):
         generator=model(folder / entries["generator"]["file"], trust),
         natural=statistics(folder, entries),
         checksums=checksums(entries),
-        folder=None if folder.parent == SHIPPED else os.path.abspath(folder),
+        folder=None if _is_named(folder) else os.path.abspath(folder),
     )
 
 

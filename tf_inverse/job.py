@@ -11,7 +11,18 @@ import time
 
 import numpy as np
 
-from tf_inverse import archive, band, capacity, device, folder, metrics, origin, precision, signals
+from tf_inverse import (
+    archive,
+    band,
+    capacity,
+    device,
+    folder,
+    metrics,
+    origin,
+    precision,
+    published,
+    signals,
+)
 from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.profiling import Profile
 from tf_inverse.progress import Progress
@@ -45,13 +56,13 @@ def sample(
         raise FileExistsError(f"{out} exists; give --overwrite to replace it, or another name")
     if store not in ("images", "codes"):
         raise UsageError(f"expected --store=images or --store=codes, got {store!r}")
-    entries = folder.manifest(folder.find(network))
+    entries = folder.manifest(published.find(network))
     targets = targets or entries.get("default")
     if not targets:
         raise UsageError(f"expected --targets={band.FORM}: network {network} names no default")
     automatic = options["K"] == "auto"
     settings = placed(options | {"K": capacity.LEAST if automatic else options["K"]}, **how)
-    networks = folder.load(network, trust)
+    networks = published.load(network, trust)
     bands = band.parse(targets, networks)
     if automatic:
         layers = tuple(b.neuron.layer for b in bands)

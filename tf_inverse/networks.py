@@ -50,8 +50,8 @@ class Networks:
         stored: How an input is stored, and so looked at: "uint8" for images, 0..255 and rounded, or
             "float32" for vectors, as they are.
         precision: That both models compute in, whatever they are stored in: see `at`.
-        folder: Where they were read from, an absolute path; None for a pair of the package's own
-            and for one that was made in memory.
+        folder: Where they were read from, an absolute path; None for a shipped or published pair,
+            which its name stands for, and for one that was made in memory.
     """
 
     name: str

@@ -1,6 +1,6 @@
 """Which folder an archive's network came from: told when it is written, found when it is read.
 
-An archive of a network of the package's own needs no place, its name is enough. One of a user's
+An archive of a shipped or published network needs no place, its name is enough. One of a user's
 network has the folder's path from the archive's own folder, which holds where both were moved, and
 the absolute one, which holds where the archive alone was. The sha256 of the network's files decide
 whether what lies there is still it. No TensorFlow.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import pathlib
 
-from tf_inverse import folder
+from tf_inverse import folder, published
 from tf_inverse.archive.record import FOLDER
 from tf_inverse.errors import RefusedInput, UsageError
 
@@ -42,16 +42,16 @@ def find(archive, given: str | None = None) -> pathlib.Path:
 
     Args:
         archive: `archive.Archive`.
-        given: What the user names instead, a shipped name or a folder; it is not compared.
+        given: What the user names instead, a name or a folder; it is not compared.
 
     Raises:
         UsageError: It is not where it was; the line names `--network`.
         RefusedInput: There is another network in its place, or a damaged one.
     """
     if given is not None:
-        return folder.find(given)
+        return published.find(given)
     paths = archive.header.get(FOLDER)
-    if paths is None and archive.network in folder.shipped():
+    if paths is None and archive.network in folder.names():
         return folder.find(archive.network)
     there = [path for path in _places(archive, paths) if os.path.isfile(path / folder.MANIFEST)]
     wrong = []

@@ -5,7 +5,10 @@ A prepared pair is a network's folder like any other, in `networks/` of the cach
 
 from __future__ import annotations
 
+import functools
+import os
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 
@@ -13,6 +16,39 @@ from tf_inverse import fetch, folder
 from tf_inverse.archive import lock
 from tf_inverse.codes import Codes
 from tf_inverse.sources import PAIRS, SOURCES
+
+
+def names() -> list[str]:
+    """Names that stand for a network: shipped with the package, or published and fetched."""
+    return [*folder.shipped(), *PAIRS]
+
+
+def find(network: str | os.PathLike) -> pathlib.Path:
+    """The folder of a network, as `folder.find`, or of a published name.
+
+    A published pair that is not in the cache yet is fetched and converted first.
+
+    Raises:
+        UsageError: There is no such network.
+    """
+    return folder.find(network, {name: functools.partial(prepare, name) for name in PAIRS})
+
+
+def load(network: str | os.PathLike = "cifar10", trust: bool = False):
+    """A pair, ready to sample.
+
+    Args:
+        network: A shipped or published name, or a folder.
+        trust: As of `folder.load`.
+
+    Returns:
+        `networks.Networks`.
+
+    Raises:
+        UsageError: No such network, or one that lacks its classifier, generator or encoder.
+        RefusedInput: A file is damaged or of another form.
+    """
+    return folder.load(find(network), trust)
 
 
 def prepared(name: str) -> pathlib.Path:
@@ -25,7 +61,7 @@ def is_ready(name: str) -> bool:
     return (prepared(name) / "network.json").is_file()
 
 
-def prepare(name: str, say=fetch.tell) -> pathlib.Path:
+def prepare(name: str, say: Callable[[str], object] = fetch.tell) -> pathlib.Path:
     """The folder of a published pair; what is missing is fetched, checked and converted first.
 
     Args:
@@ -54,7 +90,7 @@ def prepare(name: str, say=fetch.tell) -> pathlib.Path:
 
 
 def _converted(name, pair, classifier_file, generator_file, say):
-    from tf_inverse.caffe import command, convert
+    from tf_inverse.caffe import convert, join
     from tf_inverse.models.generator import architecture
     from tf_inverse.models.saving import Frugal
     from tf_inverse.networks import Networks
@@ -69,10 +105,10 @@ def _converted(name, pair, classifier_file, generator_file, say):
         generator=G.model,
         encoder=built.encoder,
         codes=Codes("noise", int(np.prod(built.shape)), built.code_bounds),
-        crop=command.crop_side(f.model, G.model),
+        crop=join.crop_side(f.model, G.model),
         labels=f.labels,
     )
-    for line in command.round_trip(networks):
+    for line in join.round_trip(networks):
         say(line)
     return folder.save(
         prepared(name),

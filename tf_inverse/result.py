@@ -10,7 +10,7 @@ import numpy as np
 from tf_inverse import job
 from tf_inverse.archive import Samples
 from tf_inverse.band import Band, parse
-from tf_inverse.folder import load
+from tf_inverse.published import load
 from tf_inverse.sampler import sample
 from tf_inverse.scale import measure
 from tf_inverse.settings import Settings

@@ -16,7 +16,7 @@ import zipfile
 from collections.abc import Iterable
 
 from tf_inverse.archive import durable
-from tf_inverse.fetch import cache_folder
+from tf_inverse.cache import cache_folder
 from tf_inverse.keras_file import ASSETS
 
 MAX_BYTES = 1 << 20

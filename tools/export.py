@@ -38,7 +38,7 @@ def export(
     import json as jsons
 
     from tf_inverse import export as library
-    from tf_inverse import folder
+    from tf_inverse import published
     from tf_inverse.settings import Settings
 
     settings = Settings(
@@ -50,7 +50,7 @@ def export(
         bound=bound,
     )
     named = tuple(layers.split(",")) if layers else None
-    networks = folder.load(network, trust=trust)
+    networks = published.load(network, trust=trust)
     figures = library.write(networks, out, named, settings, version=version, overwrite=overwrite)
     if json:
         print(jsons.dumps(figures | {"out": out}))

@@ -63,9 +63,9 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.neurons < AFTER:
         parser.error(f"expected --neurons of at least {AFTER}, got {asked.neurons}")
-    from tf_inverse import folder
+    from tf_inverse import published
 
-    networks = folder.load(asked.network)
+    networks = published.load(asked.network)
     memory, found, began = [], 0, time.monotonic()
     chosen = itertools.islice(neurons(networks, asked.layers.split(",")), asked.neurons)
     for i, neuron in enumerate(chosen, 1):

@@ -30,12 +30,12 @@ def ladder(
         trust: Load a SavedModel in the network, where it is not one that you adopted.
         overwrite: Replace an earlier ladder in the folder.
     """
-    from tf_inverse import folder
     from tf_inverse import ladder as library
+    from tf_inverse import published
     from tf_inverse.settings import Settings
 
     settings = Settings(n=n, K=K, seed=seed)
-    networks = folder.load(network, trust)
+    networks = published.load(network, trust)
     steps = library.rungs(networks, targets or networks.default or "", ranges)
     code, troubles = library.climb(out, networks, steps, settings, overwrite)
     for line in troubles:

@@ -2,7 +2,8 @@
 
 Writes CaffeNet and the fc6 generator with random weights as the public files are, serves them from
 this machine, and runs `tf-inverse sample --network=caffenet` with an empty cache in a process of
-its own; then again, with the cache. Prints seconds and the peak of memory of both.
+its own; again, with the cache; and `tf-inverse units`, which fetches and converts but samples
+nothing, with another empty cache. Prints seconds and the peak of memory of each.
 """
 
 import contextlib
@@ -33,33 +34,38 @@ cli.main(sys.argv[2:])
 """
 
 
+FILES = {
+    "caffenet": ("bvlc_reference_caffenet.caffemodel", "sha1"),
+    "deepsim-fc6": ("upconvGAN_fc6.pt", "sha256"),
+}
+
+
 def main(n: str = "4") -> None:
-    """Both runs, with `n` images each."""
+    """The three runs, with `n` images each where they sample."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
-        with served(written(folder)) as table:
-            os.environ["TF_INVERSE_CACHE"] = str(folder / "cache")
-            for out in ("first", "second"):
-                words = ["sample", f"{folder / out}.h5", "--network=caffenet", f"--n={n}", "--K=4"]
-                seconds, megabytes = run(table, [*words, "--targets=fc8:volcano@50:60"])
-                print(f"{out} run: {seconds:.0f} s, at most {megabytes:.0f} MB of memory")
+        # In a process of its own: Linux counts a parent's memory at the fork as its child's peak.
+        subprocess.run([sys.executable, __file__, "--write", folder], check=True)
+        with served(folder) as table:
+            for cache, out in (("a", "first"), ("a", "second"), ("b", "units alone")):
+                words = ["sample", f"{folder / out}.h5", f"--n={n}", "--K=4"]
+                words += ["--targets=fc8:volcano@50:60"]
+                os.environ["TF_INVERSE_CACHE"] = str(folder / cache)
+                words = ["units"] if cache == "b" else words
+                seconds, megabytes = run(table, [*words, "--network=caffenet"])
+                print(f"{out}: {seconds:.0f} s, at most {megabytes:.0f} MB of memory", flush=True)
 
 
-def written(folder):
-    """{source: file} of random weights at full size."""
+def write(folder):
+    """CaffeNet and the generator with random weights, at full size."""
     sys.path.insert(0, str(ROOT / "tests"))
     import thin
     from oracles import torch_files
 
     widths = (96, 256, 384, 384, 256, 4096, 4096)
     f, g = thin.calibrated(folder, widths=widths, narrower=1)
-    files = {
-        "caffenet": folder / "bvlc_reference_caffenet.caffemodel",
-        "deepsim-fc6": folder / "upconvGAN_fc6.pt",
-    }
-    thin.caffemodel(files["caffenet"], f)
-    torch_files.write(files["deepsim-fc6"], g)
-    return files
+    thin.caffemodel(folder / FILES["caffenet"][0], f)
+    torch_files.write(folder / FILES["deepsim-fc6"][0], g)
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -70,19 +76,15 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def served(files):
+def served(folder):
     """{source: (checksum, address)} while the files are served."""
-    kinds = {"caffenet": "sha1", "deepsim-fc6": "sha256"}
-    where = next(iter(files.values())).parent
-    handler = functools.partial(Quiet, directory=where)
+    handler = functools.partial(Quiet, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
         yield {
-            name: (
-                checksum(path, kinds[name]),
-                f"http://127.0.0.1:{server.server_port}/{path.name}",
-            )
-            for name, path in files.items()
+            name: (checksum(folder / file, kind), f"{address}/{file}")
+            for name, (file, kind) in FILES.items()
         }
         server.shutdown()
 
@@ -108,4 +110,7 @@ def run(table, words):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if sys.argv[1:2] == ["--write"]:
+        write(pathlib.Path(sys.argv[2]))
+    else:
+        main(*sys.argv[1:])

@@ -19,11 +19,11 @@ def units(
         images: Folder, .h5 or .npz of images to measure on, in place of the stored statistics.
         trust: Load a SavedModel in the network, where it is not one that you adopted.
     """
-    from tf_inverse import folder
+    from tf_inverse import published
     from tf_inverse import units as library
     from tf_inverse.report import listing
 
-    networks = folder.load(network, trust)
+    networks = published.load(network, trust)
     layer = library.asked_layer(networks, layer, search)
     if layer is None:
         print(listing.layers(library.layers(networks)))

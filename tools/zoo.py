@@ -103,7 +103,7 @@ ZOO = {
     "ViT encoded by its tokens": Entry(guides.vit, encoder="tokens1", target="tokens0:11,0,8"),
     "ConvMixer": Entry(guides.conv_mixer),
     "MLP-Mixer": Entry(guides.mlp_mixer),
-    "U-Net": Entry(guides.unet),
+    "U-Net": Entry(guides.unet, encoder="bottom"),
     "siamese trunk": Entry(guides.siamese),
     "two images compared": Entry(guides.compared, fixed={"right": REFERENCE}),
     "three deep": Entry(forms.three_deep),

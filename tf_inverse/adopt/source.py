@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import applications
 
-from tf_inverse import folder
+from tf_inverse import folder, published
 from tf_inverse.adopt import layers, wrap
 from tf_inverse.errors import UsageError, reason
 
@@ -55,9 +55,9 @@ def about(source) -> dict:
     if not isinstance(source, str | pathlib.Path):
         return {}
     there = (pathlib.Path(source) / "network.json").is_file()
-    if not there and str(source) not in folder.names():
+    if not there and str(source) not in published.names():
         return {}
-    where = folder.find(source)
+    where = published.find(source)
     return folder.manifest(where) | {"folder": where}
 
 

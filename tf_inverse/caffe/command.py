@@ -5,10 +5,11 @@ import pathlib
 import numpy as np
 
 from tf_inverse import codes as code_kinds
-from tf_inverse import fetch
+from tf_inverse import fetch, published
 from tf_inverse import folder as folders
 from tf_inverse.caffe import convert as conversion
-from tf_inverse.errors import ConversionError, UsageError
+from tf_inverse.caffe import join
+from tf_inverse.errors import UsageError
 from tf_inverse.models.generator import ARCHITECTURES
 from tf_inverse.models.saving import Frugal
 
@@ -142,9 +143,9 @@ def pair(
     _expect_writable(out, overwrite)
     f, f_entries = _one(classifier, "classifier", trust)
     G, G_entries = _one(generator, "generator", trust)
-    side = (crop_side(f, G) if crop is None else crop) or None
+    side = (join.crop_side(f, G) if crop is None else crop) or None
     networks = _joined(f, G, encoder, side, codes, settings)
-    report = round_trip(networks)
+    report = join.round_trip(networks)
     labels = f_entries.get("labels")
     path = folders.save(
         out,
@@ -171,20 +172,11 @@ def _one(path, role, trust):
     path = pathlib.Path(path)
     if path.is_file():
         return folders.model(path, trust), {}
-    where = folders.find(path)
+    where = published.find(path)
     entries = folders.manifest(where)
     if role not in entries:
         raise UsageError(f"expected a {role} in {where}, it has none")
     return folders.model(where / entries[role]["file"], trust), entries
-
-
-def crop_side(f, G) -> int | None:
-    """The classifier's side, where the generator's image is a little larger: 256 against 227.
-
-    Of an image more than a quarter larger the crop would keep too little: that one is resized.
-    """
-    side, whole = f.input_shape[1], G.output_shape[1]
-    return side if side and side < whole <= 1.25 * side else None
 
 
 def _joined(f, G, encoder, crop, kind, settings):
@@ -228,29 +220,6 @@ def _bounds(text):
     except ValueError:
         raise UsageError(f"expected --bounds=LOW,HIGH, got {text!r}") from None
     return (low, high)
-
-
-def round_trip(networks) -> list[str]:
-    """E(G(c)) of two random codes: finite, and of the encoder's size.
-
-    Returns:
-        Lines that tell of codes, images and the check.
-
-    Raises:
-        ConversionError: It is not.
-    """
-    c = np.random.default_rng(0).standard_normal((2, networks.codes.size), np.float32)
-    last = networks.classifier.layers[-1].name
-    view = networks.look(np.clip(c, *networks.codes.limits), (last,), np.zeros((1, 3), np.int32))
-    size = int(np.prod(networks.layer_shape(networks.encoder)))
-    if view.e.shape != (2, size) or not np.isfinite(np.asarray(view.e)).all():
-        raise ConversionError(f"expected finite encodings [2, {size}], got {tuple(view.e.shape)}")
-    return [
-        f"codes {networks.codes.kind} [{networks.codes.size}], bounds {networks.codes.bounds}",
-        f"images {list(networks.image_shape)}, crop {networks.crop}, "
-        f"classifier {list(networks.classifier.input_shape[1:])}",
-        f"self-check: E(G(c)) finite, {networks.encoder} [{size}]",
-    ]
 
 
 def _expect_writable(out, overwrite):

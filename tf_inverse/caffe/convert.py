@@ -78,6 +78,8 @@ def network(kind, path, prototxt=None, mean=IMAGENET_MEAN, code="fc6", ignore=()
     check(model, kind)
     source = _source(kind, (path, prototxt))
     report.append(f"{pathlib.Path(path).name}: {_identity(source)}")
+    if kind != "generator" and not _tells_order(file.layers):
+        report.append(f"nothing in it says whether pool1 or norm1 is first: as in {kind}")
     return Converted(
         model,
         "generator" if kind == "generator" else "classifier",
@@ -178,6 +180,10 @@ def refuse_other_order(kind, file, described=None):
     other = {"caffenet": "alexnet", "alexnet": "caffenet"}.get(kind)
     if other and other in file.name.lower():
         raise ConversionError(f"{file.path} calls itself {file.name!r}: convert it as {other}")
+
+
+def _tells_order(layers):
+    return {"pool1", "norm1"} <= {layer.name for layer in layers}
 
 
 def check(model, name, notes=()) -> None:

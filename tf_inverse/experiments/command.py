@@ -8,7 +8,7 @@ import pathlib
 import shlex
 import sys
 
-from tf_inverse import archive, folder
+from tf_inverse import archive, folder, published
 from tf_inverse import precision as precisions
 from tf_inverse.errors import UsageError
 from tf_inverse.experiments import page, paper
@@ -44,7 +44,7 @@ def run(name, out, network, judge, precision, overwrite, as_json, trust=False, *
     if (out / f"{name}.json").exists() and not overwrite:
         raise FileExistsError(f"{out / name}.json exists; give --overwrite or another --out")
     # The paper's size has networks of its own.
-    networks = None if name == "size" else folder.load(network, trust)
+    networks = None if name == "size" else published.load(network, trust)
     lab = Lab(
         networks=networks,
         out=out,

@@ -27,8 +27,9 @@ from tf_inverse.pytorch.pickle_stream import Tensor
 ZIP = b"PK\x03\x04"
 # A pickle of the number that begins every file of the form before PyTorch 1.6.
 LEGACY = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-# The pickle and the list of an archive's entries: a thousand tensors take a tenth of a megabyte.
-MOST_BYTES = 16 << 20
+# A thousand tensors take a tenth of a megabyte, in the pickle and in the list of the entries alike;
+# each byte of the list becomes ten in memory.
+MOST_BYTES, MOST_LIST = 16 << 20, 2 << 20
 PIECE = 8 << 20
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 
@@ -200,8 +201,8 @@ class _Window(io.RawIOBase):
     def read(self, size=-1):
         left = max(0, len(self.mapped) - self.at)
         size = left if size is None or size < 0 else min(size, left)
-        if size > MOST_BYTES:
-            raise RefusedInput(f"expected at most {MOST_BYTES} bytes in the list of its entries")
+        if size > MOST_LIST:
+            raise RefusedInput(f"expected at most {MOST_LIST} bytes in the list of its entries")
         data = self.mapped[self.at : self.at + size]
         self.at += size
         return data

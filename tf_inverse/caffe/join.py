@@ -1,0 +1,37 @@
+"""What joins a classifier and a generator: the crop between them, and a look at both as one."""
+
+import numpy as np
+
+from tf_inverse.errors import ConversionError
+
+
+def crop_side(f, G) -> int | None:
+    """The classifier's side, where the generator's image is a little larger: 256 against 227.
+
+    Of an image more than a quarter larger the crop would keep too little: that one is resized.
+    """
+    side, whole = f.input_shape[1], G.output_shape[1]
+    return side if side and side < whole <= 1.25 * side else None
+
+
+def round_trip(networks) -> list[str]:
+    """E(G(c)) of two random codes: finite, and of the encoder's size.
+
+    Returns:
+        Lines that tell of codes, images and the check.
+
+    Raises:
+        ConversionError: It is not.
+    """
+    c = np.random.default_rng(0).standard_normal((2, networks.codes.size), np.float32)
+    last = networks.classifier.layers[-1].name
+    view = networks.look(np.clip(c, *networks.codes.limits), (last,), np.zeros((1, 3), np.int32))
+    size = int(np.prod(networks.layer_shape(networks.encoder)))
+    if view.e.shape != (2, size) or not np.isfinite(np.asarray(view.e)).all():
+        raise ConversionError(f"expected finite encodings [2, {size}], got {tuple(view.e.shape)}")
+    return [
+        f"codes {networks.codes.kind} [{networks.codes.size}], bounds {networks.codes.bounds}",
+        f"images {list(networks.image_shape)}, crop {networks.crop}, "
+        f"classifier {list(networks.classifier.input_shape[1:])}",
+        f"self-check: E(G(c)) finite, {networks.encoder} [{size}]",
+    ]
