@@ -159,7 +159,7 @@ def test_what_this_user_adopted_needs_no_flag(here, capsys):
 def page_data(path):
     """The JSON inside a page."""
     with open(path, encoding="utf-8") as file:
-        return re.search(r'<script[^>]*application/json[^>]*>(.*?)</script>', file.read(), re.S)[1]
+        return re.search(r"<script[^>]*application/json[^>]*>(.*?)</script>", file.read(), re.S)[1]
 
 
 def test_the_file_of_what_is_trusted(home, tmp_path, monkeypatch, capsys):

@@ -276,6 +276,9 @@ def test_refusals_of_inputs():
         planned(INPUT.replace("8", "65536") + body)
     with pytest.raises(ConversionError, match="found no layer; is this a solver's"):
         planned('net: "train_val.prototxt" base_lr: 0.01')
+    for text in (layer("Accuracy"), layer("ReLU", 'include { stage: "deploy" }')):
+        with pytest.raises(ConversionError, match="layers of the phase TEST .* found none"):
+            planned(INPUT + text)
     with pytest.raises(ConversionError, match="at most 5000 layers"):
         planned("layer { } " * 5001)
 

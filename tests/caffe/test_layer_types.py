@@ -9,6 +9,7 @@ import tensorflow as tf
 from oracles import caffe_cv2, caffe_files
 from oracles import caffe_naive as naive
 from oracles.caffe_text import layer, planned
+from tf_inverse.tools import fuzz_caffe
 
 from tf_inverse.caffe import (
     caffemodel,
@@ -185,16 +186,43 @@ CASES = {
 WEIGHTS = {"ip": ("InnerProduct", [W, B]), "l": ("Convolution", [DEPTH, DEPTH_B])}
 
 
+def held(text):
+    """(name, type, arrays) of the layers of a case that have weights."""
+    names = ["ip"] * ("InnerProduct" in text) + ["l"] * ("onvolution" in text)
+    return [(name, *WEIGHTS[name]) for name in names]
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_layers_equal_their_formula(tmp_path, name):
     text, formula, shared = CASES[name]
-    used = [k for k in WEIGHTS if (k == "ip") == ('"ip"' in text) and ("onv" in text or k == "ip")]
-    ours, theirs = computed(tmp_path, text, [(k, *WEIGHTS[k]) for k in used])
+    ours, theirs = computed(tmp_path, text, held(text))
     expected = formula(X[0].astype("f8"))
     assert ours.shape[1:] == expected.shape
     np.testing.assert_allclose(ours[0], expected, rtol=0, atol=2e-6 * max(1, abs(expected).max()))
     if shared and theirs is not None:
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
+
+
+def test_damaged_descriptions_of_these_layers_are_read_or_refused(tmp_path):
+    """Mutants of every case above, under a data layer, with weights that a filler says."""
+    data = (
+        'layer { name: "d" type: "Data" top: "data" include { phase: TEST } '
+        "transform_param { crop_size: 6 mean_value: 104 scale: 0.5 } } "
+        'layer { name: "c" type: "Convolution" bottom: "data" top: "x" convolution_param { '
+        'num_output: 4 kernel_size: 1 weight_filler { type: "bilinear" } } } '
+    )
+    for i, (text, _, _) in enumerate(CASES.values()):
+        folder = tmp_path / str(i)
+        folder.mkdir()
+        (folder / "n.prototxt").write_text(data + text.replace('"data"', '"x"'))
+        blobs = held(text) or [("unused", "ReLU", [])]
+        rows = [
+            (name, kind, "x", "x", {}, [a.shape for a in arrays]) for name, kind, arrays in blobs
+        ]
+        caffe_files.write(folder / "n.caffemodel", rows, [(name, a) for name, _, a in blobs])
+    result = fuzz_caffe.in_child(tmp_path, 600)
+    assert result["faults"] == [] and result["read"] + result["refused"] == 600
+    assert result["read"] > 10 and result["refused"] > 200
 
 
 FLOOR = ["round_mode: FLOOR", "round_mode: 1", "ceil_mode: false", "ceil_mode: 0"]

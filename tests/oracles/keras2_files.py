@@ -154,6 +154,5 @@ def main(out, *names):
                 archive.add(file, file.name)
 
 
-
 if __name__ == "__main__":
     main(*sys.argv[1:])

@@ -77,6 +77,11 @@ def make(net: Net, input_shape: tuple[int, ...] | None = None) -> Plan:
             layer of their type has; all of them.
     """
     _refuse_unknown(net)
+    if not net.layers:
+        raise ConversionError(
+            "expected layers of the phase TEST that map images or codes, found none: training's "
+            "layers, and those of other phases, stages and levels, are left out"
+        )
     inputs = {name: input_shape or shape for name, shape in net.inputs.items()}
     inputs = inputs or ({"data": input_shape} if input_shape else {})
     if not inputs or None in inputs.values():
