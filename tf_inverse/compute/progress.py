@@ -1,4 +1,4 @@
-"""How a run or a download is going: a bar on a terminal, a line now and then anywhere else."""
+"""How a run, a training or a download is going: a bar on a terminal, lines anywhere else."""
 
 from __future__ import annotations
 
@@ -7,6 +7,22 @@ import time
 
 WIDTH = 30
 EVERY = 10.0
+
+
+def draw(text: str, terminal: bool, done: int, total: int | None) -> None:
+    """Put a text on standard error: over the last one behind a bar, or as a line of its own.
+
+    Args:
+        text: What to say.
+        terminal: Whether standard error is a terminal; only there the line is drawn over.
+        done: How much of `total` is done.
+        total: What the whole bar stands for; no bar is drawn where that is not known.
+    """
+    if terminal and total:
+        full = WIDTH * done // total
+        text = f"[{'=' * full}{' ' * (WIDTH - full)}] {text}"
+    start, end = ("\r\x1b[K", "") if terminal else ("", "\n")
+    print(f"{start}{text}", end=end, file=sys.stderr, flush=True)
 
 
 class Progress:
@@ -37,10 +53,7 @@ class Progress:
             f"{info.found}/{self.asked} found, {info.steps} steps, "
             f"{100 * info.acceptance:.0f} % accepted, {info.restarts} restarts"
         )
-        if self.terminal:
-            full = WIDTH * info.found // self.asked
-            text = f"\r\x1b[K[{'=' * full}{' ' * (WIDTH - full)}] {text}"
-        print(text, end="" if self.terminal else "\n", file=sys.stderr, flush=True)
+        draw(text, self.terminal, info.found, self.asked)
 
 
 class Transfer:
@@ -73,12 +86,7 @@ class Transfer:
         text = transferred(
             self.have, self.total, (self.have - self.first) / max(now - self.began, 1e-9)
         )
-        if self.terminal and self.total:
-            full = WIDTH * self.have // self.total
-            text = f"\r\x1b[K[{'=' * full}{' ' * (WIDTH - full)}] {text}"
-        elif self.terminal:
-            text = f"\r\x1b[K{text}"
-        print(text, end="" if self.terminal else "\n", file=sys.stderr, flush=True)
+        draw(text, self.terminal, self.have, self.total)
 
 
 def transferred(have: int, total: int | None, speed: float) -> str:

@@ -89,13 +89,10 @@ class Watch(keras.callbacks.Callback):
             f"step {self.done} of {self.last}, image {logs['image']:.3f}, "
             f"feature {logs['feature']:.3f}, {left(speed * (self.last - self.done))} left"
         )
-        if not sys.stderr.isatty():
-            print(text, file=sys.stderr, flush=True)
-            return
-        full = progress.WIDTH * self.done // self.last
-        bar = f"[{'=' * full}{' ' * (progress.WIDTH - full)}]"
-        end = "\n" if self.done == self.last else ""
-        print(f"\r\x1b[K{bar} {text}", end=end, file=sys.stderr, flush=True)
+        terminal = sys.stderr.isatty()
+        progress.draw(text, terminal, self.done, self.last)
+        if terminal and self.done == self.last:
+            print(file=sys.stderr)
 
 
 def left(seconds: float) -> str:
