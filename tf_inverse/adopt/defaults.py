@@ -38,7 +38,7 @@ def outputs(f, names) -> list[str]:
     """
     inside, paths = dict(taps.walk(f)), []
     for i in range(len(f.outputs)):
-        path = logits.source(f.outputs[i]._keras_history)
+        path = logits.source(f.outputs[i])
         # Layers of a model of the user's own class; numbered outputs, where that is all.
         inner = [name for name in names if name.startswith(f"{path}/")]
         layers = [name for name in inner if name in inside]
