@@ -72,7 +72,7 @@ def ends(networks) -> list[str]:
     the logits come first and the probabilities second.
     """
     f, last = networks.classifier, outputs(networks.classifier, networks.shapes)[0]
-    layer = networks.layer_path(networks.labels[0]) if networks.labels else last
+    layer = networks.layer_path(networks.labels.layer) if networks.labels else last
     before = logits.before(f, layer)
     if before:
         return [before, layer]

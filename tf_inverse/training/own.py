@@ -189,7 +189,7 @@ def completed(networks, parts, told, *, classes, seed, description, default):
         print.
     """
     networks = described(networks, parts.natural, seed, description)
-    theirs = networks.labels is not None and networks.labels[1] == classes
+    theirs = networks.labels is not None and networks.labels.names == classes
     figures = quality.figures(networks, parts.test, parts.labels if theirs else None)
     seen, said = check.images(networks, adapters.PIXELS, 1.0), []
     try:
