@@ -13,7 +13,7 @@ import worlds
 
 from tf_inverse import archive
 from tf_inverse.archive import atomic
-from tf_inverse.band import Band, Bands, Neuron, parse
+from tf_inverse.band import Band, Neuron, parse
 from tf_inverse.errors import Stalled, Unreachable
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage
@@ -99,7 +99,7 @@ def test_conv_units_and_networks_without_labels_or_statistics(tmp_path, tiny, ba
 
 def test_hopeless_leaves_nothing(tmp_path, tiny):
     with pytest.raises(Unreachable, match="found 0"):
-        run(tmp_path / "a.h5", tiny, Bands([Band(worlds.NEURON, 1e5, 2e5)]), patience=3)
+        run(tmp_path / "a.h5", tiny, (Band(worlds.NEURON, 1e5, 2e5),), patience=3)
     assert os.listdir(tmp_path) == []
 
 

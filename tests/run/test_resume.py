@@ -11,7 +11,7 @@ import pytest
 import worlds
 
 from tf_inverse import archive
-from tf_inverse.band import Band, Bands, Neuron
+from tf_inverse.band import Band, Neuron
 from tf_inverse.errors import UsageError
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage
@@ -44,7 +44,7 @@ def bands(networks):
     codes = np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
     neuron = Neuron("fc3", UNIT)
     z = networks.look(codes, ("fc3",), np.array([[UNIT, 0, 0]], np.int32)).z.numpy()
-    return Bands([Band(neuron, *(float(q) for q in np.quantile(z, (0.6, 0.9))))])
+    return (Band(neuron, *(float(q) for q in np.quantile(z, (0.6, 0.9)))),)
 
 
 def run(path, networks, bands, n=24, method="renewal", **options):
