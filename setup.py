@@ -32,6 +32,7 @@ test = [
     "nbclient",
     "nbformat",
     "ipykernel",
+    "vendi-score==0.0.3",
     *tensorboard,
     *matconvnet,
     *safetensors,
