@@ -17,7 +17,7 @@ FLOORS = (
     ("layers", "archive", "compute"),
     ("networks", "zoo"),
     ("method", "caffe", "report"),
-    ("export", "adopt"),
+    ("export", "adopt", "publish"),
     ("run",),
     ("training", "baselines"),
     ("experiments",),
