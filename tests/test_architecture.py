@@ -19,6 +19,7 @@ FLOORS = (
     ("method", "caffe", "report"),
     ("export", "adopt"),
     ("run",),
+    ("judging",),
     ("training", "baselines"),
     ("experiments",),
     ("tools",),
