@@ -130,13 +130,10 @@ def verdict(
     return own._replace(shares=shares)
 
 
-def expected(archive: Archive, networks: Networks, judge: Judge, given: matching.Map):
+def expected(archive: Archive, judge: Judge, given: matching.Map) -> tuple[int, ...]:
     """The classes of a judge that stand for an archive's targets, all of them together."""
-    found: list[int] = []
-    for target in archive.targets:
-        labels = networks.names(target["layer"])
-        found += matching.classes(target, labels and len(labels), judge, given)
-    return tuple(dict.fromkeys(found))
+    parts = [matching.classes(target, judge, given) for target in archive.targets]
+    return tuple(dict.fromkeys(number for part in parts for number in part))
 
 
 def store(archive: Archive, verdicts: list[Verdict]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
@@ -38,6 +38,11 @@ class Judge:
     def count(self) -> int:
         """How many classes it tells apart."""
         return int(self.model.outputs[0].shape[-1])
+
+    def labelled(self, labels: tuple[str, ...] | None) -> Judge:
+        """The judge with labels where it has none and they are as many as its classes."""
+        fits = self.labels is None and labels is not None and len(labels) == self.count
+        return replace(self, labels=labels) if fits else self
 
     def outputs(self, images: Array) -> Array:
         """What it gives for images [N, H, W, C] in 0..255: [N, classes] float32."""

@@ -29,14 +29,12 @@ def read(text: str | None) -> Map:
     return found
 
 
-def classes(target: dict, units: int | None, judge: Judge, given: Map) -> tuple[int, ...]:
+def classes(target: dict, judge: Judge, given: Map) -> tuple[int, ...]:
     """The classes of a judge that stand for a target's neuron; none where it has no class there.
 
     Args:
         target: As an archive has it: layer, unit, label.
-        units: Of its layer where that is the one with labels, else None.
-        judge: Whose classes are looked at; one without labels of its own is taken to have the
-            layer's in the same order, where it has as many classes.
+        judge: Whose classes are looked at.
         given: From `read`.
 
     Raises:
@@ -46,10 +44,8 @@ def classes(target: dict, units: int | None, judge: Judge, given: Map) -> tuple[
     for ours in filter(None, (label, f"{target['layer']}:{target['unit']}")):
         if ours in given:
             return tuple(_named(text, judge) for text in given[ours])
-    if label is None:
+    if label is None or judge.labels is None:
         return ()
-    if judge.labels is None:
-        return (target["unit"],) if judge.count == units else ()
     wanted = _synonyms(label)
     return tuple(i for i, name in enumerate(judge.labels) if wanted & _synonyms(name))
 
