@@ -110,6 +110,8 @@ def _unit(target):
 
 def _judges(by, networks, options):
     sources = [part for part in by.split(",") if part]
+    if not sources:
+        raise UsageError("expected at least one judge, as --by=FILE,FILE")
     spans = [words.span("pixels", part) for part in options["pixels"].split(",")]
     if len(spans) not in (1, len(sources)):
         raise UsageError(
@@ -182,4 +184,3 @@ def doubtful(one: agreement.Verdict) -> list[str]:
         f"class: does it take other pixels (--pixels=LOW:HIGH), or classes in another order "
         f"(--labels=FILE, --map)?"
     ]
-
