@@ -19,6 +19,7 @@ FLOORS = (
     ("method", "caffe", "report"),
     ("export", "adopt", "publish"),
     ("run",),
+    ("judging",),
     ("training", "baselines"),
     ("experiments",),
     ("tools",),
