@@ -4,9 +4,12 @@ A finished archive is one HDF5 file. Axis 0 of every column is the sample. A run
 folder of shards, small files with the same columns (run_folder.py). Nothing here opens a file.
 """
 
+from __future__ import annotations
+
 import math
 import re
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -124,7 +127,7 @@ IMAGE_CONVENTION = {
 IMAGES = ("images", "thumbnails")
 
 
-def size_of(shape, dtype) -> int:
+def size_of(shape: Iterable[int], dtype: Any) -> int:
     """Bytes of an array; exact also for the sides that a forged file may declare."""
     return math.prod(int(side) for side in shape) * np.dtype(dtype).itemsize
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import h5py
 import numpy as np
@@ -11,9 +13,12 @@ from PIL import Image
 
 from tf_inverse.errors import InverseSetError, RefusedInput, UsageError, reason
 from tf_inverse.networks import picture
+from tf_inverse.tensors import Array, StrPath
 
 
-def load(path, size: tuple[int, int], split: str = "train", channels: int = 3):
+def load(
+    path: StrPath, size: tuple[int, int], split: str = "train", channels: int = 3
+) -> tuple[Array, Array | None]:
     """Images and labels, every image resized to one size.
 
     Three sources are understood: a folder of pictures (sub-folders are classes, in alphabetical
@@ -66,7 +71,9 @@ def load(path, size: tuple[int, int], split: str = "train", channels: int = 3):
     return images, labels
 
 
-def _from_folder(folder, size, channels, known):
+def _from_folder(
+    folder: pathlib.Path, size: tuple[int, int], channels: int, known: Sequence[str]
+) -> tuple[Array, Array | None]:
     files = _pictures(folder)
     if not files:
         endings = ", ".join(picture.SUFFIXES)
@@ -88,7 +95,7 @@ def classes(folder: pathlib.Path) -> tuple[str, ...]:
     return tuple(sorted({p.parent.name for p in files}))
 
 
-def _pictures(folder):
+def _pictures(folder: pathlib.Path) -> list[pathlib.Path]:
     found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in picture.SUFFIXES)
     return [p for p in found if not any(q.startswith(".") for q in p.relative_to(folder).parts)]
 
@@ -105,7 +112,7 @@ def in_parts(path: pathlib.Path) -> bool:
         return all(part in file for part in parts)
 
 
-def names(path) -> tuple[str, ...]:
+def names(path: StrPath) -> tuple[str, ...]:
     """Names of the classes: sub-folders in alphabetical order, or an .h5 file's `classes`."""
     path = pathlib.Path(path)
     if path.is_dir():
@@ -116,8 +123,10 @@ def names(path) -> tuple[str, ...]:
     return ()
 
 
-def _from_arrays(arrays, prefix, size, channels, path):
-    def array(name):
+def _from_arrays(
+    arrays: Mapping[str, Any], prefix: str, size: tuple[int, int], channels: int, path: pathlib.Path
+) -> tuple[Array, Array | None]:
+    def array(name: str) -> Any:
         key = prefix + name if prefix + name in arrays else name
         return arrays[key][()] if key in arrays else None
 
@@ -137,7 +146,7 @@ def _from_arrays(arrays, prefix, size, channels, path):
     return images, labels
 
 
-def _of_one_size(images, size, channels, path):
+def _of_one_size(images: Array, size: tuple[int, int], channels: int, path: pathlib.Path) -> Array:
     if images.ndim != 4 or images.dtype != np.uint8 or images.shape[-1] not in (1, 3, 4):
         raise UsageError(
             f"expected images [N, H, W, 1, 3 or 4] uint8 in {path.name}, "

@@ -16,14 +16,15 @@ from __future__ import annotations
 
 import pathlib
 import urllib.parse
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import h5py
 import numpy as np
 
-from tf_inverse.band import Bands
+from tf_inverse.band import Bands, Neuron
 from tf_inverse.errors import RefusedInput, reason
-from tf_inverse.tensors import Array
+from tf_inverse.tensors import Array, StrPath
 
 FORMAT, VERSION = "tf_inverse natural", 1
 LEVELS = (0, 1, 2, 5, 10, 25, 50, 75, 90, 95, 98, 99, 99.5, 99.8, 99.9, 100)
@@ -85,7 +86,7 @@ class Natural:
         stored = self.encodings if self.bank is None else self.bank
         return 0 if stored is None else len(stored)
 
-    def unit(self, neuron) -> UnitStatistics | None:
+    def unit(self, neuron: Neuron) -> UnitStatistics | None:
         """Statistics of a neuron's unit, or None where there are none (or of a map's mean or max).
 
         Of a convolution they are those of the map's centre; other positions share them.
@@ -104,7 +105,7 @@ class Natural:
         return np.flatnonzero(((z >= bands.z1) & (z <= bands.z2)).all(axis=1))
 
 
-def read(path) -> Natural:
+def read(path: StrPath) -> Natural:
     """Read `natural.h5`.
 
     Raises:
@@ -124,7 +125,7 @@ def read(path) -> Natural:
         raise RefusedInput(said) from error
 
 
-def _arrays(file, path) -> dict[str, h5py.Dataset]:
+def _arrays(file: h5py.File, path: StrPath) -> dict[str, h5py.Dataset]:
     """Every dataset by its path, all of them plain numbers in the file itself."""
     found, seen, waiting, size = {}, set(), [file], 0
     while waiting:
@@ -149,8 +150,8 @@ def _arrays(file, path) -> dict[str, h5py.Dataset]:
     return dict(sorted(found.items()))
 
 
-def _natural(file, arrays, path):
-    def array(name, *shape):
+def _natural(file: h5py.File, arrays: dict[str, h5py.Dataset], path: StrPath) -> Natural:
+    def array(name: str, *shape: int | None) -> Array:
         """One array, of a shape in which None is any number."""
         if name not in arrays:
             raise RefusedInput(f"expected {name} in the natural statistics {path}; it is missing")
@@ -188,28 +189,28 @@ def _natural(file, arrays, path):
             _layer(name.removeprefix("activations/")): array(name, count, None)
             for name in activations
         },
-        bank=encodings[:bank] if bank > 0 else None,
+        bank=encodings[:bank] if encodings is not None and bank > 0 else None,
         gaussian=gaussian,
         random=random if random >= 0 else None,
     )
 
 
-def _layers(arrays) -> list[str]:
+def _layers(arrays: Iterable[str]) -> list[str]:
     """Names of the groups that hold statistics of a layer, however deep."""
     inside = [name.removeprefix("layers/") for name in arrays if name.startswith("layers/")]
     return list(dict.fromkeys(name.rpartition("/")[0] for name in inside))
 
 
-def _name(layer):
+def _name(layer: str) -> str:
     """A layer's path as one name in HDF5, and back."""
     return urllib.parse.quote(layer, safe=" !#$&'()*+,:;=?@[]")
 
 
-def _layer(name):
+def _layer(name: str) -> str:
     return urllib.parse.unquote(name)
 
 
-def write(path, natural: Natural) -> None:
+def write(path: StrPath, natural: Natural) -> None:
     """Write `natural.h5`; half precision for everything per image, as it is for looking."""
     options = {"compression": "gzip", "compression_opts": 9, "shuffle": True, "track_times": False}
     with h5py.File(path, "w") as file:
@@ -221,13 +222,15 @@ def write(path, natural: Natural) -> None:
             for key, values in zip(("mean", "sd", "percentiles"), arrays, strict=True):
                 name = f"layers/{_name(layer)}/{key}"
                 file.create_dataset(name, data=values.astype("f4"), **options)
-        halves = {f"activations/{_name(layer)}": z for layer, z in natural.activations.items()}
+        halves: dict[str, Array | None] = {
+            f"activations/{_name(layer)}": z for layer, z in natural.activations.items()
+        }
         halves["encodings"] = natural.encodings
         file.attrs["bank"] = 0 if natural.bank is None else len(natural.bank)
         if natural.random is not None:
             file.attrs["random"] = natural.random
         if natural.gaussian is not None:
             halves |= {"gaussian/mean": natural.gaussian[0], "gaussian/factor": natural.gaussian[1]}
-        for name, values in halves.items():
-            if values is not None:
-                file.create_dataset(name, data=values.astype("f2"), **options)
+        for name, each in halves.items():
+            if each is not None:
+                file.create_dataset(name, data=each.astype("f2"), **options)

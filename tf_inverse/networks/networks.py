@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ from tf_inverse.networks.neuron_index import activations, index
 from tf_inverse.networks.resize import resize
 from tf_inverse.networks.unit_labels import LabelsField
 from tf_inverse.networks.yardstick import Yardstick
+from tf_inverse.tensors import Array, Tensor
 
 ROLES = ("classifier", "generator")
 
@@ -82,7 +84,7 @@ class Networks:
     folder: str | None = None
     yardstick: Yardstick | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         d = self.generator.input_shape[-1]
         if d != self.codes.size:
             raise UsageError(f"expected codes of the generator's size {d}, got {self.codes.size}")
@@ -149,7 +151,13 @@ class Networks:
         """Shape of what each layer gives, by path, models within the model included."""
         return self.compiled("shapes", lambda: taps.shapes(self.classifier))
 
-    def look(self, c, layers: tuple[str, ...], index, likely: tuple[bool, ...] | None = None):
+    def look(
+        self,
+        c: Tensor,
+        layers: tuple[str, ...],
+        index: Tensor,
+        likely: tuple[bool, ...] | None = None,
+    ) -> View:
         """G, E and f at once, differentiable, on the images as they would be stored.
 
         Args:
@@ -166,7 +174,7 @@ class Networks:
         z = _of_neurons(e, outputs, layers, index)
         return View(x, e, z, _of_neurons(e, outputs, layers, index, likely) if any(likely) else z)
 
-    def images(self, c):
+    def images(self, c: Tensor) -> Tensor:
         """G of codes [K, d], as its images would be stored: whole numbers 0..255, float32.
 
         They are clipped and rounded on the way forward; gradients pass through both as if they were
@@ -175,18 +183,18 @@ class Networks:
         x = self.decode(c)
         return _eight_bits(x) if self.stored == "uint8" else x
 
-    def decode(self, c):
+    def decode(self, c: Tensor) -> Tensor:
         """G of codes [K, d] as it gives them, neither clipped nor rounded: [K, H, W, C] float32."""
         with self._computing("generator"):
             return self.cropped(tf.cast(self.generator(c, training=False), tf.float32))
 
     @contextlib.contextmanager
-    def _computing(self, role):
+    def _computing(self, role: str) -> Iterator[None]:
         model, kernels = getattr(self, role), self._kernels.get(role, ())
         with arithmetic.computing(model, self.precision, kernels), fast.forms(model):
             yield
 
-    def read(self, x, layers: tuple[str, ...], index):
+    def read(self, x: Tensor, layers: tuple[str, ...], index: Tensor) -> tuple[Tensor, Tensor]:
         """E and f of images: e [K, d_E] and z [K, p] of x [K, H, W, C] in RGB 0..255."""
         e, outputs = self.outputs(x, tuple(dict.fromkeys(layers)))
         return e, _of_neurons(e, outputs, layers, index)
@@ -194,10 +202,10 @@ class Networks:
     def probabilities(self, layers: tuple[str, ...]) -> tuple[bool, ...]:
         """Of which layers the units are probabilities: what a softmax or a sigmoid gives."""
 
-        def made():
-            found = {}
+        def made() -> tuple[bool, ...]:
+            found: dict[str, bool] = {}
 
-            def run(x):
+            def run(x: Tensor) -> Tensor:
                 outputs = self.outputs(x, layers)[1]
                 found.update({name: odds.origin(h) is not None for name, h in outputs.items()})
                 return x
@@ -208,7 +216,7 @@ class Networks:
 
         return self.compiled(("probabilities", layers), made) if layers else ()
 
-    def outputs(self, x, layers: tuple[str, ...]):
+    def outputs(self, x: Tensor, layers: tuple[str, ...]) -> tuple[Tensor, dict[str, Tensor]]:
         """Encodings e [K, d_E], and what each layer gives by name: float32, in one pass."""
         names = tuple(dict.fromkeys((self.encoder, *layers)))
         with self._computing("classifier"):
@@ -218,7 +226,7 @@ class Networks:
         e = tf.reshape(h[0], (-1, int(np.prod(h[0].shape[1:]))))
         return e, dict(zip(names, h, strict=True))
 
-    def cropped(self, x):
+    def cropped(self, x: Tensor) -> Tensor:
         """The centre square of the generator's image; its corner is (H - crop) // 2, as ppgn's."""
         if self.crop is None:
             return x
@@ -226,14 +234,14 @@ class Networks:
         # The gradient of tf.slice pads; that of a strided slice is ten times as slow on a CPU.
         return tf.slice(x, (0, top, left, 0), (-1, self.crop, self.crop, -1))
 
-    def fitted(self, x):
+    def fitted(self, x: Tensor) -> Tensor:
         """Images at the classifier's size: resized bilinearly, antialiased where they shrink."""
         size = self.classifier.input_shape[1:3]
         if None in size or tuple(x.shape[1:3]) == size:
             return x
         return resize(x, size)
 
-    def _trunk(self, layers):
+    def _trunk(self, layers: tuple[str, ...]) -> Callable[[Tensor], Any]:
         # One forward pass serves E and every neuron, and stops after the deepest layer needed
         # (that of a nested layer runs on, until the graph drops what nobody asks for).
         if layers not in self._trunks:
@@ -260,13 +268,15 @@ class Networks:
             arithmetic.refresh(kernels)
         return other
 
-    def compiled(self, key, make):
+    def compiled(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """The compiled function of a key, made once a network however many neurons are sampled."""
         if key not in self._compiled:
             self._compiled[key] = make()
         return self._compiled[key]
 
-    def score(self, images: np.ndarray, neurons: tuple[Neuron, ...], batch: int = 64):
+    def score(
+        self, images: np.ndarray, neurons: tuple[Neuron, ...], batch: int = 64
+    ) -> tuple[Array, Array]:
         """Encodings and activations of stored images, in float32.
 
         Args:
@@ -301,11 +311,17 @@ class Networks:
 
 
 @tf.custom_gradient
-def _eight_bits(x):
+def _eight_bits(x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
     return tf.round(tf.clip_by_value(x, 0.0, 255.0)), lambda d: d
 
 
-def _of_neurons(e, outputs, layers, index, likely=None):
+def _of_neurons(
+    e: Tensor,
+    outputs: dict[str, Tensor],
+    layers: tuple[str, ...],
+    index: Tensor,
+    likely: tuple[bool, ...] | None = None,
+) -> Tensor:
     """Activations [K, p], or log-odds where they are likely to be probabilities."""
     columns = [
         (odds.of_units if one else activations)(outputs[name], index[i : i + 1])

@@ -1,5 +1,7 @@
 """Writes `.keras` files without a second copy of the weights in memory."""
 
+from __future__ import annotations
+
 import json
 import pathlib
 import tempfile
@@ -10,6 +12,7 @@ import h5py
 import keras
 
 from tf_inverse import private
+from tf_inverse.tensors import Model, StrPath, Tensor
 
 # Bytes of a weight that are copied at a time.
 PIECE = 2**23
@@ -27,7 +30,7 @@ class Frugal:
     def __init__(self, model: keras.Model):
         self.model = model
 
-    def save(self, path) -> None:
+    def save(self, path: StrPath) -> None:
         """Write the `.keras` file."""
         path = pathlib.Path(path)
         metadata = {
@@ -45,13 +48,14 @@ class Frugal:
                 archive.write(weights, weights.name)
 
 
-def _write_weights(file, model):
+def _write_weights(file: h5py.File, model: Model) -> None:
     """Keras's layout: layers/KIND/vars/I, where the second layer of a kind is KIND_1."""
-    counts, written = {}, 0
+    counts: dict[str, int] = {}
+    written = 0
     for layer in model.layers:
         kind = private.snake_case(type(layer).__name__)
         number = counts[kind] = counts.get(kind, -1) + 1
-        variables = {}
+        variables: dict[str, keras.Variable] = {}
         layer.save_own_variables(variables)
         group = file.create_group(f"layers/{kind}{f'_{number}' if number else ''}/vars")
         group.attrs["name"] = layer.name
@@ -61,7 +65,7 @@ def _write_weights(file, model):
     assert written == len(model.weights), "a layer keeps its weights in layers of its own"
 
 
-def _write(group, key, tensor):
+def _write(group: h5py.Group, key: str, tensor: Tensor) -> None:
     data = group.create_dataset(key, tuple(tensor.shape), "float32")
     if not tensor.shape:
         data[()] = tensor.numpy()

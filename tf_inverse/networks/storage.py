@@ -11,8 +11,9 @@ import json
 import os
 import pathlib
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -22,6 +23,12 @@ from tf_inverse.errors import RefusedInput, UsageError, reason
 from tf_inverse.networks import cache, manifest_fields, yardstick
 from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.unit_labels import Labels
+from tf_inverse.tensors import Model, StrPath
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.natural import Natural
+    from tf_inverse.networks.networks import Networks
+
 
 FORMAT, VERSION = "tf_inverse network", 1
 SHIPPED = pathlib.Path(__file__).parents[1] / "zoo" / "pairs"
@@ -66,7 +73,7 @@ def find(
     )
 
 
-def _is_named(folder) -> bool:
+def _is_named(folder: pathlib.Path) -> bool:
     """Whether a name alone stands for a network's folder, on any machine."""
     return folder.parent == SHIPPED or folder == cache.prepared(folder.name)
 
@@ -89,7 +96,7 @@ def manifest(folder: pathlib.Path) -> dict:
     return entries
 
 
-def _entries(folder):
+def _entries(folder: pathlib.Path) -> dict[str, Any]:
     path = folder / MANIFEST
     if path.stat().st_size > MAX_MANIFEST:
         raise RefusedInput(f"expected at most {MAX_MANIFEST} bytes in {path}")
@@ -102,7 +109,7 @@ def _entries(folder):
     return entries
 
 
-def _compare(folder, role, entry):
+def _compare(folder: pathlib.Path, role: str, entry: Any) -> None:
     name = entry.get("file") if isinstance(entry, dict) else None
     if not isinstance(name, str) or pathlib.Path(name).name != name:
         raise RefusedInput(f"expected a plain file name for the {role} in {folder}, got {name!r}")
@@ -119,7 +126,7 @@ def _compare(folder, role, entry):
         )
 
 
-def load(network: str | os.PathLike = "cifar10", trust: bool = False):
+def load(network: str | os.PathLike = "cifar10", trust: bool = False) -> Networks:
     """A pair, ready to sample.
 
     Args:
@@ -162,7 +169,7 @@ def checksums(entries: dict) -> dict[str, str]:
     return {entries[role]["file"]: entries[role]["sha256"] for role in ROLES if role in entries}
 
 
-def _described(folder, entries):
+def _described(folder: pathlib.Path, entries: dict[str, Any]) -> dict[str, Any]:
     """What the manifest says of a pair beside its files, as arguments of `Networks`."""
     try:
         codes, labels = entries["codes"], entries.get("labels")
@@ -181,14 +188,14 @@ def _described(folder, entries):
         ) from error
 
 
-def statistics(folder: pathlib.Path, entries: dict):
+def statistics(folder: pathlib.Path, entries: dict) -> Natural | None:
     """Natural statistics of a network's folder, or None; needs no TensorFlow."""
     from tf_inverse.networks import natural
 
     return natural.read(folder / entries["natural"]["file"]) if "natural" in entries else None
 
 
-def model(path, trust: bool = False):
+def model(path: StrPath, trust: bool = False) -> Model:
     """A Keras model from a `.keras` or `.h5` file, in float32, without any code from the file.
 
     Args:
@@ -207,16 +214,16 @@ def model(path, trust: bool = False):
 
 
 def save(
-    folder,
+    folder: StrPath,
     *,
     name: str,
-    classifier=None,
-    generator=None,
+    classifier: Model | None = None,
+    generator: Model | None = None,
     encoder: str | None = None,
     codes: Codes | None = None,
     crop: int | None = None,
-    labels=None,
-    natural=None,
+    labels: tuple[str, Sequence[str]] | None = None,
+    natural: Natural | None = None,
     licence: str = "",
     source: dict | None = None,
     default: str | None = None,
@@ -298,7 +305,7 @@ def written(folder: pathlib.Path) -> set[str] | None:
     return {MANIFEST, *(str(one.get("file")) for one in named if isinstance(one, dict))}
 
 
-def expect_free(folder, overwrite: bool) -> None:
+def expect_free(folder: StrPath, overwrite: bool) -> None:
     """Refuses, before any work, to write a network where something else is.
 
     Raises:
@@ -307,13 +314,13 @@ def expect_free(folder, overwrite: bool) -> None:
     atomic_folder.expect_free(folder, written, overwrite)
 
 
-def rounded(model):
+def rounded(model: Model) -> Model:
     """The model with every weight at its nearest half-precision value; changed in place."""
     model.set_weights([w.astype(np.float16).astype(w.dtype) for w in model.get_weights()])
     return model
 
 
-def _store(model, path, half):
+def _store(model: Model, path: pathlib.Path, half: bool) -> None:
     model.save(path)
     if not half:
         return
@@ -326,11 +333,11 @@ def _store(model, path, half):
             smaller.writestr(zipfile.ZipInfo(name), data)
 
 
-def _halved(data):
+def _halved(data: bytes) -> bytes:
     out = io.BytesIO()
     with h5py.File(io.BytesIO(data)) as source, h5py.File(out, "w") as target:
 
-        def copy(name, item):
+        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
             if isinstance(item, h5py.Dataset):
                 target.create_dataset(name, data=item[()].astype(np.float16), track_times=False)
             else:

@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from tf_inverse.archive import atomic
 from tf_inverse.networks.cache import cache_folder
 from tf_inverse.networks.keras_file import ASSETS
+from tf_inverse.tensors import StrPath
 
 MAX_BYTES = 1 << 20
 FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK
@@ -53,7 +54,7 @@ def remember(paths: Iterable[pathlib.Path]) -> None:
         )
 
 
-def remembered(path) -> bool:
+def remembered(path: StrPath) -> bool:
     """Whether a `.keras` file holds a SavedModel that this user trusted before."""
     known = _known()
     return bool(known) and _holds_graph(path) and atomic.checksum(pathlib.Path(path)) in known
@@ -72,7 +73,7 @@ def _known() -> set[str]:
     return {line for line in text.decode(errors="replace").split() if SHA256.fullmatch(line)}
 
 
-def _holds_graph(path) -> bool:
+def _holds_graph(path: StrPath) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.startswith(ASSETS) for name in archive.namelist())

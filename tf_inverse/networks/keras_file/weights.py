@@ -11,11 +11,12 @@ import math
 import h5py
 
 from tf_inverse.errors import RefusedInput
+from tf_inverse.tensors import StrPath
 
 DEEPEST = 64
 
 
-def count(group: h5py.Group, path, size: int) -> int:
+def count(group: h5py.Group, path: StrPath, size: int) -> int:
     """Numbers stored in a group, all of them in the file itself.
 
     Args:
@@ -29,7 +30,7 @@ def count(group: h5py.Group, path, size: int) -> int:
     return _count(group, path, size, set(), 0)
 
 
-def _count(group, path, size, seen: set[int], depth: int) -> int:
+def _count(group: h5py.Group, path: StrPath, size: int, seen: set[int], depth: int) -> int:
     if depth > DEEPEST:
         raise RefusedInput(f"{path}: weights are nested more than {DEEPEST} deep")
     total = 0
@@ -51,7 +52,7 @@ def _count(group, path, size, seen: set[int], depth: int) -> int:
     return total
 
 
-def _numbers(item: h5py.Dataset, path, size: int) -> int:
+def _numbers(item: h5py.Dataset, path: StrPath, size: int) -> int:
     creation = item.id.get_create_plist()
     layouts = (h5py.h5d.CONTIGUOUS, h5py.h5d.COMPACT)
     numbers = math.prod(int(side) for side in item.shape)
