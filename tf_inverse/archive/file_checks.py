@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 import h5py
 import numpy as np
 
-from tf_inverse.archive import object_checks, schema
+from tf_inverse.archive import object_checks, schema, walk
 from tf_inverse.archive.lock import LockedError
 from tf_inverse.errors import RefusedInput
 from tf_inverse.tensors import StrPath
@@ -141,18 +141,11 @@ def links(
     group: h5py.h5g.GroupID, where: str, allowed: Callable[[str], object], most: int
 ) -> list[str]:
     """Names in a group: few, expected, and hard links only."""
-    count = group.get_num_objs()
-    if count > most:
-        raise RefusedInput(f"{where} holds {count} objects, at most {most} are expected")
-    names = [object_checks.text(group.get_objname_by_idx(i), where) for i in range(count)]
-    for name in names:
-        kind = group.links.get_info(name.encode()).type
-        if kind != h5py.h5l.TYPE_HARD:
-            soft = {h5py.h5l.TYPE_SOFT: "a soft", h5py.h5l.TYPE_EXTERNAL: "an external"}
-            raise RefusedInput(f"{where}{name:.80} is {soft.get(kind, 'a user-defined')} link")
+    found = walk.names(group, where, most)
+    for name in found:
         if not allowed(name):
             raise RefusedInput(f"{where}{name:.80} is unexpected")
-    return names
+    return found
 
 
 def _array(

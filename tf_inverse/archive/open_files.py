@@ -51,7 +51,7 @@ class Files:
         self.close()
 
     def parts(self, path: pathlib.Path, kind: str | None = None) -> file_checks.Parts:
-        """A file's guard.Parts, valid until `most` others are asked for; kind as in opened."""
+        """A file's parts, valid until `most` others are asked for; kind as in opened."""
         if path not in self._open:
             while len(self._open) >= self._most:
                 self._open.popitem(last=False)[1][0].close()

@@ -29,8 +29,8 @@ class Writer:
 
     Args:
         path: The archive to be, OUT.h5. The run lives in OUT.h5.run until it is finished.
-        header: The fields of record.GIVEN. settings["store"] = "codes" keeps thumbnails in place
-            of images.
+        header: The fields of `attributes.GIVEN`. settings["store"] = "codes" keeps thumbnails in
+            place of images.
         overwrite: Start anew where an archive or a run exists. A finished archive stays until the
             new one takes its place.
         resume: Carry on an unfinished run, or a finished one with fewer samples than are asked
@@ -130,8 +130,9 @@ class Writer:
         """Puts all batches into one file at `path` and removes the run's folder.
 
         Args:
-            summary: What to say about the run, a JSON object. Wall-clock entries (record.TIMES)
-                are left out, so that the same machine and settings give the same bytes.
+            summary: What to say about the run, a JSON object. Wall-clock entries
+                (`attributes.TIMES`) are left out, so that the same machine and settings give the
+                same bytes.
 
         Raises:
             StorageError: the run's folder still holds everything; free space and resume.

@@ -18,6 +18,7 @@ from tf_inverse.band import Neuron
 from tf_inverse.baselines import scoring
 from tf_inverse.method.problem import STEP_FLOOR
 from tf_inverse.networks import codes
+from tf_inverse.networks.stored_image import eight_bits
 from tf_inverse.tensors import Tensor
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def make_ascent(networks: Networks, layer: str, at: Tensor, rule: Rule) -> Calla
         for i in tf.range(rule.n_iters):
             c, _ = step(c, unit, i, low, high)
         x = networks.decode(c)
-        return c, scoring.stored(x)
+        return c, eight_bits(x)
 
     return ascent
 

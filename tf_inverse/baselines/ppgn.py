@@ -20,6 +20,7 @@ from tf_inverse.baselines import scoring
 from tf_inverse.errors import UsageError
 from tf_inverse.method.problem import STEP_FLOOR, Buffer, empty, put
 from tf_inverse.networks import codes
+from tf_inverse.networks.stored_image import eight_bits
 from tf_inverse.tensors import Tensor
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def make_step(networks: Networks, layer: str, at: Tensor, rule: Rule) -> Callabl
             again = (i > 0) & (i % rule.reset_every == 0)
             h = tf.where(again, rule.unit * fresh, h)
             eps1 = tf.where(again, fresh_eps1, eps1)
-        return State(h, eps1, i + 1), Info(scoring.stored(x), p)
+        return State(h, eps1, i + 1), Info(eight_bits(x), p)
 
     return step
 

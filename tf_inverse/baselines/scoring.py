@@ -32,11 +32,6 @@ def unit(scale: Scale) -> float:
     return scale.c_sd / CAFFENET_SD
 
 
-def stored(x: Tensor) -> Tensor:
-    """Images [K, H, W, C] as they would be stored: clipped to 0..255 and rounded, float32."""
-    return tf.round(tf.clip_by_value(x, 0.0, 255.0))
-
-
 def place(h: Tensor, at: Tensor) -> Tensor:
     """All units [K, U] of a layer at one position.
 

@@ -7,6 +7,7 @@ use the user's own model, for a copy of a model can lose what its layers keep be
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Iterator
 
 import keras
@@ -84,6 +85,14 @@ def refresh(stored: Kernels) -> None:
     """Bring the values from `kernels` up to date with a model that was trained since."""
     for variable, value in stored:
         value.assign(tf.cast(variable.value, value.dtype))
+
+
+def digest(model: keras.Model) -> str:
+    """A short text that another value of any variable of a model changes."""
+    found = hashlib.blake2b(digest_size=16)
+    for variable in model.variables:
+        found.update(variable.numpy().tobytes())
+    return found.hexdigest()
 
 
 def halves(model: keras.Model) -> list[str]:

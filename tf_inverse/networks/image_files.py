@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import h5py
@@ -52,23 +53,30 @@ def load(
         )
     if path.suffix not in (".npz", ".h5", ".hdf5"):
         raise UsageError(f"expected a folder, .h5 or .npz of images, got {path.name}")
-    try:
+    with _opened(path) as file:
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
-                images, labels = _from_arrays(arrays, split + "_", size, channels, path)
+            images, labels = _from_arrays(file, split + "_", size, channels, path)
         else:
-            with h5py.File(path, "r") as file:
-                images, labels = _from_arrays(file.get(split, file), "", size, channels, path)
-    except InverseSetError:
-        raise
-    except Exception as error:  # readers raise almost anything for a damaged file
-        raise RefusedInput(f"cannot read images from {path} ({reason(error)})") from error
+            images, labels = _from_arrays(file.get(split, file), "", size, channels, path)
     if labels is not None and labels.shape != (len(images),):
         raise UsageError(
             f"expected a label for each of {len(images)} images in {path.name}, got labels of "
             f"shape {list(labels.shape)}"
         )
     return images, labels
+
+
+@contextlib.contextmanager
+def _opened(path: pathlib.Path) -> Iterator[Any]:
+    """An .npz or .h5 file, open; what goes wrong while it is read is refused in one line."""
+    try:
+        npz = path.suffix == ".npz"
+        with np.load(path, allow_pickle=False) if npz else h5py.File(path, "r") as file:
+            yield file
+    except InverseSetError:
+        raise
+    except Exception as error:  # readers raise almost anything for a damaged file
+        raise RefusedInput(f"cannot read images from {path} ({reason(error)})") from error
 
 
 def _from_folder(
@@ -105,22 +113,36 @@ def in_parts(path: pathlib.Path) -> bool:
     parts = ("train", "test")
     if path.is_dir():
         return all((path / part).is_dir() for part in parts)
-    if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as arrays:
-            return all(f"{part}_images" in arrays for part in parts)
-    with h5py.File(path, "r") as file:
-        return all(part in file for part in parts)
+    with _opened(path) as file:
+        form = "{}_images" if path.suffix == ".npz" else "{}"
+        return all(form.format(part) in file for part in parts)
 
 
 def names(path: StrPath) -> tuple[str, ...]:
-    """Names of the classes: sub-folders in alphabetical order, or an .h5 file's `classes`."""
+    """Names of the classes: sub-folders in alphabetical order, or an .h5 file's `classes`.
+
+    Raises:
+        RefusedInput: The file cannot be read, or its attribute `classes` is no list of names.
+    """
     path = pathlib.Path(path)
     if path.is_dir():
         return classes(path / "train" if in_parts(path) else path)
     if path.suffix in (".h5", ".hdf5"):
-        with h5py.File(path, "r") as file:
-            return tuple(np.asarray(file.attrs.get("classes", ())).astype(str))
+        with _opened(path) as file:
+            if "classes" not in file.attrs:
+                return ()
+            found = np.asarray(file.attrs["classes"])
+            if found.ndim != 1 or found.dtype.kind not in "OSUiu":
+                raise RefusedInput(
+                    f"expected the attribute classes of {path} to be a list of names, one a class, "
+                    f"got {found!s:.80}"
+                )
+            return tuple(_name(one) for one in found)
     return ()
+
+
+def _name(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _from_arrays(

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 import h5py
 import numpy as np
 
+from tf_inverse.archive import walk
 from tf_inverse.band import Bands, Neuron
 from tf_inverse.errors import RefusedInput, reason
 from tf_inverse.tensors import Array, StrPath
@@ -127,25 +128,11 @@ def read(path: StrPath) -> Natural:
 
 def _arrays(file: h5py.File, path: StrPath) -> dict[str, h5py.Dataset]:
     """Every dataset by its path, all of them plain numbers in the file itself."""
-    found, seen, waiting, size = {}, set(), [file], 0
-    while waiting:
-        group = waiting.pop()
-        for name in group:
-            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                raise RefusedInput(f"expected plain numbers in {path}, {name} is a link")
-            item = group[name]
-            address = h5py.h5o.get_info(item.id).addr
-            if address in seen:
-                raise RefusedInput(f"expected each array once in {path}, {item.name} is another")
-            seen.add(address)
-            if isinstance(item, h5py.Group):
-                waiting.append(item)
-                continue
-            if item.dtype.kind not in "fi" or item.is_virtual or item.external:
-                raise RefusedInput(f"expected plain numbers in {path}, {name} is {item.dtype}")
-            size += item.size * 4
-            found[item.name.lstrip("/")] = item
-    if size > MAX_BYTES:
+    found = dict(walk.datasets(file, path))
+    for name, item in found.items():
+        if item.dtype.kind not in "fi" or item.is_virtual or item.external:
+            raise RefusedInput(f"expected plain numbers in {path}, {name} is {item.dtype}")
+    if sum(item.size * 4 for item in found.values()) > MAX_BYTES:
         raise RefusedInput(f"expected at most {MAX_BYTES} bytes of statistics in {path}")
     return dict(sorted(found.items()))
 

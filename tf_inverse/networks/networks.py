@@ -23,6 +23,7 @@ from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.natural import Natural
 from tf_inverse.networks.neuron_index import activations, index
 from tf_inverse.networks.resize import resize
+from tf_inverse.networks.stored_image import eight_bits
 from tf_inverse.networks.unit_labels import LabelsField
 from tf_inverse.networks.yardstick import Yardstick
 from tf_inverse.tensors import Array, Tensor
@@ -181,7 +182,7 @@ class Networks:
         not there, so that a saturated pixel can come back.
         """
         x = self.decode(c)
-        return _eight_bits(x) if self.stored == "uint8" else x
+        return eight_bits(x) if self.stored == "uint8" else x
 
     def decode(self, c: Tensor) -> Tensor:
         """G of codes [K, d] as it gives them, neither clipped nor rounded: [K, H, W, C] float32."""
@@ -308,11 +309,6 @@ class Networks:
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Encodings [n, d_E] of images [n, H, W, C] in RGB 0..255."""
         return self.score(images, ())[0]
-
-
-@tf.custom_gradient
-def _eight_bits(x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-    return tf.round(tf.clip_by_value(x, 0.0, 255.0)), lambda d: d
 
 
 def _of_neurons(

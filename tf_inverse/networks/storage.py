@@ -208,9 +208,8 @@ def model(path: StrPath, trust: bool = False) -> Model:
     from tf_inverse.layers import frozen_inputs
     from tf_inverse.networks import keras_file, trusted
 
-    trust = trust or trusted.remembered(path)
-    with frozen_inputs.trust(trust):
-        return keras_file.load(path, trust)
+    with trusted.loadable(path, trust) as (file, trust), frozen_inputs.trust(trust):
+        return keras_file.load(file, trust)
 
 
 def save(
