@@ -17,7 +17,7 @@ FLOORS = (
     ("layers", "archive", "compute"),
     ("networks", "zoo"),
     ("method", "caffe", "report"),
-    ("export", "adopt"),
+    ("export", "adopt", "explain"),
     ("run",),
     ("training", "baselines"),
     ("experiments",),

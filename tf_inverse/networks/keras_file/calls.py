@@ -132,4 +132,3 @@ def _part(value):
     if value.get("class_name") == "__ellipsis__":
         return {"class_name": "__ellipsis__", "config": {}}
     return {"class_name": "__slice__", "config": {key: value[key] for key in SLICE}}
-

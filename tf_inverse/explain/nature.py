@@ -1,0 +1,125 @@
+"""Natural images of the same band: what a sample of the inverse set is looked at beside.
+
+They are read from images that the user has, or from those that a network remembers: its
+`natural.h5` keeps the activations of some hundred natural images with their numbers in the source,
+so that only the few that lie in the band need be read.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from tf_inverse import metrics
+from tf_inverse.errors import UsageError
+from tf_inverse.networks import codes, image_files
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tf_inverse.band import Band
+    from tf_inverse.networks.networks import Networks
+    from tf_inverse.tensors import Array
+
+MOST = 60
+"""Natural images that are kept at most: a few rows of a page."""
+
+AT_A_TIME = 1 << 26
+"""Numbers of pixels that are in memory at a time."""
+
+
+class Nature(NamedTuple):
+    """Natural images whose activations lie in every band, by the first activation.
+
+    Attributes:
+        images: [m, H, W, C] uint8, of the size of the generator's images.
+        activations: [m, p] float32.
+        numbers: Numbers of the images in their source, [m] int64.
+        inside: How many images of those looked at lie in the bands; m is at most `MOST`.
+        looked_at: How many images were looked at.
+        source: Name of the folder or file.
+    """
+
+    images: Array
+    activations: Array
+    numbers: Array
+    inside: int
+    looked_at: int
+    source: str
+
+
+def beside(
+    networks: Networks,
+    bands: Sequence[Band],
+    source: str | os.PathLike[str],
+    most: int = MOST,
+    seed: int = 0,
+) -> Nature:
+    """The natural images of a folder or file whose activations lie in every band.
+
+    Args:
+        networks: The classifier scores the images at the size of the generator's.
+        bands: p bands.
+        source: What `image_files.load` reads; of data in parts, the part `test`.
+        most: Images to keep; of more, some are chosen at random, which leaves the choice blind to
+            what they show.
+        seed: Of that choice.
+
+    Raises:
+        FileNotFoundError: Nothing is there.
+        UsageError: There are no images, or the network's inputs are no images.
+        RefusedInput: An image cannot be read.
+    """
+    return _chosen(networks, bands, source, None, most, seed)
+
+
+def remembered(
+    networks: Networks,
+    bands: Sequence[Band],
+    source: str | os.PathLike[str],
+    most: int = MOST,
+    seed: int = 0,
+) -> Nature | None:
+    """As `beside`, but only images that the network remembers to lie in the bands are read.
+
+    Returns:
+        None where the network does not remember the activations of these neurons, or the numbers
+        of the images.
+    """
+    natural = networks.natural
+    if natural is None or natural.indices is None:
+        return None
+    within = natural.within(tuple(bands))
+    if within is None:
+        return None
+    return _chosen(networks, bands, source, natural.indices[within], most, seed)
+
+
+def _chosen(networks, bands, source, only, most, seed):
+    if networks.stored != "uint8":
+        raise UsageError(
+            f"expected a network of images to show natural ones beside, {networks.name} takes "
+            "vectors"
+        )
+    numbers = np.arange(image_files.count(source, "test")) if only is None else np.asarray(only)
+    neurons = tuple(band.neuron for band in bands)
+    z1, z2 = np.array([(band.z1, band.z2) for band in bands]).T
+    *size, channels = networks.image_shape
+
+    def read(which):
+        return image_files.load(source, tuple(size), "test", channels, which)[0]
+
+    z = np.zeros((len(numbers), len(bands)), np.float32)
+    step = max(1, AT_A_TIME // (size[0] * size[1] * channels))
+    for start in range(0, len(numbers), step):
+        part = slice(start, start + step)
+        z[part] = networks.score(read(numbers[part]), neurons)[1]
+    inside = kept = np.flatnonzero(metrics.in_range(z, z1, z2))
+    if len(inside) > most:
+        kept = codes.generator(seed, 8).choice(inside, most, replace=False)
+    kept = kept[np.lexsort((kept, z[kept, 0]))]
+    name = pathlib.Path(os.fspath(source)).name
+    return Nature(read(numbers[kept]), z[kept], numbers[kept], len(inside), len(numbers), name)
