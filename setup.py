@@ -22,6 +22,7 @@ test = [
     "nbclient",
     "nbformat",
     "ipykernel",
+    "vendi-score==0.0.3",
     *tensorboard,
     *matconvnet,
     *safetensors,

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from tf_inverse import metrics
+from tf_inverse import diversity, metrics
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_nearest_distance_is_the_double_loop(encodings):
 
 def test_blocks_do_not_change_the_result(encodings, monkeypatch):
     whole = metrics.pair_distance(encodings), metrics.nearest_distance(encodings)
-    monkeypatch.setattr(metrics, "_BLOCK_ELEMENTS", 5 * len(encodings))
+    monkeypatch.setattr(diversity, "_BLOCK_ELEMENTS", 5 * len(encodings))
     assert len(list(metrics.square_blocks(encodings.astype(float)))) == 8
     parts = metrics.pair_distance(encodings), metrics.nearest_distance(encodings)
     assert parts == pytest.approx(whole, rel=1e-12)
@@ -59,12 +59,71 @@ def test_vendi_of_two_points_is_the_entropy_of_their_two_eigenvalues():
     assert metrics.vendi(np.array([[0.0], [d]]), h) == pytest.approx(expected, rel=1e-12)
 
 
-def test_vendi_is_the_matrix_entropy_of_the_kernel(encodings):
-    h = 2.5
-    k = np.exp(-(distances(encodings) ** 2) / (2 * h**2)) / len(encodings)
-    values = np.linalg.svd(k, compute_uv=False)  # a positive matrix's singular values
-    expected = np.exp(-np.sum(values * np.log(values)))
-    assert metrics.vendi(encodings, h) == pytest.approx(expected, rel=1e-8)
+def eigenvalues(e, h):
+    k = np.exp(-(distances(e) ** 2) / (2 * h**2)) / len(e)
+    return np.linalg.svd(k, compute_uv=False)  # a positive matrix's singular values
+
+
+def test_a_profile_is_the_entropies_of_the_kernel(encodings):
+    values = eigenvalues(encodings, 2.5)
+    expected = (
+        np.sum(values**0.5) ** 2,
+        np.exp(-np.sum(values * np.log(values))),
+        1 / np.sum(values**2),
+        1 / values.max(),
+    )
+    assert metrics.ORDERS == (0.5, 1, 2, math.inf)
+    assert diversity.profile(encodings, 2.5) == pytest.approx(expected, rel=1e-8)
+    assert metrics.vendi(encodings, 2.5) == pytest.approx(expected[1], rel=1e-8)
+    assert metrics.vendi(encodings, 2.5, order=2) == pytest.approx(expected[2], rel=1e-8)
+    # Order 0 counts what is there at all.
+    assert metrics.vendi(encodings, 2.5, order=0) == pytest.approx(len(values), rel=1e-8)
+
+
+def test_a_profile_is_that_of_the_authors_package(encodings):
+    authors = pytest.importorskip("vendi_score.vendi", reason="the extra `test` has vendi-score")
+    k = np.exp(-(distances(encodings) ** 2) / (2 * 2.5**2))
+    # score_K: score_X of version 0.0.3 takes an order and scores order 1. Infinity is a text there.
+    expected = [authors.score_K(k, q) for q in (0.5, 1, 2, "inf")]
+    assert diversity.profile(encodings, 2.5) == pytest.approx(expected, rel=1e-8)
+
+
+def test_ten_images_five_times_each_win_at_infinity_and_lose_at_a_half():
+    rng = np.random.default_rng(0)
+    copies = np.repeat(np.eye(10) * 1000, 5, axis=0)
+    varied = np.concatenate([np.eye(40) * 1000, np.zeros((10, 40))])
+    copies = np.pad(copies, ((0, 0), (0, 30)))[rng.permutation(50)]
+    a, b = (diversity.profile(e, 1.0) for e in (copies, varied))
+    assert a == pytest.approx((10, 10, 10, 10)) and b[0] > 10 > b[3] == pytest.approx(5)
+
+
+def test_a_score_at_a_smaller_count_is_the_mean_of_seeded_choices(encodings):
+    chosen = [np.random.default_rng(seed).choice(37, 9, False) for seed in range(5)]
+    values = [eigenvalues(encodings[rows], 2.5) for rows in chosen]
+    expected = np.mean([1 / np.sum(one**2) for one in values])
+    assert diversity.profile_at(encodings, 2.5, 9)[2] == pytest.approx(expected, rel=1e-8)
+    assert diversity.profile_at(encodings, 2.5, 37) == diversity.profile(encodings, 2.5)
+    assert diversity.profile_at(encodings, 2.5, 99) == diversity.profile(encodings, 2.5)
+
+
+def test_the_nearest_of_others_is_the_double_loop(encodings, monkeypatch):
+    monkeypatch.setattr(diversity, "_BLOCK_ELEMENTS", 40)
+    others = np.concatenate([encodings[30:] + 0.5, encodings[:2]])
+    expected = [min(math.dist(a, b) for b in others.tolist()) for a in encodings.tolist()]
+    found = diversity.distances_to(encodings, others)
+    assert found == pytest.approx(expected, rel=1e-10) and found[0] == found[1] == 0
+
+
+def test_a_bandwidth_is_half_the_mean_distance_to_six_digits(encodings):
+    d = distances(encodings)
+    half = d[np.triu_indices(37, 1)].mean() / 2
+    assert diversity.bandwidth(encodings) == float(f"{half:.6g}")
+
+
+@pytest.mark.parametrize("order", [-1, math.nan])
+def test_vendi_refuses_an_order_that_is_none(order, encodings):
+    with pytest.raises(ValueError, match="expected orders of the Vendi score from 0 up"):
+        metrics.vendi(encodings, 1.0, order)
 
 
 @pytest.mark.parametrize("bandwidth", [0, -1, math.nan, math.inf])
@@ -114,9 +173,11 @@ def test_nature_is_compared_at_equal_counts(encodings):
     )
     assert figures["natural"] == 4
     assert figures["vendi_natural"] == pytest.approx(4)
-    assert figures["vendi_equal_count"] == pytest.approx(
-        metrics.vendi(encodings[[0, 12, 24, 36]], 1.0)
-    )
+    assert figures["vendi_natural_profile"] == pytest.approx([4] * 4)
+    expected = diversity.profile_at(encodings, 1.0, 4)
+    assert figures["vendi_equal_count_profile"] == pytest.approx(expected)
+    assert figures["vendi_equal_count"] == pytest.approx(expected[1])
+    assert (figures["vendi_count"], figures["vendi_profile"][1]) == (37, figures["vendi"])
 
 
 @pytest.mark.parametrize("n", [0, 1])

@@ -115,7 +115,7 @@ def _parts(file: h5py.File, path: str, kind: str) -> Parts:
     attributes = object_checks.attributes(root, f"{path}: /")
     _check_format(attributes, path, kind)
     allowed = {*schema.COLUMNS, "natural", "state"}
-    names = _links(root, f"{path}: /", allowed.__contains__, len(allowed))
+    names = links(root, f"{path}: /", allowed.__contains__, len(allowed))
     columns = {
         column.name: _array(root, column, f"{path}: /{column.name}", size)
         for column in schema.COLUMNS.values()
@@ -135,7 +135,7 @@ def _check_format(attributes: dict, path: str, kind: str) -> None:
         raise RefusedInput(f"{path}: schema version {version!r:.20}, expected {schema.VERSION}")
 
 
-def _links(group: h5py.h5g.GroupID, where: str, allowed, most: int) -> list[str]:
+def links(group: h5py.h5g.GroupID, where: str, allowed, most: int) -> list[str]:
     """Names in a group: few, expected, and hard links only."""
     count = group.get_num_objs()
     if count > most:
@@ -190,7 +190,7 @@ def _group(root, name: str, path: str) -> h5py.h5g.GroupID:
 
 def _natural(root, path: str, size: int) -> tuple[dict, dict]:
     group, where = _group(root, "natural", path), f"{path}: /natural/"
-    names = _links(group, where, schema.NATURAL.__contains__, len(schema.NATURAL))
+    names = links(group, where, schema.NATURAL.__contains__, len(schema.NATURAL))
     arrays = {name: _array(group, schema.NATURAL[name], where + name, size) for name in names}
     statistics = object_checks.attributes(group, f"{path}: /natural")
     for name, value in statistics.items():
@@ -202,7 +202,7 @@ def _natural(root, path: str, size: int) -> tuple[dict, dict]:
 
 def _state(root, path: str, size: int) -> dict:
     group, where = _group(root, "state", path), f"{path}: /state/"
-    names = _links(group, where, schema.STATE_NAME.fullmatch, schema.MAX_STATE)
+    names = links(group, where, schema.STATE_NAME.fullmatch, schema.MAX_STATE)
     object_checks.attributes(group, f"{path}: /state")
     arrays = {name: object_checks.dataset(group, name, where + name, size) for name in names}
     for name, found in arrays.items():

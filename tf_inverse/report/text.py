@@ -18,13 +18,27 @@ FIGURES = {
         "pair distance divided by the square root of the encoding's size",
     ),
     "nearest_distance": ("nearest distance", "mean distance to the most similar other sample"),
-    "vendi": (
-        "Vendi score",
-        "effective number of different samples, 1 to found (of 2,000 at most)",
+    "vendi": ("Vendi score", "effective number of different samples, from 1 to their number"),
+    "vendi_count": ("... of so many", "samples that are scored, 2,000 at most"),
+    "vendi_profile": (
+        "... of orders",
+        "Vendi scores of the orders 1/2, 1, 2 and infinity: a low order counts what is rare, a "
+        "high one what is most common",
     ),
-    "natural": ("natural images", "natural images in the same bands, at most as many as samples"),
+    "natural": (
+        "natural in range",
+        "natural images in the same bands that are compared with, at most as many as samples",
+    ),
     "vendi_natural": ("Vendi of nature", "Vendi score of those natural images"),
-    "vendi_equal_count": ("Vendi of as many", "Vendi score of equally many of the samples"),
+    "vendi_natural_profile": ("... of orders", "Vendi scores of the same orders"),
+    "vendi_equal_count": (
+        "Vendi of as many",
+        "Vendi score of equally many of the samples: of random choices, the mean",
+    ),
+    "vendi_equal_count_profile": ("... of orders", "Vendi scores of the same orders"),
+    "common": ("at one count", "samples of each archive in the next two rows"),
+    "vendi_common": ("Vendi score", "that of so many of the samples: of random choices, the mean"),
+    "vendi_common_profile": ("... of orders", "Vendi scores of the same orders"),
     "coverage": ("unevenness", "distance of the activations from an even spread; 0 is even"),
 }
 """Key of metrics.summary -> (name in tables, what it means)."""
@@ -51,14 +65,28 @@ def number(value, digits=4):
 
 
 def figure(key, value):
-    """A figure of FIGURES as text: a share as a percentage, anything else as `number`.
+    """A figure of FIGURES as text: a share as a percentage, a profile as numbers in a row.
 
     >>> figure("in_range", 0.995), figure("vendi", 12.3456)
     ('99.5 %', '12.35')
     """
     if key in SHARES and value is not None:
         return f"{100 * value:.4g} %"
+    if isinstance(value, list):
+        return " ".join(number(one, 3) for one in value)
     return number(value)
+
+
+def is_number(value: object) -> bool:
+    """Whether a value out of a file is a finite positive number."""
+    return type(value) in (int, float) and math.isfinite(value) and value > 0
+
+
+def known(columns: dict[str, dict]) -> list[str]:
+    """The keys of FIGURES that any of several columns of figures has, in their order."""
+    return [
+        key for key in FIGURES if any(figures.get(key) is not None for figures in columns.values())
+    ]
 
 
 def decimals(z1, z2):
@@ -203,11 +231,8 @@ def table(columns):
     Returns:
         Text with one line for each figure that any of them has.
     """
-    keys = [
-        key for key in FIGURES if any(figures.get(key) is not None for figures in columns.values())
-    ]
     rows = [["", *columns]]
-    for key in keys:
+    for key in known(columns):
         rows.append([FIGURES[key][0], *(figure(key, f.get(key)) for f in columns.values())])
     return in_columns(rows, left=1)
 
