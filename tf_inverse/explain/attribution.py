@@ -67,37 +67,35 @@ class Reader:
 
     def __init__(self, networks: Networks, neurons: tuple[Neuron, ...]) -> None:
         layers = tuple(neuron.layer for neuron in neurons)
+        self._networks, self._neurons = networks, neurons
         self.shape, self.p = tuple(networks.image_shape), len(neurons)
         self._index = index(neurons)
-        self._read: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] = networks.compiled(
+        self._slopes: Callable[[Tensor, Tensor], Tensor] = networks.compiled(
             ("attribution", layers),
             lambda: tf.function(_differentiated(networks, layers), autograph=False),
         )
 
-    def __call__(self, x: Array) -> tuple[Array, Array]:
-        """Activations z [N, p] of images x [N, H, W, C] in 0..255, and dz/dx [N, p, H, W, C]."""
-        parts = []
-        for start in range(0, len(x), ROWS):
-            part = np.asarray(x[start : start + ROWS], np.float32)
-            filled = np.zeros((ROWS, *self.shape), np.float32)
-            filled[: len(part)] = part
-            with exact():
-                z, slopes = self._read(tf.constant(filled), self._index)
-            parts.append((z.numpy()[: len(part)], slopes.numpy()[: len(part)]))
-        z, slopes = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        return z, slopes
+    def activations(self, x: Array) -> Array:
+        """Activations z [N, p] of images x [N, H, W, C] in 0..255."""
+        return self._networks.score(x, self._neurons, batch=ROWS)[1]
+
+    def slopes(self, x: Array) -> Array:
+        """Gradients dz/dx, [N, p, H, W, C], at images x [N, H, W, C] with N at most `ROWS`."""
+        filled = np.zeros((ROWS, *self.shape), np.float32)
+        filled[: len(x)] = x
+        with exact():
+            return self._slopes(tf.constant(filled), self._index).numpy()[: len(x)]
 
 
 def _differentiated(networks, layers):
-    def read(x, places):
+    def slopes(x, places):
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(x)
             columns = tf.unstack(networks.read(x, layers, places)[1], len(layers), axis=1)
         zero = tf.UnconnectedGradients.ZERO
-        slopes = [tape.gradient(z, x, unconnected_gradients=zero) for z in columns]
-        return tf.stack(columns, axis=1), tf.stack(slopes, axis=1)
+        return tf.stack([tape.gradient(z, x, unconnected_gradients=zero) for z in columns], axis=1)
 
-    return read
+    return slopes
 
 
 def smoothgrad(
@@ -114,8 +112,7 @@ def smoothgrad(
     way = image - baseline
     spread = float(np.ptp(image)) * NOISE
     noisy = image + spread * rng.standard_normal((ROWS, *image.shape), np.float32)
-    _, slopes = reader(noisy)
-    return _summed(way * slopes.mean(axis=0, dtype=np.float64))
+    return _summed(way * reader.slopes(noisy).mean(axis=0, dtype=np.float64))
 
 
 def integrated_gradients(reader: Reader, image: Array, baseline: Array) -> Attribution:
@@ -130,13 +127,13 @@ def integrated_gradients(reader: Reader, image: Array, baseline: Array) -> Attri
         baseline: [H, W, C].
     """
     way = image - baseline
-    ends, _ = reader(np.stack([baseline, image]))
+    ends = reader.activations(np.stack([baseline, image]))
     rise = (ends[1] - ends[0]).astype(np.float64)
     panels = 1
     while True:
         mean = np.zeros((reader.p, *image.shape), np.float64)
         for points, weights in _panels(panels):
-            _, slopes = reader(baseline + points[:, None, None, None] * way)
+            slopes = reader.slopes(baseline + points[:, None, None, None] * way)
             mean += np.tensordot(weights, slopes.astype(np.float64), axes=(0, 0))
         found = _summed(way * mean)
         lacking = rise - found.maps.sum(axis=(1, 2), dtype=np.float64)
@@ -167,7 +164,7 @@ def occlusion(reader: Reader, image: Array, baseline: Array) -> Attribution:
         baseline: [H, W, C].
     """
     squares = list(_squares(*image.shape[:2]))
-    whole, _ = reader(image[np.newaxis])
+    whole = reader.activations(image[np.newaxis])
     falls = np.zeros((reader.p, *image.shape[:2]))
     covers = np.zeros(image.shape[:2])
     for start in range(0, len(squares), ROWS):
@@ -175,8 +172,8 @@ def occlusion(reader: Reader, image: Array, baseline: Array) -> Attribution:
         occluded = np.repeat(image[np.newaxis], len(part), axis=0)
         for row, (rows, columns) in zip(occluded, part, strict=True):
             row[rows, columns] = baseline[rows, columns]
-        z, _ = reader(occluded)
-        for fall, (rows, columns) in zip(whole - z, part, strict=True):
+        fallen = whole - reader.activations(occluded)
+        for fall, (rows, columns) in zip(fallen, part, strict=True):
             falls[:, rows, columns] += fall[:, np.newaxis, np.newaxis]
             covers[rows, columns] += 1
     return Attribution((falls / covers).astype(np.float32), np.zeros(reader.p, np.float32))
