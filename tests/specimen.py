@@ -23,8 +23,8 @@ def discs(activations, side, rng):
     return np.where(inside[..., None], colour, ground).astype(np.uint8)
 
 
-def write(path, n=24, side=32, seed=0, natural=True, targets=(TARGET,), summary=None):
-    """Writes an archive of n samples and returns it opened."""
+def write(path, n=24, side=32, seed=0, natural=True, targets=(TARGET,), summary=None, **more):
+    """Writes an archive of n samples, with more fields of its header, and returns it opened."""
     rng = np.random.default_rng(seed)
     low, high = np.array([(t["z1"], t["z2"]) for t in targets]).T
     z = rng.uniform(low, high, (n, len(targets))).astype(np.float32)
@@ -40,7 +40,7 @@ def write(path, n=24, side=32, seed=0, natural=True, targets=(TARGET,), summary=
         "network": "discs",
         "seed": seed,
         "asked": n,
-    }
+    } | more
     reference = {
         "activations": rng.normal(low - 6, 3, (100, len(targets))).astype(np.float32),
         "encodings": rng.normal(size=(10, 16)).astype(np.float32),

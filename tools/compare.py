@@ -10,20 +10,17 @@ def compare(*archives: str, bandwidth: float | None = None, json: bool = False) 
 
     Args:
         archives: Archives, A.h5 B.h5 ..., or folders of runs in progress.
-        bandwidth: Bandwidth of the Vendi score, in units of the encoding; that of the first
-            archive by default, for all.
+        bandwidth: Bandwidth of the Vendi score, in units of the encoding, for all archives; by
+            default that of the network's yardstick, as the first archive tells it.
         json: Print one JSON object, archive name to figures.
     """
     opened, names = png.opened(archives)
-    bandwidth = bandwidth or opened[0].summary.get("bandwidth")
-    columns = {
-        name: page_data.figures(archive, bandwidth)
-        for archive, name in zip(opened, names, strict=True)
-    }
+    columns, notes = page_data.compared(opened, names, bandwidth)
     if json:
         print(json_module.dumps(columns))
         return
     print(text.table(columns))
+    print(*notes, sep="\n")
     for archive, name in zip(opened, names, strict=True):
         print(f"\n{name}: {png.heading(archive)} in {archive.network}")
         for line in page_data.natural_lines(archive):

@@ -94,6 +94,24 @@ def test_h5py_alone_reads_it(tmp_path):
         assert file.attrs["complete"] and file.attrs["version"] == 1
 
 
+@pytest.mark.parametrize("store", ["images", "codes"])
+def test_images_follow_hdf5s_image_convention(tmp_path, store):
+    """Types and values are those that HDF5's H5IMmake_image_24bit writes and H5IMis_image takes."""
+    fill(tmp_path / "a.h5", samples(), head=header(settings={"store": store}))
+    with h5py.File(tmp_path / "a.h5") as file:
+        stored = file["images" if store == "images" else "thumbnails"]
+        for name, text in {
+            "CLASS": b"IMAGE",
+            "IMAGE_VERSION": b"1.2",
+            "IMAGE_SUBCLASS": b"IMAGE_TRUECOLOR",
+            "INTERLACE_MODE": b"INTERLACE_PIXEL",
+        }.items():
+            kind = stored.attrs.get_id(name).get_type()
+            assert (kind.get_strpad(), kind.get_size()) == (h5py.h5t.STR_NULLTERM, len(text) + 1)
+            assert stored.attrs[name] == text
+        assert "CLASS" not in file["encodings"].attrs
+
+
 @pytest.mark.parametrize("cuts", [(3, 12), (4, 8, 12), (1, 2, 12)])
 def test_same_bytes_however_it_was_interrupted(tmp_path, cuts):
     batch = samples()

@@ -46,11 +46,13 @@ def test_images(folder, capsys):
 def test_compare(folder, capsys):
     assert run("compare", "a.h5", "b.h5") == 0
     text = capsys.readouterr().out
-    rows = {" ".join(line.split()[:-2]): line.split()[-2:] for line in text.splitlines()[1:13]}
-    assert rows["found"] == ["30", "12"] and rows["natural images"] == ["10", "-"]
+    rows = {" ".join(line.split()[:-2]): line.split()[-2:] for line in text.splitlines()[1:17]}
+    assert rows["found"] == ["30", "12"] and rows["natural in range"] == ["10", "-"]
     assert "8 is p" in text and "b.h5: fc8:8 (ship) from 8 to 10 in discs" in text
     assert run("compare", "a.h5", "b.h5", "--json") == 0
     figures = json.loads(capsys.readouterr().out)
+    assert figures["a.h5"]["vendi_common"] < 12 == figures["b.h5"]["common"]
+    assert figures["b.h5"]["vendi_common"] == figures["b.h5"]["vendi"]
     assert figures["a.h5"]["in_range"] == 1 and figures["b.h5"]["vendi_natural"] is None
 
 

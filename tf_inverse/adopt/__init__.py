@@ -12,7 +12,7 @@ from tf_inverse.adopt import adapters, check, defaults, ends, facts, loading, na
 from tf_inverse.compute import arithmetic
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.networks import codes as distributions
-from tf_inverse.networks import logits, storage
+from tf_inverse.networks import logits, storage, yardstick
 from tf_inverse.networks.networks import Networks
 
 
@@ -158,6 +158,7 @@ def write(
         labels=networks.labels,
         natural=networks.natural,
         default=networks.default,
+        measure=yardstick.of(networks),
         licence=licence or adopted.measured["licence"],
         source={"measured": adopted.measured},
         half=half,

@@ -20,12 +20,16 @@ OBJECTS = {
     "checksums": dict,
     "summary": dict,
     "folder": dict,
+    "yardstick": dict,
 }
 INTEGERS = ("seed", "asked")
 GIVEN = ("name", "targets", "settings", "versions", "checksums", "network", "seed", "asked")
 # Where the network's folder was: {"relative": to the archive's own folder, "absolute"}. Only of a
 # network of the user's own, so that runs of the package's do not depend on the place they run in.
 FOLDER = "folder"
+# The bandwidth of the Vendi score and what it was measured on; archives of before have none.
+YARDSTICK = "yardstick"
+OPTIONAL = (FOLDER, YARDSTICK)
 MAX_PATH = 4096
 
 
@@ -57,12 +61,12 @@ def _refuse_constant(name: str):
 
 
 def check_header(header: dict, what: str = "header") -> dict:
-    """A copy of the header with exactly the fields of GIVEN, and FOLDER or not, each of its type.
+    """A copy of the header with exactly the fields of GIVEN, and any of OPTIONAL, each of its type.
 
     Raises:
         ValueError: a field is missing, unexpected, too long or of another type; names it.
     """
-    missing, extra = sorted(set(GIVEN) - set(header)), sorted(set(header) - {*GIVEN, FOLDER})
+    missing, extra = sorted(set(GIVEN) - set(header)), sorted(set(header) - {*GIVEN, *OPTIONAL})
     if missing or extra:
         raise ValueError(
             f"{what}: expected the fields {', '.join(GIVEN)}; missing {missing}, unexpected {extra}"
@@ -85,7 +89,9 @@ def check_header(header: dict, what: str = "header") -> dict:
     check_targets(header["targets"], what)
     if FOLDER in header:
         check_folder(header[FOLDER], what)
-    return {name: header[name] for name in (*GIVEN, FOLDER) if name in header}
+    if YARDSTICK in header:
+        check_yardstick(header[YARDSTICK], what)
+    return {name: header[name] for name in (*GIVEN, *OPTIONAL) if name in header}
 
 
 def read_header(attributes: dict, what: str) -> dict:
@@ -95,7 +101,7 @@ def read_header(attributes: dict, what: str) -> dict:
         RefusedInput: a field is missing or not what it should be.
     """
     expected = {"format", "version", "complete", "summary", *GIVEN}
-    found = set(attributes) - {FOLDER}
+    found = set(attributes) - set(OPTIONAL)
     if found != expected:
         raise RefusedInput(
             f"{what}: attributes missing {sorted(expected - found)}, "
@@ -104,7 +110,7 @@ def read_header(attributes: dict, what: str) -> dict:
     if not isinstance(attributes["complete"], bool):
         raise RefusedInput(f"{what}: attribute complete must be true or false")
     try:
-        names = [name for name in (*GIVEN, FOLDER) if name in attributes]
+        names = [name for name in (*GIVEN, *OPTIONAL) if name in attributes]
         return check_header({name: read_attribute(attributes, name, what) for name in names}, what)
     except ValueError as error:
         raise RefusedInput(f"{error}") from error
@@ -135,6 +141,18 @@ def check_folder(folder: dict, what: str) -> None:
     plain = [isinstance(path, str) and "\0" not in path for path in paths]
     if len(folder) != 2 or not all(plain) or max(len(path.encode()) for path in paths) > MAX_PATH:
         raise ValueError(f"{what}: expected the paths relative and absolute of folder")
+
+
+def check_yardstick(entry: dict, what: str) -> None:
+    """Raises ValueError unless it tells a positive bandwidth, its source, and the source's size."""
+    width, count = entry.get("bandwidth"), entry.get("count")
+    right = _is_number(width) and width > 0 and type(count) is int and count > 0
+    if set(entry) != {"bandwidth", "source", "count"} or not right:
+        raise ValueError(
+            f"{what}: expected bandwidth, source and count of yardstick: {entry!s:.200}"
+        )
+    if not isinstance(entry["source"], str) or not entry["source"].isprintable():
+        raise ValueError(f"{what}: source of yardstick must be a text of one line")
 
 
 def check_targets(targets: list, what: str) -> None:

@@ -79,11 +79,26 @@ def put_attributes(target, values: dict) -> None:
 
 
 def describe(stored: h5py.h5d.DatasetID, column: schema.Column) -> None:
-    """Sets the attributes symbol, units and description."""
+    """Sets the attributes symbol, units and description; of RGB images the image convention's."""
     put_attributes(
         h5py.Dataset(stored),
         {"symbol": column.symbol, "units": column.units, "description": column.description},
     )
+    if column.name in schema.IMAGES and stored.shape[-1] == 3:
+        put_convention(stored, schema.IMAGE_CONVENTION)
+
+
+def put_convention(stored: h5py.h5d.DatasetID, values: dict[str, str]) -> None:
+    """Sets attributes as the image convention asks: ASCII texts that end with a null byte.
+
+    HDF5's own test for an image (H5IMis_image) takes no other padding.
+    """
+    for name, value in values.items():
+        data = np.array(value.encode("ascii") + b"\0", dtype=f"S{len(value) + 1}")
+        kind = h5py.h5t.C_S1.copy()
+        kind.set_size(data.itemsize)
+        space = h5py.h5s.create(h5py.h5s.SCALAR)
+        h5py.h5a.create(stored, name.encode(), kind, space).write(data, mtype=kind)
 
 
 def shard(

@@ -111,6 +111,18 @@ NATURAL = {
     )
 }
 
+# Attributes of the HDF5 Image and Palette Specification 1.2, by which viewers such as H5Web know
+# colour: pixels are [H, W, RGB] from the upper left corner. The columns below have an axis more
+# than the specification has, the sample's, for which viewers offer a slider.
+IMAGE_CONVENTION = {
+    "CLASS": "IMAGE",
+    "IMAGE_VERSION": "1.2",
+    "IMAGE_SUBCLASS": "IMAGE_TRUECOLOR",
+    "INTERLACE_MODE": "INTERLACE_PIXEL",
+    "DISPLAY_ORIGIN": "UL",
+}
+IMAGES = ("images", "thumbnails")
+
 
 def size_of(shape, dtype) -> int:
     """Bytes of an array; exact also for the sides that a forged file may declare."""

@@ -15,7 +15,7 @@ from tf_inverse.baselines import ppgn
 from tf_inverse.experiments import neurons, size
 from tf_inverse.experiments.runner import Lab, plain
 from tf_inverse.method.normalization import measure
-from tf_inverse.networks import codes, natural
+from tf_inverse.networks import codes, natural, yardstick
 from tf_inverse.run import ranges
 
 RATIO = 1.2
@@ -240,7 +240,7 @@ def figure8(lab: Lab) -> Outcome:
         rows.append(row | {"method": f"paper, {name[:2]}. {name[2:]}"})
     claims = []
     if all(row["found"] > 1 for row in rows):
-        far, near = (row["pair_distance"] / (2 * scale.bandwidth) for row in rows)
+        far, near = (row["pair_distance"] / scale.e_distance for row in rows)
         text = f"eq. 14's seeds have at most {COLLAPSED} of eq. 5's mean pair distance"
         figures = f"{near / far:.2f} of it; {_two(near, far)} times random codes'"
         claims = [Claim(text, near <= COLLAPSED * far, figures)]
@@ -262,6 +262,7 @@ def _one_start(lab, scale):
         lab.networks,
         natural=dataclasses.replace(nature, bank=moved),
         codes=codes.Codes("bank", c.shape[1], bounds),
+        yardstick=yardstick.of(lab.networks),
     )
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse import metrics
-from tf_inverse.networks import codes
+from tf_inverse import diversity
+from tf_inverse.networks import codes, yardstick
 from tf_inverse.networks.networks import index
 
 COUNT = 60
@@ -22,7 +22,7 @@ class Scale(NamedTuple):
     Attributes:
         c_sd: Standard deviation of codes, over all entries, about each entry's mean.
         e_sd: Standard deviation of encodings, likewise.
-        bandwidth: Half the mean pair distance of encodings: the kernel's width of the Vendi score.
+        bandwidth: Of the network's yardstick: the kernel's width of the Vendi score.
         z_mean: Mean activation of each target, [p]: natural where the pair stores it, else of
             random codes.
         z_sd: Standard deviation of each target, [p], likewise.
@@ -32,6 +32,7 @@ class Scale(NamedTuple):
         likely: Whether each target is a probability, p of them.
         s_sd: Standard deviation of what the search goes by, [p]: that of the log-odds over random
             codes for a probability, else `z_sd`.
+        e_distance: Mean distance of two random codes' encodings.
     """
 
     c_sd: float
@@ -44,6 +45,7 @@ class Scale(NamedTuple):
     flat: tuple[bool, ...] = ()
     likely: tuple[bool, ...] = ()
     s_sd: np.ndarray | None = None
+    e_distance: float = 1.0
 
 
 def measure(networks, neurons) -> Scale:
@@ -69,18 +71,18 @@ def measure(networks, neurons) -> Scale:
         mean, sd = np.array([u.mean for u in units]), np.array([u.sd for u in units])
     sd, likely = moving(sd, mean), networks.probabilities(layers)
     s_sd = np.where(likely, moving(s.std(axis=0), s.mean(axis=0)), sd)
-    half, x_sd = metrics.pair_distance(e) / 2, _spread(np.concatenate([v.x for v in views]))
     return Scale(
         _spread(c),
         _spread(e),
-        half,
+        yardstick.of(networks).bandwidth,
         mean,
         sd.astype(np.float32),
         natural,
-        x_sd,
+        _spread(np.concatenate([v.x for v in views])),
         flat=tuple((s == s[0]).all(axis=0).tolist()),
         likely=likely,
         s_sd=s_sd.astype(np.float32),
+        e_distance=diversity.pair_distance(e),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from tf_inverse.errors import RefusedInput
 
 
@@ -54,6 +56,15 @@ def _is_labels(value) -> bool:
     return isinstance(names, list) and all(map(_is_text, names))
 
 
+def is_yardstick(value) -> bool:
+    """Whether a value is a yardstick as JSON has it: see `yardstick.Yardstick`."""
+    if not isinstance(value, dict) or set(value) != {"bandwidth", "source", "count"}:
+        return False
+    width = value["bandwidth"]
+    positive = type(width) in (int, float) and math.isfinite(width) and width > 0
+    return positive and _is_name(value["source"]) and _is_count(value["count"])
+
+
 FIELDS = {
     "name": (_is_name, "a text of one line"),
     "encoder": (_is_name, "the name of a layer"),
@@ -63,5 +74,6 @@ FIELDS = {
     "licence": (_is_text, "a text"),
     "source": (lambda value: isinstance(value, dict), "an object"),
     "default": (_is_name, "targets in one line"),
+    "yardstick": (is_yardstick, "bandwidth, source and count"),
 }
 """Field -> (whether a value passes, what it should be)."""

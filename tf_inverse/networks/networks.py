@@ -22,6 +22,7 @@ from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.natural import Natural
 from tf_inverse.networks.neuron_index import activations, index
 from tf_inverse.networks.resize import resize
+from tf_inverse.networks.yardstick import Yardstick
 
 ROLES = ("classifier", "generator")
 
@@ -62,6 +63,7 @@ class Networks:
         precision: That both models compute in, whatever they are stored in: see `at`.
         folder: Where they were read from, an absolute path; None for a shipped or published pair,
             which its name stands for, and for one that was made in memory.
+        yardstick: Of its folder, or None: see `yardstick.of`.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Networks:
     stored: str = "uint8"
     precision: str = "float32"
     folder: str | None = None
+    yardstick: Yardstick | None = None
 
     def __post_init__(self):
         d = self.generator.input_shape[-1]

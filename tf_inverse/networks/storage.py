@@ -19,7 +19,7 @@ import numpy as np
 
 from tf_inverse.archive import atomic, atomic_folder
 from tf_inverse.errors import RefusedInput, UsageError, reason
-from tf_inverse.networks import cache, manifest_fields
+from tf_inverse.networks import cache, manifest_fields, yardstick
 from tf_inverse.networks.codes import Codes
 
 FORMAT, VERSION = "tf_inverse network", 1
@@ -152,6 +152,7 @@ def load(network: str | os.PathLike = "cifar10", trust: bool = False):
         natural=statistics(folder, entries),
         checksums=checksums(entries),
         folder=None if _is_named(folder) else os.path.abspath(folder),
+        yardstick=yardstick.read(entries.get("yardstick")),
     )
 
 
@@ -218,6 +219,7 @@ def save(
     licence: str = "",
     source: dict | None = None,
     default: str | None = None,
+    measure: yardstick.Yardstick | None = None,
     half: bool = False,
     overwrite: bool = False,
     check: Callable[[pathlib.Path], None] | None = None,
@@ -237,6 +239,7 @@ def save(
         licence: What the weights may be used for.
         source: Where they came from: anything that JSON can say.
         default: Targets of a run that names none.
+        measure: Its yardstick; that of the natural statistics by default.
         half: Store weights in half precision; exact for models from `rounded`.
         overwrite: Replace a network's folder that is there.
         check: Called with the complete folder before it gets its name; what it raises stops that.
@@ -274,6 +277,8 @@ def save(
             "source": source or {},
             "default": default,
         }
+        measure = measure or yardstick.of_nature(natural)
+        entries |= {"yardstick": measure._asdict()} if measure else {}
         (made / MANIFEST).write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
         if check is not None:
             check(made)

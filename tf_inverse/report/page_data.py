@@ -8,7 +8,7 @@ import shlex
 import numpy as np
 
 from tf_inverse import metrics
-from tf_inverse.report import encode, ordering, text
+from tf_inverse.report import comparison, encode, ordering, text
 
 NEIGHBOURS = 8
 BINS, BINS_ALONE = 40, 16
@@ -20,7 +20,7 @@ def figures(archive, bandwidth=None):
 
     Args:
         archive: archive.Archive.
-        bandwidth: h of the Vendi score; the archive's own by default.
+        bandwidth: h of the Vendi score; that of the archive's yardstick by default.
 
     Returns:
         dict with the keys of metrics.summary, and steps and seconds as the run stored them.
@@ -34,12 +34,32 @@ def figures(archive, bandwidth=None):
         z1,
         z2,
         asked=archive.asked,
-        bandwidth=bandwidth or stored.get("bandwidth"),
+        bandwidth=comparison.own(archive)[0] if bandwidth is None else bandwidth,
         natural_encodings=None if natural is None else natural.encodings,
     )
-    if measured["vendi_natural"] is None and not bandwidth:
+    if measured["vendi_natural"] is None and bandwidth is None:
         measured["vendi_natural"] = stored.get("vendi_natural")
     return measured | {key: stored.get(key) for key in ("steps", "seconds")}
+
+
+def compared(archives, names, bandwidth=None):
+    """Figures of archives beside each other, by one yardstick.
+
+    Args:
+        archives: archive.Archive list; at least one.
+        names: A name for each, as shown.
+        bandwidth: h of the Vendi score, where the user names one.
+
+    Returns:
+        (name -> figures, sentences that go with them): see `comparison`.
+    """
+    width, notes = comparison.shared(archives, names, bandwidth)
+    common = comparison.at_one_count(archives, width)
+    columns = {
+        name: figures(archive, width) | more
+        for archive, name, more in zip(archives, names, common, strict=True)
+    }
+    return columns, notes
 
 
 def ends(archive):
@@ -58,12 +78,17 @@ def page(archives, names):
     Returns:
         dict for JSON; see the functions below for its parts.
     """
-    shown = [_archive(archive, name) for archive, name in zip(archives, names, strict=True)]
+    columns, notes = compared(archives, names)
+    shown = [
+        _archive(archive, name, columns[name])
+        for archive, name in zip(archives, names, strict=True)
+    ]
     titles = list(dict.fromkeys(text.question(a.targets, a.network) for a in archives))
     return {
         "title": titles[0] if len(titles) == 1 else f"{len(archives)} inverse sets",
         "archives": shown,
-        "figures": [[key, *text.FIGURES[key]] for key in text.FIGURES],
+        "figures": [[key, *text.FIGURES[key]] for key in text.known(columns)],
+        "notes": notes,
         "maps": _maps(archives, names),
     }
 
@@ -89,7 +114,7 @@ def command(archive, path="samples.h5"):
     return shlex.join(["tf-inverse", "sample", pathlib.Path(path).name, *parts])
 
 
-def _archive(archive, name):
+def _archive(archive, name, measured):
     z, e, images = archive.activations[:], archive.encodings[:], shown_images(archive)
     thumbnails, larges = encode.for_page(images[:])
     return {
@@ -98,7 +123,7 @@ def _archive(archive, name):
         "complete": bool(archive.complete),
         "size": list(images.shape[1:3]),
         "targets": [_target(archive, i) for i in range(len(archive.targets))],
-        "metrics": _metrics(archive),
+        "metrics": _metrics(measured),
         "facts": _facts(archive, name),
         "samples": {
             "activations": _short(z),
@@ -164,8 +189,7 @@ def _histogram(z, natural, z1, z2):
     }
 
 
-def _metrics(archive):
-    measured = figures(archive)
+def _metrics(measured):
     return {key: text.figure(key, measured[key]) for key in text.FIGURES if key in measured}
 
 

@@ -19,7 +19,7 @@ from tf_inverse.compute.progress import Progress
 from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.method.checkpoint import count
 from tf_inverse.method.settings import Settings
-from tf_inverse.networks import storage
+from tf_inverse.networks import storage, yardstick
 from tf_inverse.report import page_data, png, text
 from tf_inverse.run import origin, signals
 from tf_inverse.version import versions
@@ -212,6 +212,7 @@ def header(networks, bands, settings, store="images") -> dict:
         "network": networks.name,
         "seed": settings.seed,
         "asked": settings.n,
+        "yardstick": yardstick.of(networks)._asdict(),
     }
 
 

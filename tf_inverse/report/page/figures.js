@@ -66,7 +66,7 @@ function buildMetrics() {
     make("th", { scope: "col" }, "meaning"));
   const rows = page.figures.map(([key, name, meaning]) => make("tr", {},
     make("th", { scope: "row" }, name),
-    ...archives.map((a) => make("td", { className: "value" }, a.metrics[key])),
+    ...archives.map((a) => make("td", { className: "value" }, a.metrics[key] ?? "-")),
     make("td", {}, meaning)));
   byId("metrics").append(make("thead", {}, head), make("tbody", {}, ...rows));
 }
