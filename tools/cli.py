@@ -25,6 +25,7 @@ COMMANDS = {
     "sheet": "sheet:sheet",
     "images": "images:images",
     "report": "report:report",
+    "explain": "explain:explain",
     "board": "board:board",
     "units": "units:units",
     "ladder": "ladder:ladder",

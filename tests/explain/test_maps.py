@@ -1,6 +1,7 @@
 """Maps of an archive: beside it, gone on with after a stop, and only of its own network."""
 
 import dataclasses
+import json
 
 import h5py
 import keras
@@ -39,7 +40,7 @@ def test_maps_are_the_attributions_of_the_stored_images(question):
     outcome = maps.explain(*question, progress=lambda *done: told.append(done))
     assert outcome[:2] == (4, 4) and outcome.incomplete == 0 and told[-1] == (4, 4)
     assert outcome.residual <= attribution.TOLERANCE and opened.path.read_bytes() == before
-    section = side_file.sections(opened.path)[maps.SECTION]
+    section = side_file.sections(opened.path)[side_file.ATTRIBUTION]
     grey = np.full((8, 8, 3), 127.5, np.float32)
     reader = attribution.Reader(tiny, neurons)
     for i in range(4):
@@ -55,19 +56,28 @@ def test_maps_are_the_attributions_of_the_stored_images(question):
 def test_a_stopped_explanation_goes_on_to_the_same_numbers(question):
     opened = question[0]
     maps.explain(*question)
-    whole = {k: v[:] for k, v in side_file.sections(opened.path)[maps.SECTION].arrays.items()}
+    whole = {
+        k: v[:] for k, v in side_file.sections(opened.path)[side_file.ATTRIBUTION].arrays.items()
+    }
     side_file.beside(opened.path).unlink()
     asked = iter([False, False, True])
     assert maps.explain(*question, stopped=lambda: next(asked)).done == 2
     computed = []
     assert maps.explain(*question, progress=lambda done, n: computed.append(done)).done == 4
     assert computed == [3, 4]
-    for name, rows in side_file.sections(opened.path)[maps.SECTION].arrays.items():
+    for name, rows in side_file.sections(opened.path)[side_file.ATTRIBUTION].arrays.items():
         np.testing.assert_array_equal(rows[:], whole[name])
     # Another question starts from the beginning and leaves nothing of the first.
     maps.explain(*question, methods=["occlusion"], baseline="black")
-    section = side_file.sections(opened.path)[maps.SECTION]
-    assert set(section.arrays) == {"occlusion", "residual"} and section.facts["done"] == 4
+    section = side_file.sections(opened.path)[side_file.ATTRIBUTION]
+    assert set(section.arrays) == {"occlusion", "residual"} and section.facts["done"] == {
+        "occlusion": 4
+    }
+    # Another method of the same question is put beside it.
+    maps.explain(*question, methods=["smoothgrad"], baseline="black")
+    both = side_file.sections(opened.path)[side_file.ATTRIBUTION]
+    np.testing.assert_array_equal(both.arrays["occlusion"][:], section.arrays["occlusion"][:])
+    assert both.facts["done"] == {"occlusion": 4, "smoothgrad": 4}
     assert (section.arrays["occlusion"][:] != whole["occlusion"]).any()
 
 
@@ -88,11 +98,8 @@ def test_bad_questions_are_refused(question, tmp_path):
         maps.explain(*question, baseline="red")
     maps.explain(*question, methods=["occlusion"])
     with h5py.File(side_file.beside(opened.path), "r+") as file:
-        text = file[maps.SECTION].attrs["facts"].decode()
-        file[maps.SECTION].attrs["facts"] = text.replace('"done":4', '"done":9').replace(
-            '"done": 4', '"done": 9'
-        )
-    with pytest.raises(
-        RefusedInput, match="expected a number of samples as `done`|attribute facts"
-    ):
+        attributes = file[side_file.ATTRIBUTION].attrs
+        facts = json.loads(attributes["facts"])
+        attributes["facts"] = np.bytes_(json.dumps(facts | {"done": {"occlusion": 9}}))
+    with pytest.raises(RefusedInput, match="expected maps of shape .* and how many|no text"):
         maps.explain(*question, methods=["occlusion"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tf_inverse.archive import side_file
+from tf_inverse.archive.side_file import ATTRIBUTION, RESIDUAL
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.explain import attribution
 from tf_inverse.networks import codes
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
     from tf_inverse.tensors import Array
 
-SECTION = "attribution"
 METHODS = ("integrated_gradients", "smoothgrad", "occlusion")
+# The method whose pixels sum to a known number.
+COMPLETE = METHODS[0]
 # What stands for "nothing there", as a value of every channel.
 BASELINES = {"grey": 127.5, "black": 0.0, "white": 255.0}
-RESIDUAL = "residual"
 # Of the largest activation: another machine adds in another order.
 DEVIATION = 1e-4
 
@@ -61,7 +62,8 @@ def explain(
 ) -> Outcome:
     """Computes the maps of every sample and puts them beside the archive.
 
-    What is there of the same question is gone on with; maps of another one are replaced.
+    What is there of the same question is gone on with, and other methods' maps are kept; maps of
+    another baseline, seed or network are replaced.
 
     Args:
         archive: Finished, with images.
@@ -79,7 +81,6 @@ def explain(
     """
     methods = _checked(archive, methods, baseline)
     facts = {
-        "methods": list(methods),
         "baseline": baseline,
         "seed": seed,
         "targets": [target["text"] for target in archive.targets],
@@ -87,16 +88,21 @@ def explain(
         "versions": versions(),
     }
     n, p, (height, width) = len(archive), len(neurons), archive.images.shape[1:3]
+    earlier = _earlier(archive.path, facts, (n, p, height, width))
+    # Several methods go on together, from the sample up to which all of them came.
+    done = min(earlier.done.get(name, 0) for name in methods)
     with tempfile.TemporaryDirectory(dir=archive.path.parent, prefix=".explain-") as folder:
         # On disk, since the maps of a large archive do not fit in memory.
-        arrays = {
-            name: np.lib.format.open_memmap(
-                pathlib.Path(folder) / f"{name}.npy", "w+", np.float32, (n, p, height, width)
-            )
-            for name in methods
-        }
-        arrays[RESIDUAL] = np.zeros((n, p), np.float32)
-        done = _continued(archive.path, facts, arrays)
+        arrays = {}
+        for name in dict.fromkeys((*earlier.done, *methods)):
+            path = pathlib.Path(folder) / f"{name}.npy"
+            shape = (n, p, height, width)
+            arrays[name] = np.lib.format.open_memmap(path, "w+", np.float32, shape)
+            for i in range(earlier.done.get(name, 0)):
+                arrays[name][i] = earlier.arrays[name][i]
+        residual = np.zeros((n, p), np.float32)
+        if RESIDUAL in earlier.arrays:
+            residual[:] = earlier.arrays[RESIDUAL][:]
         reader = attribution.Reader(networks, neurons)
         ground = np.full(archive.images.shape[1:], BASELINES[baseline], np.float32)
         while done < n and not stopped():
@@ -105,15 +111,17 @@ def explain(
             for name in methods:
                 found = _map(name, reader, image, ground, seed, done)
                 arrays[name][done] = found.maps
-                arrays[RESIDUAL][done] = np.maximum(arrays[RESIDUAL][done], found.residual)
+                if name == COMPLETE:
+                    residual[done] = found.residual
             done += 1
             progress(done, n)
-        path = side_file.put(archive.path, SECTION, arrays, facts | {"done": done})
-        residual = arrays[RESIDUAL][:done]
+        facts["done"] = earlier.done | dict.fromkeys(methods, done)
+        path = side_file.put(archive.path, ATTRIBUTION, arrays | {RESIDUAL: residual}, facts)
+    residual = residual[: done if COMPLETE in methods else 0]
     return Outcome(
         done,
         n,
-        float(residual.max(initial=0.0)) if "integrated_gradients" in methods else None,
+        float(residual.max(initial=0.0)) if COMPLETE in methods else None,
         int((residual > attribution.TOLERANCE).sum()),
         path,
     )
@@ -135,22 +143,27 @@ def _checked(archive, methods, baseline) -> tuple[str, ...]:
     return methods
 
 
-def _continued(path, facts, arrays) -> int:
-    """Copies the maps that an earlier call left of this question; returns of how many samples."""
-    section = side_file.sections(path).get(SECTION)
-    if section is None:
-        return 0
-    done = section.facts.get("done")
-    same = {key: value for key, value in section.facts.items() if key != "done"} == facts
-    shapes = {name: array.shape for name, array in arrays.items()}
-    if not same or {name: rows.shape for name, rows in section.arrays.items()} != shapes:
-        return 0
-    if not isinstance(done, int) or not 0 <= done <= len(arrays[RESIDUAL]):
-        raise RefusedInput(f"{side_file.beside(path)}: expected a number of samples as `done`")
-    for name, rows in section.arrays.items():
-        for i in range(done):
-            arrays[name][i] = rows[i]
-    return done
+class _Earlier(NamedTuple):
+    """Maps that an earlier call left: of how many samples by each method, and the arrays."""
+
+    done: dict[str, int]
+    arrays: dict
+
+
+def _earlier(path, facts, shape) -> _Earlier:
+    """What is there of the same question; nothing where the maps there are of another one."""
+    section = side_file.sections(path).get(ATTRIBUTION)
+    if section is None or {k: v for k, v in section.facts.items() if k != "done"} != facts:
+        return _Earlier({}, {})
+    done, shapes = section.facts.get("done"), {k: v.shape for k, v in section.arrays.items()}
+    right = dict.fromkeys(done, shape) | {RESIDUAL: shape[:2]} if isinstance(done, dict) else None
+    counts = done.values() if isinstance(done, dict) else ()
+    if shapes != right or not all(isinstance(i, int) and 0 <= i <= shape[0] for i in counts):
+        raise RefusedInput(
+            f"{side_file.beside(path)}: expected maps of shape {list(shape)} and how many samples "
+            "they are of; remove it to have them made again"
+        )
+    return _Earlier(done, section.arrays)
 
 
 def _same(archive, row, z: Array) -> None:

@@ -9,46 +9,26 @@ from __future__ import annotations
 
 import os
 import pathlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tf_inverse import metrics
 from tf_inverse.errors import UsageError
 from tf_inverse.networks import codes, image_files
+from tf_inverse.report.beside import Nature
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tf_inverse.band import Band
     from tf_inverse.networks.networks import Networks
-    from tf_inverse.tensors import Array
 
 MOST = 60
 """Natural images that are kept at most: a few rows of a page."""
 
 AT_A_TIME = 1 << 26
 """Numbers of pixels that are in memory at a time."""
-
-
-class Nature(NamedTuple):
-    """Natural images whose activations lie in every band, by the first activation.
-
-    Attributes:
-        images: [m, H, W, C] uint8, of the size of the generator's images.
-        activations: [m, p] float32.
-        numbers: Numbers of the images in their source, [m] int64.
-        inside: How many images of those looked at lie in the bands; m is at most `MOST`.
-        looked_at: How many images were looked at.
-        source: Name of the folder or file.
-    """
-
-    images: Array
-    activations: Array
-    numbers: Array
-    inside: int
-    looked_at: int
-    source: str
 
 
 def beside(
