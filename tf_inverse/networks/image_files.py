@@ -18,7 +18,11 @@ from tf_inverse.tensors import Array, StrPath
 
 
 def load(
-    path: StrPath, size: tuple[int, int], split: str = "train", channels: int = 3
+    path: StrPath,
+    size: tuple[int, int],
+    split: str = "train",
+    channels: int = 3,
+    only: Sequence[int] | None = None,
 ) -> tuple[Array, Array | None]:
     """Images and labels, every image resized to one size.
 
@@ -34,30 +38,23 @@ def load(
         split: Sub-folder, group of an .h5 file or prefix of an .npz file's arrays, where there are
             such splits.
         channels: 3 for RGB, 1 for grey.
+        only: Numbers of the images to read, counted in the order of the whole source; all of them
+            if None.
 
     Returns:
         images [N, H, W, channels] uint8, and labels [N] int64 or None where the source has none.
 
     Raises:
         FileNotFoundError: Nothing at path.
-        UsageError: No images there, or arrays of another form.
+        UsageError: No images there, fewer than `only` asks for, or arrays of another form.
         RefusedInput: A picture or a file that cannot be read; see `picture.read`.
     """
     path = pathlib.Path(path)
     if path.is_dir():
         part = path / split if (path / split).is_dir() else path
-        return _from_folder(part, size, channels, classes(part) and names(path))
-    if not path.exists():
-        raise FileNotFoundError(
-            f"expected a folder, .h5 or .npz of images, found nothing at {path}"
-        )
-    if path.suffix not in (".npz", ".h5", ".hdf5"):
-        raise UsageError(f"expected a folder, .h5 or .npz of images, got {path.name}")
-    with _opened(path) as file:
-        if path.suffix == ".npz":
-            images, labels = _from_arrays(file, split + "_", size, channels, path)
-        else:
-            images, labels = _from_arrays(file.get(split, file), "", size, channels, path)
+        return _from_folder(part, size, channels, classes(part) and names(path), only)
+    with _arrays(path, split) as (arrays, prefix):
+        images, labels = _from_arrays(arrays, prefix, size, channels, path, only)
     if labels is not None and labels.shape != (len(images),):
         raise UsageError(
             f"expected a label for each of {len(images)} images in {path.name}, got labels of "
@@ -66,9 +63,43 @@ def load(
     return images, labels
 
 
+def count(path: StrPath, split: str = "train") -> int:
+    """How many images `load` finds.
+
+    Args:
+        path: As of `load`.
+        split: As of `load`.
+
+    Raises:
+        FileNotFoundError: As of `load`; UsageError and RefusedInput as well.
+    """
+    path = pathlib.Path(path)
+    if path.is_dir():
+        return len(_found(path / split if (path / split).is_dir() else path))
+    with _arrays(path, split) as (arrays, prefix):
+        images = _named(arrays, prefix, "images")
+        if images is not None:
+            return len(images)
+        offsets = _named(arrays, prefix, "offsets")
+        return 0 if offsets is None else len(offsets) - 1
+
+
+@contextlib.contextmanager
+def _arrays(path: pathlib.Path, split: str) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """An .npz or .h5 file's arrays by name, and what stands before their names."""
+    if not path.exists():
+        raise FileNotFoundError(
+            f"expected a folder, .h5 or .npz of images, found nothing at {path}"
+        )
+    if path.suffix not in (".npz", ".h5", ".hdf5"):
+        raise UsageError(f"expected a folder, .h5 or .npz of images, got {path.name}")
+    with _opened(path) as file:
+        yield (file, split + "_") if path.suffix == ".npz" else (file.get(split, file), "")
+
+
 @contextlib.contextmanager
 def _opened(path: pathlib.Path) -> Iterator[Any]:
-    """An .npz or .h5 file, open; what goes wrong while it is read is refused in one line."""
+    """An .npz or .h5 file, open; whatever goes wrong with it is refused in one line."""
     try:
         npz = path.suffix == ".npz"
         with np.load(path, allow_pickle=False) if npz else h5py.File(path, "r") as file:
@@ -79,20 +110,46 @@ def _opened(path: pathlib.Path) -> Iterator[Any]:
         raise RefusedInput(f"cannot read images from {path} ({reason(error)})") from error
 
 
-def _from_folder(
-    folder: pathlib.Path, size: tuple[int, int], channels: int, known: Sequence[str]
-) -> tuple[Array, Array | None]:
+def _named(arrays: Mapping[str, Any], prefix: str, name: str) -> Any:
+    """The array of a name, that of the split before one of the whole file; None without both."""
+    key = prefix + name if prefix + name in arrays else name
+    return arrays[key] if key in arrays else None
+
+
+def _found(folder: pathlib.Path) -> list[pathlib.Path]:
     files = _pictures(folder)
     if not files:
         endings = ", ".join(picture.SUFFIXES)
         raise UsageError(f"expected pictures ({endings}) below {folder}, found none")
+    return files
+
+
+def _from_folder(
+    folder: pathlib.Path,
+    size: tuple[int, int],
+    channels: int,
+    known: Sequence[str],
+    only: Sequence[int] | None,
+) -> tuple[Array, Array | None]:
+    files = _found(folder)
     foreign = sorted({p.parent.name for p in files} - set(known)) if known else []
     if foreign:
         raise UsageError(
             f"expected classes of the training part below {folder}, {foreign[0]} is none of them"
         )
-    images = np.stack([picture.read(p, size, channels) for p in files])
+    files = [files[i] for i in _numbers(only, len(files), folder)]
+    images = np.zeros((len(files), *size, channels), np.uint8)
+    for image, file in zip(images, files, strict=True):
+        image[:] = picture.read(file, size, channels)
     return images, np.asarray([known.index(p.parent.name) for p in files]) if known else None
+
+
+def _numbers(only: Sequence[int] | None, count: int, path: StrPath) -> list[int]:
+    """Numbers of the images to read out of `count`."""
+    numbers = [int(i) for i in (range(count) if only is None else only)]
+    if any(not 0 <= i < count for i in numbers):
+        raise UsageError(f"expected at least {max(numbers) + 1} images in {path}, got {count}")
+    return numbers
 
 
 def classes(folder: pathlib.Path) -> tuple[str, ...]:
@@ -137,35 +194,38 @@ def names(path: StrPath) -> tuple[str, ...]:
                     f"expected the attribute classes of {path} to be a list of names, one a class, "
                     f"got {found!s:.80}"
                 )
-            return tuple(_name(one) for one in found)
+            return tuple(one.decode() if isinstance(one, bytes) else str(one) for one in found)
     return ()
 
 
-def _name(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
 def _from_arrays(
-    arrays: Mapping[str, Any], prefix: str, size: tuple[int, int], channels: int, path: pathlib.Path
+    arrays: Mapping[str, Any],
+    prefix: str,
+    size: tuple[int, int],
+    channels: int,
+    path: pathlib.Path,
+    only: Sequence[int] | None,
 ) -> tuple[Array, Array | None]:
-    def array(name: str) -> Any:
-        key = prefix + name if prefix + name in arrays else name
-        return arrays[key][()] if key in arrays else None
-
-    labels = array("labels")
+    labels, images = (_named(arrays, prefix, name) for name in ("labels", "images"))
     labels = None if labels is None else np.asarray(labels, np.int64)
-    images = array("images")
     if images is not None:
-        return _of_one_size(images, size, channels, path), labels
-    data, offsets = array("jpeg_bytes"), array("offsets")
+        if only is None:
+            return _of_one_size(images[()], size, channels, path), labels
+        numbers = _numbers(only, len(images), path.name)
+        # HDF5 reads rows in rising order alone.
+        order, back = np.unique(np.asarray(numbers, np.int64), return_inverse=True)
+        images = _of_one_size(images[order], size, channels, path)[back]
+        return images, labels if labels is None else labels[numbers]
+    data, offsets = (_named(arrays, prefix, name) for name in ("jpeg_bytes", "offsets"))
     if data is None or offsets is None:
         raise UsageError(f"expected images, or jpeg_bytes and offsets, in {path.name}")
-    data = data.tobytes()
-    images = np.empty((len(offsets) - 1, *size, channels), np.uint8)
-    for i, (start, stop) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
-        part, name = io.BytesIO(data[start:stop]), f"picture {i} of {path}"
-        images[i] = picture.read(part, size, channels, name)
-    return images, labels
+    offsets = offsets[()]
+    numbers = _numbers(only, len(offsets) - 1, path.name)
+    images = np.empty((len(numbers), *size, channels), np.uint8)
+    for image, i in zip(images, numbers, strict=True):
+        part, name = data[offsets[i] : offsets[i + 1]].tobytes(), f"picture {i} of {path}"
+        image[:] = picture.read(io.BytesIO(part), size, channels, name)
+    return images, labels if labels is None or only is None else labels[numbers]
 
 
 def _of_one_size(images: Array, size: tuple[int, int], channels: int, path: pathlib.Path) -> Array:
