@@ -86,7 +86,7 @@ class Lab:
     def ours(
         self,
         name: str,
-        bands: Bands,
+        bands: Iterable[Band],
         networks: Networks | None = None,
         scale: Scale | None = None,
         **options: Any,
@@ -103,6 +103,7 @@ class Lab:
         Returns:
             The figures of `figures`; `trouble` tells why there are fewer samples than asked.
         """
+        bands = Bands(bands)
         networks = networks or self.networks
         settings = self.settings(**options).sized(networks.codes.size)
         settings, why = settled(networks, bands, settings)
@@ -122,8 +123,11 @@ class Lab:
         work = {"method": settings.method, **work}
         return self._store(name, head, bands, parts, scale, work, trouble)
 
-    def ppgn(self, name: str, bands: Bands, passes: int, rule: ppgn.Rule = ppgn.CLASS) -> dict:
+    def ppgn(
+        self, name: str, bands: Iterable[Band], passes: int, rule: ppgn.Rule = ppgn.CLASS
+    ) -> dict:
         """PPGN, with at least as many network passes as ours, thinned evenly to n images."""
+        bands = Bands(bands)
         scale = self._scale(bands)
         rule = rule._replace(unit=scoring.unit(scale))
         if not self._prior():
@@ -135,8 +139,9 @@ class Lab:
         )
         return self._rival(name, "ppgn", bands, found, rule, scale)
 
-    def ascent(self, name: str, bands: Bands, passes: int) -> dict:
+    def ascent(self, name: str, bands: Iterable[Band], passes: int) -> dict:
         """Activation maximisation, with at least as many network passes as ours."""
+        bands = Bands(bands)
         scale = self._scale(bands)
         rule = activation_maximisation.Rule(unit=scoring.unit(scale))
         starts = max(1, -(-passes // rule.n_iters))
@@ -145,8 +150,9 @@ class Lab:
         )
         return self._rival(name, "activation maximisation", bands, found, rule, scale)
 
-    def rejection(self, name: str, bands: Bands, passes: int) -> dict:
+    def rejection(self, name: str, bands: Iterable[Band], passes: int) -> dict:
         """Rejection, with two draws (forward alone) for each of our passes (there and back)."""
+        bands = Bands(bands)
         found = rejection.sample(self.networks, bands, draws=2 * passes, seed=self.seed)
         return self._rival(name, "rejection", bands, found, None, self._scale(bands))
 
@@ -205,7 +211,7 @@ class Lab:
         self.paths.append(path)
         return row | {"archive": path.name}
 
-    def figures(self, samples: Samples, bands: Bands, scale: Scale) -> dict:
+    def figures(self, samples: Samples, bands: Iterable[Band], scale: Scale) -> dict:
         """Figures of all samples that `metrics.summary` has not.
 
         Returns:
@@ -214,6 +220,7 @@ class Lab:
             saturated, share of pixel values that are 0 or 255, as in white spots; judge, share of
             images that the judge gives to the class, or None.
         """
+        bands = Bands(bands)
         return {
             "kept": len(samples.images),
             "in_range_of_kept": float(
@@ -241,12 +248,13 @@ class Lab:
         return float(np.mean(classes(self.judge, images) == bands[0].neuron.unit))
 
 
-def inside(samples: Samples, bands: Bands) -> dict:
+def inside(samples: Samples, bands: Iterable[Band]) -> dict:
     """How different those images are that lie in range, the others left out.
 
     Returns:
         dict: found_in_range, their number; pair_distance_in_range, None for fewer than two.
     """
+    bands = Bands(bands)
     e = samples.encodings[metrics.in_range(samples.activations, bands.z1, bands.z2)]
     distance = metrics.pair_distance(e) if len(e) > 1 else None
     return {"found_in_range": len(e), "pair_distance_in_range": distance}

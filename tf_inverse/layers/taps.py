@@ -97,6 +97,19 @@ def run(model: keras.Model, x: Tensor, paths: tuple[str, ...]) -> list:
     return [outputs[path] for path in paths]
 
 
+def trunk(model: keras.Model, paths: tuple[str, ...]) -> Callable[[Tensor], Any]:
+    """A function of the model's input that gives the outputs of the layers at full paths.
+
+    One forward pass serves them all. It stops after the deepest of them; where one is inside
+    another model it runs on, until the graph drops what nobody asks for.
+    """
+    at_top = top(model)
+    if all(path in at_top for path in paths):
+        part = keras.Model(model.inputs, [at_top[path].output for path in paths])
+        return functools.partial(part, training=False)
+    return functools.partial(run, model, paths=paths)
+
+
 def _owner(layers: Collection[str], path: str) -> str:
     while path not in layers:
         path = path.rpartition("/")[0]

@@ -25,7 +25,7 @@ import h5py
 import numpy as np
 
 from tf_inverse.archive import walk
-from tf_inverse.band import Bands, Neuron
+from tf_inverse.band import Band, Bands, Neuron
 from tf_inverse.errors import RefusedInput, reason
 from tf_inverse.tensors import Array, StrPath
 
@@ -101,8 +101,9 @@ class Natural:
         i = neuron.unit
         return UnitStatistics(float(mean[i]), float(sd[i]), self.levels, percentiles[i])
 
-    def within(self, bands: Bands) -> Array | None:
+    def within(self, bands: Iterable[Band]) -> Array | None:
         """Which of the stored images lie in all bands: indices, or None where that is unknown."""
+        bands = Bands(bands)
         if self.encodings is None or any(layer not in self.activations for layer in bands.layers):
             return None
         z = np.stack([self.activations[n.layer][:, n.unit] for n in bands.neurons], axis=1)

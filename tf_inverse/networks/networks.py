@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -21,7 +20,7 @@ from tf_inverse.layers import fast, taps
 from tf_inverse.networks import logits, odds
 from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.natural import Natural
-from tf_inverse.networks.neuron_index import activations, index
+from tf_inverse.networks.neuron_index import index
 from tf_inverse.networks.resize import resize
 from tf_inverse.networks.stored_image import eight_bits
 from tf_inverse.networks.unit_labels import LabelsField
@@ -172,8 +171,10 @@ class Networks:
         """
         x, likely = self.images(c), likely or self.probabilities(layers)
         e, outputs = self.outputs(x, tuple(dict.fromkeys(layers)))
-        z = _of_neurons(e, outputs, layers, index)
-        return View(x, e, z, _of_neurons(e, outputs, layers, index, likely) if any(likely) else z)
+        z = odds.of_neurons(e, outputs, layers, index)
+        return View(
+            x, e, z, odds.of_neurons(e, outputs, layers, index, likely) if any(likely) else z
+        )
 
     def images(self, c: Tensor) -> Tensor:
         """G of codes [K, d], as its images would be stored: whole numbers 0..255, float32.
@@ -198,22 +199,13 @@ class Networks:
     def read(self, x: Tensor, layers: tuple[str, ...], index: Tensor) -> tuple[Tensor, Tensor]:
         """E and f of images: e [K, d_E] and z [K, p] of x [K, H, W, C] in RGB 0..255."""
         e, outputs = self.outputs(x, tuple(dict.fromkeys(layers)))
-        return e, _of_neurons(e, outputs, layers, index)
+        return e, odds.of_neurons(e, outputs, layers, index)
 
     def probabilities(self, layers: tuple[str, ...]) -> tuple[bool, ...]:
         """Of which layers the units are probabilities: what a softmax or a sigmoid gives."""
 
         def made() -> tuple[bool, ...]:
-            found: dict[str, bool] = {}
-
-            def run(x: Tensor) -> Tensor:
-                outputs = self.outputs(x, layers)[1]
-                found.update({name: odds.origin(h) is not None for name, h in outputs.items()})
-                return x
-
-            spec = tf.TensorSpec((None, *self.image_shape), tf.float32)
-            tf.function(run, autograph=False).get_concrete_function(spec)
-            return tuple(found[name] for name in layers)
+            return odds.probable(lambda x: self.outputs(x, layers)[1], self.image_shape, layers)
 
         return self.compiled(("probabilities", layers), made) if layers else ()
 
@@ -243,16 +235,9 @@ class Networks:
         return resize(x, size)
 
     def _trunk(self, layers: tuple[str, ...]) -> Callable[[Tensor], Any]:
-        # One forward pass serves E and every neuron, and stops after the deepest layer needed
-        # (that of a nested layer runs on, until the graph drops what nobody asks for).
         if layers not in self._trunks:
-            paths, at_top = tuple(map(self.layer_path, layers)), taps.top(self.classifier)
-            if all(path in at_top for path in paths):
-                outputs = [at_top[path].output for path in paths]
-                trunk = keras.Model(self.classifier.inputs, outputs)
-                self._trunks[layers] = functools.partial(trunk, training=False)
-            else:
-                self._trunks[layers] = functools.partial(taps.run, self.classifier, paths=paths)
+            paths = tuple(map(self.layer_path, layers))
+            self._trunks[layers] = taps.trunk(self.classifier, paths)
         return self._trunks[layers]
 
     def at(self, precision: str) -> Networks:
@@ -309,18 +294,3 @@ class Networks:
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Encodings [n, d_E] of images [n, H, W, C] in RGB 0..255."""
         return self.score(images, ())[0]
-
-
-def _of_neurons(
-    e: Tensor,
-    outputs: dict[str, Tensor],
-    layers: tuple[str, ...],
-    index: Tensor,
-    likely: tuple[bool, ...] | None = None,
-) -> Tensor:
-    """Activations [K, p], or log-odds where they are likely to be probabilities."""
-    columns = [
-        (odds.of_units if one else activations)(outputs[name], index[i : i + 1])
-        for i, (name, one) in enumerate(zip(layers, likely or (False,) * len(layers), strict=True))
-    ]
-    return tf.concat(columns, axis=1) if columns else tf.zeros((tf.shape(e)[0], 0))

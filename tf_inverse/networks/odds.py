@@ -12,13 +12,14 @@ Sigmoid, whose input are the logits, whichever layer or function of the user's o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tf_inverse import private
-from tf_inverse.networks.neuron_index import chosen
+from tf_inverse.networks.neuron_index import activations, chosen
 from tf_inverse.tensors import Tensor
 
 # Probabilities nearer to 0 or 1 than float32 can tell count as these.
@@ -110,3 +111,41 @@ def _mean(each: Tensor, axis: int) -> Tensor:
     return tf.reduce_logsumexp(-tf.nn.softplus(-each), axis) - tf.reduce_logsumexp(
         -tf.nn.softplus(each), axis
     )
+
+
+def probable(
+    outputs: Callable[[Tensor], dict[str, Tensor]],
+    shape: tuple[int, ...],
+    layers: tuple[str, ...],
+) -> tuple[bool, ...]:
+    """Of which layers the units are probabilities.
+
+    Args:
+        outputs: Images -> what each layer gives, by name.
+        shape: Height, width and channels of an image.
+        layers: Names of layers.
+    """
+    found: dict[str, bool] = {}
+
+    def run(x: Tensor) -> Tensor:
+        found.update({name: origin(h) is not None for name, h in outputs(x).items()})
+        return x
+
+    spec = tf.TensorSpec((None, *shape), tf.float32)
+    tf.function(run, autograph=False).get_concrete_function(spec)
+    return tuple(found[name] for name in layers)
+
+
+def of_neurons(
+    e: Tensor,
+    outputs: dict[str, Tensor],
+    layers: tuple[str, ...],
+    index: Tensor,
+    likely: tuple[bool, ...] | None = None,
+) -> Tensor:
+    """Activations [K, p], or log-odds where they are likely to be probabilities."""
+    columns = [
+        (of_units if one else activations)(outputs[name], index[i : i + 1])
+        for i, (name, one) in enumerate(zip(layers, likely or (False,) * len(layers), strict=True))
+    ]
+    return tf.concat(columns, axis=1) if columns else tf.zeros((tf.shape(e)[0], 0))

@@ -6,22 +6,27 @@ loads with safe_mode on, so that no code comes out of a file.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import pathlib
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import h5py
-import numpy as np
-
 from tf_inverse.archive import atomic, atomic_folder
-from tf_inverse.errors import RefusedInput, UsageError, reason
-from tf_inverse.networks import cache, manifest_fields, yardstick
+from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.networks import cache, yardstick
 from tf_inverse.networks.codes import Codes
+from tf_inverse.networks.manifest import (
+    FORMAT,
+    MANIFEST,
+    MODELS,
+    ROLES,
+    VERSION,
+    checksums,
+    manifest,
+    written,
+)
 from tf_inverse.networks.unit_labels import Labels
 from tf_inverse.tensors import Model, StrPath
 
@@ -30,11 +35,7 @@ if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
 
 
-FORMAT, VERSION = "tf_inverse network", 1
 SHIPPED = pathlib.Path(__file__).parents[1] / "zoo" / "pairs"
-MANIFEST, MAX_MANIFEST = "network.json", 4 << 20
-MODELS = ("classifier", "generator")
-ROLES = (*MODELS, "natural")
 
 
 def shipped() -> list[str]:
@@ -78,54 +79,6 @@ def _is_named(folder: pathlib.Path) -> bool:
     return folder.parent == SHIPPED or folder == cache.prepared(folder.name)
 
 
-def manifest(folder: pathlib.Path) -> dict:
-    """`network.json`, with the checksum of every file that it names compared.
-
-    Raises:
-        RefusedInput: Not such a file, another version, a field of another type, or a file that is
-            missing or changed.
-    """
-    entries = _entries(folder)
-    path = folder / MANIFEST
-    if entries.get("version") != VERSION:
-        raise RefusedInput(f"expected version {VERSION} in {path}, got {entries.get('version')!r}")
-    for role in ROLES:
-        if role in entries:
-            _compare(folder, role, entries[role])
-    manifest_fields.check(entries, path)
-    return entries
-
-
-def _entries(folder: pathlib.Path) -> dict[str, Any]:
-    path = folder / MANIFEST
-    if path.stat().st_size > MAX_MANIFEST:
-        raise RefusedInput(f"expected at most {MAX_MANIFEST} bytes in {path}")
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise RefusedInput(f"expected JSON in {path}: {reason(error)}") from error
-    if not isinstance(entries, dict) or entries.get("format") != FORMAT:
-        raise RefusedInput(f"expected format {FORMAT!r} in {path}")
-    return entries
-
-
-def _compare(folder: pathlib.Path, role: str, entry: Any) -> None:
-    name = entry.get("file") if isinstance(entry, dict) else None
-    if not isinstance(name, str) or pathlib.Path(name).name != name:
-        raise RefusedInput(f"expected a plain file name for the {role} in {folder}, got {name!r}")
-    if role != "natural" and not name.endswith(".keras"):
-        # The one kind that is looked through before it is loaded.
-        raise RefusedInput(f"expected a .keras file for the {role} in {folder}, got {name}")
-    if not (folder / name).is_file():
-        raise RefusedInput(f"expected {name} in {folder}, as its network.json says; it is missing")
-    got = atomic.checksum(folder / name)
-    if got != entry.get("sha256"):
-        raise RefusedInput(
-            f"expected sha256 {entry.get('sha256')} of {name} in {folder}, got {got}: the file "
-            f"was changed or damaged; bring the original"
-        )
-
-
 def load(network: str | os.PathLike = "cifar10", trust: bool = False) -> Networks:
     """A pair, ready to sample.
 
@@ -162,11 +115,6 @@ def load(network: str | os.PathLike = "cifar10", trust: bool = False) -> Network
         folder=None if _is_named(folder) else os.path.abspath(folder),
         yardstick=yardstick.read(entries.get("yardstick")),
     )
-
-
-def checksums(entries: dict) -> dict[str, str]:
-    """sha256 of each file that a manifest names, by name."""
-    return {entries[role]["file"]: entries[role]["sha256"] for role in ROLES if role in entries}
 
 
 def _described(folder: pathlib.Path, entries: dict[str, Any]) -> dict[str, Any]:
@@ -294,16 +242,6 @@ def save(
     return folder
 
 
-def written(folder: pathlib.Path) -> set[str] | None:
-    """Names of the files that make a folder a network; None where it is none of ours."""
-    try:
-        entries = _entries(folder)
-    except (RefusedInput, OSError):
-        return None
-    named = (entries.get(role) for role in ROLES)
-    return {MANIFEST, *(str(one.get("file")) for one in named if isinstance(one, dict))}
-
-
 def expect_free(folder: StrPath, overwrite: bool) -> None:
     """Refuses, before any work, to write a network where something else is.
 
@@ -313,36 +251,9 @@ def expect_free(folder: StrPath, overwrite: bool) -> None:
     atomic_folder.expect_free(folder, written, overwrite)
 
 
-def rounded(model: Model) -> Model:
-    """The model with every weight at its nearest half-precision value; changed in place."""
-    model.set_weights([w.astype(np.float16).astype(w.dtype) for w in model.get_weights()])
-    return model
-
-
 def _store(model: Model, path: pathlib.Path, half: bool) -> None:
     model.save(path)
-    if not half:
-        return
-    # Keras reads weights of any precision into variables of the model's own.
-    with zipfile.ZipFile(path) as whole:
-        parts = {name: whole.read(name) for name in whole.namelist()}
-    parts["model.weights.h5"] = _halved(parts["model.weights.h5"])
-    with zipfile.ZipFile(path, "w") as smaller:
-        for name, data in parts.items():
-            smaller.writestr(zipfile.ZipInfo(name), data)
+    if half:
+        from tf_inverse.networks.saving import halve
 
-
-def _halved(data: bytes) -> bytes:
-    out = io.BytesIO()
-    with h5py.File(io.BytesIO(data)) as source, h5py.File(out, "w") as target:
-
-        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
-            if isinstance(item, h5py.Dataset):
-                target.create_dataset(name, data=item[()].astype(np.float16), track_times=False)
-            else:
-                target.require_group(name)
-            target[name].attrs.update(item.attrs)
-
-        source.visititems(copy)
-        target.attrs.update(source.attrs)
-    return out.getvalue()
+        halve(path)
