@@ -75,12 +75,9 @@ def network(kind, path, prototxt=None, mean=IMAGENET_MEAN, code="fc6", ignore=()
     """
     file = weight_file.read(path)
     described = net_parameter.read(prototxt) if prototxt else None
-    if kind == "generator":
-        model = generator.generator(code, mean)
-    else:
+    if kind != "generator":
         refuse_other_order(kind, file, described)
-        make = caffenet.alexnet if kind == "alexnet" else caffenet.caffenet
-        model = make(205 if kind == "places205" else 1000, mean, name=kind)
+    model = blank(kind, mean, code)
     if described:
         _compare(weights.expected(model), shape_inference.make(described).weights(), prototxt)
     report = weights.load(model, file, ignore=ignore)
@@ -100,6 +97,20 @@ def network(kind, path, prototxt=None, mean=IMAGENET_MEAN, code="fc6", ignore=()
         {"generator": sources.DEEPSIM, "places205": sources.PLACES}.get(kind, sources.BVLC),
         source,
     )
+
+
+def blank(kind: str, mean=IMAGENET_MEAN, code: str = "fc6") -> keras.Model:
+    """One of the paper's networks before it has weights: all of them are zero.
+
+    Args:
+        kind: One of `NETWORKS`.
+        mean: As of `network`.
+        code: As of `network`.
+    """
+    if kind == "generator":
+        return generator.generator(code, mean)
+    make = caffenet.alexnet if kind == "alexnet" else caffenet.caffenet
+    return make(205 if kind == "places205" else 1000, mean, name=kind)
 
 
 def any_caffe(prototxt, path, role=None, mean=None, scale=None, channels="bgr", **options):
