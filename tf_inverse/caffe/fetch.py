@@ -57,9 +57,8 @@ def homes(form: Form) -> tuple[str, ...]:
     if not mirror:
         return form.urls
     if not download.is_address(mirror):
-        raise UsageError(
-            f"expected {MIRROR} to be http:// or https:// and a host, got {download.shown(mirror)!r}"
-        )
+        got = download.shown(mirror)
+        raise UsageError(f"expected {MIRROR} to be http:// or https:// and a host, got {got!r}")
     return (f"{mirror.rstrip('/')}/{form.urls[0].rsplit('/', 1)[1]}", *form.urls)
 
 
