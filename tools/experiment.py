@@ -29,6 +29,10 @@ def experiment(
     between codes; figure8, no diversity; figure9, the fast scheme; size, the time of the paper's
     networks.
 
+    Examples:
+        tf-inverse experiment table1 --network=caffenet
+        tf-inverse experiment figure1 --n=50 --out=ranges
+
     Args:
         name: table1, figure1 to figure9, or size.
         out: Folder for archives and pages; named after the experiment by default.

@@ -33,6 +33,10 @@ def sample(
 ) -> int:
     """Draws images that excite a neuron to a chosen range, into an archive and a contact sheet.
 
+    Examples:
+        tf-inverse sample truck.h5 --targets="fc8:truck@p99:p99.8" --n=100
+        tf-inverse sample both.h5 --targets="fc8:ship@p90:p99, fc8:airplane@p90:p99" --n=50
+
     Args:
         out: Archive to write; the contact sheet stands beside it as a PNG.
         network: A network by name, as cifar10 or caffenet, or a folder with network.json.

@@ -12,6 +12,10 @@ def units(
 
     Ranges of targets may be written in these terms: fc8:ship@p95:p99, fc8:ship@+2sd:+4sd.
 
+    Examples:
+        tf-inverse units
+        tf-inverse units --layer=fc8 --search=ship
+
     Args:
         network: A network by name, as cifar10 or caffenet, or a folder with network.json.
         layer: Layer whose units to list; the labelled one where only --search is given.
