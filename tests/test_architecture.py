@@ -19,12 +19,13 @@ FLOORS = (
     ("method", "caffe", "report"),
     ("export", "adopt", "publish"),
     ("run",),
+    ("judging",),
     ("training", "baselines"),
     ("experiments",),
     ("tools",),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-VALUES = ("band", "diversity", "errors", "metrics", "tensors", "version")
+VALUES = ("band", "diversity", "errors", "metrics", "private", "tensors", "version")
 # In running order: no module of the method imports one that comes after it.
 METHOD = ("lagrangian", "problem", "step_size", "seeds", "walk", "renewal", "loops", "sampler")
 

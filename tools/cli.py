@@ -23,6 +23,7 @@ COMMANDS = {
     "resume": "resume:resume",
     "verify": "verify:verify",
     "compare": "compare:compare",
+    "judge": "judge:judge",
     "sheet": "sheet:sheet",
     "images": "images:images",
     "report": "report:report",
