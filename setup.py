@@ -14,11 +14,12 @@ tensorboard = ["tensorboard>=2.20"]
 matconvnet = ["scipy>=1.12"]
 safetensors = ["safetensors>=0.5"]
 publish = ["pyarrow>=17", *safetensors]
+hub = ["huggingface_hub>=0.30"]
 # Other people's readers of what `publish` writes, for tests alone; 600 MB.
 foreign = [
     *publish,
+    *hub,
     "datasets>=4",
-    "huggingface_hub>=0.30",
     "mlcroissant>=1.1.1",
     "pandas>=2.2",
     "webdataset>=1",
@@ -65,6 +66,7 @@ setup(
         "tensorboard": tensorboard,
         "matconvnet": matconvnet,
         "safetensors": safetensors,
+        "hub": hub,
         "publish": publish,
         "foreign": foreign,
     },

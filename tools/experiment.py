@@ -36,7 +36,7 @@ def experiment(
     Args:
         name: table1, figure1 to figure9, or size.
         out: Folder for archives and pages; named after the experiment by default.
-        network: A network by name, as cifar10 or caffenet, or a folder with network.json.
+        network: A name, as cifar10 or caffenet, a folder with network.json, or hf://user/repo.
         targets: LAYER:UNIT@Z1:Z2, several separated by commas, in place of the recipe's neurons.
         neurons: Most neurons of the recipe.
         n: Images of each run (the paper: 500).

@@ -24,7 +24,7 @@ def ladder(
 
     Args:
         out: Folder for the archives, ladder.png and ladder.html.
-        network: A network by name, as cifar10 or caffenet, or a folder with network.json.
+        network: A name, as cifar10 or caffenet, a folder with network.json, or hf://user/repo.
         targets: LAYER:UNIT for ranges, or several LAYER:UNIT@Z1:Z2; the network's default neuron
             where left out.
         ranges: Ranges of a single target.

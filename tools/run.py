@@ -39,7 +39,7 @@ def sample(
 
     Args:
         out: Archive to write; the contact sheet stands beside it as a PNG.
-        network: A network by name, as cifar10 or caffenet, or a folder with network.json.
+        network: A name, as cifar10 or caffenet, a folder with network.json, or hf://user/repo.
         targets: LAYER:UNIT@Z1:Z2, several of them separated by commas for their intersection; left
             out, the first label at its high natural range.
         n: Images to draw.

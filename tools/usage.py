@@ -21,19 +21,19 @@ WIDEST = 100
 # Groups in the order in which they are shown. A flag has one name and one meaning in all commands.
 GROUPS = {
     "What": (
-        "network targets n name layer layers neurons ranges search images data classifier "
-        "generator encoder judge labels default description licence creator url date"
+        "network targets n name layer layers neurons ranges search images nature data classifier "
+        "generator encoder judge by map labels default description licence creator url date"
     ),
     "Method": (
         "K seed method samples_per_seed bound beta mu0 a diversity patience optimizer distance "
-        "bandwidth start rate epochs batch plain epsilon code compare"
+        "bandwidth methods baseline start rate epochs batch plain epsilon code compare"
     ),
     "Form of inputs": (
         "range pixels codes bounds crop fixed size code_size image weights prototxt caffemodel mat "
         "mean scale channels input role ignore"
     ),
     "Machine": "device precision xla chunk tensorboard profile",
-    "Output": "out to as_ logdir folder store rows columns order version json list",
+    "Output": "out to as_ logdir folder store rows columns order maps version json list",
     "Safety": "trust untrusted overwrite from_",
 }
 OTHERS = "More"
