@@ -37,4 +37,4 @@ def sample(
         rows = np.arange(count)
         made = scoring.samples(networks, neurons, verify.render(networks, c), c, first + rows, rows)
         inside = metrics.in_range(made.activations, z1, z2)
-        yield Samples(*(a[inside] for a in made)), count
+        yield made.rows(inside), count

@@ -39,6 +39,7 @@ def figures(archive, bandwidth=None):
     )
     if measured["vendi_natural"] is None and bandwidth is None:
         measured["vendi_natural"] = stored.get("vendi_natural")
+    measured |= metrics.ways(archive.from_start, archive.from_bank)
     return measured | {key: stored.get(key) for key in ("steps", "seconds")}
 
 

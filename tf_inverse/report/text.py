@@ -39,6 +39,21 @@ FIGURES = {
     "common": ("at one count", "samples of each archive in the next two rows"),
     "vendi_common": ("Vendi score", "that of so many of the samples: of random choices, the mean"),
     "vendi_common_profile": ("... of orders", "Vendi scores of the same orders"),
+    "from_start": (
+        "moved from start",
+        "median distance of a code from the one its search began at, root mean square over "
+        "entries, in standard deviations of codes",
+    ),
+    "unmoved": ("never moved", "samples that were in range at once: their code is a start"),
+    "from_bank": (
+        "from nearest start",
+        "median distance of a code from the nearest encoding of the network's bank, likewise",
+    ),
+    "as_drawn": (
+        "natural as drawn",
+        "samples that are natural images as the generator draws them: their code is within 0.1 "
+        "standard deviations of an encoding of the bank",
+    ),
     "coverage": ("unevenness", "distance of the activations from an even spread; 0 is even"),
 }
 """Key of metrics.summary -> (name in tables, what it means)."""
