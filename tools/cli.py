@@ -27,6 +27,7 @@ COMMANDS = {
     "images": "images:images",
     "report": "report:report",
     "board": "board:board",
+    "publish": "publish:publish",
     "units": "units:units",
     "ladder": "ladder:ladder",
     "convert": "convert:convert",

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from tf_inverse import metrics
 from tf_inverse.archive import Archive, side_file
-from tf_inverse.band import Band
+from tf_inverse.band import Bands
 from tf_inverse.judging import matching
 from tf_inverse.judging.judges import Judge
 from tf_inverse.networks import codes
@@ -68,7 +69,7 @@ class Verdict(NamedTuple):
 
 
 def others(
-    networks: Networks, bands: tuple[Band, ...], images: Array | None = None, seed: int = 0
+    networks: Networks, bands: Bands, images: Array | None = None, seed: int = 0
 ) -> list[Others]:
     """What samples are compared with: nature in the bands, nature as G draws it, random codes.
 
@@ -82,7 +83,7 @@ def others(
         Those kinds of which there are images. Random codes whose image lies in the bands are left
         out.
     """
-    found, neurons = [], tuple(band.neuron for band in bands)
+    found, neurons = [], bands.neurons
     if images is not None:
         inside = np.flatnonzero(_inside(networks.score(images, neurons, batch=BATCH)[1], bands))
         found.append(Others("natural images in range", images[_some(inside)]))
@@ -98,8 +99,7 @@ def others(
 
 
 def _inside(z, bands):
-    z1, z2 = np.array([(band.z1, band.z2) for band in bands]).T
-    return ((z >= z1) & (z <= z2)).all(axis=1)
+    return metrics.in_range(z, bands.z1, bands.z2)
 
 
 def _some(rows):
