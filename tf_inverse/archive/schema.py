@@ -37,6 +37,9 @@ class Samples(NamedTuple):
         activations: float32 [n, p], one column a target.
         steps: int64 [n], gradient step of the run at which the sample was emitted.
         chain: int32 [n], row of the pool, or seed, that it came from.
+        from_start: float32 [n], how far each code is from the one that its search began at; None
+            where that is unknown. Root mean square over entries, in standard deviations of codes.
+        from_bank: float32 [n], likewise from the nearest encoding of the network's bank.
     """
 
     images: np.ndarray
@@ -45,6 +48,19 @@ class Samples(NamedTuple):
     activations: np.ndarray
     steps: np.ndarray
     chain: np.ndarray
+    from_start: np.ndarray | None = None
+    from_bank: np.ndarray | None = None
+
+    def rows(self, which: Any) -> Samples:
+        """Those samples that an index, a slice, a list or a mask of rows chooses."""
+        chosen = (None if array is None else array[which] for array in self)
+        return Samples._make(chosen)
+
+    @classmethod
+    def joined(cls, parts: Iterable[Samples]) -> Samples:
+        """Batches after each other; what one of them does not know is unknown."""
+        columns = zip(*parts, strict=True)
+        return cls._make(None if any(a is None for a in c) else np.concatenate(c) for c in columns)
 
 
 class Column(NamedTuple):
@@ -88,6 +104,22 @@ COLUMNS = {
             "chain", "k", "<i4", 1, "row", "row of the pool, or seed, that the sample came from"
         ),
         Column(
+            "from_start",
+            "|c - c_0|",
+            "<f4",
+            1,
+            "standard deviations of codes",
+            "distance of the code from the one its search began at, root mean square over entries",
+        ),
+        Column(
+            "from_bank",
+            "|c - b|",
+            "<f4",
+            1,
+            "standard deviations of codes",
+            "distance of the code from the nearest of the bank, root mean square over entries",
+        ),
+        Column(
             "thumbnails",
             "x",
             "|u1",
@@ -97,6 +129,8 @@ COLUMNS = {
         ),
     )
 }
+# What an archive may lack: it was written by an earlier version, or nobody knew.
+OPTIONAL = ("from_start", "from_bank")
 NATURAL = {
     column.name: column
     for column in (

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tf_inverse.archive import atomic, atomic_folder
 from tf_inverse.errors import RefusedInput, UsageError
-from tf_inverse.networks import cache, yardstick
+from tf_inverse.networks import cache, hub, yardstick
 from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.manifest import (
     FORMAT,
@@ -112,7 +112,7 @@ def load(network: str | os.PathLike = "cifar10", trust: bool = False) -> Network
         generator=model(folder / entries["generator"]["file"], trust),
         natural=statistics(folder, entries),
         checksums=checksums(entries),
-        folder=None if _is_named(folder) else os.path.abspath(folder),
+        folder=None if _is_named(folder) else hub.address_of(folder) or os.path.abspath(folder),
         yardstick=yardstick.read(entries.get("yardstick")),
     )
 

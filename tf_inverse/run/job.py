@@ -251,7 +251,8 @@ def natural(networks, bands) -> dict | None:
 
 def summary(samples, bands, settings, scale, nature) -> dict:
     """The figures of `metrics.summary` for what an archive holds."""
-    return metrics.summary(
+    ways = metrics.ways(samples.from_start, samples.from_bank)
+    return ways | metrics.summary(
         samples.encodings[:],
         samples.activations[:],
         bands.z1,
