@@ -152,7 +152,11 @@ def test_a_range_stands_among_all_images_of_the_network_where_the_archive_tells_
     """Those kept with it are told beside them: two sets of images are not told as one."""
     z = np.random.default_rng(0).normal(2.0, 3.0, 10_000)
     levels = [0, 50, 90, 99, 99.8, 100]
-    unit = {"mean": float(z.mean()), "sd": float(z.std()), "percentiles": np.percentile(z, levels).tolist()}
+    unit = {
+        "mean": float(z.mean()),
+        "sd": float(z.std()),
+        "percentiles": np.percentile(z, levels).tolist(),
+    }
     nature = {"images": 10_000, "of": "photographs", "levels": levels, "targets": [unit]}
     low, high = (float(np.percentile(z, level)) for level in (99, 99.8))
     target = specimen.TARGET | {"z1": low, "z2": high}
