@@ -20,7 +20,7 @@ from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.method.checkpoint import count
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage, yardstick
-from tf_inverse.report import page_data, png, text
+from tf_inverse.report import png, standing, text
 from tf_inverse.run import origin, signals
 from tf_inverse.version import versions
 
@@ -204,6 +204,7 @@ def _unfinished(out, writer, stop, trouble, as_json):
 
 def header(networks, bands, settings, store="images") -> dict:
     """What an archive says of its run: everything that its samples depend on."""
+    nature = networks.natural and networks.natural.told(bands)
     return {
         "name": f"{' & '.join(map(str, bands))} of {networks.name}",
         "targets": [described(b, networks) for b in bands],
@@ -214,6 +215,7 @@ def header(networks, bands, settings, store="images") -> dict:
         "seed": settings.seed,
         "asked": settings.n,
         "yardstick": yardstick.of(networks)._asdict(),
+        **({"nature": nature} if nature else {}),
     }
 
 
@@ -272,4 +274,4 @@ def tell(finished, figures: dict, as_json: bool) -> None:
     for target, z in zip(finished.targets, finished.activations[:].T, strict=True):
         print(text.histogram(z, target["z1"], target["z2"]))
     print(text.table({figures["archive"]: figures}))
-    print("\n".join(page_data.natural_lines(finished)))
+    print("\n".join(standing.lines(finished)))
