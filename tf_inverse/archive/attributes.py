@@ -163,7 +163,8 @@ def check_yardstick(entry: dict, what: str) -> None:
 
 def check_nature(entry: dict, targets: int, what: str) -> None:
     """Raises ValueError unless it tells of images, and of each target's unit its percentiles."""
-    levels, units = entry.get("levels"), entry.get("targets")
+    levels: Any = entry.get("levels")
+    units: Any = entry.get("targets")
     right = set(entry) == {"images", "of", "levels", "targets"}
     right &= type(entry.get("images")) is int and isinstance(entry.get("of"), str)
     right &= _is_rising(levels) and isinstance(units, list) and len(units) == targets
