@@ -1,6 +1,6 @@
 """tf-inverse ladder: adjacent ranges of one neuron, or neurons and their intersection, in rows."""
 
-import sys
+from __future__ import annotations
 
 
 def ladder(
@@ -32,13 +32,10 @@ def ladder(
     """
     from tf_inverse.caffe import published
     from tf_inverse.method.settings import Settings
-    from tf_inverse.run.ranges import climb, rungs
+    from tf_inverse.run import command
+    from tf_inverse.run.ranges import rungs
 
     settings = Settings(n=n, K=K, seed=seed)
     networks = published.load(network, trust)
     steps = rungs(networks, targets or networks.default or "", ranges)
-    code, troubles = climb(out, networks, steps, settings, overwrite)
-    for line in troubles:
-        print(line, file=sys.stderr)
-    print(f"{out}/ladder.png, {out}/ladder.html")
-    return code
+    return command.climb(out, networks, steps, settings, overwrite)

@@ -65,9 +65,9 @@ def sample(
         overwrite: Replace an archive that exists.
         json: Print one JSON object instead of a table.
     """
-    from tf_inverse.run import job
+    from tf_inverse.run import command
 
-    return job.sample(
+    return command.sample(
         out,
         network,
         targets,

@@ -17,7 +17,7 @@ from tf_inverse.band import Band, Neuron, parse
 from tf_inverse.errors import Stalled, Unreachable
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage
-from tf_inverse.run import job, verify
+from tf_inverse.run import command, verify
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def run(path, networks, targets, n=8, **options):
     more = {name: options.pop(name) for name in ("store", "overwrite") if name in options}
     settings = Settings(n=n, K=4, **options)
     bands = parse(targets, networks) if isinstance(targets, str) else targets
-    return job.run(path, networks, bands, settings, as_json=True, **more)
+    return command.run(path, networks, bands, settings, as_json=True, **more)
 
 
 @pytest.fixture(scope="module")

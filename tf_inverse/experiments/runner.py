@@ -21,7 +21,7 @@ from tf_inverse.method.normalization import measure
 from tf_inverse.method.sampler import sample
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import codes
-from tf_inverse.run import job, origin
+from tf_inverse.run import figures, origin, record
 
 EXTREME = 3.0
 """An entry of a code is extreme so many standard deviations from its mean over random codes."""
@@ -100,7 +100,7 @@ class Lab:
             trouble, steps = str(error), max(steps, error.steps)
         seconds = time.monotonic() - began
         work = {"steps": steps, "passes": steps * settings.K, "seconds": seconds}
-        head = job.header(networks, bands, settings)
+        head = record.header(networks, bands, settings)
         work = {"method": settings.method, **work}
         return self._store(name, head, bands, parts, scale, work, trouble)
 
@@ -149,7 +149,7 @@ class Lab:
         options = {"store": "images", "n": self.n, "seed": self.seed} | (
             rule._asdict() if rule else {}
         )
-        head = job.header(self.networks, bands, settings)
+        head = record.header(self.networks, bands, settings)
         head["name"] = f"{method}: {head['name']}"
         head["settings"] = options | {"method": method}
         return self._store(name, head, bands, parts, scale, {"method": method, **work}, None)
@@ -165,8 +165,8 @@ class Lab:
         samples = Samples(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
         row |= self.figures(samples, bands, scale)
         samples = Samples(*(metrics.evenly(a, self.n) for a in samples))
-        nature = job.natural(self.networks, bands)
-        row |= job.summary(samples, bands, self.settings(), scale, nature)
+        nature = figures.natural(self.networks, bands)
+        row |= figures.summary(samples, bands, self.settings(), scale, nature)
         row |= inside(samples, bands)
         path = self.out / f"{name}.h5"
         head |= origin.told(self.networks.folder, path)
@@ -237,5 +237,5 @@ def describe(bands, networks) -> str:
     """The targets in a line, as `fc8:8 (ship) at 8 to 10`."""
     from tf_inverse.report import text
 
-    told = [job.described(b, networks) for b in bands]
+    told = [record.described(b, networks) for b in bands]
     return " and ".join(f"{text.neuron(t)}, {text.band(t)}" for t in told)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 
 import keras
-import numpy as np
 
 from tf_inverse import band, export
 from tf_inverse.adopt import adapters, loading
@@ -17,6 +16,7 @@ from tf_inverse.method.sampler import sample
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.networks import Networks
+from tf_inverse.run.memory import joined
 
 
 class KerasSampler(keras.callbacks.Callback):
@@ -94,7 +94,7 @@ class KerasSampler(keras.callbacks.Callback):
             UsageError: No model was attached yet.
         """
         self._expect_attached()
-        return _joined(self._batches())
+        return joined(self._batches())
 
     def _expect_attached(self):
         if self.networks is None:
@@ -139,7 +139,7 @@ class KerasSampler(keras.callbacks.Callback):
             # A neuron that cannot be sampled yet must not end the training.
             self.trouble[epoch] = str(error)
         if batches:
-            self.samples[epoch] = _joined(batches)
+            self.samples[epoch] = joined(batches)
             self._show(epoch)
 
     def _batches(self):
@@ -162,7 +162,3 @@ class KerasSampler(keras.callbacks.Callback):
             log.image(f"inverse set/{self.targets}", contents.getvalue(), epoch)
             for one, values in zip(self.bands, z.T, strict=True):
                 log.histogram(f"activations/{one.neuron}", values, epoch)
-
-
-def _joined(batches):
-    return Samples(*(np.concatenate(arrays) for arrays in zip(*batches, strict=True)))
