@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+from tf_inverse.tools import settings_flags
 
+
+@settings_flags.taken("n", "K", "seed", n=30, texts={"n": "Images of each range."})
 def ladder(
     out: str = "ladder",
     network: str = "cifar10",
     targets: str | None = None,
     ranges: int = 6,
-    n: int = 30,
-    K: int = 10,
-    seed: int = 0,
+    *,
     trust: bool = False,
     overwrite: bool = False,
+    **settings,
 ) -> int:
     """Samples several ranges of a neuron, from natural to extreme, and sets them in rows.
 
     With several targets: each alone, then their intersection.
 
+    Examples:
+        tf-inverse ladder --targets=fc8:ship --ranges=4 --n=20
+        tf-inverse ladder both --targets="fc8:ship@p90:p99, fc8:truck@p90:p99"
+
     Args:
         out: Folder for the archives, ladder.png and ladder.html.
-        network: A network by name, as cifar10 or caffenet, or a folder with network.json.
+        network: A name, as cifar10 or caffenet, a folder with network.json, or hf://user/repo.
         targets: LAYER:UNIT for ranges, or several LAYER:UNIT@Z1:Z2; the network's default neuron
             where left out.
         ranges: Ranges of a single target.
-        n: Images of each range.
-        K: Codes at a time.
-        seed: Of all random numbers.
+        **settings: Fields of `Settings`, as `settings_flags.taken` fills them in.
         trust: Load a SavedModel in the network, where it is not one that you adopted.
         overwrite: Replace an earlier ladder in the folder.
     """
@@ -35,7 +39,6 @@ def ladder(
     from tf_inverse.run import command
     from tf_inverse.run.ranges import rungs
 
-    settings = Settings(n=n, K=K, seed=seed)
     networks = published.load(network, trust)
     steps = rungs(networks, targets or networks.default or "", ranges)
-    return command.climb(out, networks, steps, settings, overwrite)
+    return command.climb(out, networks, steps, Settings(**settings), overwrite)

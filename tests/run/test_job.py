@@ -139,8 +139,8 @@ def test_progress_is_a_line_now_and_then_or_a_bar(capsys, monkeypatch):
         for steps, found in ((10, 4), (20, 20), (30, 40)):
             shown.show(Info(steps, found, 0.25, 2, 10.0))
     assert capsys.readouterr().err.splitlines() == [
-        "20/40 found, 20 steps, 25 % accepted, 2 restarts",
-        "40/40 found, 30 steps, 25 % accepted, 2 restarts",
+        "20/40 found, 20 steps, 25 % accepted, 2 restarts, 1.6 a second, 0:12 left",
+        "40/40 found, 30 steps, 25 % accepted, 2 restarts, 3.27 a second",
     ]
     monkeypatch.setattr(progress.time, "monotonic", lambda: 0.0)
     monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True, raising=False)

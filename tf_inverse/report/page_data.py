@@ -8,7 +8,7 @@ import shlex
 import numpy as np
 
 from tf_inverse import metrics
-from tf_inverse.report import beside, comparison, encode, ordering, text
+from tf_inverse.report import beside, comparison, encode, judged, ordering, text
 
 NEIGHBOURS = 8
 BINS, BINS_ALONE = 40, 16
@@ -39,6 +39,7 @@ def figures(archive, bandwidth=None):
     )
     if measured["vendi_natural"] is None and bandwidth is None:
         measured["vendi_natural"] = stored.get("vendi_natural")
+    measured |= metrics.ways(archive.from_start, archive.from_bank) | judged.agreement(archive)
     return measured | {key: stored.get(key) for key in ("steps", "seconds")}
 
 
@@ -82,7 +83,9 @@ def page(archives, names, natures=None):
     columns, notes = compared(archives, names)
     natures = natures or [None] * len(archives)
     shown = [
-        _archive(archive, name, columns[name]) | beside.page(archive, nature)
+        _archive(archive, name, columns[name])
+        | beside.page(archive, nature)
+        | {"judges": judged.page(archive)}
         for archive, name, nature in zip(archives, names, natures, strict=True)
     ]
     titles = list(dict.fromkeys(text.question(a.targets, a.network) for a in archives))

@@ -39,11 +39,32 @@ FIGURES = {
     "common": ("at one count", "samples of each archive in the next two rows"),
     "vendi_common": ("Vendi score", "that of so many of the samples: of random choices, the mean"),
     "vendi_common_profile": ("... of orders", "Vendi scores of the same orders"),
+    "agreement": (
+        "judges agree",
+        "share of samples that judges give to a class that stands for the neuron, their mean; one "
+        "that none names is no fault of the sample: a neuron is no class",
+    ),
+    "judges": ("judges", "classifiers that were asked (tf-inverse judge)"),
+    "from_start": (
+        "moved from start",
+        "median distance of a code from the one its search began at, root mean square over "
+        "entries, in standard deviations of codes",
+    ),
+    "unmoved": ("never moved", "samples that were in range at once: their code is a start"),
+    "from_bank": (
+        "from nearest start",
+        "median distance of a code from the nearest encoding of the network's bank, likewise",
+    ),
+    "as_drawn": (
+        "natural as drawn",
+        "samples that are natural images as the generator draws them: their code is within 0.1 "
+        "standard deviations of an encoding of the bank",
+    ),
     "coverage": ("unevenness", "distance of the activations from an even spread; 0 is even"),
 }
 """Key of metrics.summary -> (name in tables, what it means)."""
 
-SHARES = ("in_range",)
+SHARES = ("in_range", "agreement")
 
 MOST_DECIMALS = 6
 """Single precision has about seven digits."""

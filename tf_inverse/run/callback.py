@@ -16,7 +16,6 @@ from tf_inverse.method.sampler import sample
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.networks import Networks
-from tf_inverse.run.memory import joined
 
 
 class KerasSampler(keras.callbacks.Callback):
@@ -94,7 +93,7 @@ class KerasSampler(keras.callbacks.Callback):
             UsageError: No model was attached yet.
         """
         self._expect_attached()
-        return joined(self._batches())
+        return Samples.joined(self._batches())
 
     def _expect_attached(self):
         if self.networks is None:
@@ -139,7 +138,7 @@ class KerasSampler(keras.callbacks.Callback):
             # A neuron that cannot be sampled yet must not end the training.
             self.trouble[epoch] = str(error)
         if batches:
-            self.samples[epoch] = joined(batches)
+            self.samples[epoch] = Samples.joined(batches)
             self._show(epoch)
 
     def _batches(self):

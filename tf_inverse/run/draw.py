@@ -65,7 +65,7 @@ def draw(
 
     Example:
         draw("cifar10", "fc8:ship@9:11", n=50)
-        draw(my_classifier, "0@2:5", generator=my_generator, n=50, out="first.h5")
+        draw(my_classifier, "logits:0@2:5", generator=my_generator, n=50, out="first.h5")
     """
     fields = {field.name for field in dataclasses.fields(Settings)}
     pairing = {name: value for name, value in options.items() if name not in fields}

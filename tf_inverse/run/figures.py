@@ -54,7 +54,8 @@ def summary(
         scale: From `normalization.measure`.
         nature: From `natural`.
     """
-    return metrics.summary(
+    ways = metrics.ways(samples.from_start, samples.from_bank)
+    return ways | metrics.summary(
         samples.encodings[:],
         samples.activations[:],
         bands.z1,

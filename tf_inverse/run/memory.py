@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-import numpy as np
-
 from tf_inverse.archive import Samples
 
 
@@ -38,9 +34,4 @@ class Memory:
 
     def samples(self) -> Samples:
         """All that was kept, at least one batch."""
-        return joined(self._parts)
-
-
-def joined(parts: Iterable[Samples]) -> Samples:
-    """Several batches, at least one, as a single one."""
-    return Samples(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+        return Samples.joined(self._parts)

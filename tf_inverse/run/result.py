@@ -58,9 +58,8 @@ class Result:
 
         with archives.open(self.archive) as opened:
             opened.rendered(lambda codes: verify.render(self.networks, codes))
-            return archives.Samples(
-                *(getattr(opened, name)[:] for name in archives.Samples._fields)
-            )
+            columns = (getattr(opened, name) for name in archives.Samples._fields)
+            return archives.Samples(*(None if one is None else one[:] for one in columns))
 
     @property
     def targets(self) -> list[dict]:
