@@ -15,6 +15,7 @@ from tf_inverse.band import Band, Bands, Neuron
 from tf_inverse.errors import UsageError
 from tf_inverse.experiments import command, neurons, page, paper, recipes
 from tf_inverse.experiments.runner import Lab, inside, plain
+from tf_inverse.judging import judges
 from tf_inverse.method.normalization import measure
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage
@@ -150,7 +151,7 @@ def test_ranges_that_cannot_be_reached_are_told(lab):
 
 def test_figures_of_samples(lab, pair):
     model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D()])
-    lab.judge = model
+    lab.judge = judges.load(model)
     images = np.zeros((4, 8, 8, 3), np.uint8)
     images[:3, ..., 1] = 200  # the judge calls green 1
     c = np.zeros((4, 6), np.float32)

@@ -16,6 +16,7 @@ from tf_inverse.archive import Samples
 from tf_inverse.band import Bands
 from tf_inverse.baselines import activation_maximisation, ppgn, rejection, scoring
 from tf_inverse.errors import Unreachable
+from tf_inverse.judging.judges import Judge
 from tf_inverse.method.fidelity import settled
 from tf_inverse.method.normalization import measure
 from tf_inverse.method.sampler import sample
@@ -38,7 +39,7 @@ class Lab:
         K: Codes at a time.
         seed: Of every run.
         method: Of our runs, where a recipe does not say.
-        judge: Keras classifier that knows nothing of the pair, or None.
+        judge: `judges.Judge` that knows nothing of the pair, or None.
         targets: The user's, or None.
         neurons: Most neurons of a recipe, or None for the recipe's own.
         precision: Of our search.
@@ -55,7 +56,7 @@ class Lab:
     K: int = 10
     seed: int = 0
     method: str = "renewal"
-    judge: Any = None
+    judge: Judge | None = None
     targets: str | None = None
     neurons: int | None = None
     precision: str = "float32"
@@ -204,12 +205,10 @@ class Lab:
         return {"extreme": float(extreme.mean()), "code_norm": norms[0] / max(norms[1], 1e-12)}
 
     def _judged(self, images, bands):
-        from tf_inverse.training.evaluation import classes
-
         layer = self.networks.labels and self.networks.labels.layer
         if self.judge is None or len(bands) > 1 or bands[0].neuron.layer != layer:
             return None
-        return float(np.mean(classes(self.judge, images) == bands[0].neuron.unit))
+        return float(np.mean(self.judge.classes(images) == bands[0].neuron.unit))
 
 
 def inside(samples: Samples, bands: Bands) -> dict:

@@ -87,6 +87,26 @@ class Natural:
         stored = self.encodings if self.bank is None else self.bank
         return 0 if stored is None else len(stored)
 
+    def told(self, bands) -> dict | None:
+        """What an archive tells of all the images, and of each band's unit among them.
+
+        Returns:
+            images (how many), of (what they are), levels (of percentiles), and targets: mean, sd
+            and percentiles of each band's unit, or None; None where no unit has statistics.
+        """
+        units = [self.unit(band.neuron) for band in bands]
+        if not any(units) or not self.images:
+            return None
+        return {
+            "images": self.images,
+            "of": " ".join(self.description.split())[:200],
+            "levels": self.levels.tolist(),
+            "targets": [
+                one and {"mean": one.mean, "sd": one.sd, "percentiles": one.percentiles.tolist()}
+                for one in units
+            ],
+        }
+
     def codes(self, size: int) -> np.ndarray | None:
         """The bank where it is of codes with so many entries, else None."""
         return self.bank if self.bank is not None and self.bank.shape[1] == size else None

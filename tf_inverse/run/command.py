@@ -18,7 +18,7 @@ from tf_inverse.compute.progress import Progress
 from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage
-from tf_inverse.report import page_data, png, text
+from tf_inverse.report import png, standing, text
 from tf_inverse.run import job, ranges, record, signals
 from tf_inverse.run import resume as resuming
 
@@ -242,4 +242,4 @@ def tell(finished, figures: dict, as_json: bool) -> None:
     for target, z in zip(finished.targets, finished.activations[:].T, strict=True):
         print(text.histogram(z, target["z1"], target["z2"]))
     print(text.table({figures["archive"]: figures}))
-    print("\n".join(page_data.natural_lines(finished)))
+    print("\n".join(standing.lines(finished)))

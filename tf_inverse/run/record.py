@@ -22,6 +22,7 @@ def header(networks: Networks, bands: Bands, settings: Settings, store: str = "i
         settings: What is asked for.
         store: "images" or "codes".
     """
+    nature = networks.natural and networks.natural.told(bands)
     return {
         "name": f"{' & '.join(map(str, bands))} of {networks.name}",
         "targets": [described(b, networks) for b in bands],
@@ -32,6 +33,7 @@ def header(networks: Networks, bands: Bands, settings: Settings, store: str = "i
         "seed": settings.seed,
         "asked": settings.n,
         "yardstick": yardstick.of(networks)._asdict(),
+        **({"nature": nature} if nature else {}),
     }
 
 
