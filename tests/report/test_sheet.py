@@ -9,11 +9,7 @@ import specimen
 from PIL import Image
 
 from tf_inverse.errors import UsageError
-<<<<<<< HEAD
-from tf_inverse.report import encode, ordering, png, sheet, text
-=======
-from tf_inverse.report import ordering, png, sheet, standing, text
->>>>>>> main
+from tf_inverse.report import encode, ordering, png, sheet, standing, text
 
 
 def flat(colours, side=32):
