@@ -195,7 +195,7 @@ def told(networks, images: Images | None) -> dict:
     named = networks.labels is not None and networks.labels.names == images.names
     count = networks.layer_shape(defaults.output(networks))[-1]
     if len(images.names) != count:
-        facts["labels"] = f"not the {len(images.names)} classes of the images: {count} outputs"
+        facts["labels"] = f"{count} outputs, but classes of the images: {len(images.names)}"
     elif named:
         facts |= _agreement(networks, images)
     return {"natural": facts}
