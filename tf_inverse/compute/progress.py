@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tf_inverse.method.sampler import Info
+
 
 WIDTH = 30
 EVERY = 10.0
@@ -37,14 +42,14 @@ class Progress:
         self.first, self.began = None, 0.0
         self.terminal = sys.stderr.isatty()
 
-    def __enter__(self):
+    def __enter__(self) -> Progress:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         if self.terminal:
             print(file=sys.stderr)
 
-    def show(self, info) -> None:
+    def show(self, info: Info) -> None:
         """Tell of a batch: `sampler.Info`; the rate is that since the first call.
 
         The first batch takes as long as compiling does, and a run that goes on has samples already.
@@ -77,14 +82,15 @@ class Counted:
     """
 
     def __init__(self, things: str):
-        self.things, self.first = things, None
+        self.things = things
+        self.first: int | None = None
         self.began = self.last = time.monotonic()
         self.terminal = sys.stderr.isatty()
 
-    def __enter__(self):
+    def __enter__(self) -> Counted:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         if self.terminal:
             print(file=sys.stderr)
 
@@ -137,10 +143,10 @@ class Transfer:
         self.began = self.last = time.monotonic()
         self.terminal = sys.stderr.isatty()
 
-    def __enter__(self):
+    def __enter__(self) -> Transfer:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         if self.terminal:
             print(file=sys.stderr)
 

@@ -12,7 +12,7 @@ from tf_inverse.adopt import command as words
 from tf_inverse.adopt import facts, loading
 from tf_inverse.errors import UsageError
 from tf_inverse.judging import judges
-from tf_inverse.networks import image_files, storage
+from tf_inverse.networks import image_files, saving, storage
 from tf_inverse.training import classifier, data, evaluation, own, work
 from tf_inverse.training.classifier import folded
 
@@ -107,7 +107,7 @@ def make_pair(out, classifier, generator, seed, overwrite, **more):
     G = loading.open(generator, "generator", trust=more["trust"])
     networks = own.paired(networks, G, told)
     for model in (networks.classifier, networks.generator):
-        storage.rounded(model)
+        saving.rounded(model)
     parts = _parts(more["data"], networks, seed)
     said = own.labelled(networks, told, _names(more["labels"]), image_files.names(more["data"]))
     _write(networks, parts, told, said, out, half=True, seed=seed, overwrite=overwrite, **more)
