@@ -287,6 +287,32 @@ def save(
     return folder
 
 
+def save_pair(
+    folder, networks, *, models: Callable = lambda model: model, **options
+) -> pathlib.Path:
+    """Write the folder of a pair; see `save`.
+
+    Args:
+        folder: To be made.
+        networks: The pair: `networks.Networks`.
+        models: What is put in a model's place to be saved: `saving.Frugal`, say.
+        **options: licence, source, measure, half, overwrite, check of `save`.
+    """
+    return save(
+        folder,
+        name=networks.name,
+        classifier=models(networks.classifier),
+        generator=models(networks.generator),
+        encoder=networks.encoder,
+        codes=networks.codes,
+        crop=networks.crop,
+        labels=networks.labels,
+        natural=networks.natural,
+        default=networks.default,
+        **options,
+    )
+
+
 def written(folder: pathlib.Path) -> set[str] | None:
     """Names of the files that make a folder a network; None where it is none of ours."""
     try:
