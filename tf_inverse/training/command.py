@@ -87,8 +87,7 @@ def _train_generator(
     networks = own.train(networks, parts.train, state, **options)
     if isinstance(networks, int):
         return networks
-    told = {"licence": facts.licence(f), "said": said}
-    _write(networks, parts, out, **told, seed=seed, overwrite=overwrite, **more)
+    _write(networks, parts, out, (f,), said, seed=seed, overwrite=overwrite, **more)
     own.reconstructed(networks, parts.test).save(sheet)
     work.clear(state)
     return 0
@@ -102,8 +101,8 @@ def make_pair(out, classifier, generator, seed, overwrite, **more):
     G = loading.open(source, "generator", trust=more["trust"])
     G = facts.generator(G, adapters.PIXELS)
     networks, parts, said = _begun(f, out, seed, more, G)
-    told = {"licence": facts.licence(f, G), "said": said}
-    _write(networks, parts, out, **told, half=True, seed=seed, overwrite=overwrite, **more)
+    options = {"half": True, "seed": seed, "overwrite": overwrite}
+    _write(networks, parts, out, (f, G), said, **options, **more)
 
 
 def _classifier(source, more):
@@ -154,13 +153,13 @@ def _beside(source, f):
     return path
 
 
-def _write(networks, parts, out, *, licence, said, seed, half=False, overwrite, **more):
+def _write(networks, parts, out, models, said, *, seed, half=False, overwrite, **more):
     """Writes the folder of a pair, and prints what there is to say of it."""
     path = more["data"]
     adopted, found = own.completed(
         networks,
         parts,
-        licence=licence,
+        licence=facts.licence(*models),
         classes=image_files.names(path),
         seed=seed,
         description=more["description"] or f"{len(parts.natural)} images of {path.name}",
