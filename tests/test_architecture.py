@@ -7,6 +7,7 @@ they tell a type and are never run.
 import ast
 import graphlib
 import pathlib
+import re
 
 import pytest
 
@@ -17,14 +18,15 @@ FLOORS = (
     ("layers", "archive", "compute"),
     ("networks", "zoo"),
     ("method", "caffe", "report"),
-    ("export", "adopt"),
+    ("export", "adopt", "publish", "explain"),
     ("run",),
+    ("judging",),
     ("training", "baselines"),
     ("experiments",),
     ("tools",),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-VALUES = ("band", "diversity", "errors", "grammar", "metrics", "tensors", "version")
+VALUES = ("band", "diversity", "errors", "grammar", "metrics", "private", "tensors", "version")
 # In running order: no module of the method imports one that comes after it.
 METHOD = ("lagrangian", "problem", "step_size", "seeds", "walk", "renewal", "loops", "sampler")
 
@@ -156,3 +158,13 @@ def test_types_alone_may_look_up():
 def test_a_room_without_a_floor_is_refused():
     with pytest.raises(LookupError, match="no floor has a room 'attic'"):
         faults(modules() | {"tf_inverse.attic.box": "from tf_inverse import band"})
+
+
+def test_the_page_of_the_house_has_the_same_floors():
+    """docs/architecture.md draws the floors from the top down."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([a-z, ]+) \| (.+) \|$", page, re.MULTILINE)[1:]
+    drawn = [tuple(name.strip() for name in rooms.split(",")) for rooms, _ in rows]
+    assert drawn == [tuple(rooms) for rooms in reversed(FLOORS)]
+    values = re.search(r"^\| values \| (.+): plain", page, re.MULTILINE).group(1)
+    assert tuple(re.findall(r"`(\w+)`", values)) == VALUES

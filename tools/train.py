@@ -42,6 +42,10 @@ def train(
     tell whether a sampler fools the first; pair, a folder out of a classifier and a generator, with
     weights in half precision; check, how honest a pair is.
 
+    Examples:
+        tf-inverse train generator --data=photos/ --classifier=my.keras --out=mine
+        tf-inverse train classifier --data=photos/ --out=small --epochs=20
+
     Args:
         kind: generator, classifier, judge, pair or check.
         data: Folder of pictures (sub-folders are classes), or .h5 or .npz of images; in parts train
@@ -60,7 +64,8 @@ def train(
         size: generator, pair: ROWS,COLUMNS,CHANNELS of its input, where it leaves them open.
         fixed: generator, pair: values of its further inputs, NAME=VALUE, several with commas.
         weights: generator, pair: of keras:NAME: imagenet, a file, or none for random ones.
-        judge: check: the judge, a .keras file.
+        judge: check: judges of the same classes, several with commas, .keras files or any other
+            that adopt takes; strangers are better than one trained here.
         labels: generator, pair: names of the output's units, A,B, or a file with one a line; those
             of the classifier's folder or of the data by default.
         name: generator, pair: its name; that of the folder by default.

@@ -16,7 +16,7 @@ from keras import layers
 from PIL import Image
 from tf_inverse.tools import cli
 
-from tf_inverse import archive, metrics
+from tf_inverse import archive, diversity
 from tf_inverse.adopt import check
 from tf_inverse.band import Neuron
 from tf_inverse.networks import codes, storage, trusted, unit_statistics
@@ -131,8 +131,8 @@ def test_samples_have_nature_beside_them(here, capsys):
     inside = ((z >= target["z1"]) & (z <= target["z2"])).sum()
     assert len(opened.natural.encodings) == inside and figures["natural"] == min(inside, 6)
     e = np.asarray(opened.natural.encodings)
-    chosen = metrics.evenly(e, figures["natural"])
-    assert figures["vendi_natural"] == pytest.approx(metrics.vendi(chosen, figures["bandwidth"]))
+    expected = diversity.profile_at(e, figures["bandwidth"], figures["natural"])
+    assert figures["vendi_natural"] == pytest.approx(expected[1])
     # A layer by its short name has the same statistics.
     assert run("sample", "b.h5", "nested", "--targets=pool:2@p60:p95", *SMALL) == 0
     assert archive.open("b.h5").targets[0]["layer"] == "net/back/pool"

@@ -44,7 +44,7 @@ def adopt(
     bounds: tuple[float, float] | None = None,
     crop: int | None = None,
     fixed: dict[str, Any] | None = None,
-    labels: facts.Labels | None = None,
+    labels: facts.Named | None = None,
     images: Array | str | os.PathLike | None = None,
     size: tuple[int, ...] | None = None,
     code_size: int | None = None,

@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 from tf_inverse.adopt import adapters, check, loading
 from tf_inverse.errors import UsageError
 from tf_inverse.networks.natural import Natural
+from tf_inverse.networks.unit_labels import Labels
 from tf_inverse.tensors import Model
 
 STORED = ("bank", "gaussian")
 """Kinds of codes that lie in the folder of a network."""
 
-Labels = tuple[str | None, tuple[str, ...]]
+Named = tuple[str | None, tuple[str, ...]]
 """A layer, or None for the output, and a name for each of its units."""
 
 
@@ -41,8 +42,7 @@ class Classifier(NamedTuple):
     @property
     def labels(self) -> Labels | None:
         """The labels that its folder has."""
-        labels = self.entries.get("labels")
-        return (labels["layer"], tuple(labels["names"])) if labels else None
+        return Labels.read(self.entries.get("labels"))
 
 
 class Generator(NamedTuple):

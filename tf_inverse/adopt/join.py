@@ -14,6 +14,7 @@ from tf_inverse.networks import logits, storage
 from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.natural import Natural
 from tf_inverse.networks.networks import Networks
+from tf_inverse.networks.unit_labels import Labels
 from tf_inverse.tensors import Model
 
 Encoder = str | pathlib.Path | Model | None
@@ -51,7 +52,7 @@ def _is_model(text):
 
 def _pooled(model):
     model = ends.with_pooled(model)
-    return model, logits.source(model.outputs[-1]._keras_history)
+    return model, logits.source(model.outputs[-1])
 
 
 def generator(G: facts.Generator) -> Model:
@@ -82,7 +83,7 @@ def join(
     encoder: Encoder = None,
     *,
     name: str | None = None,
-    labels: facts.Labels | None = None,
+    labels: facts.Named | None = None,
     classes: tuple[str, ...] = (),
     opening: dict[str, Any],
 ) -> Networks:
@@ -142,7 +143,7 @@ def expect_noise_fits(networks: Networks) -> None:
         )
 
 
-def labelled(networks: Networks, labels: facts.Labels | None) -> tuple[str, tuple[str, ...]] | None:
+def labelled(networks: Networks, labels: facts.Named | None) -> Labels | None:
     """Labels with the full path of their layer, of the output where they name none.
 
     Raises:
@@ -155,7 +156,7 @@ def labelled(networks: Networks, labels: facts.Labels | None) -> tuple[str, tupl
     count = networks.layer_shape(layer)[-1]
     if len(names) != count:
         raise UsageError(f"expected {count} labels for the units of {layer}, got {len(names)}")
-    return layer, tuple(names)
+    return Labels(layer, tuple(names))
 
 
 def statistics(f: facts.Classifier, G: facts.Generator) -> tuple[Natural | None, Natural | None]:

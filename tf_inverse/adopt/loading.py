@@ -17,7 +17,7 @@ from tf_inverse.adopt import adapters
 from tf_inverse.caffe import published
 from tf_inverse.errors import UsageError, reason
 from tf_inverse.layers import frozen_inputs
-from tf_inverse.networks import storage
+from tf_inverse.networks import hub, storage
 from tf_inverse.tensors import Array, Model
 
 FORMS = "a .keras or .h5 file, a SavedModel's folder, keras:NAME, or a network's folder"
@@ -79,7 +79,7 @@ def about(source: str | os.PathLike) -> dict[str, Any]:
     if path.is_file() and path.name in (storage.written(path.parent) or ()):
         source = path.parent
     there = (pathlib.Path(source) / "network.json").is_file()
-    if not there and str(source) not in published.names():
+    if not there and str(source) not in published.names() and not hub.is_address(source):
         return {}
     where = published.find(source)
     return storage.manifest(where) | {"folder": where}

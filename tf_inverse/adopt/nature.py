@@ -121,7 +121,7 @@ def statistics(networks: Networks, images: Images, seed: int = 0) -> Natural:
     if stored is not None:
         made = dataclasses.replace(made, layers=stored.layers | layers, gaussian=stored.gaussian)
     if stored is not None and stored.encodings is not None:
-        kept = ("encodings", "activations", "bank", "random")
+        kept = ("encodings", "activations", "bank", "random", "indices")
         return dataclasses.replace(made, **{name: getattr(stored, name) for name in kept})
     shown = chosen(z[ends[0]], seed)
     return dataclasses.replace(
@@ -129,6 +129,7 @@ def statistics(networks: Networks, images: Images, seed: int = 0) -> Natural:
         encodings=networks.encode(images.pixels[shown]),
         activations={layer: a[shown] for layer, a in z.items()},
         random=min(BANK, len(images.pixels)),
+        indices=np.asarray(shown, np.int64),
     )
 
 
@@ -226,7 +227,7 @@ def findings(networks: Networks, natural: Natural | None, images: Images | None)
     facts = {"images": len(images.pixels), "layers": len(natural.layers)}
     if not images.names:
         return {"natural": facts}
-    named = networks.labels is not None and tuple(networks.labels[1]) == images.names
+    named = networks.labels is not None and networks.labels.names == images.names
     count = networks.layer_shape(defaults.output(networks))[-1]
     if len(images.names) != count:
         facts["labels"] = f"not the {len(images.names)} classes of the images: {count} outputs"

@@ -21,6 +21,7 @@ OBJECTS = {
     "summary": dict,
     "folder": dict,
     "yardstick": dict,
+    "nature": dict,
 }
 INTEGERS = ("seed", "asked")
 GIVEN = ("name", "targets", "settings", "versions", "checksums", "network", "seed", "asked")
@@ -29,7 +30,9 @@ GIVEN = ("name", "targets", "settings", "versions", "checksums", "network", "see
 FOLDER = "folder"
 # The bandwidth of the Vendi score and what it was measured on; archives of before have none.
 YARDSTICK = "yardstick"
-OPTIONAL = (FOLDER, YARDSTICK)
+# What is known of each target's unit over all natural images of the network.
+NATURE = "nature"
+OPTIONAL = (FOLDER, YARDSTICK, NATURE)
 MAX_PATH = 4096
 
 
@@ -91,6 +94,8 @@ def check_header(header: dict, what: str = "header") -> dict:
         check_folder(header[FOLDER], what)
     if YARDSTICK in header:
         check_yardstick(header[YARDSTICK], what)
+    if NATURE in header:
+        check_nature(header[NATURE], len(header["targets"]), what)
     return {name: header[name] for name in (*GIVEN, *OPTIONAL) if name in header}
 
 
@@ -153,6 +158,30 @@ def check_yardstick(entry: dict, what: str) -> None:
         )
     if not isinstance(entry["source"], str) or not entry["source"].isprintable():
         raise ValueError(f"{what}: source of yardstick must be a text of one line")
+
+
+def check_nature(entry: dict, targets: int, what: str) -> None:
+    """Raises ValueError unless it tells of images, and of each target's unit its percentiles."""
+    levels, units = entry.get("levels"), entry.get("targets")
+    right = set(entry) == {"images", "of", "levels", "targets"}
+    right &= type(entry.get("images")) is int and isinstance(entry.get("of"), str)
+    right &= _is_rising(levels) and isinstance(units, list) and len(units) == targets
+    if not right or not all(unit is None or _is_unit(unit, len(levels)) for unit in units):
+        raise ValueError(
+            f"{what}: expected images, of, levels and targets of nature: {entry!s:.200}"
+        )
+
+
+def _is_unit(unit: Any, levels: int) -> bool:
+    if not isinstance(unit, dict) or set(unit) != {"mean", "sd", "percentiles"}:
+        return False
+    numbers = _is_number(unit["mean"]) and _is_number(unit["sd"])
+    return numbers and _is_rising(unit["percentiles"]) and len(unit["percentiles"]) == levels
+
+
+def _is_rising(values: Any) -> bool:
+    numbers = isinstance(values, list) and len(values) > 1 and all(map(_is_number, values))
+    return numbers and all(a <= b for a, b in zip(values, values[1:], strict=False))
 
 
 def check_targets(targets: list, what: str) -> None:

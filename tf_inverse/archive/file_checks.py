@@ -17,9 +17,7 @@ from tf_inverse.archive.lock import LockedError
 from tf_inverse.errors import RefusedInput
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
-LOCKED = (
-    "{0} is locked: another program has it open for writing; close it there, then try again"
-)
+LOCKED = "{0} is locked: another program has it open for writing; close it there, then try again"
 MARKED = (
     "{0} is marked as open for writing: close it in the program that writes it or, where that was "
     "killed, mend it with h5clear --status {0}"
@@ -170,7 +168,8 @@ def _check_together(columns: dict, path: str, kind: str) -> None:
     """All columns there, with one number of rows; images or thumbnails but not both."""
     if kind == schema.SHARD_FORMAT and not columns:
         return  # an empty batch: its state alone
-    missing = sorted(set(schema.COLUMNS) - {"images", "thumbnails"} - set(columns))
+    needed = set(schema.COLUMNS) - {"images", "thumbnails", *schema.OPTIONAL}
+    missing = sorted(needed - set(columns))
     if missing or len({"images", "thumbnails"} & set(columns)) != 1:
         missing = missing or "images (or thumbnails, not both)"
         raise RefusedInput(f"{path}: columns missing: {missing}")

@@ -45,7 +45,7 @@ def convert(
         out,
         name=name or made.model.name,
         encoder=made.encoder,
-        labels=made.labels and (made.labels[0], tuple(made.labels[1])),
+        labels=made.labels,
         licence=made.licence,
         source=made.source | {"settings": _kept(settings), "notes": list(made.notes)},
         overwrite=overwrite,

@@ -15,7 +15,7 @@ from tf_inverse.errors import UsageError
 from tf_inverse.experiments import page, paper
 from tf_inverse.experiments.recipes import RECIPES
 from tf_inverse.experiments.runner import Lab
-from tf_inverse.networks import storage
+from tf_inverse.judging import judges
 from tf_inverse.report import png
 
 
@@ -50,7 +50,7 @@ def run(name, out, network, judge, precision, overwrite, as_json, trust=False, *
     lab = Lab(
         networks=networks,
         out=out,
-        judge=storage.model(judge, trust) if judge else None,
+        judge=judges.load(judge, trust=trust) if judge else None,
         precision=precisions.resolve(precision),
         say=lambda line: print(line, file=sys.stderr, flush=True),
         **options,

@@ -13,9 +13,10 @@ import numpy as np
 
 from tf_inverse import archive, metrics
 from tf_inverse.archive import Samples
-from tf_inverse.band import Band
+from tf_inverse.band import Bands
 from tf_inverse.baselines import activation_maximisation, ppgn, rejection, scoring
 from tf_inverse.errors import Unreachable
+from tf_inverse.judging.judges import Judge
 from tf_inverse.method.fidelity import settled
 from tf_inverse.method.normalization import measure
 from tf_inverse.method.sampler import sample
@@ -38,7 +39,7 @@ class Lab:
         K: Codes at a time.
         seed: Of every run.
         method: Of our runs, where a recipe does not say.
-        judge: Keras classifier that knows nothing of the pair, or None.
+        judge: `judges.Judge` that knows nothing of the pair, or None.
         targets: The user's, or None.
         neurons: Most neurons of a recipe, or None for the recipe's own.
         precision: Of our search.
@@ -55,7 +56,7 @@ class Lab:
     K: int = 10
     seed: int = 0
     method: str = "renewal"
-    judge: Any = None
+    judge: Judge | None = None
     targets: str | None = None
     neurons: int | None = None
     precision: str = "float32"
@@ -77,7 +78,7 @@ class Lab:
 
         Args:
             name: Of the archive.
-            bands: Tuple of `band.Band`.
+            bands: Neurons with their ranges.
             networks: In place of the lab's, with other starting codes.
             scale: `normalization.Scale`, where it is another's.
             **options: Fields of `Settings`.
@@ -90,7 +91,7 @@ class Lab:
         settings, why = settled(networks, bands, settings)
         if why:
             self.say(f"{name}: {why}")
-        scale = scale or measure(networks, tuple(b.neuron for b in bands))
+        scale = scale or measure(networks, bands.neurons)
         parts, steps, trouble, began = [], 0, None, time.monotonic()
         try:
             for batch in sample(networks, bands, settings, scale=scale):
@@ -133,7 +134,7 @@ class Lab:
         return self._rival(name, "rejection", bands, found, None, self._scale(bands))
 
     def _scale(self, bands):
-        return measure(self.networks, tuple(b.neuron for b in bands))
+        return measure(self.networks, bands.neurons)
 
     def _prior(self):
         size = int(np.prod(self.networks.layer_shape(self.networks.encoder)))
@@ -162,9 +163,9 @@ class Lab:
         self.say(f"{name}: {sum(len(p.images) for p in parts)} images, {work['seconds']:.1f} s")
         if not parts:
             return row | {"found": 0, "kept": 0, "in_range": 0}
-        samples = Samples(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+        samples = Samples.joined(parts)
         row |= self.figures(samples, bands, scale)
-        samples = Samples(*(metrics.evenly(a, self.n) for a in samples))
+        samples = samples.rows(metrics.evenly(np.arange(len(samples.images)), self.n))
         nature = job.natural(self.networks, bands)
         row |= job.summary(samples, bands, self.settings(), scale, nature)
         row |= inside(samples, bands)
@@ -176,7 +177,7 @@ class Lab:
         self.paths.append(path)
         return row | {"archive": path.name}
 
-    def figures(self, samples: Samples, bands: tuple[Band, ...], scale) -> dict:
+    def figures(self, samples: Samples, bands: Bands, scale) -> dict:
         """Figures of all samples that `metrics.summary` has not.
 
         Returns:
@@ -185,10 +186,11 @@ class Lab:
             saturated, share of pixel values that are 0 or 255, as in white spots; judge, share of
             images that the judge gives to the class, or None.
         """
-        z1, z2 = np.array([(b.z1, b.z2) for b in bands]).T
         return {
             "kept": len(samples.images),
-            "in_range_of_kept": float(metrics.in_range(samples.activations, z1, z2).mean()),
+            "in_range_of_kept": float(
+                metrics.in_range(samples.activations, bands.z1, bands.z2).mean()
+            ),
             **self._codes(samples.codes),
             "saturated": float(np.isin(samples.images, (0, 255)).mean()),
             "judge": self._judged(samples.images, bands),
@@ -203,22 +205,19 @@ class Lab:
         return {"extreme": float(extreme.mean()), "code_norm": norms[0] / max(norms[1], 1e-12)}
 
     def _judged(self, images, bands):
-        from tf_inverse.training.evaluation import classes
-
-        layer = self.networks.labels and self.networks.labels[0]
+        layer = self.networks.labels and self.networks.labels.layer
         if self.judge is None or len(bands) > 1 or bands[0].neuron.layer != layer:
             return None
-        return float(np.mean(classes(self.judge, images) == bands[0].neuron.unit))
+        return float(np.mean(self.judge.classes(images) == bands[0].neuron.unit))
 
 
-def inside(samples: Samples, bands: tuple[Band, ...]) -> dict:
+def inside(samples: Samples, bands: Bands) -> dict:
     """How different those images are that lie in range, the others left out.
 
     Returns:
         dict: found_in_range, their number; pair_distance_in_range, None for fewer than two.
     """
-    z1, z2 = np.array([(b.z1, b.z2) for b in bands]).T
-    e = samples.encodings[metrics.in_range(samples.activations, z1, z2)]
+    e = samples.encodings[metrics.in_range(samples.activations, bands.z1, bands.z2)]
     distance = metrics.pair_distance(e) if len(e) > 1 else None
     return {"found_in_range": len(e), "pair_distance_in_range": distance}
 

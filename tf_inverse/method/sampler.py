@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
+from tf_inverse import diversity
 from tf_inverse.archive import Samples
-from tf_inverse.band import Band
+from tf_inverse.band import Band, Bands
 from tf_inverse.errors import Stalled, Unreachable
 from tf_inverse.method import fidelity, loops
 from tf_inverse.method.checkpoint import count, entry
@@ -45,7 +46,7 @@ class Batch(NamedTuple):
 
 def sample(
     networks,
-    bands: tuple[Band, ...],
+    bands: Iterable[Band],
     settings: Settings | None = None,
     state: dict[str, np.ndarray] | None = None,
     scale: Scale | None = None,
@@ -69,13 +70,12 @@ def sample(
         Stalled: Samples were found, but no more come.
         RefusedInput: The state is damaged, or of other settings or another version.
     """
-    settings = (settings or Settings()).sized(networks.codes.size)
+    bands, settings = Bands(bands), (settings or Settings()).sized(networks.codes.size)
     settings, why = fidelity.settled(networks, bands, settings)
     if why:
         warnings.warn(why, stacklevel=2)
-    neurons = tuple(b.neuron for b in bands)
-    scale = scale or measure(networks, neurons)
-    keeper = _Keeper(networks, bands, settings, state)
+    scale = scale or measure(networks, bands.neurons)
+    keeper = _Keeper(networks, bands, settings, state, scale)
     chunks = loops.METHODS[settings.method](networks, bands, settings, scale, state)
     best, quiet = np.full(len(bands), -np.inf), 0
     while keeper.found < settings.n:
@@ -99,10 +99,10 @@ def sample(
 class _Keeper:
     """Scores what a method found, and keeps what is true and new."""
 
-    def __init__(self, networks, bands, settings, state):
-        self.networks, self.settings = networks, settings
-        self.neurons = tuple(b.neuron for b in bands)
-        z1, z2 = np.array([(b.z1, b.z2) for b in bands], np.float64).T
+    def __init__(self, networks, bands, settings, state, scale):
+        self.networks, self.settings, self.c_sd = networks, settings, scale.c_sd
+        self.bank = networks.natural and networks.natural.codes(networks.codes.size)
+        self.neurons, z1, z2 = bands.neurons, bands.z1, bands.z2
         slack = np.minimum(TOLERANCE * np.maximum(np.abs(z1), np.abs(z2)), (z2 - z1) / 4)
         self.low, self.high = z1 + slack, z2 - slack
         if settings.bound == "paper":
@@ -119,7 +119,7 @@ class _Keeper:
         before = self._state(chunk.before, self.skip)
         samples, hashes = self._true(chunk)
         skipped = min(self.skip, len(hashes))
-        samples = Samples(*(a[skipped:] for a in samples))
+        samples = samples.rows(slice(skipped, None))
         room = self.settings.n - self.found
         taken = min(room, len(samples.images))
         self.found += taken
@@ -136,7 +136,7 @@ class _Keeper:
         rate = len(chunk.x) / max(1, chunk.taken * self.settings.K)
         state["steps"] = np.int64(chunk.step)
         info = Info(chunk.step, self.found, rate, self.restarts, chunk.mu)
-        return Batch(Samples(*(a[:taken] for a in samples)), state, info)
+        return Batch(samples.rows(slice(taken)), state, info)
 
     def _true(self, chunk):
         e, z = self.networks.score(chunk.x, self.neurons, batch=self.settings.K)
@@ -150,8 +150,25 @@ class _Keeper:
                 seen.add(digest)
                 rows.append(i)
                 hashes.append(digest)
-        arrays = (chunk.x, chunk.c, e, z, chunk.steps, chunk.chain)
-        return Samples(*(a[rows] for a in arrays)), hashes
+        samples = Samples(chunk.x, chunk.c, e, z, chunk.steps, chunk.chain).rows(rows)
+        begun = None if chunk.start is None else chunk.start[rows]
+        return samples._replace(**self._ways(samples.codes, begun)), hashes
+
+    def _ways(self, c, begun):
+        """How far codes [k, d] are from where their search began, and from the nearest of the bank.
+
+        Root mean square over entries, in standard deviations of codes.
+        """
+        unit, bank = self.c_sd * np.sqrt(c.shape[1]), self.bank
+        c = c.astype(np.float64)
+        ways = {
+            "from_start": None if begun is None else np.linalg.norm(c - begun, axis=1),
+            "from_bank": None if bank is None else diversity.distances_to(c, bank),
+        }
+        return {
+            name: None if way is None else (way / unit).astype(np.float32)
+            for name, way in ways.items()
+        }
 
     def _state(self, method, skip):
         # The method's own entries have other names.

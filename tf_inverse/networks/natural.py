@@ -7,7 +7,8 @@ Layout (HDF5, version 1): attributes `format`, `version`, `images` (how many), `
 `percentiles` [U, P] (of a convolution: its units at the centre of the map); `encodings` [N, d_E]
 of N images, `activations/NAME` [N, U] of the same images; the attribute `bank` tells how many of
 the encodings, the first ones, are codes to start from, `random` how many are of images that were
-chosen at random; `gaussian/mean` [d] and `gaussian/factor` [r, d] are a Gaussian fitted to codes.
+chosen at random; `indices` [N] are their numbers in the source of the images, for who has it;
+`gaussian/mean` [d] and `gaussian/factor` [r, d] are a Gaussian fitted to codes.
 NAME is a layer's path with "/" written as %2F, since HDF5 takes a slash for a group. Files that
 were written before that have a group a level instead, and are read as well.
 """
@@ -21,7 +22,9 @@ from dataclasses import dataclass, field
 import h5py
 import numpy as np
 
+from tf_inverse.band import Bands
 from tf_inverse.errors import RefusedInput, reason
+from tf_inverse.tensors import Array
 
 FORMAT, VERSION = "tf_inverse natural", 1
 LEVELS = (0, 1, 2, 5, 10, 25, 50, 75, 90, 95, 98, 99, 99.5, 99.8, 99.9, 100)
@@ -71,6 +74,7 @@ class Natural:
     bank: np.ndarray | None = field(default=None, repr=False)
     gaussian: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
     random: int | None = None
+    indices: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def typical(self) -> int:
@@ -83,6 +87,30 @@ class Natural:
         stored = self.encodings if self.bank is None else self.bank
         return 0 if stored is None else len(stored)
 
+    def told(self, bands) -> dict | None:
+        """What an archive tells of all the images, and of each band's unit among them.
+
+        Returns:
+            images (how many), of (what they are), levels (of percentiles), and targets: mean, sd
+            and percentiles of each band's unit, or None; None where no unit has statistics.
+        """
+        units = [self.unit(band.neuron) for band in bands]
+        if not any(units) or not self.images:
+            return None
+        return {
+            "images": self.images,
+            "of": " ".join(self.description.split())[:200],
+            "levels": self.levels.tolist(),
+            "targets": [
+                one and {"mean": one.mean, "sd": one.sd, "percentiles": one.percentiles.tolist()}
+                for one in units
+            ],
+        }
+
+    def codes(self, size: int) -> np.ndarray | None:
+        """The bank where it is of codes with so many entries, else None."""
+        return self.bank if self.bank is not None and self.bank.shape[1] == size else None
+
     def unit(self, neuron) -> UnitStatistics | None:
         """Statistics of a neuron's unit, or None where there are none (or of a map's mean or max).
 
@@ -94,13 +122,12 @@ class Natural:
         i = neuron.unit
         return UnitStatistics(float(mean[i]), float(sd[i]), self.levels, percentiles[i])
 
-    def within(self, bands) -> np.ndarray | None:
+    def within(self, bands: Bands) -> Array | None:
         """Which of the stored images lie in all bands: indices, or None where that is unknown."""
-        if self.encodings is None or any(b.neuron.layer not in self.activations for b in bands):
+        if self.encodings is None or any(layer not in self.activations for layer in bands.layers):
             return None
-        z = np.stack([self.activations[b.neuron.layer][:, b.neuron.unit] for b in bands], axis=1)
-        z1, z2 = np.array([(b.z1, b.z2) for b in bands]).T
-        return np.flatnonzero(((z >= z1) & (z <= z2)).all(axis=1))
+        z = np.stack([self.activations[n.layer][:, n.unit] for n in bands.neurons], axis=1)
+        return np.flatnonzero(((z >= bands.z1) & (z <= bands.z2)).all(axis=1))
 
 
 def read(path) -> Natural:
@@ -149,7 +176,7 @@ def _arrays(file, path) -> dict[str, h5py.Dataset]:
 
 
 def _natural(file, arrays, path):
-    def array(name, *shape):
+    def array(name, *shape, dtype=np.float32):
         """One array, of a shape in which None is any number."""
         if name not in arrays:
             raise RefusedInput(f"expected {name} in the natural statistics {path}; it is missing")
@@ -157,7 +184,7 @@ def _natural(file, arrays, path):
         sides = zip(got, shape, strict=False)
         if len(got) != len(shape) or any(wanted not in (None, have) for have, wanted in sides):
             raise RefusedInput(f"expected {name} of shape {list(shape)} in {path}, got {list(got)}")
-        return arrays[name][()].astype(np.float32)
+        return arrays[name][()].astype(dtype)
 
     levels = array("levels", None)
     layers = {}
@@ -190,6 +217,7 @@ def _natural(file, arrays, path):
         bank=encodings[:bank] if bank > 0 else None,
         gaussian=gaussian,
         random=random if random >= 0 else None,
+        indices=array("indices", count, dtype=np.int64) if "indices" in arrays else None,
     )
 
 
@@ -220,6 +248,8 @@ def write(path, natural: Natural) -> None:
             for key, values in zip(("mean", "sd", "percentiles"), arrays, strict=True):
                 name = f"layers/{_name(layer)}/{key}"
                 file.create_dataset(name, data=values.astype("f4"), **options)
+        if natural.indices is not None:
+            file.create_dataset("indices", data=natural.indices.astype("i4"), **options)
         halves = {f"activations/{_name(layer)}": z for layer, z in natural.activations.items()}
         halves["encodings"] = natural.encodings
         file.attrs["bank"] = 0 if natural.bank is None else len(natural.bank)

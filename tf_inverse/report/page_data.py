@@ -8,11 +8,10 @@ import shlex
 import numpy as np
 
 from tf_inverse import metrics
-from tf_inverse.report import comparison, encode, ordering, text
+from tf_inverse.report import beside, comparison, encode, judged, ordering, standing, text
 
 NEIGHBOURS = 8
 BINS, BINS_ALONE = 40, 16
-PERCENTS = np.arange(101) / 100
 
 
 def figures(archive, bandwidth=None):
@@ -39,6 +38,7 @@ def figures(archive, bandwidth=None):
     )
     if measured["vendi_natural"] is None and bandwidth is None:
         measured["vendi_natural"] = stored.get("vendi_natural")
+    measured |= metrics.ways(archive.from_start, archive.from_bank) | judged.agreement(archive)
     return measured | {key: stored.get(key) for key in ("steps", "seconds")}
 
 
@@ -68,20 +68,24 @@ def ends(archive):
     return np.array([t["z1"] for t in targets]), np.array([t["z2"] for t in targets])
 
 
-def page(archives, names):
+def page(archives, names, natures=None):
     """Everything a page holds.
 
     Args:
         archives: archive.Archive list; at least one.
         names: A name for each, as shown.
+        natures: As of `html.render`.
 
     Returns:
         dict for JSON; see the functions below for its parts.
     """
     columns, notes = compared(archives, names)
+    natures = natures or [None] * len(archives)
     shown = [
         _archive(archive, name, columns[name])
-        for archive, name in zip(archives, names, strict=True)
+        | beside.page(archive, nature)
+        | {"judges": judged.page(archive)}
+        for archive, name, nature in zip(archives, names, natures, strict=True)
     ]
     titles = list(dict.fromkeys(text.question(a.targets, a.network) for a in archives))
     return {
@@ -141,7 +145,7 @@ def _archive(archive, name, measured):
 
 def _target(archive, i):
     target = archive.targets[i]
-    natural = natural_activations(archive, i)
+    natural, known = standing.activations(archive, i), standing.quantiles(archive, i)
     z = archive.activations[:][:, i]
     return {
         "name": text.neuron(target),
@@ -150,24 +154,11 @@ def _target(archive, i):
         "z1": float(target["z1"]),
         "z2": float(target["z2"]),
         "decimals": text.decimals(target["z1"], target["z2"]),
-        "natural": None if natural is None else text.natural_band(target, natural),
-        "quantiles": None if natural is None else _short(np.quantile(natural, PERCENTS)),
+        "natural": standing.line(archive, i),
+        "levels": None if known is None else known[0],
+        "quantiles": None if known is None else _short(known[1]),
         "histogram": _histogram(z, natural, target["z1"], target["z2"]),
     }
-
-
-def natural_activations(archive, i):
-    """Activations of the i-th target over natural images, [N], or None where unknown."""
-    natural = archive.natural
-    if natural is None or natural.activations is None or not len(natural.activations):
-        return None
-    return np.asarray(natural.activations)[:, i]
-
-
-def natural_lines(archive):
-    """For each target whose natural activations are known, what its range means among them."""
-    known = [(target, natural_activations(archive, i)) for i, target in enumerate(archive.targets)]
-    return [text.natural_band(target, natural) for target, natural in known if natural is not None]
 
 
 def _histogram(z, natural, z1, z2):

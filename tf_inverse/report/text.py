@@ -39,11 +39,32 @@ FIGURES = {
     "common": ("at one count", "samples of each archive in the next two rows"),
     "vendi_common": ("Vendi score", "that of so many of the samples: of random choices, the mean"),
     "vendi_common_profile": ("... of orders", "Vendi scores of the same orders"),
+    "agreement": (
+        "judges agree",
+        "share of samples that judges give to a class that stands for the neuron, their mean; one "
+        "that none names is no fault of the sample: a neuron is no class",
+    ),
+    "judges": ("judges", "classifiers that were asked (tf-inverse judge)"),
+    "from_start": (
+        "moved from start",
+        "median distance of a code from the one its search began at, root mean square over "
+        "entries, in standard deviations of codes",
+    ),
+    "unmoved": ("never moved", "samples that were in range at once: their code is a start"),
+    "from_bank": (
+        "from nearest start",
+        "median distance of a code from the nearest encoding of the network's bank, likewise",
+    ),
+    "as_drawn": (
+        "natural as drawn",
+        "samples that are natural images as the generator draws them: their code is within 0.1 "
+        "standard deviations of an encoding of the bank",
+    ),
     "coverage": ("unevenness", "distance of the activations from an even spread; 0 is even"),
 }
 """Key of metrics.summary -> (name in tables, what it means)."""
 
-SHARES = ("in_range",)
+SHARES = ("in_range", "agreement")
 
 MOST_DECIMALS = 6
 """Single precision has about seven digits."""
@@ -158,41 +179,6 @@ def question(targets, network):
     """What the sample answers, as one sentence."""
     parts = [f"{neuron(target)} from {band(target)}" for target in targets]
     return f"Which inputs hold {' and '.join(parts)} in {network or 'the network'}?"
-
-
-def standing(z, natural):
-    """Where an activation stands among those of natural images.
-
-    Args:
-        z: Activation.
-        natural: Activations of one unit over natural images, [N].
-
-    Returns:
-        Text such as "p93, +1.8 sd" or "above all, +4.1 sd".
-    """
-    natural = np.asarray(natural, np.float64)
-    share = float(np.mean(natural <= z))
-    place = "above all" if z > natural.max() else "below all" if z < natural.min() else None
-    place = place or f"p{100 * share:.3g}"
-    spread = float(natural.std())
-    return f"{place}, {(z - natural.mean()) / spread:+.1f} sd" if spread > 0 else place
-
-
-def natural_band(target, natural):
-    """What a target's range means beside natural images, as one sentence.
-
-    Args:
-        target: Target dictionary.
-        natural: Activations of its unit over natural images, [N].
-    """
-    natural = np.asarray(natural, np.float64)
-    ends = [f"{number(z)} is {standing(z, natural)}" for z in (target["z1"], target["z2"])]
-    share = float(np.mean((natural >= target["z1"]) & (natural <= target["z2"])))
-    return (
-        f"Over {len(natural)} natural images {neuron(target)} has mean {number(natural.mean(), 3)} "
-        f"and s.d. {number(natural.std(), 3)}; {'; '.join(ends)}; "
-        f"{100 * share:.3g} % of them lie in the range."
-    )
 
 
 def histogram(values, z1, z2, bins=10, width=40):

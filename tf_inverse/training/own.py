@@ -16,6 +16,7 @@ from tf_inverse.adopt import adapters, check, defaults, facts, join, nature
 from tf_inverse.errors import UsageError
 from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.networks import Networks
+from tf_inverse.networks.unit_labels import Labels
 from tf_inverse.run import signals
 from tf_inverse.training import data, generator, loop, quality, work
 from tf_inverse.training.classifier import folded
@@ -84,9 +85,9 @@ def paired(networks: Networks, G: facts.Generator) -> Networks:
 
 def labels_of(
     networks: Networks,
-    known: facts.Labels | None,
+    known: facts.Named | None,
     classes: tuple[str, ...],
-) -> tuple[tuple[str, tuple[str, ...]] | None, list[str]]:
+) -> tuple[Labels | None, list[str]]:
     """Labels of the output, and what there is to say of them.
 
     Args:
@@ -189,7 +190,7 @@ def completed(
         The pair, whose measured values have the figures of `quality`, and sentences to print.
     """
     networks = described(networks, parts.natural, seed, description)
-    theirs = networks.labels is not None and networks.labels[1] == classes
+    theirs = networks.labels is not None and networks.labels.names == classes
     figures = quality.figures(networks, parts.test, parts.labels if theirs else None)
     seen, said = check.images(networks, adapters.PIXELS, 1.0), []
     try:

@@ -4,9 +4,11 @@ function buildSummaries() {
   byId("summaries").className = archives.length > 1 ? "cards" : "single";
   for (const archive of archives) {
     const words = make("div");
-    if (archives.length > 1) words.append(make("h2", {}, archive.name), make("p", {}, archive.question));
+    if (archives.length > 1) words.append(make("h2", {}, archive.name));
+    if (archives.length > 1 && archive.name !== targetWords(archive)) words.append(make("p", {}, archive.question));
     const notes = archive.targets.filter((target) => target.natural).map((target) => target.natural);
-    for (const text of [...notes, outcome(archive)]) words.append(make("p", { className: "note" }, text));
+    const said = (archive.judges ?? []).map((judge) => judge.words);
+    for (const text of [...notes, outcome(archive), ...said]) words.append(make("p", { className: "note" }, text));
     byId("summaries").append(make("article", {}, words, ...archive.targets.map(chart)));
   }
 }

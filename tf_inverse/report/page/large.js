@@ -6,17 +6,20 @@ function openLarge(sample) {
   opened = sample;
   const archive = archives[sample.archive];
   byId("large-title").textContent = describe(sample);
+  byId("large").style.setProperty("--aspect", `${archive.size[1]} / ${archive.size[0]}`);
   byId("large-image").src = sample.large;
   byId("large-image").alt = describe(sample);
   byId("large-activations").replaceChildren(...archive.targets.map((target, i) =>
     make("tr", {}, make("th", { scope: "row" }, target.name),
-      make("td", {}, standing(target, sample.activations[i])))));
+      make("td", {}, standing(target, sample.activations[i])))), ...judgesRows(sample));
   const chain = samples.filter((s) => s.archive === sample.archive && s.chain === sample.chain);
   byId("large-story").textContent =
     `Found at step ${sample.step} by chain ${sample.chain}, which found ${chain.length} of these.`;
   const near = archive.samples.nearest[sample.row].map((row) => sampleAt(sample.archive, row));
   byId("large-nearest").replaceChildren(...near.map(strip));
   byId("large-seed").replaceChildren(strip(chain[0]));
+  showLayers(sample);
+  showNature(sample);
   if (!byId("large").open) byId("large").showModal();
 }
 
