@@ -138,7 +138,7 @@ def test_the_fast_scheme_beside_all_at_once(lab):
 
 def test_ranges_that_cannot_be_reached_are_told(lab):
     lab.targets = "fc3:dog@500:600"
-    row = lab.ours("far", tuple(neurons.given(lab.networks, lab.targets)), patience=5)
+    row = lab.ours("far", Bands(neurons.given(lab.networks, lab.targets)), patience=5)
     assert row["found"] == 0 and "fc3:1@500:600" in row["trouble"] and row["archive"] is None
     outcome = recipes.Outcome("title", "text", [row | {"method": "a|b <i>"}], [])
     text = page.markdown(outcome, "table1", "tf-inverse", "tiny")
@@ -166,7 +166,7 @@ def test_figures_of_samples(lab, pair):
     norms = (9 + 2.5 * np.sqrt(6)) / 4
     assert figures["code_norm"] == pytest.approx(norms / 2.35, rel=0.05)  # E |N(0, 1)^6|
     both = samples._replace(activations=np.repeat(z, 2, axis=1))
-    assert lab.figures(both, bands * 2, None)["judge"] is None
+    assert lab.figures(both, Bands(bands * 2), None)["judge"] is None
 
 
 def test_pair_distance_of_images_in_range_alone():
@@ -207,7 +207,8 @@ def test_a_neuron_without_images_has_no_ratio_and_no_share(monkeypatch, lab):
     ours = iter([{"ratio": 1.5, "in_range": 1.0, "found": 6}, {"in_range": 0, "found": 0}])
     theirs = {"in_range_of_kept": 0.2, "found_in_range": 1}
     monkeypatch.setattr(recipes, "_beside_ppgn", lambda *given: [next(ours), theirs])
-    monkeypatch.setattr(recipes.neurons, "classes", lambda *given: [None, None])
+    chosen = [Band(Neuron("fc3", unit), 0.0, 1.0) for unit in (0, 1)]
+    monkeypatch.setattr(recipes.neurons, "classes", lambda *given: chosen)
     whole, _, inside_ = recipes.table1(lab).claims
     assert not whole.holds and whole.figures == "ratios 1.50 to 1.50, 1 of 2 at least 1.2"
     assert inside_.holds and inside_.figures.startswith("ours 100 %")

@@ -15,6 +15,7 @@ from tf_inverse.adopt.facts import STORED
 from tf_inverse.errors import UsageError
 from tf_inverse.networks import codes, image_files, unit_statistics
 from tf_inverse.networks.natural import LEVELS, Natural
+from tf_inverse.networks.stored_image import stored
 from tf_inverse.tensors import Array
 
 if TYPE_CHECKING:
@@ -45,12 +46,14 @@ class Images(NamedTuple):
         classes: [N] number of each image's class, or None.
         names: Of the classes, or ().
         words: What they are.
+        source: Absolute path that they were read from, or None.
     """
 
     pixels: Array
     classes: Array | None = None
     names: tuple[str, ...] = ()
     words: str = "images given at adoption"
+    source: str | None = None
 
 
 def load(images: Array | str | os.PathLike | None, image: tuple[int, int, int]) -> Images | None:
@@ -65,7 +68,8 @@ def load(images: Array | str | os.PathLike | None, image: tuple[int, int, int]) 
     *size, channels = image
     pixels, classes = image_files.load(images, tuple(size), "test", channels)
     names = image_files.names(images) if classes is not None else ()
-    return Images(pixels, classes, names, f"images of {pathlib.Path(images).name}")
+    words = f"images of {pathlib.Path(images).name}"
+    return Images(pixels, classes, names, words, os.path.abspath(images))
 
 
 def known(networks: Networks, images: Images | None) -> Natural | None:
@@ -104,8 +108,8 @@ def statistics(networks: Networks, images: Images, seed: int = 0) -> Natural:
     Raises:
         UsageError: The folder's statistics have other percentiles.
     """
-    levels, stored = np.array(LEVELS), networks.natural
-    if stored is not None and not np.array_equal(stored.levels, levels):
+    levels, before = np.array(LEVELS), networks.natural
+    if before is not None and not np.array_equal(before.levels, levels):
         raise UsageError("expected the folder's statistics at this version's percentiles")
     ends = tuple(map(networks.layer_path, defaults.ends(networks)))
     first = (*ends, networks.layer_path(networks.encoder))
@@ -118,11 +122,11 @@ def statistics(networks: Networks, images: Images, seed: int = 0) -> Natural:
                 z[layer] = a
             layers[layer] = a.mean(axis=0), a.std(axis=0), np.percentile(a, levels, axis=0).T
     made = Natural(len(images.pixels), images.words, levels, layers)
-    if stored is not None:
-        made = dataclasses.replace(made, layers=stored.layers | layers, gaussian=stored.gaussian)
-    if stored is not None and stored.encodings is not None:
+    if before is not None:
+        made = dataclasses.replace(made, layers=before.layers | layers, gaussian=before.gaussian)
+    if before is not None and before.encodings is not None:
         kept = ("encodings", "activations", "bank", "random", "indices")
-        return dataclasses.replace(made, **{name: getattr(stored, name) for name in kept})
+        return dataclasses.replace(made, **{name: getattr(before, name) for name in kept})
     shown = chosen(z[ends[0]], seed)
     return dataclasses.replace(
         made,
@@ -130,6 +134,7 @@ def statistics(networks: Networks, images: Images, seed: int = 0) -> Natural:
         activations={layer: a[shown] for layer, a in z.items()},
         random=min(BANK, len(images.pixels)),
         indices=np.asarray(shown, np.int64),
+        source=images.source,
     )
 
 
@@ -204,7 +209,7 @@ def in_percentiles(
     unit = natural.unit(one.neuron)
     if unit is None:
         return target
-    images = np.rint(np.clip(seen.images, 0, 255)).astype(np.uint8)
+    images = stored(seen.images)
     most = networks.score(images, (one.neuron,))[1].max()
     for low, high in RANGES:
         z1, z2 = unit.percentile(low), unit.percentile(high)
@@ -230,7 +235,7 @@ def findings(networks: Networks, natural: Natural | None, images: Images | None)
     named = networks.labels is not None and networks.labels.names == images.names
     count = networks.layer_shape(defaults.output(networks))[-1]
     if len(images.names) != count:
-        facts["labels"] = f"not the {len(images.names)} classes of the images: {count} outputs"
+        facts["labels"] = f"{count} outputs, but classes of the images: {len(images.names)}"
     elif named:
         facts |= _agreement(networks, images)
     return {"natural": facts}

@@ -6,7 +6,7 @@ Written as root attributes of a finished file, and as header.json in a run's fol
 import hashlib
 import json
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 from tf_inverse.archive.schema import MAX_TEXT
 from tf_inverse.errors import RefusedInput
@@ -59,7 +59,7 @@ def from_json(text: str | bytes, what: str) -> Any:
         raise RefusedInput(f"{what} is not valid JSON") from error
 
 
-def _refuse_constant(name: str):
+def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
@@ -144,7 +144,8 @@ def check_folder(folder: dict, what: str) -> None:
     """Raises ValueError unless both paths of a network's folder are texts that can be paths."""
     paths = [folder.get(name) for name in ("relative", "absolute")]
     plain = [isinstance(path, str) and "\0" not in path for path in paths]
-    if len(folder) != 2 or not all(plain) or max(len(path.encode()) for path in paths) > MAX_PATH:
+    longest = max(len(str(path).encode()) for path in paths)
+    if len(folder) != 2 or not all(plain) or longest > MAX_PATH:
         raise ValueError(f"{what}: expected the paths relative and absolute of folder")
 
 
@@ -162,7 +163,8 @@ def check_yardstick(entry: dict, what: str) -> None:
 
 def check_nature(entry: dict, targets: int, what: str) -> None:
     """Raises ValueError unless it tells of images, and of each target's unit its percentiles."""
-    levels, units = entry.get("levels"), entry.get("targets")
+    levels: Any = entry.get("levels")
+    units: Any = entry.get("targets")
     right = set(entry) == {"images", "of", "levels", "targets"}
     right &= type(entry.get("images")) is int and isinstance(entry.get("of"), str)
     right &= _is_rising(levels) and isinstance(units, list) and len(units) == targets
@@ -191,8 +193,8 @@ def check_targets(targets: list, what: str) -> None:
     for target in targets:
         if not isinstance(target, dict) or not _is_place(target):
             raise ValueError(f"{what}: expected layer, unit and at in a target: {target!s:.200}")
-        ends = [target.get("z1"), target.get("z2")]
-        if not all(map(_is_number, ends)) or ends[0] > ends[1]:
+        z1, z2 = target.get("z1"), target.get("z2")
+        if not _is_number(z1) or not _is_number(z2) or z1 > z2:
             raise ValueError(f"{what}: expected finite z1 <= z2 in a target: {target!s:.200}")
 
 
@@ -203,7 +205,7 @@ def _is_place(target: dict) -> bool:
     return named and (at in (None, "mean", "max") or pair)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return type(value) in (int, float) and math.isfinite(value)
 
 

@@ -12,7 +12,7 @@ from tf_inverse.adopt import adapters, facts, loading
 from tf_inverse.adopt import command as words
 from tf_inverse.errors import UsageError
 from tf_inverse.judging import judges
-from tf_inverse.networks import image_files, storage
+from tf_inverse.networks import image_files, saving, storage
 from tf_inverse.training import classifier, data, evaluation, own, work
 from tf_inverse.training.classifier import folded
 
@@ -131,7 +131,7 @@ def _begun(f, out, seed, more, G=None):
     if G is not None:
         networks = own.paired(networks, G)
         for model in (networks.classifier, networks.generator):
-            storage.rounded(model)
+            saving.rounded(model)
     path, given = more["data"], _names(more["labels"])
     *size, channels = networks.image_shape
     parts = data.load(path, tuple(size), channels, seed)
