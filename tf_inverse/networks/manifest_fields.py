@@ -6,6 +6,8 @@ import math
 
 from tf_inverse.errors import RefusedInput
 
+MANIFEST, MAX_MANIFEST = "network.json", 4 << 20  # bytes
+
 
 def check(entries: dict, path) -> None:
     """Passes fields of the types that `storage.save` writes; those that are left out may be.

@@ -21,11 +21,11 @@ from tf_inverse.archive import atomic, atomic_folder
 from tf_inverse.errors import RefusedInput, UsageError, reason
 from tf_inverse.networks import cache, hub, manifest_fields, yardstick
 from tf_inverse.networks.codes import Codes
+from tf_inverse.networks.manifest_fields import MANIFEST, MAX_MANIFEST
 from tf_inverse.networks.unit_labels import Labels
 
 FORMAT, VERSION = "tf_inverse network", 1
 SHIPPED = pathlib.Path(__file__).parents[1] / "zoo" / "pairs"
-MANIFEST, MAX_MANIFEST = "network.json", 4 << 20
 MODELS = ("classifier", "generator")
 ROLES = (*MODELS, "natural")
 
