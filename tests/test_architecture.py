@@ -7,6 +7,7 @@ they tell a type and are never run.
 import ast
 import graphlib
 import pathlib
+import re
 
 import pytest
 
@@ -101,6 +102,9 @@ def faults(sources):
             here, there = room(module), room(target)
             if here != there and FLOOR[there] >= FLOOR[here]:
                 wrong.append(f"{module} imports {target}: {here} is not above {there}")
+            asks = here == "tools" or module.endswith(".command")
+            if target.endswith(".command") and not asks:
+                wrong.append(f"{module} imports {target}: what a command prints is for tools alone")
     for i, name in enumerate(METHOD):
         for later in METHOD[i + 1 :]:
             if f"tf_inverse.method.{later}" in arrows.get(f"tf_inverse.method.{name}", ()):
@@ -136,6 +140,7 @@ def test_every_room_has_a_floor_and_no_floor_an_empty_room():
         ("networks.codes", "from tf_inverse.networks.networks import Networks", "a circle: "),
         ("band", "from tf_inverse.networks.codes import Codes", "values is not above networks"),
         ("adopt", "from ..export import card", "adopt is not above export"),
+        ("run.draw", "from tf_inverse.run import command", "prints is for tools alone"),
         ("run.job", "from tf_inverse.tools import cli", "run is not above tools"),
     ],
 )
@@ -157,3 +162,13 @@ def test_types_alone_may_look_up():
 def test_a_room_without_a_floor_is_refused():
     with pytest.raises(LookupError, match="no floor has a room 'attic'"):
         faults(modules() | {"tf_inverse.attic.box": "from tf_inverse import band"})
+
+
+def test_the_page_of_the_house_has_the_same_floors():
+    """docs/architecture.md draws the floors from the top down."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([a-z, ]+) \| (.+) \|$", page, re.MULTILINE)[1:]
+    drawn = [tuple(name.strip() for name in rooms.split(",")) for rooms, _ in rows]
+    assert drawn == [tuple(rooms) for rooms in reversed(FLOORS)]
+    values = re.search(r"^\| values \| (.+): plain", page, re.MULTILINE).group(1)
+    assert tuple(re.findall(r"`(\w+)`", values)) == VALUES

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tf_inverse.method.sampler import Info
+
 
 WIDTH = 30
 EVERY = 10.0
@@ -34,18 +39,24 @@ class Progress:
 
     def __init__(self, asked: int):
         self.asked, self.last = asked, time.monotonic()
+        self.first, self.began = None, 0.0
         self.terminal = sys.stderr.isatty()
 
-    def __enter__(self):
+    def __enter__(self) -> Progress:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         if self.terminal:
             print(file=sys.stderr)
 
-    def show(self, info) -> None:
-        """Tell of a batch: `sampler.Info`."""
+    def show(self, info: Info) -> None:
+        """Tell of a batch: `sampler.Info`; the rate is that since the first call.
+
+        The first batch takes as long as compiling does, and a run that goes on has samples already.
+        """
         now = time.monotonic()
+        if self.first is None:
+            self.first, self.began = info.found, now
         if not self.terminal and now - self.last < EVERY and info.found < self.asked:
             return
         self.last = now
@@ -53,6 +64,11 @@ class Progress:
             f"{info.found}/{self.asked} found, {info.steps} steps, "
             f"{100 * info.acceptance:.0f} % accepted, {info.restarts} restarts"
         )
+        if info.found > self.first and now > self.began:
+            speed = (info.found - self.first) / (now - self.began)
+            text += f", {rate(speed)}"
+            if info.found < self.asked:
+                text += f", {left((self.asked - info.found) / speed)}"
         draw(text, self.terminal, info.found, self.asked)
 
 
@@ -66,14 +82,15 @@ class Counted:
     """
 
     def __init__(self, things: str):
-        self.things, self.first = things, None
+        self.things = things
+        self.first: int | None = None
         self.began = self.last = time.monotonic()
         self.terminal = sys.stderr.isatty()
 
-    def __enter__(self):
+    def __enter__(self) -> Counted:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         if self.terminal:
             print(file=sys.stderr)
 
@@ -126,10 +143,10 @@ class Transfer:
         self.began = self.last = time.monotonic()
         self.terminal = sys.stderr.isatty()
 
-    def __enter__(self):
+    def __enter__(self) -> Transfer:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         if self.terminal:
             print(file=sys.stderr)
 

@@ -12,14 +12,13 @@ import os
 import pathlib
 import re
 import sys
-from collections.abc import Callable
 from typing import NamedTuple
 
 from tf_inverse.archive import atomic, atomic_folder
 from tf_inverse.errors import UsageError, printable
 from tf_inverse.networks.cache import cache_folder
-from tf_inverse.networks.hub_repository import COMMIT, Names, Repository
-from tf_inverse.networks.manifest_fields import MANIFEST
+from tf_inverse.networks.hub_repository import COMMIT, Repository
+from tf_inverse.networks.manifest import MANIFEST, manifest
 
 PINS = "pins"
 # A path object makes one slash of two.
@@ -89,15 +88,11 @@ def kept(network: str) -> pathlib.Path | None:
     return folder if (folder / MANIFEST).is_file() else None
 
 
-def find(
-    network: str | os.PathLike, names: Names, check: Callable[[pathlib.Path], object]
-) -> pathlib.Path:
+def find(network: str | os.PathLike) -> pathlib.Path:
     """The folder of a network on the hub, fetched where it is not in the cache.
 
     Args:
         network: Its address.
-        names: Tells which files belong to it.
-        check: Called with the fetched folder before it gets its name; what it raises stops that.
 
     Raises:
         UsageError: No such repository or revision, or the hub cannot be reached.
@@ -122,8 +117,9 @@ def find(
     folder = address.place(found.commit)
     if not (folder / MANIFEST).is_file():
         with atomic_folder.folder(folder, lambda _: None) as made:
-            found.fetch(made, names)
-            check(made)
+            found.fetch(made)
+            # What is damaged or no network gets no name.
+            manifest(made)
     if not commit:
         pin = _pin(address)
         pin.parent.mkdir(exist_ok=True)
@@ -131,13 +127,13 @@ def find(
     return folder
 
 
-def _pin(address):
+def _pin(address: Address) -> pathlib.Path:
     """Where the commit of a branch or tag is written down."""
     revision = (address.revision or "main").replace("/", "--")
     return address.home() / PINS / revision
 
 
-def _pinned(address):
+def _pinned(address: Address) -> str | None:
     """The commit that was written down, or None."""
     pin = _pin(address)
     commit = pin.read_text(encoding="ascii", errors="replace").strip() if pin.is_file() else ""

@@ -10,19 +10,18 @@ import pathlib
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from typing import Any
 
 from tf_inverse.archive import atomic
 from tf_inverse.archive.writer import StorageError
 from tf_inverse.errors import RefusedInput, UsageError, printable, reason
 from tf_inverse.networks.cache import cache_folder
-from tf_inverse.networks.manifest_fields import MANIFEST, MAX_MANIFEST
+from tf_inverse.networks.manifest import MANIFEST, MAX_MANIFEST, written
 
 MOST_BYTES = 4 << 30
 COMMIT = re.compile(r"[0-9a-f]{40}")
 FILE = re.compile(r"\w[\w.\-]{0,200}")
-Names = Callable[[pathlib.Path], Iterable[str] | None]
-"""Names of the files of a network whose `network.json` is in a folder; None where it is none."""
 
 
 class Repository:
@@ -41,7 +40,7 @@ class Repository:
         RefusedInput: The hub's answer has no commit.
     """
 
-    def __init__(self, address: str, name: str, revision: str):
+    def __init__(self, address: str, name: str, revision: str) -> None:
         try:
             import huggingface_hub
         except ImportError:
@@ -59,7 +58,7 @@ class Repository:
             raise RefusedInput(f"expected a commit of {address}, got {self.commit!r:.80}")
         self.sizes = {one.rfilename: one.size for one in self.info.siblings or ()}
 
-    def fetch(self, folder: pathlib.Path, names: Names) -> None:
+    def fetch(self, folder: pathlib.Path) -> None:
         """Brings network.json, and then the files that it names, into a folder.
 
         Raises:
@@ -68,14 +67,14 @@ class Repository:
             StorageError: The disk is full.
         """
         self._bring([MANIFEST], folder, MAX_MANIFEST)
-        others = set(names(folder) or ()) - {MANIFEST}
+        others = set(written(folder) or ()) - {MANIFEST}
         if not others:
             raise RefusedInput(f"expected a network in {self.address}; its {MANIFEST} is not one")
         self._bring(sorted(others), folder, MOST_BYTES)
         # What the library notes down beside the files is no part of a network.
         shutil.rmtree(folder / ".cache", ignore_errors=True)
 
-    def _bring(self, files, folder, most):
+    def _bring(self, files: list[str], folder: pathlib.Path, most: int) -> None:
         for name in files:
             if not FILE.fullmatch(name) or not isinstance(self.sizes.get(name), int):
                 raise RefusedInput(f"expected a file {name!r:.80} in {self.address}, found none")
@@ -104,7 +103,7 @@ class Repository:
             if (got := (folder / name).stat().st_size) != self.sizes[name]:
                 raise RefusedInput(f"expected {self.sizes[name]} bytes of {name}, got {got}")
 
-    def _ask(self, call, *arguments, **options):
+    def _ask(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """What the library answers; its errors, whichever they are, in one line."""
         from huggingface_hub import errors
 

@@ -99,7 +99,7 @@ def lacking(told: About) -> list[str]:
     return [f"not told, and readers will ask for it: {', '.join(flags)}"] if flags else []
 
 
-def _day(date):
+def _day(date: str | None) -> str:
     if date is None:
         seconds = os.environ.get("SOURCE_DATE_EPOCH", "")
         now = datetime.datetime.now(datetime.timezone.utc)

@@ -50,7 +50,7 @@ class Table:
         shape: [H, W, C] of an image.
     """
 
-    def __init__(self, archive: Archive):
+    def __init__(self, archive: Archive) -> None:
         self.archive, self.shape = archive, tuple(archive.images.shape[1:])
         self.scalars = (
             Column("row", "int64", None, "row of the archive, from zero"),

@@ -8,11 +8,10 @@ import shlex
 import numpy as np
 
 from tf_inverse import metrics
-from tf_inverse.report import beside, comparison, encode, judged, ordering, text
+from tf_inverse.report import beside, comparison, encode, judged, ordering, standing, text
 
 NEIGHBOURS = 8
 BINS, BINS_ALONE = 40, 16
-PERCENTS = np.arange(101) / 100
 
 
 def figures(archive, bandwidth=None):
@@ -146,7 +145,7 @@ def _archive(archive, name, measured):
 
 def _target(archive, i):
     target = archive.targets[i]
-    natural = natural_activations(archive, i)
+    natural, known = standing.activations(archive, i), standing.quantiles(archive, i)
     z = archive.activations[:][:, i]
     return {
         "name": text.neuron(target),
@@ -155,24 +154,11 @@ def _target(archive, i):
         "z1": float(target["z1"]),
         "z2": float(target["z2"]),
         "decimals": text.decimals(target["z1"], target["z2"]),
-        "natural": None if natural is None else text.natural_band(target, natural),
-        "quantiles": None if natural is None else _short(np.quantile(natural, PERCENTS)),
+        "natural": standing.line(archive, i),
+        "levels": None if known is None else known[0],
+        "quantiles": None if known is None else _short(known[1]),
         "histogram": _histogram(z, natural, target["z1"], target["z2"]),
     }
-
-
-def natural_activations(archive, i):
-    """Activations of the i-th target over natural images, [N], or None where unknown."""
-    natural = archive.natural
-    if natural is None or natural.activations is None or not len(natural.activations):
-        return None
-    return np.asarray(natural.activations)[:, i]
-
-
-def natural_lines(archive):
-    """For each target whose natural activations are known, what its range means among them."""
-    known = [(target, natural_activations(archive, i)) for i, target in enumerate(archive.targets)]
-    return [text.natural_band(target, natural) for target, natural in known if natural is not None]
 
 
 def _histogram(z, natural, z1, z2):

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import io
 import pathlib
+import re
 
 import numpy as np
 
 from tf_inverse import archive as archives
 from tf_inverse.archive import atomic
 from tf_inverse.errors import UsageError
-from tf_inverse.report import beside, encode, ordering, overlay, page_data, sheet, text
+from tf_inverse.report import beside, encode, ordering, overlay, page_data, sheet, standing, text
 
 MOST = 2000
 """Most images of one sheet."""
 
 ORDERS = ("activation", "found", "similar", "different")
+
+# The files of `images`, by their names and by the metadata that is written into them.
+_NAME, _OWN = re.compile(r"\d+_[-+.\w]+\.png"), b"Software\x00tf_inverse"
 
 
 def opened(paths):
@@ -164,7 +168,7 @@ def title(archive, shown):
             f" ({text.number(figures['vendi_equal_count'], 3)} for {figures['natural']} of them; "
             f"nature has {text.number(figures['vendi_natural'], 3)} for as many)"
         )
-    return [f"{heading(archive)} in {archive.network}", *page_data.natural_lines(archive), line]
+    return [f"{heading(archive)} in {archive.network}", *standing.lines(archive), line]
 
 
 def heading(archive):
@@ -172,23 +176,27 @@ def heading(archive):
     return " and ".join(f"{text.neuron(t)} from {text.band(t)}" for t in archive.targets)
 
 
-def images(archive, folder):
+def images(archive, folder, overwrite=False):
     """Writes each image as a PNG whose name and metadata hold its activations.
 
     Args:
         archive: archive.Archive that stores images.
         folder: A folder to be, or an empty one.
+        overwrite: Take one that holds something: the images of an earlier call are replaced.
 
     Returns:
         Number of files.
 
     Raises:
-        FileExistsError: The folder holds something.
+        FileExistsError: The folder holds something, and overwrite is False.
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.iterdir()):
-        raise FileExistsError(f"{folder} is not empty; name a new folder")
+    if any(folder.iterdir()) and not overwrite:
+        raise FileExistsError(f"{folder} is not empty; give --overwrite, or name a new folder")
+    for earlier in folder.iterdir():
+        if _NAME.fullmatch(earlier.name) and _OWN in earlier.read_bytes():
+            earlier.unlink()
     z, steps, chain = archive.activations[:], archive.steps[:], archive.chain[:]
     texts = text.captions(z, archive.targets)
     for i, label in enumerate(texts):

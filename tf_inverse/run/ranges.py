@@ -6,6 +6,8 @@ One neuron: adjacent ranges from natural to extreme. Several neurons: each alone
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +16,12 @@ from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.report import html, png
 from tf_inverse.run import job
 
+if TYPE_CHECKING:
+    from tf_inverse.band import Bands, Neuron
+    from tf_inverse.method.settings import Settings
+    from tf_inverse.networks.networks import Networks
+    from tf_inverse.run.result import Result
+
 BEYOND = 0.5
 """How far a ladder goes beyond the largest natural activation, as a share of median to largest."""
 
@@ -21,7 +29,7 @@ DEVIATIONS = 6.0
 """Its end without natural statistics: standard deviations above the mean of random codes."""
 
 
-def rungs(networks, targets: str, ranges: int) -> list[tuple[band.Band, ...]]:
+def rungs(networks: Networks, targets: str, ranges: int) -> list[Bands]:
     """The inverse sets of a ladder.
 
     Args:
@@ -50,7 +58,7 @@ def rungs(networks, targets: str, ranges: int) -> list[tuple[band.Band, ...]]:
     ]
 
 
-def extent(networks, neuron) -> tuple[float, float]:
+def extent(networks: Networks, neuron: Neuron) -> tuple[float, float]:
     """From the natural median to well beyond the largest natural activation of a neuron.
 
     Without natural statistics, from the mean over random codes upward.
@@ -65,7 +73,14 @@ def extent(networks, neuron) -> tuple[float, float]:
     return float(scale.z_mean[0]), float(scale.z_mean[0] + DEVIATIONS * scale.z_sd[0])
 
 
-def climb(out, networks, steps, settings, overwrite=False) -> tuple[int, list[str]]:
+def climb(
+    out,
+    networks: Networks,
+    steps: Iterable[Bands],
+    settings: Settings,
+    overwrite: bool = False,
+    run: Callable[..., Result] = job.run,
+) -> list[str]:
     """Samples every rung into OUT/rung-1.h5 ... and draws OUT/ladder.png and OUT/ladder.html.
 
     Args:
@@ -74,30 +89,35 @@ def climb(out, networks, steps, settings, overwrite=False) -> tuple[int, list[st
         steps: From `rungs`.
         settings: `settings.Settings`, n for each rung.
         overwrite: Replace archives and pictures that exist.
+        run: Samples one rung, as `job.run` does; the command's own tells of it, too.
 
     Returns:
-        (exit code: 0, 3 where a rung has fewer samples than asked, or that of a stop;
-        a line for each such rung).
+        A line for each rung with fewer samples than asked for.
+
+    Raises:
+        KeyboardInterrupt: Stopped within a rung; the rungs before it are whole.
+        FileExistsError: A ladder is there, and overwrite is False.
     """
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
     if (out / "ladder.png").exists() and not overwrite:
         raise FileExistsError(f"{out / 'ladder.png'} exists; give --overwrite or another --out")
-    code, paths, troubles = 0, [], []
+    paths, troubles = [], []
     for i, bands in enumerate(steps, 1):
         path = out / f"rung-{i}.h5"
         try:
-            stopped = job.run(path, networks, bands, settings, overwrite=overwrite, as_json=False)
+            trouble = run(networks, bands, settings, path, overwrite=overwrite).trouble
         except Unreachable as error:
-            code, stopped = error.exit_code, 0
-            troubles.append(f"{' & '.join(map(str, bands))}: {error}")
-        if stopped:
-            return stopped, troubles
+            trouble = error
+        if isinstance(trouble, KeyboardInterrupt):
+            raise trouble
+        if trouble is not None:
+            troubles.append(f"{' & '.join(map(str, bands))}: {trouble}")
         if path.exists():
             paths.append(path)
     if paths:
         draw(out, [archive.open(path) for path in paths])
-    return code, troubles
+    return troubles
 
 
 def draw(out: pathlib.Path, found) -> None:
