@@ -12,6 +12,7 @@ def ladder(
     targets: str | None = None,
     ranges: int = 6,
     *,
+    nature: str | None = None,
     trust: bool = False,
     overwrite: bool = False,
     **settings,
@@ -31,6 +32,8 @@ def ladder(
             where left out.
         ranges: Ranges of a single target.
         **settings: Fields of `Settings`, as `settings_flags.taken` fills them in.
+        nature: Folder or file of natural images, of which those in the range are shown beside the
+            samples; or remembered, for those that an adopted network's statistics were made of.
         trust: Load a SavedModel in the network, where it is not one that you adopted.
         overwrite: Replace an earlier ladder in the folder.
     """
@@ -41,4 +44,4 @@ def ladder(
 
     networks = published.load(network, trust)
     steps = rungs(networks, targets or networks.default or "", ranges)
-    return command.climb(out, networks, steps, Settings(**settings), overwrite)
+    return command.climb(out, networks, steps, Settings(**settings), overwrite, nature)

@@ -16,6 +16,8 @@ def sample(
     xla: bool | None = None,
     tensorboard: str | None = None,
     profile: str | None = None,
+    nature: str | None = None,
+    store_nature: bool = False,
     trust: bool = False,
     overwrite: bool = False,
     json: bool = False,
@@ -39,6 +41,10 @@ def sample(
         tensorboard: Folder for live curves of the run; needs the extra [tensorboard].
         profile: Folder for a trace of some steps, for TensorBoard; the end tells of peak memory,
             of tracing and compiling, and of a step.
+        nature: Folder or file of natural images, of which those in the range are shown beside the
+            samples; or remembered, for those that an adopted network's statistics were made of.
+        store_nature: Keep those images in a file beside the archive, so that reports show them.
+            Mind whose images they are before you pass that file on.
         trust: Load a SavedModel in the network, where it is not one that you adopted.
         overwrite: Replace an archive that exists.
         json: Print one JSON object instead of a table.
@@ -54,6 +60,8 @@ def sample(
         how={"name": device, "xla": xla},
         tensorboard=tensorboard,
         profile=profile,
+        nature=nature,
+        store_nature=store_nature,
         trust=trust,
         overwrite=overwrite,
         as_json=json,

@@ -104,7 +104,11 @@ def lie_in_images(batch):
 
 
 def repeat(batch):
-    return {name: np.concatenate([a[:1], a[:-1]]) for name, a in batch._asdict().items()}
+    return {
+        name: np.concatenate([a[:1], a[:-1]])
+        for name, a in batch._asdict().items()
+        if a is not None
+    }
 
 
 @pytest.mark.parametrize(

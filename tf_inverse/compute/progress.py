@@ -39,7 +39,8 @@ class Progress:
 
     def __init__(self, asked: int):
         self.asked, self.last = asked, time.monotonic()
-        self.first, self.began = None, 0.0
+        self.first: int | None = None
+        self.began = 0.0
         self.terminal = sys.stderr.isatty()
 
     def __enter__(self) -> Progress:

@@ -19,7 +19,7 @@ MOST = 2000
 ORDERS = ("activation", "found", "similar", "different")
 
 # The files of `images`, by their names and by the metadata that is written into them.
-_NAME, _OWN = re.compile(r"\d+_[-+.\w]+\.png"), b"Software\x00tf_inverse"
+_NAME, _OWN = re.compile(r"\d+_[-+.\w]+\.png"), re.compile(rb"Software\0+tf_inverse")
 
 
 def opened(paths):
@@ -195,7 +195,7 @@ def images(archive, folder, overwrite=False):
     if any(folder.iterdir()) and not overwrite:
         raise FileExistsError(f"{folder} is not empty; give --overwrite, or name a new folder")
     for earlier in folder.iterdir():
-        if _NAME.fullmatch(earlier.name) and _OWN in earlier.read_bytes():
+        if _NAME.fullmatch(earlier.name) and _OWN.search(earlier.read_bytes()):
             earlier.unlink()
     z, steps, chain = archive.activations[:], archive.steps[:], archive.chain[:]
     texts = text.captions(z, archive.targets)

@@ -18,8 +18,8 @@ from tf_inverse.compute.progress import Progress
 from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage
-from tf_inverse.report import png, standing, text
-from tf_inverse.run import job, ranges, record, signals
+from tf_inverse.report import beside, png, standing, text
+from tf_inverse.run import job, natures, ranges, record, signals
 from tf_inverse.run import resume as resuming
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def sample(
         **more: tensorboard and profile, as of `run`.
     """
     out = job.expect_free(out, store, overwrite)
+    natures.expect_source(more.get("nature"), more.get("store_nature", False))
     entries = storage.manifest(published.find(network))
     targets = targets or entries.get("default")
     if not targets:
@@ -86,12 +87,12 @@ def resume(path, *, as_json: bool = False, **found) -> int:
     )
 
 
-def climb(out, networks, steps, settings, overwrite: bool) -> int:
+def climb(out, networks, steps, settings, overwrite: bool, nature: str | None = None) -> int:
     """`tf-inverse ladder`: samples its rungs; returns the exit code, 3 where one lacks samples."""
     with signals.deferred(say) as stop:
         try:
             one = functools.partial(told, stop=stop)
-            troubles = ranges.climb(out, networks, steps, settings, overwrite, one)
+            troubles = ranges.climb(out, networks, steps, settings, overwrite, one, nature)
         except KeyboardInterrupt:
             return stop.exit_code
     for line in troubles:
@@ -154,6 +155,8 @@ def told(
     overwrite=False,
     resume=False,
     as_json=False,
+    nature=None,
+    store_nature=False,
 ) -> Result:
     """Samples into an archive; prints progress, notes and the outcome, and draws the sheet.
 
@@ -169,6 +172,8 @@ def told(
         overwrite: As of `job.run`.
         resume: As of `job.run`.
         as_json: Print one JSON object in place of the table.
+        nature: As of `natures.of_bands`, for a group of natural images in the sheet; or None.
+        store_nature: Keep them beside the archive.
 
     Returns:
         The result of `job.run`.
@@ -197,7 +202,10 @@ def told(
     with archive.open(out) as finished:
         # Of a very large sample, the most different images.
         rows, columns = (None, None) if len(finished) <= png.MOST else (40, 50)
-        sheet = png.contact(finished, rows, columns)
+        natural = natures.of_bands(networks, bands, nature) if nature else None
+        if natural is not None and store_nature:
+            beside.store(finished.path, natural)
+        sheet = png.contact(finished, rows, columns, nature=natural)
         png.save(pathlib.Path(out).with_suffix(".png"), sheet, overwrite=True)
         tell(finished, figures, as_json)
     if cost and not as_json:

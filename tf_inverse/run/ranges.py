@@ -14,7 +14,7 @@ import numpy as np
 from tf_inverse import archive, band
 from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.report import html, png
-from tf_inverse.run import job
+from tf_inverse.run import job, natures
 
 if TYPE_CHECKING:
     from tf_inverse.band import Bands, Neuron
@@ -80,6 +80,7 @@ def climb(
     settings: Settings,
     overwrite: bool = False,
     run: Callable[..., Result] = job.run,
+    nature: str | None = None,
 ) -> list[str]:
     """Samples every rung into OUT/rung-1.h5 ... and draws OUT/ladder.png and OUT/ladder.html.
 
@@ -89,6 +90,7 @@ def climb(
         steps: From `rungs`.
         settings: `settings.Settings`, n for each rung.
         overwrite: Replace archives and pictures that exist.
+        nature: As of `natures.of_bands`, for a row of natural images below each rung; or None.
         run: Samples one rung, as `job.run` does; the command's own tells of it, too.
 
     Returns:
@@ -102,7 +104,7 @@ def climb(
     out.mkdir(parents=True, exist_ok=True)
     if (out / "ladder.png").exists() and not overwrite:
         raise FileExistsError(f"{out / 'ladder.png'} exists; give --overwrite or another --out")
-    paths, troubles = [], []
+    sampled, troubles = {}, []
     for i, bands in enumerate(steps, 1):
         path = out / f"rung-{i}.h5"
         try:
@@ -114,14 +116,15 @@ def climb(
         if trouble is not None:
             troubles.append(f"{' & '.join(map(str, bands))}: {trouble}")
         if path.exists():
-            paths.append(path)
-    if paths:
-        draw(out, [archive.open(path) for path in paths])
+            sampled[path] = band.Bands(bands)
+    if sampled:
+        shown = [nature and natures.of_bands(networks, one, nature) for one in sampled.values()]
+        draw(out, [archive.open(path) for path in sampled], shown)
     return troubles
 
 
-def draw(out: pathlib.Path, found) -> None:
-    """Puts the archives of a ladder into one picture and one page."""
-    png.save(out / "ladder.png", png.ladder(found), overwrite=True)
-    page = html.render(found, [png.heading(one) for one in found])
+def draw(out: pathlib.Path, found, shown) -> None:
+    """Puts the archives of a ladder into one picture and one page, natural images beside each."""
+    png.save(out / "ladder.png", png.ladder(found, natures=shown), overwrite=True)
+    page = html.render(found, [png.heading(one) for one in found], shown)
     png.save(out / "ladder.html", page.encode("utf-8"), overwrite=True)
