@@ -26,7 +26,8 @@ FLOORS = (
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 VALUES = ("band", "diversity", "errors", "metrics", "tensors", "version")
 # In running order: no module of the method imports one that comes after it.
-METHOD = ("lagrangian", "problem", "step_size", "seeds", "walk", "renewal", "loops", "sampler")
+METHOD = ("lagrangian", "problem", "step_size", "seeds", "walk", "renewal", "loops")
+METHOD += ("langevin", "splitting", "kernel", "volume", "chains", "sampler")
 
 
 def modules():

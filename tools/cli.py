@@ -27,6 +27,7 @@ COMMANDS = {
     "report": "report:report",
     "board": "board:board",
     "units": "units:units",
+    "volume": "volume:volume",
     "ladder": "ladder:ladder",
     "convert": "convert:convert",
     "pair": "pair:pair",

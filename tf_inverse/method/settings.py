@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tf_inverse.compute.precision import PRECISIONS
 from tf_inverse.errors import UsageError
 
-METHODS = ("renewal", "paper")
+METHODS = ("renewal", "paper", "langevin")
 BOUNDS = ("both", "paper")
 DISTANCES = ("encodings", "images", "codes", "none")
 
@@ -21,7 +21,8 @@ class Settings:
         n: Samples asked for.
         K: Codes at a time.
         seed: Of all random numbers.
-        method: "renewal" (design), or "paper" (section 3.4: seeds, then walk).
+        method: "renewal" (design), "paper" (section 3.4: seeds, then walk), or "langevin" (the law
+            of the codes, conditioned on the range: docs/law.md).
         samples_per_seed: Renewal: samples a row gives before it starts again from a fresh code.
         bound: "both" sides of the range, or "paper" for the lower one alone, as eqs. 7-10 print it.
         beta: Step, in standard deviations of codes; None for what suits their size: see `sized`.
@@ -86,6 +87,14 @@ class Settings:
                 raise UsageError(f"expected {name} > 0, got {value!r}")
         if self.chunk is not None and (self.chunk < 1 or self.K % self.chunk):
             raise UsageError(f"expected chunk to divide K = {self.K}, got {self.chunk!r}")
+        if self.method == "langevin":
+            # What a chain tests has to be what is stored: half precision would change its law.
+            if self.precision not in ("auto", "float32"):
+                raise UsageError(
+                    f"expected precision float32 for method langevin, whose law is that of what is "
+                    f"stored, got {self.precision!r}"
+                )
+            object.__setattr__(self, "precision", "float32")
         if self.distance == "none":
             object.__setattr__(self, "diversity", 0.0)
         if not 0 <= self.diversity < float("inf"):
@@ -117,7 +126,8 @@ class Settings:
 PRESETS = {
     "renewal": {"diversity": 0.05, "patience": 300},
     "paper": {"diversity": 1.0, "patience": 10},
+    "langevin": {"diversity": 0.0, "patience": 10},
 }
-LENGTHS = {"renewal": 4.0, "paper": 0.5}
+LENGTHS = {"renewal": 4.0, "paper": 0.5, "langevin": 0.5}
 # In every entry, for the smallest codes.
-LONGEST = {"renewal": 0.2, "paper": 0.1}
+LONGEST = {"renewal": 0.2, "paper": 0.1, "langevin": 0.1}

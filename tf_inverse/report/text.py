@@ -160,6 +160,30 @@ def question(targets, network):
     return f"Which inputs hold {' and '.join(parts)} in {network or 'the network'}?"
 
 
+def share_of_images(figures):
+    """How large the inverse set is, as one sentence.
+
+    Args:
+        figures: With `probability`, `probability_low` and `probability_high`, as in `FIGURES`.
+
+    >>> share_of_images(dict(probability=2.43e-5, probability_low=2e-5, probability_high=3e-5))
+    'about 1 in 41,000 of the images that this generator draws (1 in 33,000 to 50,000)'
+    """
+    names = ("probability", "probability_high", "probability_low")
+    middle, most, least = (_one_in(figures[name]) for name in names)
+    return f"about 1 in {middle} of the images that this generator draws (1 in {most} to {least})"
+
+
+def _one_in(probability):
+    """One over a probability, two digits of it: 1.2, 56, 41,000."""
+    one_in = 1.0 / probability
+    return (
+        f"{one_in:.2g}"
+        if one_in < 10
+        else f"{round(one_in, 1 - math.floor(math.log10(one_in))):,.0f}"
+    )
+
+
 def standing(z, natural):
     """Where an activation stands among those of natural images.
 
