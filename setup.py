@@ -13,6 +13,16 @@ version = re.search(
 tensorboard = ["tensorboard>=2.20"]
 matconvnet = ["scipy>=1.12"]
 safetensors = ["safetensors>=0.5"]
+publish = ["pyarrow>=17", *safetensors]
+# Other people's readers of what `publish` writes, for tests alone; 600 MB.
+foreign = [
+    *publish,
+    "datasets>=4",
+    "huggingface_hub>=0.30",
+    "mlcroissant>=1.1.1",
+    "pandas>=2.2",
+    "webdataset>=1",
+]
 test = [
     "pytest>=8",
     "pytest-xdist>=3",
@@ -55,6 +65,8 @@ setup(
         "tensorboard": tensorboard,
         "matconvnet": matconvnet,
         "safetensors": safetensors,
+        "publish": publish,
+        "foreign": foreign,
     },
     entry_points={"console_scripts": ["tf-inverse = tf_inverse.tools.cli:main"]},
     classifiers=[

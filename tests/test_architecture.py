@@ -17,14 +17,15 @@ FLOORS = (
     ("layers", "archive", "compute"),
     ("networks", "zoo"),
     ("method", "caffe", "report"),
-    ("export", "adopt"),
+    ("export", "adopt", "publish"),
     ("run",),
+    ("judging",),
     ("training", "baselines"),
     ("experiments",),
     ("tools",),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-VALUES = ("band", "diversity", "errors", "metrics", "tensors", "version")
+VALUES = ("band", "diversity", "errors", "metrics", "private", "tensors", "version")
 # In running order: no module of the method imports one that comes after it.
 METHOD = ("lagrangian", "problem", "step_size", "seeds", "walk", "renewal", "loops")
 METHOD += ("langevin", "splitting", "kernel", "volume", "chains", "sampler")

@@ -1,13 +1,14 @@
 """Targets as text and as values, every refusal with its words, and margins at the edges."""
 
 import math
+import pickle
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import worlds
 
-from tf_inverse.band import Band, Neuron, parse, placed, split
+from tf_inverse.band import Band, Bands, Neuron, parse, placed, split
 from tf_inverse.errors import UsageError
 from tf_inverse.method.lagrangian import margins
 from tf_inverse.networks.codes import Codes
@@ -181,3 +182,25 @@ def test_margins_are_in_natural_deviations_and_side_by_side():
 def test_not_a_number_is_in_no_band():
     problem = worlds.linear_problem([[1.0]])
     assert not problem.feasible(np.array([[math.nan]], np.float32), worlds.target((0, 1)))[0]
+
+
+def test_bands_are_a_tuple_with_columns(tiny):
+    bands = parse("fc3:ship@8:10,conv1:2,3,4@0:1,fc3:0@-1:2.5", tiny)
+    assert isinstance(bands, tuple) and Bands(bands) == bands == tuple(bands)
+    assert bands.neurons == (Neuron("fc3", 2), Neuron("conv1", 2, (3, 4)), Neuron("fc3", 0))
+    assert bands.layers == ("fc3", "conv1", "fc3")
+    assert bands.z1.tolist() == [8, 0, -1] and bands.z2.tolist() == [10, 1, 2.5]
+    assert bands.z1.dtype == bands.z2.dtype == np.float64
+    assert pickle.loads(pickle.dumps(bands)) == bands
+    assert Bands().z1.shape == (0,)
+
+
+@pytest.mark.parametrize("wrong", ["fc3:1@0:1", [("fc3", 0, 1)], None, 7])
+def test_what_is_no_band_is_refused_in_one_line(wrong):
+    with pytest.raises(UsageError, match="expected bands, as tf_inverse.parse makes them"):
+        Bands(wrong)
+
+
+def test_a_band_alone_is_several_of_one():
+    one = Band(Neuron("fc3", 0), 0, 1)
+    assert Bands(one) == (one,)

@@ -24,7 +24,7 @@ from tf_inverse.version import __version__
 if TYPE_CHECKING:
     # For type checkers and editors, which do not follow __getattr__.
     from tf_inverse import adopt, archive, export, metrics
-    from tf_inverse.band import Band, Neuron, parse
+    from tf_inverse.band import Band, Bands, Neuron, parse
     from tf_inverse.caffe.published import load
     from tf_inverse.errors import (
         ConversionError,
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 # Where each public name is found.
 _NAMES = {
     "Band": "band",
+    "Bands": "band",
     "Neuron": "band",
     "parse": "band",
     "Codes": "networks.codes",
@@ -80,6 +81,7 @@ _MODULES = {
 
 __all__ = [
     "Band",
+    "Bands",
     "Codes",
     "ConversionError",
     "InverseSetError",

@@ -12,10 +12,17 @@ from __future__ import annotations
 import difflib
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from tf_inverse.errors import UsageError
+from tf_inverse.tensors import Array
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import Networks
 
 FORM = "LAYER:UNIT@Z1:Z2 (for example fc8:ship@8:10)"
 SEPARATOR = re.compile(r"[,\s]+(?=[^\s,:@]+:)")
@@ -66,6 +73,46 @@ class Band:
         return f"{self.neuron}@{self.z1:g}:{self.z2:g}"
 
 
+class Bands(tuple[Band, ...]):
+    """Several neurons with their ranges, which mean the intersection of all: a tuple of `Band`."""
+
+    __slots__ = ()
+
+    def __new__(cls, bands: Iterable[Band] | Band = ()) -> Bands:
+        """Bands in the order of the columns of activations; a band alone is several of one.
+
+        Raises:
+            UsageError: Something among them is no `Band`.
+        """
+        found = tuple(bands) if isinstance(bands, Iterable) else (bands,)
+        for one in found:
+            if not isinstance(one, Band):
+                raise UsageError(
+                    f"expected bands, as tf_inverse.parse makes them of a text, got {bands!r:.80}"
+                )
+        return super().__new__(cls, found)
+
+    @property
+    def neurons(self) -> tuple[Neuron, ...]:
+        """The neuron of each band."""
+        return tuple(band.neuron for band in self)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layer of each band's neuron; two neurons of one layer name it twice."""
+        return tuple(band.neuron.layer for band in self)
+
+    @property
+    def z1(self) -> Array:
+        """The lower end of each range, float64 [p]."""
+        return np.array([band.z1 for band in self], np.float64)
+
+    @property
+    def z2(self) -> Array:
+        """The upper end of each range, float64 [p]."""
+        return np.array([band.z2 for band in self], np.float64)
+
+
 def split(text: str) -> list[str]:
     """The single targets of a comma- or space-separated list.
 
@@ -75,15 +122,15 @@ def split(text: str) -> list[str]:
     return [part for part in SEPARATOR.split(text.strip()) if part]
 
 
-def parse(text: str, networks) -> tuple[Band, ...]:
+def parse(text: str, networks: Networks) -> Bands:
     """The bands that a text names, for a given network.
 
     Args:
         text: One or several targets; see the module.
-        networks: `networks.Networks`: knows layers, labels and natural statistics.
+        networks: They know layers, labels and natural statistics.
 
     Returns:
-        One band a target, in the order written.
+        One band a target, in the order written: a tuple.
 
     Raises:
         UsageError: Form, layer, unit, position or range is wrong; the line says what there is.
@@ -91,7 +138,7 @@ def parse(text: str, networks) -> tuple[Band, ...]:
     parts = split(text)
     if not parts:
         raise UsageError(f"expected targets of the form {FORM}, got none")
-    return tuple(_band(part, networks) for part in parts)
+    return Bands(_band(part, networks) for part in parts)
 
 
 def _band(text, networks):

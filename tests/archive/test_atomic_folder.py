@@ -154,12 +154,19 @@ def kills(folder):
         write(place / "n", "old")
         if not killed(place / "n", at):
             return left
-        work = atomic_folder.beside(place / "n")
-        there = {str(p.relative_to(place)): texts(p) for p in (place / "n", work / "new",
-                 work / "old") if p.exists()}  # fmt: skip
+        there = [wholes(place)]
         with contextlib.suppress(FileExistsError):
             write(place / "n", "next")
-        left.append([there, texts(place / "n"), os.listdir(place)])
+        there.append(wholes(place))
+        write(place / "n", "last", overwrite=True)
+        left.append([*there, os.listdir(place)])
+
+
+def wholes(place):
+    """The folders that a writer may have left whole, by their names in a place."""
+    work = atomic_folder.beside(place / "n")
+    paths = [p for p in (place / "n", work / "new", work / "old") if p.exists()]
+    return {str(p.relative_to(place)): texts(p) for p in paths}
 
 
 def test_killed_at_every_step(tmp_path):
@@ -170,13 +177,26 @@ def test_killed_at_every_step(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=os.path.dirname(__file__))
     left = json.loads(done.stdout)
     assert len(left) > 15, done.stderr
-    places = [sorted(there) for there, _, _ in left]
-    hidden = [".n.writing/new", ".n.writing/old"]
+    places, hidden = [sorted(there) for there, _, _ in left], [".n.writing/new", ".n.writing/old"]
     assert places[0] == places[-1] == ["n"] and hidden in places
     for there, after, names in left:
-        assert names == ["n"] and after in (whole("old"), whole("new"))
+        assert names == ["n"]
         if "n" in there:
-            assert there["n"] == after
+            assert after == there  # the next writer was refused, and took nothing away
         else:
             assert [there[name] for name in hidden] == [whole("new"), whole("old")]
-            assert after == whole("new")
+            assert after == {"n": whole("new")}
+
+
+def test_what_a_killed_writer_left_outlives_a_refused_one(tmp_path):
+    """The user has put something else in the place meanwhile."""
+    work = atomic_folder.beside(tmp_path / "n")
+    for name, text in (("new", "new"), ("old", "old")):
+        write(work / name, text)
+    (tmp_path / "n").mkdir()
+    (tmp_path / "n" / "thesis.txt").write_text("mine")
+    for overwrite in (False, True):
+        with pytest.raises(FileExistsError, match="n holds thesis.txt"):
+            write(tmp_path / "n", "next", overwrite)
+    assert [texts(work / name) for name in ("new", "old")] == [whole("new"), whole("old")]
+    assert sorted(os.listdir(work)) == ["new", "old"]

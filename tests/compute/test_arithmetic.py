@@ -10,7 +10,7 @@ import worlds
 from keras import layers, ops
 
 from tf_inverse.adopt import adopt
-from tf_inverse.band import Band, Neuron
+from tf_inverse.band import Band, Bands, Neuron
 from tf_inverse.compute import arithmetic
 from tf_inverse.layers.pixels import FromPixels
 from tf_inverse.method import fidelity
@@ -187,7 +187,7 @@ def pair(classifier, width=0.3):
     neuron = Neuron(networks.default.partition(":")[0], 1)
     z = networks.score(worlds.images(networks, c), (neuron,))[1]
     low = float(np.quantile(z, 0.6))
-    return networks, (Band(neuron, low, low + width * float(z.std())),)
+    return networks, Bands([Band(neuron, low, low + width * float(z.std()))])
 
 
 # Random attention hardly tells one image from another: 8 bits are too few for what is left.

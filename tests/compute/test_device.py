@@ -14,7 +14,7 @@ import tensorflow as tf
 import worlds
 from tensorflow.python.framework import kernels
 
-from tf_inverse.band import Band, Neuron
+from tf_inverse.band import Band, Bands, Neuron
 from tf_inverse.compute import device, precision
 from tf_inverse.errors import UsageError
 from tf_inverse.method import loops, renewal, seeds, walk
@@ -139,7 +139,7 @@ def graphs(networks, neurons, options):
     ones = np.ones(p, np.float32)
     scale = Scale(1.0, 1.0, 1.0, ones, ones, False)
     problem = loops.problem(networks, neurons, settings, scale)
-    target = loops.target(tuple(Band(neuron, 0.0, 1.0) for neuron in neurons), scale)
+    target = loops.target(Bands(Band(neuron, 0.0, 1.0) for neuron in neurons), scale)
     c, t = np.zeros((K, networks.codes.size), np.float32), np.zeros((K, p), np.float32)
     if settings.method == "renewal":
         size = loops.distance_size(networks, settings)

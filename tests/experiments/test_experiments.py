@@ -11,7 +11,7 @@ from tf_inverse.tools import cli
 
 from tf_inverse import archive
 from tf_inverse.archive import Samples
-from tf_inverse.band import Band, Neuron
+from tf_inverse.band import Band, Bands, Neuron
 from tf_inverse.errors import UsageError
 from tf_inverse.experiments import command, neurons, page, paper, recipes
 from tf_inverse.experiments.runner import Lab, inside, plain
@@ -157,7 +157,7 @@ def test_figures_of_samples(lab, pair):
     c[0, 0], c[1] = 9.0, 2.5
     z = np.array([[0.1], [0.4], [0.6], [0.9]], np.float32)
     samples = Samples(images, c, np.zeros((4, 7), np.float32), z, np.zeros(4), np.zeros(4))
-    bands = (Band(Neuron("fc3", 1), 0.3, 0.7),)
+    bands = Bands([Band(Neuron("fc3", 1), 0.3, 0.7)])
     figures = lab.figures(samples, bands, None)
     assert figures["saturated"] == 0.75  # three of twelve planes are at 200
     assert figures["judge"] == 0.75 and figures["in_range_of_kept"] == 0.5 and figures["kept"] == 4
@@ -172,10 +172,10 @@ def test_pair_distance_of_images_in_range_alone():
     e = np.array([[0.0, 0], [3, 4], [100, 100], [0, 8]], np.float32)
     z = np.array([[1.0], [2.0], [2.1], [1.5]], np.float32)
     samples = Samples(e, e, e, z, np.zeros(4), np.zeros(4))
-    bands = (Band(Neuron("fc3", 1), 1.0, 2.0),)
+    bands = Bands([Band(Neuron("fc3", 1), 1.0, 2.0)])
     # 5, 8 and 5 apart; the third image is outside.
     assert inside(samples, bands) == {"found_in_range": 3, "pair_distance_in_range": 6.0}
-    one = inside(samples, (Band(Neuron("fc3", 1), 1.9, 2.0),))
+    one = inside(samples, Bands([Band(Neuron("fc3", 1), 1.9, 2.0)]))
     assert one == {"found_in_range": 1, "pair_distance_in_range": None}
 
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 import worlds
 
-from tf_inverse.band import Band, Neuron
+from tf_inverse.band import Band, Bands, Neuron
 from tf_inverse.errors import UsageError
 from tf_inverse.method import loops
 from tf_inverse.method.lagrangian import penalty, seeds_lagrangian
@@ -104,7 +104,7 @@ def test_distances_are_between_what_was_asked_for(tiny, distance):
     scale = measure(tiny, (neuron,))
     posed = loops.problem(tiny, (neuron,), settings, scale)
     c = np.random.default_rng(0).standard_normal((60, tiny.codes.size)).astype(np.float32)
-    view = posed.look(tf.constant(c), loops.target((Band(neuron, 0, 1),), scale).index)
+    view = posed.look(tf.constant(c), loops.target(Bands([Band(neuron, 0, 1)]), scale).index)
     images = worlds.images(tiny, c)
     of = {"codes": c, "images": images.reshape(60, -1)}
     expected = of.get(distance)

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tf_inverse.band import Band, Neuron
+from tf_inverse.band import Band, Bands, Neuron
 from tf_inverse.errors import RefusedInput
 from tf_inverse.networks import natural
 
@@ -54,12 +54,12 @@ def test_what_has_no_statistics(stored):
 
 
 def test_images_within_bands_by_brute_force(stored):
-    bands = (Band(Neuron("fc8", 0), 3, 7), Band(Neuron("fc8", 2), 2, 9))
+    bands = Bands([Band(Neuron("fc8", 0), 3, 7), Band(Neuron("fc8", 2), 2, 9)])
     columns = stored.activations["fc8"]
     expected = [i for i in range(500) if 3 <= columns[i, 0] <= 7 and 2 <= columns[i, 2] <= 9]
     assert 20 < len(expected) < 400
     assert stored.within(bands).tolist() == expected
-    assert stored.within((Band(Neuron("fc7", 0), 0, 1),)) is None
+    assert stored.within(Bands([Band(Neuron("fc7", 0), 0, 1)])) is None
 
 
 def test_file_there_and_back(stored, tmp_path):
@@ -87,7 +87,7 @@ def test_layers_alone_are_enough(stored, tmp_path):
     natural.write(tmp_path / "n.h5", bare)
     read = natural.read(tmp_path / "n.h5")
     assert read.encodings is read.bank is read.gaussian is None and read.activations == {}
-    assert read.within((Band(Neuron("fc8", 0), 0, 1),)) is None
+    assert read.within(Bands([Band(Neuron("fc8", 0), 0, 1)])) is None
 
 
 @pytest.mark.parametrize("layer", ["net/fc8", "net/a/mean", "50%2F", "net/mean/sd"])

@@ -62,6 +62,16 @@ def test_one_bandwidth_serves_every_archive(folder, capsys):
     assert [figures[name]["vendi"] for name in ("a.h5", "b.h5")] == pytest.approx([30, 12])
 
 
+def test_publish(folder, capsys):
+    assert run("publish", "a.h5", "--to=set", "--as=webdataset", "--licence=mit") == 0
+    said = capsys.readouterr()
+    assert said.out.strip() == "set" and (folder / "set" / "samples-00000-of-00001.tar").exists()
+    # The network is nowhere: its licence and sources cannot be told, and a line says so.
+    assert "the network's licence and sources are not told: expected the network" in said.err
+    assert said.err.rstrip().endswith("readers will ask for it: --creator, --url")
+    assert 'license: "mit"' in (folder / "set" / "README.md").read_text()
+
+
 def test_board(folder):
     pytest.importorskip("tensorboard")
     assert run("board", "a.h5", "log") == 0
@@ -77,6 +87,8 @@ def test_board(folder):
         (["sheet", "a.h5", "--order=size"], "--order to be one of activation"),
         (["sheet", "a.h5", "--row=3"], "did you mean --rows"),
         (["compare", "a.h5", "--bandwidth=-1"], "a positive bandwidth, got -1"),
+        (["publish", "a.h5", "--to=x", "--as=csv"], "--as to be one of imagefolder, parquet"),
+        (["publish", "a.h5"], "publish needs TO"),
         (["images", "a.h5", "."], "is not empty; name a new folder"),
     ],
 )

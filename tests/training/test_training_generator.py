@@ -176,9 +176,14 @@ def test_losses_that_are_not_finite_end_a_training(tmp_path):
         )
 
 
-def test_a_state_is_that_of_one_training(tmp_path):
+def test_a_state_is_that_of_one_training(tmp_path, monkeypatch):
     there = tmp_path / "x.training"
     there.mkdir()  # as a process leaves it that is killed right there
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt), work.alone(there):
+        patch.setattr(os, "replace", lambda *_: signal.raise_signal(signal.SIGINT))
+        work.claim(there, {"seed": 0, "batch": 4}, False)
+    assert [p.name for p in there.iterdir()] == ["training.json.tmp"]  # or killed in the middle
+    (there / work.LOCK).touch()
     work.claim(there, {"seed": 0, "batch": 4}, False)
     work.claim(there, {"seed": 0, "batch": 4}, False)
     with pytest.raises(FileExistsError, match="differs in batch; give what it had, or --overwrite"):
@@ -186,9 +191,22 @@ def test_a_state_is_that_of_one_training(tmp_path):
     (there / "step-3.index").touch()
     (there / "mine.txt").touch()
     work.clear(there)
-    assert [p.name for p in there.iterdir()] == ["mine.txt"]
+    assert sorted(p.name for p in there.iterdir()) == [work.LOCK, "mine.txt"]
     with pytest.raises(FileExistsError, match="tf-inverse did not write it"):
         work.claim(there, {"seed": 0}, True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "folder"), [("generator", "g.training"), ("classifier", "g"), ("judge", "g")]
+)
+def test_two_trainings_do_not_share_a_state(tmp_path, capsys, kind, folder):
+    """Each would go on from what the other kept."""
+    words = (kind, f"--data={tmp_path}", f"--out={tmp_path / 'g'}", "--classifier=f.keras")
+    with work.alone(tmp_path / folder):
+        assert run(*words) == 2
+        error = capsys.readouterr().err
+    assert f"{folder} is being written by process {os.getpid()}; wait for it" in error
+    assert not (tmp_path / folder).exists()
 
 
 # Images, statistics, figures

@@ -213,7 +213,7 @@ def _with_encoder(f, encoder, pixel_range, channels, opening):
 
 def _pooled(f):
     f = ends.with_pooled(f)
-    return f, logits.source(f.outputs[-1]._keras_history)
+    return f, logits.source(f.outputs[-1])
 
 
 def _is_model(text):

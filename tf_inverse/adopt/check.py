@@ -160,17 +160,22 @@ def blockers(function, x) -> list[str]:
     Returns:
         "Round in model/quantise" for each, in the order of the graph; none where a gradient passes.
     """
-    graph = tf.__internal__.FuncGraph("blockers")
-    with graph.as_default():
-        start = tf.compat.v1.placeholder(x.dtype, x.shape)
+    found: list[str] = []
+
+    def run(start):
         end = function(start)
-        if tf.gradients(end, start)[0] is not None:
-            return []
-        return [
-            f"{op.type} in {op.name.rpartition('/')[0] or op.name}"
-            for op, inputs in _between(graph, start, end)
-            if _stops(op, inputs)
-        ]
+        if tf.gradients(end, start)[0] is None:
+            found.extend(
+                f"{op.type} in {op.name.rpartition('/')[0] or op.name}"
+                for op, inputs in _between(start.graph, start, end)
+                if _stops(op, inputs)
+            )
+        return start
+
+    # Gradients of operations are asked for in a graph, which a traced function has.
+    spec = tf.TensorSpec(x.shape, x.dtype)
+    tf.function(run, autograph=False).get_concrete_function(spec)
+    return found
 
 
 def _between(graph, start, end):

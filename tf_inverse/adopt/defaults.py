@@ -38,7 +38,7 @@ def outputs(f, names) -> list[str]:
     """
     inside, paths = dict(taps.walk(f)), []
     for i in range(len(f.outputs)):
-        path = logits.source(f.outputs[i]._keras_history)
+        path = logits.source(f.outputs[i])
         # Layers of a model of the user's own class; numbered outputs, where that is all.
         inner = [name for name in names if name.startswith(f"{path}/")]
         layers = [name for name in inner if name in inside]
@@ -72,7 +72,7 @@ def ends(networks) -> list[str]:
     the logits come first and the probabilities second.
     """
     f, last = networks.classifier, outputs(networks.classifier, networks.shapes)[0]
-    layer = networks.layer_path(networks.labels[0]) if networks.labels else last
+    layer = networks.layer_path(networks.labels.layer) if networks.labels else last
     before = logits.before(f, layer)
     if before:
         return [before, layer]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import keras
 import numpy as np
-from keras.src.models import Functional
 
+from tf_inverse import private
 from tf_inverse.errors import UsageError
 from tf_inverse.networks import logits
 
@@ -57,11 +57,11 @@ def _edited(model, edit):
         model: Functional or sequential.
         edit: model -> model, likewise; outputs may be added at its end.
     """
-    history = model.outputs[0]._keras_history
+    history = private.history(model.outputs[0])
     inner = history.operation
-    if not isinstance(inner, Functional | keras.Sequential):
+    if not private.is_functional(inner):
         return edit(model)
-    node = inner._inbound_nodes[history.node_index]
+    node = private.calls(inner)[history.node_index]
     if len(_calls(model, inner)) > 1 or _is_used(model, node.outputs):
         return None
     made = _edited(inner, edit)
@@ -70,32 +70,22 @@ def _edited(model, edit):
     given = keras.tree.flatten(made(*node.arguments.args, **node.arguments.kwargs))
     new = {id(old): h for old, h in zip(node.outputs, given, strict=False)}
     outputs = [new.get(id(old), old) for old in model.outputs] + given[len(node.outputs) :]
-    return keras.Model(_graph(model).input, outputs, name=model.name)
-
-
-def _graph(model):
-    """The functional model inside a sequential one; a functional one is its own."""
-    return getattr(model, "_functional", model)
-
-
-def _nodes(model):
-    by_depth = _graph(model)._nodes_by_depth
-    return [node for nodes in by_depth.values() for node in nodes]
+    return keras.Model(private.functional(model).input, outputs, name=model.name)
 
 
 def _calls(model, layer):
     """The calls of a layer that belong to a model: others may call it too."""
-    return [node for node in _nodes(model) if node.operation is layer]
+    return [node for node in private.nodes(model) if node.operation is layer]
 
 
 def _is_used(model, tensors):
     """Whether some of the tensors go into a layer of the model, beside being its outputs."""
     ids = {id(one) for one in tensors}
-    return any(id(one) in ids for node in _nodes(model) for one in node.input_tensors)
+    return any(id(one) in ids for node in private.nodes(model) for one in node.input_tensors)
 
 
 def _split(model):
-    layer = model.outputs[0]._keras_history.operation
+    layer = private.history(model.outputs[0]).operation
     config = layer.get_config() if isinstance(layer, keras.layers.Layer) else {}
     if not logits.kind(layer) or "activation" not in config or not layer.weights:
         return None
@@ -109,7 +99,9 @@ def _split(model):
         return None
     plain.set_weights(layer.get_weights())
     last = keras.layers.Activation(layer.activation, dtype=layer.dtype_policy, name=layer.name)
-    return keras.Model(_graph(model).input, [last(h), *model.outputs[1:]], name=model.name)
+    return keras.Model(
+        private.functional(model).input, [last(h), *model.outputs[1:]], name=model.name
+    )
 
 
 def _pooled(model):
@@ -121,7 +113,7 @@ def _pooled(model):
     if getattr(layer, "data_format", None) == "channels_first":
         options["data_format"] = "channels_first"
     pooled = POOLINGS[len(h.shape)](**options)(h)
-    return keras.Model(_graph(model).input, [*model.outputs, pooled], name=model.name)
+    return keras.Model(private.functional(model).input, [*model.outputs, pooled], name=model.name)
 
 
 def _last_map(model):
@@ -132,7 +124,7 @@ def _last_map(model):
         h = calls[0].outputs[0] if len(calls) == 1 and len(calls[0].outputs) == 1 else None
         if h is not None and len(h.shape) in POOLINGS and _channels(layer, h):
             maps[layer.name] = layer, h
-    own = model.outputs[0]._keras_history.operation
+    own = private.history(model.outputs[0]).operation
     ends = {own.name, logits.before(model, own.name)}
     hidden = [one for name, one in maps.items() if name not in ends]
     hidden = [one for one in hidden if not isinstance(one[0], keras.layers.InputLayer)]

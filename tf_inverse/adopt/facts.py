@@ -9,6 +9,7 @@ from tf_inverse.adopt import adapters, loading, nature
 from tf_inverse.errors import UsageError
 from tf_inverse.networks import storage
 from tf_inverse.networks.natural import Natural
+from tf_inverse.networks.unit_labels import Labels
 
 STORED = ("bank", "gaussian")
 
@@ -18,7 +19,7 @@ class Known(NamedTuple):
 
     Attributes:
         encoder: Layer, or None.
-        labels: (layer, names), or None.
+        labels: Names of a layer's units, or None.
         codes: Kind of codes, or None.
         bounds: Of codes, or None.
         image_range: (low, high) of the generator's images, or None.
@@ -28,7 +29,7 @@ class Known(NamedTuple):
     """
 
     encoder: str | None = None
-    labels: tuple[str, tuple[str, ...]] | None = None
+    labels: Labels | None = None
     codes: str | None = None
     bounds: tuple[float | None, float | None] | None = None
     image_range: tuple[float, float] | None = None
@@ -43,7 +44,7 @@ def known(classifier, generator) -> Known:
     labels, codes = f.get("labels"), G.get("codes") or {}
     return Known(
         encoder=f.get("encoder"),
-        labels=labels and (labels["layer"], tuple(labels["names"])),
+        labels=Labels.read(labels),
         codes=codes.get("kind"),
         bounds=codes.get("bounds") and tuple(codes["bounds"]),
         image_range=adapters.PIXELS if G else None,

@@ -190,7 +190,7 @@ def told(networks, images: Images | None) -> dict:
     facts = {"images": len(images.pixels), "layers": len(networks.natural.layers)}
     if not images.names:
         return {"natural": facts}
-    named = networks.labels is not None and tuple(networks.labels[1]) == images.names
+    named = networks.labels is not None and networks.labels.names == images.names
     count = networks.layer_shape(defaults.output(networks))[-1]
     if len(images.names) != count:
         facts["labels"] = f"not the {len(images.names)} classes of the images: {count} outputs"

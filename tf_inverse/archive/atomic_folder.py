@@ -8,7 +8,8 @@ A new folder is built in .NAME.writing beside NAME, made durable, and only then 
     .NAME.writing/old    what NAME was, until the new one has its name
 
 A process that is killed loses neither the old folder nor, once it is whole, the new one. The next
-writer of NAME puts right what was left. No TensorFlow.
+writer of NAME gives it the name if nothing else has it; what is whole goes only when a writer that
+may replace NAME has another whole folder. No TensorFlow.
 """
 
 from __future__ import annotations
@@ -80,7 +81,8 @@ def folder(path, ours: Ours, overwrite: bool = False) -> Iterator[pathlib.Path]:
     lock = Lock(work / "lock", path)
     try:
         with _safely(path):
-            _put_right(path, work)
+            _restore(path, work)
+            _remove(work, "part")
         expect_free(path, ours, overwrite)
         part = work / "part"
         with _safely(path, atomic.FULL):
@@ -88,11 +90,13 @@ def folder(path, ours: Ours, overwrite: bool = False) -> Iterator[pathlib.Path]:
             yield part
         with _safely(path):
             _sync(part)
+            _remove(work, "new", "old")
             os.replace(part, work / "new")
             _swap(path, work)
     finally:
         with contextlib.suppress(OSError):
-            _put_right(path, work)
+            _restore(path, work)
+            _remove(work, "part")
             (work / "lock").unlink()
             work.rmdir()
         lock.release()
@@ -124,19 +128,29 @@ def _swap(path, work):
     if path.exists():
         os.replace(path, work / "old")
         atomic.sync_folder(work)
+    _name(path, work)
+
+
+def _name(path, work):
+    """Gives the new folder its name; nobody needs the old one from then on."""
     os.replace(work / "new", path)
     atomic.sync_folder(path.parent)
+    _remove(work, "old")
 
 
-def _put_right(path, work):
-    """What a killed writer left: a whole new folder gets the name if nothing has it."""
-    if not path.exists():
-        for whole in (work / "new", work / "old"):
-            if whole.exists():
-                os.replace(whole, path)
-                atomic.sync_folder(path.parent)
-                break
-    for name in ("part", "new", "old"):
+def _restore(path, work):
+    """Ends what a killed writer began: where nothing has the name, a whole folder gets it."""
+    if os.path.lexists(path):
+        return
+    if (work / "new").exists():
+        _name(path, work)
+    elif (work / "old").exists():
+        os.replace(work / "old", path)
+        atomic.sync_folder(path.parent)
+
+
+def _remove(work, *names):
+    for name in names:
         if (work / name).exists():
             shutil.rmtree(work / name)
 

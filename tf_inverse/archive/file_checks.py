@@ -17,9 +17,7 @@ from tf_inverse.archive.lock import LockedError
 from tf_inverse.errors import RefusedInput
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
-LOCKED = (
-    "{0} is locked: another program has it open for writing; close it there, then try again"
-)
+LOCKED = "{0} is locked: another program has it open for writing; close it there, then try again"
 MARKED = (
     "{0} is marked as open for writing: close it in the program that writes it or, where that was "
     "killed, mend it with h5clear --status {0}"

@@ -8,6 +8,7 @@ import numpy as np
 
 from tf_inverse import metrics
 from tf_inverse.archive import Samples
+from tf_inverse.band import Bands
 from tf_inverse.baselines import scoring
 from tf_inverse.networks import codes
 from tf_inverse.run import verify
@@ -29,12 +30,13 @@ def sample(
         Samples in every band, `steps` the number of the draw; and how many codes were drawn: looks
         forward, without a gradient.
     """
-    neurons = tuple(b.neuron for b in bands)
-    z1, z2 = np.array([(b.z1, b.z2) for b in bands], np.float64).T
+    bands = Bands(bands)
     for first in range(0, draws, K):
         count = min(K, draws - first)
         c = codes.draw(networks, count, codes.generator(seed, 5, first))
         rows = np.arange(count)
-        made = scoring.samples(networks, neurons, verify.render(networks, c), c, first + rows, rows)
-        inside = metrics.in_range(made.activations, z1, z2)
+        made = scoring.samples(
+            networks, bands.neurons, verify.render(networks, c), c, first + rows, rows
+        )
+        inside = metrics.in_range(made.activations, bands.z1, bands.z2)
         yield Samples(*(a[inside] for a in made)), count

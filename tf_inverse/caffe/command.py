@@ -11,6 +11,7 @@ from tf_inverse.errors import UsageError
 from tf_inverse.networks import codes as code_kinds
 from tf_inverse.networks import storage
 from tf_inverse.networks.saving import Frugal
+from tf_inverse.networks.unit_labels import Labels
 from tf_inverse.zoo.generator import ARCHITECTURES
 
 KINDS = (*conversion.NETWORKS, "caffe", "matconvnet")
@@ -36,7 +37,7 @@ def convert(kind, weights, *, out, overwrite=False, name=None, **settings):
         out,
         name=name or made.model.name,
         encoder=made.encoder,
-        labels=made.labels and (made.labels[0], tuple(made.labels[1])),
+        labels=made.labels,
         licence=made.licence,
         source=made.source,
         overwrite=overwrite,
@@ -155,7 +156,7 @@ def pair(
         encoder=encoder,
         codes=networks.codes,
         crop=side,
-        labels=labels and (labels["layer"], tuple(labels["names"])),
+        labels=Labels.read(labels),
         licence=" ".join(
             f"{role}: {entries['licence']}"
             for role, entries in (("Classifier", f_entries), ("Generator", G_entries))

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
+from tf_inverse import private
+
 HALVES = ("float16", "bfloat16")
 
 # Layers that prepare pixels compute in float32: 16 bits cannot hold a pixel minus a mean.
@@ -70,8 +72,7 @@ def kernels(model: keras.Model, precision: str) -> Kernels:
         for layer in _layers(model)
         if _plain(layer) and layer.autocast and _wanted(layer, model, precision) == precision
         for weight in _weights(layer)
-        # Keras has no public word for whether layers cast a variable.
-        if len(weight.shape) > 1 and weight.dtype == "float32" and weight._autocast
+        if len(weight.shape) > 1 and weight.dtype == "float32" and private.is_cast(weight)
     }
     return tuple(
         (one, tf.Variable(tf.cast(one.value, precision), trainable=False)) for one in found.values()
@@ -96,12 +97,12 @@ def quantization(model: keras.Model) -> str | None:
 
 
 def _layers(model):
-    return list(model._flatten_layers(include_self=True))
+    return list(private.layers(model, own=True))
 
 
 def _weights(layer):
     """Weights of a layer itself, without those of the layers in it."""
-    inner = {id(w) for one in layer._flatten_layers(include_self=False) for w in one.weights}
+    inner = {id(w) for one in private.layers(layer) for w in one.weights}
     return [weight for weight in layer.weights if id(weight) not in inner]
 
 

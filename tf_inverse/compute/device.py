@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 
+from tf_inverse import private
 from tf_inverse.errors import UsageError
 
 FORM = "auto, cpu, gpu or a number of one, as gpu:1"
@@ -107,10 +108,7 @@ def memory() -> int:
     """Bytes of memory of the device that was chosen."""
     if not on_gpu():
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    from tensorflow.python.client import device_lib
-
-    gpus = [one for one in device_lib.list_local_devices() if one.device_type == "GPU"]
-    return max(gpu.memory_limit for gpu in gpus)
+    return private.gpu_memory()
 
 
 def peak_memory() -> int | None:

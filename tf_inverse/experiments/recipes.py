@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tf_inverse.band import Bands
 from tf_inverse.baselines import ppgn
 from tf_inverse.experiments import neurons, size
 from tf_inverse.experiments.runner import Lab, plain
@@ -129,7 +130,8 @@ def figure2(lab: Lab) -> Outcome:
     """Class neurons: ours and every rival."""
     rows = []
     for target in neurons.classes(lab.networks, lab.targets, lab.neurons or 2):
-        bands, label = (target,), plain((target,))
+        bands = Bands([target])
+        label = plain(bands)
         rows += _beside_ppgn(lab, bands)
         passes = rows[-2]["passes"]
         rows.append(lab.ascent(f"{label}-ascent", bands, passes))
@@ -149,18 +151,18 @@ def figure2(lab: Lab) -> Outcome:
 def figure3(lab: Lab) -> Outcome:
     """A hidden unit at two ranges, beside PPGN."""
     chosen = neurons.hidden(lab.networks, lab.targets)
-    rows = [lab.ours(f"range-{i}", (one,)) for i, one in enumerate(chosen, 1)]
+    rows = [lab.ours(f"range-{i}", Bands([one])) for i, one in enumerate(chosen, 1)]
     # PPGN's script for hidden units runs chains of 1,000 steps, and resets them every 100.
     passes = max(row["passes"] for row in rows)
-    rows.append(lab.ppgn("ppgn", (chosen[-1],), passes, ppgn.HIDDEN))
+    rows.append(lab.ppgn("ppgn", Bands([chosen[-1]]), passes, ppgn.HIDDEN))
     claims = [_all_found(lab, rows[:-1])]
     text = "The most selective unit of the last convolution, high and at the end of nature's range."
     return Outcome("Figure 3: a hidden unit", text, rows, claims)
 
 
 def _intersection(lab, chosen, title, text):
-    rows = [lab.ours(f"alone-{i}", (one,)) for i, one in enumerate(chosen, 1)]
-    rows.append(lab.ours("together", tuple(chosen)))
+    rows = [lab.ours(f"alone-{i}", Bands([one])) for i, one in enumerate(chosen, 1)]
+    rows.append(lab.ours("together", Bands(chosen)))
     return Outcome(title, text, rows, [_all_found(lab, rows)])
 
 
@@ -188,7 +190,7 @@ def figure5(lab: Lab) -> Outcome:
 def figure6(lab: Lab) -> Outcome:
     """Class neurons of another classifier: the paper's is Places205-CNN; here, what is given."""
     chosen = neurons.classes(lab.networks, lab.targets, lab.neurons or 2)
-    rows = [lab.ours(f"neuron-{i}", (one,)) for i, one in enumerate(chosen, 1)]
+    rows = [lab.ours(f"neuron-{i}", Bands([one])) for i, one in enumerate(chosen, 1)]
     text = "The paper shows Places205-CNN here; this shows class neurons of the pair given."
     return Outcome("Figure 6: another classifier", text, rows, [_all_found(lab, rows)])
 
@@ -197,9 +199,10 @@ def figure7(lab: Lab) -> Outcome:
     """Eq. 13, distances between codes, beside eq. 5, by the paper's method."""
     rows, claims = [], []
     for target in neurons.classes(lab.networks, lab.targets, lab.neurons or 2):
-        label = plain((target,))
+        bands = Bands([target])
+        label = plain(bands)
         for distance in ("encodings", "codes"):
-            row = lab.ours(f"{label}-{distance}", (target,), method="paper", distance=distance)
+            row = lab.ours(f"{label}-{distance}", bands, method="paper", distance=distance)
             rows.append(row | {"method": f"paper, distance between {distance}"})
         if all(row["found"] for row in rows[-2:]):
             claims += _eq13(label, *rows[-2:])
@@ -231,8 +234,8 @@ def _eq13(label, eq5, eq13):
 
 def figure8(lab: Lab) -> Outcome:
     """Eq. 14, no diversity term, from one start; eq. 5 from the same."""
-    target = (neurons.classes(lab.networks, lab.targets, 1)[0],)
-    scale = measure(lab.networks, (target[0].neuron,))
+    target = Bands(neurons.classes(lab.networks, lab.targets, 1)[:1])
+    scale = measure(lab.networks, target.neurons)
     one, rows = _one_start(lab, scale), []
     for name, distance in (("eq5", "encodings"), ("eq14", "none")):
         options = {"method": "paper", "distance": distance, "n": lab.K, "patience": PATIENCE}
@@ -268,7 +271,7 @@ def _one_start(lab, scale):
 
 def figure9(lab: Lab) -> Outcome:
     """Section 4.3: all n samples at once (eq. 15) beside the fast scheme, and renewal."""
-    target = (neurons.classes(lab.networks, lab.targets, 1)[0],)
+    target = Bands(neurons.classes(lab.networks, lab.targets, 1)[:1])
     # A third more work, so only where all n at once would take much memory.
     chunk = lab.K if lab.n > AT_ONCE and lab.n % lab.K == 0 else None
     runs = (

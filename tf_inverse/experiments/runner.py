@@ -13,7 +13,7 @@ import numpy as np
 
 from tf_inverse import archive, metrics
 from tf_inverse.archive import Samples
-from tf_inverse.band import Band
+from tf_inverse.band import Bands
 from tf_inverse.baselines import activation_maximisation, ppgn, rejection, scoring
 from tf_inverse.errors import Unreachable
 from tf_inverse.method.fidelity import settled
@@ -77,7 +77,7 @@ class Lab:
 
         Args:
             name: Of the archive.
-            bands: Tuple of `band.Band`.
+            bands: Neurons with their ranges.
             networks: In place of the lab's, with other starting codes.
             scale: `normalization.Scale`, where it is another's.
             **options: Fields of `Settings`.
@@ -90,7 +90,7 @@ class Lab:
         settings, why = settled(networks, bands, settings)
         if why:
             self.say(f"{name}: {why}")
-        scale = scale or measure(networks, tuple(b.neuron for b in bands))
+        scale = scale or measure(networks, bands.neurons)
         parts, steps, trouble, began = [], 0, None, time.monotonic()
         try:
             for batch in sample(networks, bands, settings, scale=scale):
@@ -133,7 +133,7 @@ class Lab:
         return self._rival(name, "rejection", bands, found, None, self._scale(bands))
 
     def _scale(self, bands):
-        return measure(self.networks, tuple(b.neuron for b in bands))
+        return measure(self.networks, bands.neurons)
 
     def _prior(self):
         size = int(np.prod(self.networks.layer_shape(self.networks.encoder)))
@@ -176,7 +176,7 @@ class Lab:
         self.paths.append(path)
         return row | {"archive": path.name}
 
-    def figures(self, samples: Samples, bands: tuple[Band, ...], scale) -> dict:
+    def figures(self, samples: Samples, bands: Bands, scale) -> dict:
         """Figures of all samples that `metrics.summary` has not.
 
         Returns:
@@ -185,10 +185,11 @@ class Lab:
             saturated, share of pixel values that are 0 or 255, as in white spots; judge, share of
             images that the judge gives to the class, or None.
         """
-        z1, z2 = np.array([(b.z1, b.z2) for b in bands]).T
         return {
             "kept": len(samples.images),
-            "in_range_of_kept": float(metrics.in_range(samples.activations, z1, z2).mean()),
+            "in_range_of_kept": float(
+                metrics.in_range(samples.activations, bands.z1, bands.z2).mean()
+            ),
             **self._codes(samples.codes),
             "saturated": float(np.isin(samples.images, (0, 255)).mean()),
             "judge": self._judged(samples.images, bands),
@@ -205,20 +206,19 @@ class Lab:
     def _judged(self, images, bands):
         from tf_inverse.training.evaluation import classes
 
-        layer = self.networks.labels and self.networks.labels[0]
+        layer = self.networks.labels and self.networks.labels.layer
         if self.judge is None or len(bands) > 1 or bands[0].neuron.layer != layer:
             return None
         return float(np.mean(classes(self.judge, images) == bands[0].neuron.unit))
 
 
-def inside(samples: Samples, bands: tuple[Band, ...]) -> dict:
+def inside(samples: Samples, bands: Bands) -> dict:
     """How different those images are that lie in range, the others left out.
 
     Returns:
         dict: found_in_range, their number; pair_distance_in_range, None for fewer than two.
     """
-    z1, z2 = np.array([(b.z1, b.z2) for b in bands]).T
-    e = samples.encodings[metrics.in_range(samples.activations, z1, z2)]
+    e = samples.encodings[metrics.in_range(samples.activations, bands.z1, bands.z2)]
     distance = metrics.pair_distance(e) if len(e) > 1 else None
     return {"found_in_range": len(e), "pair_distance_in_range": distance}
 

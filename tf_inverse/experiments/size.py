@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse.band import Band, Neuron
+from tf_inverse.band import Band, Bands, Neuron
 from tf_inverse.layers.convolution import Deconvolution
 from tf_inverse.method import loops, seeds
 from tf_inverse.method.normalization import Scale, measure
@@ -57,7 +57,7 @@ def bands(networks: Networks) -> tuple[tuple[Band], Scale]:
     """A range of one unit, from its mean on random codes to a deviation above; and the scale."""
     scale = measure(networks, (VOLCANO,))
     mean, sd = float(scale.z_mean[0]), float(scale.z_sd[0])
-    return (Band(VOLCANO, mean, mean + sd),), scale
+    return Bands([Band(VOLCANO, mean, mean + sd)]), scale
 
 
 def stepping(networks: Networks, settings):

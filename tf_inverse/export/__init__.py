@@ -140,7 +140,7 @@ def gather(networks, layers: tuple[str, ...] | None, settings: Settings) -> endp
 def default_layer(networks) -> str:
     """The labelled layer, or else the last one of the classifier that has units."""
     if networks.labels is not None:
-        return networks.labels[0]
+        return networks.labels.layer
     return list(taps.top(networks.classifier))[-1]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tf_inverse.band import Bands
 from tf_inverse.method import normalization
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import codes
@@ -32,14 +33,14 @@ def question(
         rows: Codes to draw; enough for four times n if left out.
         limit: Gradient steps.
     """
-    settings, neurons = settings or Settings(), tuple(b.neuron for b in bands)
+    settings, bands = settings or Settings(), Bands(bands)
     count = rows or 4 * (settings.n + settings.K)
     c, t = codes.Stream(networks, settings.seed, len(bands), settings.K).rows(0, count)
-    which = np.array([[layers.index(n.layer)] for n in neurons], np.int32)
+    which = np.array([[layers.index(layer)] for layer in bands.layers], np.int32)
     return {
-        "neurons": np.concatenate([which, index(neurons)], axis=1),
-        "ranges": np.array([(b.z1, b.z2) for b in bands], np.float32),
-        "sd": np.asarray(normalization.measure(networks, neurons).s_sd, np.float32),
+        "neurons": np.concatenate([which, index(bands.neurons)], axis=1),
+        "ranges": np.stack([bands.z1, bands.z2], axis=1).astype(np.float32),
+        "sd": np.asarray(normalization.measure(networks, bands.neurons).s_sd, np.float32),
         "codes": c,
         "aims": t,
         "rows": np.int32(settings.K),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pathlib
 
 from tensorflow.core.protobuf import saved_model_pb2
-from tensorflow.python.saved_model import fingerprinting_utils
+
+from tf_inverse import private
 
 SHAPES = "_output_shapes"
 # Shapes of what these give do not follow from what goes in.
@@ -33,4 +34,4 @@ def make(folder: pathlib.Path) -> None:
                 if node.op not in CALLS:
                     node.attr.pop(SHAPES, None)
     path.write_bytes(model.SerializeToString(deterministic=True))
-    fingerprinting_utils.write_fingerprint(str(folder))
+    private.write_fingerprint(folder)

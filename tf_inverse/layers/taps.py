@@ -16,26 +16,26 @@ import functools
 
 import keras
 import tensorflow as tf
-from keras.src.models import Functional
 
+from tf_inverse import private
 from tf_inverse.errors import UsageError
 
 
 def walk(model: keras.layers.Layer, prefix: str = ""):
     """(path, layer) of every layer within, each followed by those inside it."""
-    for layer in model._flatten_layers(include_self=False, recursive=False):
+    for layer in private.layers(model, deep=False):
         yield prefix + layer.name, layer
         yield from walk(layer, f"{prefix}{layer.name}/")
 
 
 def top(model: keras.Model) -> dict[str, keras.layers.Layer]:
     """Layers at the top of a functional or sequential model with one output each, by name."""
-    if not isinstance(model, Functional | keras.Sequential):
+    if not private.is_functional(model):
         return {}
     return {
         layer.name: layer
         for layer in model.layers
-        if len(layer._inbound_nodes) == 1
+        if len(private.calls(layer)) == 1
         and isinstance(layer.output, keras.KerasTensor)
         and getattr(layer, "data_format", None) != FIRST
     }
@@ -103,14 +103,14 @@ def _owner(layers, path):
 def recorded(layers: dict[str, keras.layers.Layer]):
     """While open, every call of the layers is noted: path -> list of what they gave."""
     seen: dict[str, list] = {}
-    graph = tf.compat.v1.get_default_graph()
+    graph = private.default_graph()
 
     def recording(path, call):
         @functools.wraps(call)
         def recorder(*args, **kwargs):
             output = call(*args, **kwargs)
             # What a loop gives inside itself, a recurrent cell's step, cannot be had outside.
-            if tf.compat.v1.get_default_graph() is graph:
+            if private.default_graph() is graph:
                 seen.setdefault(path, []).append(output)
             return output
 

@@ -55,7 +55,7 @@ def settled(networks, bands, settings):
 
     Args:
         networks: `networks.Networks`.
-        bands: Tuple of `band.Band`.
+        bands: Neurons with their ranges.
         settings: `settings.Settings`; "auto" is what suits the machine.
 
     Returns:
@@ -107,7 +107,7 @@ def _against(networks, bands, precision):
     for model in (networks.classifier, networks.generator):
         if mode := arithmetic.quantization(model):
             return f"the weights of {model.name} are quantised ({mode})"
-    neurons = tuple(b.neuron for b in bands)
+    neurons = bands.neurons
     seen = networks.compiled(
         ("fidelity", precision, neurons), lambda: measure(networks, neurons, precision)
     )

@@ -107,9 +107,9 @@ def rule(settings) -> renewal.Rule:
 def target(bands, scale) -> Target:
     """The bands as tensors."""
     return Target(
-        index(tuple(b.neuron for b in bands)),
-        tf.constant([b.z1 for b in bands], tf.float32),
-        tf.constant([b.z2 for b in bands], tf.float32),
+        index(bands.neurons),
+        tf.constant(bands.z1, tf.float32),
+        tf.constant(bands.z2, tf.float32),
         tf.constant(scale.z_sd if scale.s_sd is None else scale.s_sd, tf.float32),
         tf.constant(scale.likely) if any(scale.likely) else None,
     )
@@ -120,8 +120,7 @@ def _compiled(networks, bands, settings, scale, kind, make, *options):
 
     One graph serves all neurons of the same layers: a long process traces no more than it must.
     """
-    neurons = tuple(b.neuron for b in bands)
-    layers = tuple(n.layer for n in neurons)
+    neurons, layers = bands.neurons, bands.layers
     how = (settings.K, settings.bound, settings.optimizer, settings.precision)
     how += (settings.distance, settings.chunk)
     shared = (*how, scale.c_sd, scale.e_sd, scale.x_sd)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tf_inverse import private
 from tf_inverse.compute.device import compiled
 from tf_inverse.method import step_size
 from tf_inverse.method.lagrangian import margins, next_multipliers, walk_lagrangian
@@ -270,7 +271,7 @@ def _unsized(pool, target, fresh):
     # The graph is not to know how many rows and neurons there are: it would fold the numbers into
     # its constants, and round otherwise than an export does, which serves any number of both.
     def open_(tensor, *columns):
-        return tf.compat.v1.placeholder_with_default(tensor, (None, *columns))
+        return private.unsized(tensor, (None, *columns))
 
     d = pool.c.shape[1]
     pool = pool._replace(

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from tf_inverse.archive import Samples
-from tf_inverse.band import Band
+from tf_inverse.band import Band, Bands
 from tf_inverse.errors import Stalled, Unreachable
 from tf_inverse.method import chains, fidelity, loops
 from tf_inverse.method.checkpoint import count, entry
@@ -47,7 +47,7 @@ class Batch(NamedTuple):
 
 def sample(
     networks,
-    bands: tuple[Band, ...],
+    bands: Iterable[Band],
     settings: Settings | None = None,
     state: dict[str, np.ndarray] | None = None,
     scale: Scale | None = None,
@@ -71,12 +71,11 @@ def sample(
         Stalled: Samples were found, but no more come.
         RefusedInput: The state is damaged, or of other settings or another version.
     """
-    settings = (settings or Settings()).sized(networks.codes.size)
+    bands, settings = Bands(bands), (settings or Settings()).sized(networks.codes.size)
     settings, why = fidelity.settled(networks, bands, settings)
     if why:
         warnings.warn(why, stacklevel=2)
-    neurons = tuple(b.neuron for b in bands)
-    scale = scale or measure(networks, neurons)
+    scale = scale or measure(networks, bands.neurons)
     keeper = _Keeper(networks, bands, settings, state)
     chunks = METHODS[settings.method](networks, bands, settings, scale, state)
     best, quiet = np.full(len(bands), -np.inf), 0
@@ -103,8 +102,7 @@ class _Keeper:
 
     def __init__(self, networks, bands, settings, state):
         self.networks, self.settings = networks, settings
-        self.neurons = tuple(b.neuron for b in bands)
-        z1, z2 = np.array([(b.z1, b.z2) for b in bands], np.float64).T
+        self.neurons, z1, z2 = bands.neurons, bands.z1, bands.z2
         slack = np.minimum(TOLERANCE * np.maximum(np.abs(z1), np.abs(z2)), (z2 - z1) / 4)
         self.low, self.high = z1 + slack, z2 - slack
         if settings.bound == "paper":

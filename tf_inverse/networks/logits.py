@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 
+from tf_inverse import private
 from tf_inverse.layers import taps
 
 
@@ -26,12 +27,12 @@ def before(model: keras.Model, path: str) -> str | None:
         None where the layer at the path is another, or takes what no layer gives.
     """
     layer = dict(taps.walk(model)).get(path)
-    if not _is_bare(layer) or len(layer._inbound_nodes) != 1:
+    if not _is_bare(layer) or len(private.calls(layer)) != 1:
         return None
-    history, prefix = layer.input._keras_history, path[: len(path) - len(layer.name)]
-    if isinstance(history.operation, keras.layers.InputLayer):
+    prefix = path[: len(path) - len(layer.name)]
+    if isinstance(private.history(layer.input).operation, keras.layers.InputLayer):
         return None
-    found = source(history, prefix)
+    found = source(layer.input, prefix)
     return found if found in dict(taps.walk(model)) else None
 
 
@@ -39,15 +40,16 @@ def _is_bare(layer):
     return isinstance(layer, keras.layers.Softmax | keras.layers.Activation) and bool(kind(layer))
 
 
-def source(history, prefix: str = "") -> str:
+def source(tensor: keras.KerasTensor, prefix: str = "") -> str:
     """The path of the layer that a tensor comes from, models within the model opened.
 
     Args:
-        history: `_keras_history` of the tensor.
+        tensor: Symbolic, of a functional or sequential model.
         prefix: Path of the model that it is in, with a slash.
     """
+    history = private.history(tensor)
     path = prefix + history.operation.name
     if getattr(history.operation, "outputs", None) and hasattr(history.operation, "layers"):
         inner = history.operation.outputs[history.tensor_index]
-        return source(inner._keras_history, f"{path}/")
+        return source(inner, f"{path}/")
     return path

@@ -21,7 +21,9 @@ from dataclasses import dataclass, field
 import h5py
 import numpy as np
 
+from tf_inverse.band import Bands
 from tf_inverse.errors import RefusedInput, reason
+from tf_inverse.tensors import Array
 
 FORMAT, VERSION = "tf_inverse natural", 1
 LEVELS = (0, 1, 2, 5, 10, 25, 50, 75, 90, 95, 98, 99, 99.5, 99.8, 99.9, 100)
@@ -94,13 +96,12 @@ class Natural:
         i = neuron.unit
         return UnitStatistics(float(mean[i]), float(sd[i]), self.levels, percentiles[i])
 
-    def within(self, bands) -> np.ndarray | None:
+    def within(self, bands: Bands) -> Array | None:
         """Which of the stored images lie in all bands: indices, or None where that is unknown."""
-        if self.encodings is None or any(b.neuron.layer not in self.activations for b in bands):
+        if self.encodings is None or any(layer not in self.activations for layer in bands.layers):
             return None
-        z = np.stack([self.activations[b.neuron.layer][:, b.neuron.unit] for b in bands], axis=1)
-        z1, z2 = np.array([(b.z1, b.z2) for b in bands]).T
-        return np.flatnonzero(((z >= z1) & (z <= z2)).all(axis=1))
+        z = np.stack([self.activations[n.layer][:, n.unit] for n in bands.neurons], axis=1)
+        return np.flatnonzero(((z >= bands.z1) & (z <= bands.z2)).all(axis=1))
 
 
 def read(path) -> Natural:

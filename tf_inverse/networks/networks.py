@@ -22,6 +22,7 @@ from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.natural import Natural
 from tf_inverse.networks.neuron_index import activations, index
 from tf_inverse.networks.resize import resize
+from tf_inverse.networks.unit_labels import LabelsField
 from tf_inverse.networks.yardstick import Yardstick
 
 ROLES = ("classifier", "generator")
@@ -54,7 +55,7 @@ class Networks:
         encoder: Layer of the classifier whose flattened output is the encoding e.
         codes: Distribution of codes.
         crop: Side of the centre square that is cut from the generator's image, or None.
-        labels: (layer, names of its units), or None.
+        labels: Names of a layer's units, or None; a pair (layer, names) is taken as well.
         natural: Statistics over natural images, or None.
         checksums: sha256 of each file, by name.
         default: Targets of a run that names none, or None.
@@ -72,7 +73,7 @@ class Networks:
     encoder: str
     codes: Codes
     crop: int | None = None
-    labels: tuple[str, tuple[str, ...]] | None = None
+    labels: LabelsField = LabelsField()
     natural: Natural | None = None
     checksums: dict[str, str] = field(default_factory=dict)
     default: str | None = None
@@ -136,12 +137,12 @@ class Networks:
 
     def names(self, layer: str) -> tuple[str, ...] | None:
         """Labels of a layer's units, or None; probabilities and their logits share them."""
-        if self.labels is None or layer == self.labels[0]:
-            return self.labels and self.labels[1]
-        here, labelled = self.layer_path(layer), self.layer_path(self.labels[0])
+        if self.labels is None or layer == self.labels.layer:
+            return self.labels and self.labels.names
+        here, labelled = self.layer_path(layer), self.layer_path(self.labels.layer)
         same = labelled in (here, logits.before(self.classifier, here))
         same |= here == logits.before(self.classifier, labelled)
-        return self.labels[1] if same else None
+        return self.labels.names if same else None
 
     @property
     def shapes(self) -> dict[str, tuple[int | None, ...]]:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tf_inverse import private
 from tf_inverse.networks.neuron_index import chosen
 
 # Probabilities nearer to 0 or 1 than float32 can tell count as these.
@@ -48,8 +49,8 @@ def origin(h) -> Origin | None:
     if op.type == "Sigmoid":
         return Origin(op.type, op.inputs[0])
     if op.type in _CALLS:
-        function = op.graph._get_function(op.get_attr("f").name)
-        inner = function and origin(function.graph.outputs[h.value_index])
+        graph = private.called(op)
+        inner = graph and origin(graph.outputs[h.value_index])
         return inner and inner._replace(logits=None)
     return None
 

@@ -8,7 +8,8 @@ import zipfile
 
 import h5py
 import keras
-from keras.src.utils.naming import to_snake_case
+
+from tf_inverse import private
 
 # Bytes of a weight that are copied at a time.
 PIECE = 2**23
@@ -48,7 +49,7 @@ def _write_weights(file, model):
     """Keras's layout: layers/KIND/vars/I, where the second layer of a kind is KIND_1."""
     counts, written = {}, 0
     for layer in model.layers:
-        kind = to_snake_case(type(layer).__name__)
+        kind = private.snake_case(type(layer).__name__)
         number = counts[kind] = counts.get(kind, -1) + 1
         variables = {}
         layer.save_own_variables(variables)

@@ -21,6 +21,7 @@ from tf_inverse.archive import atomic, atomic_folder
 from tf_inverse.errors import RefusedInput, UsageError, reason
 from tf_inverse.networks import cache, manifest_fields, yardstick
 from tf_inverse.networks.codes import Codes
+from tf_inverse.networks.unit_labels import Labels
 
 FORMAT, VERSION = "tf_inverse network", 1
 SHIPPED = pathlib.Path(__file__).parents[1] / "zoo" / "pairs"
@@ -170,7 +171,7 @@ def _described(folder, entries):
             "encoder": entries["encoder"],
             "codes": Codes(codes["kind"], codes["size"], codes.get("bounds")),
             "crop": entries["generator"].get("crop"),
-            "labels": (labels["layer"], tuple(labels["names"])) if labels else None,
+            "labels": Labels.read(labels),
             "default": entries.get("default"),
         }
     except (KeyError, TypeError, AttributeError) as error:
@@ -234,7 +235,7 @@ def save(
         encoder: Layer of the classifier.
         codes: Distribution of codes.
         crop: See `networks.Networks`.
-        labels: (layer, names) or None.
+        labels: Names of a layer's units, or None; a pair (layer, names) is taken as well.
         natural: `natural.Natural` or None.
         licence: What the weights may be used for.
         source: Where they came from: anything that JSON can say.
@@ -272,7 +273,7 @@ def save(
         entries |= {
             "encoder": encoder,
             "codes": codes and {"kind": codes.kind, "size": codes.size, "bounds": codes.bounds},
-            "labels": labels and {"layer": labels[0], "names": list(labels[1])},
+            "labels": labels and Labels.made(labels).entry(),
             "licence": licence,
             "source": source or {},
             "default": default,

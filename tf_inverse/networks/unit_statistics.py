@@ -164,7 +164,7 @@ def asked_layer(networks, layer: str | None, search: str | None) -> str | None:
         return layer
     if search is not None and networks.labels is None:
         raise UsageError(f"expected a network with labels for --search, {networks.name} has none")
-    return None if search is None else networks.labels[0]
+    return None if search is None else networks.labels.layer
 
 
 def natural(networks, layer: str, images: str | None) -> Statistics | None:

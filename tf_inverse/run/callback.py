@@ -113,7 +113,7 @@ class KerasSampler(keras.callbacks.Callback):
             `sample` of an export; see docs/export.md for what goes in and out.
         """
         self._expect_attached()
-        layers = layers or tuple(dict.fromkeys(b.neuron.layer for b in self.bands))
+        layers = layers or tuple(dict.fromkeys(self.bands.layers))
         return endpoints.make(export.gather(self.networks, layers, self.settings))["sample"]
 
     def on_train_begin(self, logs=None):
@@ -143,7 +143,7 @@ class KerasSampler(keras.callbacks.Callback):
             self._show(epoch)
 
     def _batches(self):
-        now = normalization.measure(self.networks, tuple(b.neuron for b in self.bands))
+        now = normalization.measure(self.networks, self.bands.neurons)
         # Only a unit of measure: with the first one, one graph serves all epochs.
         self._first = self._first or now
         now = now._replace(e_sd=self._first.e_sd, x_sd=self._first.x_sd)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tf_inverse.archive import Samples
-from tf_inverse.band import Band, parse
+from tf_inverse.band import Bands, parse
 from tf_inverse.caffe.published import load
 from tf_inverse.method.normalization import measure
 from tf_inverse.method.sampler import sample
@@ -28,7 +28,7 @@ class Result:
     """
 
     samples: Samples
-    bands: tuple[Band, ...]
+    bands: Bands
     networks: Any
     summary: dict
 
@@ -58,7 +58,7 @@ def draw(network="cifar10", targets: str | None = None, **options) -> Result:
     networks = network if hasattr(network, "look") else load(network)
     settings = Settings(**options)
     bands = parse(targets or networks.default or "", networks)
-    scale = measure(networks, tuple(b.neuron for b in bands))
+    scale = measure(networks, bands.neurons)
     batches = [b.samples for b in sample(networks, bands, settings, scale=scale)]
     samples = Samples(*(np.concatenate(arrays) for arrays in zip(*batches, strict=True)))
     figures = job.summary(samples, bands, settings, scale, job.natural(networks, bands))

@@ -58,7 +58,7 @@ def sample(
     networks = published.load(network, trust)
     bands = band.parse(targets, networks)
     if automatic:
-        layers = tuple(b.neuron.layer for b in bands)
+        layers = bands.layers
         K = capacity.suggest(networks, layers, settings.n, device.memory())
         settings = dataclasses.replace(settings, K=K)
         print(f"{K} codes at a time", file=sys.stderr)
@@ -115,11 +115,12 @@ def run(
     from tf_inverse.method.fidelity import settled
     from tf_inverse.method.normalization import measure
 
-    began, settings = time.monotonic(), settings.sized(networks.codes.size)
+    bands, began = band.Bands(bands), time.monotonic()
+    settings = settings.sized(networks.codes.size)
     settings, why = settled(networks, bands, settings)
     if why:
         print(why, file=sys.stderr)
-    scale = measure(networks, tuple(b.neuron for b in bands))
+    scale = measure(networks, bands.neurons)
     head = header(networks, bands, settings, store) | origin.told(networks.folder, out)
     nature = natural(networks, bands)
     trouble = None
@@ -237,9 +238,9 @@ def natural(networks, bands) -> dict | None:
     within = stored and stored.within(bands)
     if within is None:
         return None
-    units = [stored.unit(b.neuron) for b in bands]
+    units = [stored.unit(neuron) for neuron in bands.neurons]
     # The bank is drawn at random; what follows it was chosen for its activations.
-    columns = [stored.activations[b.neuron.layer][: stored.typical, b.neuron.unit] for b in bands]
+    columns = [stored.activations[n.layer][: stored.typical, n.unit] for n in bands.neurons]
     return {
         "activations": np.stack(columns, axis=1).astype(np.float32),
         "encodings": stored.encodings[within].astype(np.float32),
@@ -250,12 +251,11 @@ def natural(networks, bands) -> dict | None:
 
 def summary(samples, bands, settings, scale, nature) -> dict:
     """The figures of `metrics.summary` for what an archive holds."""
-    z1, z2 = np.array([(b.z1, b.z2) for b in bands]).T
     return metrics.summary(
         samples.encodings[:],
         samples.activations[:],
-        z1,
-        z2,
+        bands.z1,
+        bands.z2,
         asked=settings.n,
         bandwidth=scale.bandwidth,
         natural_encodings=nature and nature["encodings"],

@@ -13,7 +13,7 @@ import pathlib
 
 from tf_inverse.archive.attributes import FOLDER
 from tf_inverse.caffe import published
-from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.errors import InverseSetError, RefusedInput, UsageError
 from tf_inverse.networks import storage
 
 
@@ -77,6 +77,28 @@ def find(archive, given: str | None = None) -> pathlib.Path:
         f"expected the network {archive.network!r} that {archive.path} was drawn with, "
         f"{where}{looked}: {flag}"
     )
+
+
+def described(archive, given: str | None = None) -> tuple[dict | None, list[str]]:
+    """What an archive's network says of itself, and a line where it is not found again.
+
+    Args:
+        archive: `archive.Archive`.
+        given: As of `find`.
+
+    Returns:
+        (`network.json` or None, lines).
+
+    Raises:
+        UsageError: There is no such network as the user named.
+        RefusedInput: The network that the user named is damaged.
+    """
+    try:
+        return storage.manifest(find(archive, given)), []
+    except InverseSetError as error:
+        if given is not None:
+            raise
+        return None, [f"the network's licence and sources are not told: {error}"]
 
 
 def _differing(found, wanted):

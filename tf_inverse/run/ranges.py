@@ -38,14 +38,14 @@ def rungs(networks, targets: str, ranges: int) -> list[tuple[band.Band, ...]]:
     parts = band.split(targets)
     if len(parts) > 1:
         alone = [band.parse(part, networks) for part in parts]
-        return [*alone, tuple(one for bands in alone for one in bands)]
+        return [*alone, band.Bands(one for bands in alone for one in bands)]
     if ranges < 2:
         raise UsageError(f"expected at least 2 --ranges, got {ranges}")
     # The range given, or none at all, does not matter: 0 to 1 is one that always parses.
     neuron = band.parse("".join(parts).partition("@")[0] + "@0:1", networks)[0].neuron
     edges = np.linspace(*extent(networks, neuron), ranges + 1)
     return [
-        (band.Band(neuron, float(f"{z1:.4g}"), float(f"{z2:.4g}")),)
+        band.Bands([band.Band(neuron, float(f"{z1:.4g}"), float(f"{z2:.4g}"))])
         for z1, z2 in zip(edges[:-1], edges[1:], strict=True)
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tf_inverse.errors import InverseSetError
+from tf_inverse.errors import InverseSetError, RefusedInput
 from tf_inverse.run import origin
 
 
@@ -37,6 +37,35 @@ def images(archives, network: str | None = None, trust: bool = False) -> None:
             print(f"{one.path} shows its thumbnails: {error}", file=sys.stderr)
             continue
         one.rendered(loaded[where])
+
+
+def proven(archive, network: str | None = None, trust: bool = False) -> None:
+    """Gives an archive of codes its images, each scored again; an archive of images has them.
+
+    Args:
+        archive: `archive.Archive`.
+        network: That it was drawn with, a shipped name or a folder; its own by default.
+        trust: As of `storage.load`.
+
+    Raises:
+        UsageError: The network is not found.
+        RefusedInput: It cannot be loaded safely, or gives other images on this machine.
+    """
+    if archive.thumbnails is None:
+        return
+    where = origin.find(archive, network)
+
+    from tf_inverse.networks import storage
+    from tf_inverse.run import verify
+
+    networks = storage.load(where, trust)
+    archive.rendered(lambda codes: verify.render(networks, codes))
+    problems = verify.verify(archive, networks).problems
+    if problems:
+        raise RefusedInput(
+            f"{archive.path} stores codes, and the images of them are not what it says: "
+            f"{problems[0]}; draw it with --store=images"
+        )
 
 
 def _renderer(where, trust):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tf_inverse import archive as archives
-from tf_inverse.band import Band, Neuron, placed
+from tf_inverse.band import Band, Bands, Neuron, placed
 from tf_inverse.errors import RefusedInput
 
 # Of the largest activation or encoding: float32 sums in another order, on another machine.
@@ -57,20 +57,20 @@ def verify(archive: archives.Archive, networks) -> Verification:
             f"{networks.name} makes {list(expected)}"
         )
     found = _Findings(archive, targets)
-    neurons = tuple(band.neuron for band in targets)
+    neurons = targets.neurons
     for start in range(0, len(archive), BATCH):
         images = archive.images[start : start + BATCH]
         found.add(start, images, *networks.score(images, neurons, batch=BATCH))
     return found.verification(networks)
 
 
-def bands(archive: archives.Archive, networks) -> tuple[Band, ...]:
+def bands(archive: archives.Archive, networks) -> Bands:
     """The archive's targets as bands of the networks.
 
     Raises:
         UsageError: A layer, unit or position that the networks do not have.
     """
-    return tuple(_band(target, networks) for target in archive.targets)
+    return Bands(_band(target, networks) for target in archive.targets)
 
 
 def _band(target: dict, networks) -> Band:
@@ -83,10 +83,9 @@ def _band(target: dict, networks) -> Band:
 class _Findings:
     """Sums over the batches."""
 
-    def __init__(self, archive: archives.Archive, targets: tuple[Band, ...]):
+    def __init__(self, archive: archives.Archive, targets: Bands):
         self.archive = archive
-        self.low = np.array([band.z1 for band in targets])
-        self.high = np.array([band.z2 for band in targets])
+        self.low, self.high = targets.z1, targets.z2
         if archive.settings.get("bound") == "paper":  # which bounds activations from below only
             self.high = np.full_like(self.high, np.inf)
         self.seen: set[bytes] = set()

@@ -40,35 +40,46 @@ def train_classifier(
     """A classifier: out/network.keras, and classifier.keras for use."""
     size = _image(image) or SIZE
     _refuse(out / "network.keras", overwrite)
-    keras.utils.set_random_seed(seed)
-    x, y, test = _labelled(data, size)
-    network = storage.model(start) if start else classifier.classifier(int(y.max()) + 1, size, code)
     options = {"epochs": epochs or 11, "plain": plain, "epsilon": epsilon, "seed": seed}
     options |= {"backup": out / "backup", "batch": batch or 128, "lr": rate or 2e-3}
-    classifier.train(network, x, y, test, **options)
-    network.save(out / "network.keras")
-    folded(network).save(out / "classifier.keras")
+    with work.alone(out):
+        keras.utils.set_random_seed(seed)
+        x, y, test = _labelled(data, size)
+        classes = int(y.max()) + 1
+        network = storage.model(start) if start else classifier.classifier(classes, size, code)
+        classifier.train(network, x, y, test, **options)
+        network.save(out / "network.keras")
+        folded(network).save(out / "classifier.keras")
 
 
 def train_judge(data, out, image, rate, epochs, batch, seed, overwrite, **_):
     """Another architecture, another seed, never perturbed: out/judge.keras."""
     size = _image(image) or SIZE
     _refuse(out / "judge.keras", overwrite)
-    keras.utils.set_random_seed(seed + 1)
-    x, y, test = _labelled(data, size)
-    network = classifier.judge(int(y.max()) + 1, size)
     options = {"epochs": epochs or 7, "plain": 0, "epsilon": 0.0, "seed": seed + 1}
-    options |= {"backup": out / "backup", "batch": batch or 128, "lr": rate or 2e-3}
-    classifier.train(network, x, y, test, **options)
-    network.save(out / "judge.keras")
+    options |= {"backup": out / "judge.backup", "batch": batch or 128, "lr": rate or 2e-3}
+    with work.alone(out):
+        keras.utils.set_random_seed(seed + 1)
+        x, y, test = _labelled(data, size)
+        network = classifier.judge(int(y.max()) + 1, size)
+        classifier.train(network, x, y, test, **options)
+        network.save(out / "judge.keras")
 
 
-def train_generator(out, classifier, compare, rate, epochs, batch, seed, overwrite, **more):
+def train_generator(out, overwrite, **options):
     """A generator for any classifier's layer, in a network's folder; its sheet is out.png."""
-    sheet = out.with_name(f"{out.name}.png")
+    sheet, state = out.with_name(f"{out.name}.png"), work.beside(out)
     storage.expect_free(out, overwrite)
     if sheet.exists() and not overwrite:
         raise FileExistsError(f"{sheet} exists; give --overwrite to replace it, or another --out")
+    work.expect_ours(state)
+    with work.alone(state):
+        return _train_generator(out, sheet, state, overwrite=overwrite, **options)
+
+
+def _train_generator(
+    out, sheet, state, *, classifier, compare, rate, epochs, batch, seed, overwrite, **more
+):
     told = facts.known(classifier, None)
     networks = own.untrained(classifier, told, **_opening(more))
     parts = _parts(more["data"], networks, seed)
@@ -76,13 +87,13 @@ def train_generator(out, classifier, compare, rate, epochs, batch, seed, overwri
     options = {"epochs": epochs, "batch": batch or 64, "rate": rate or 5e-4, "seed": seed}
     compare = tuple(compare.split(",")) if compare else ()
     networks = own.train(
-        networks, parts.train, out, compare=compare, overwrite=overwrite, **options
+        networks, parts.train, state, compare=compare, overwrite=overwrite, **options
     )
     if isinstance(networks, int):
         return networks
     _write(networks, parts, told, said, out, seed=seed, overwrite=overwrite, **more)
     own.reconstructed(networks, parts.test).save(sheet)
-    work.clear(work.beside(out))
+    work.clear(state)
     return 0
 
 

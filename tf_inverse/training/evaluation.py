@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from tf_inverse import metrics
-from tf_inverse.band import Band, Neuron
+from tf_inverse.band import Band, Bands, Neuron
 from tf_inverse.method.normalization import measure
 from tf_inverse.method.sampler import sample
 from tf_inverse.method.settings import Settings
@@ -66,7 +66,7 @@ def samples(networks, judge, images, labels, n: int = 100, seed: int = 0) -> lis
     for neuron, name in zip(neurons, names, strict=True):
         own = z[:, neuron.unit]
         z1, z2 = np.percentile(own[labels == neuron.unit], RANGE)
-        bands, scale = (Band(neuron, float(z1), float(z2)),), measure(networks, (neuron,))
+        bands, scale = Bands([Band(neuron, float(z1), float(z2))]), measure(networks, (neuron,))
         batches = list(sample(networks, bands, Settings(n=n, seed=seed), scale=scale))
         drawn, encodings = (np.concatenate([b.samples[i] for b in batches]) for i in (0, 2))
         within = np.flatnonzero((own >= z1) & (own <= z2))

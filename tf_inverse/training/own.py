@@ -112,15 +112,15 @@ def labelled(networks, told, given, classes) -> list[str]:
     return []
 
 
-def train(networks, x, out, *, compare, epochs, batch, rate, seed, overwrite) -> Networks | int:
+def train(networks, x, state, *, compare, epochs, batch, rate, seed, overwrite) -> Networks | int:
     """The networks with a generator that was trained on images x; or, where it was stopped, why.
 
-    The state is kept in a folder beside `out`, and the same call goes on from there.
+    The state is kept in a folder, and the same call goes on from there.
 
     Args:
         networks: From `untrained`.
         x: [N, H, W, C] uint8.
-        out: Folder of the network to be.
+        state: Folder from `work.beside`; `work.alone` keeps it.
         compare: See `generator.compared`.
         epochs: Passes over the images, or None.
         batch: Images a step.
@@ -137,7 +137,6 @@ def train(networks, x, out, *, compare, epochs, batch, rate, seed, overwrite) ->
     settings = {"encoder": networks.encoder, "compare": list(compare), "epochs": epochs}
     settings |= {"batch": batch, "rate": rate, "seed": seed, "image": list(x.shape[1:])}
     digests = {"classifier": _digest(*networks.classifier.get_weights()), "images": _digest(x)}
-    state = work.beside(out)
     work.claim(state, settings | digests, overwrite)
     keras.utils.set_random_seed(seed)
     spread = _spread(networks, x)
@@ -189,7 +188,7 @@ def completed(networks, parts, told, *, classes, seed, description, default):
         print.
     """
     networks = described(networks, parts.natural, seed, description)
-    theirs = networks.labels is not None and networks.labels[1] == classes
+    theirs = networks.labels is not None and networks.labels.names == classes
     figures = quality.figures(networks, parts.test, parts.labels if theirs else None)
     seen, said = check.images(networks, adapters.PIXELS, 1.0), []
     try:

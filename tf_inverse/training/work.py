@@ -2,39 +2,78 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
+from collections.abc import Iterator
+from typing import Any
 
 from tf_inverse.archive import atomic
+from tf_inverse.archive.lock import Lock
 
 FORMAT = "tf_inverse training"
+SETTINGS, LOCK = "training.json", ".training.lock"
+UNBEGUN = {LOCK, SETTINGS + atomic.TEMPORARY}
+"""Files of a training that was killed before its settings were written."""
 
 
 def beside(out: pathlib.Path) -> pathlib.Path:
-    """Where the state of a training is while it runs."""
+    """The folder of a training's state while it runs."""
     return out.with_name(f"{out.name}.training")
 
 
-def claim(folder: pathlib.Path, settings: dict, overwrite: bool) -> None:
+@contextlib.contextmanager
+def alone(folder: pathlib.Path) -> Iterator[None]:
+    """Keeps every other training out of a folder; a killed one keeps nobody out.
+
+    Args:
+        folder: Of a training's state; made where it is not there, and gone at the end if empty.
+
+    Raises:
+        archive.lock.LockedError: Another process trains there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    held = Lock(folder / LOCK, folder)
+    try:
+        yield
+    finally:
+        (folder / LOCK).unlink(missing_ok=True)
+        held.release()
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def expect_ours(folder: pathlib.Path) -> None:
+    """Refuses a folder that holds something which no training of this package wrote.
+
+    Args:
+        folder: From `beside`; it need not be there.
+
+    Raises:
+        FileExistsError: It holds something else.
+    """
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if folder.exists() and not folder.is_dir() or (names - UNBEGUN and not _settings(folder)):
+        raise FileExistsError(
+            f"{folder} exists, and tf-inverse did not write it: move it away, or choose another "
+            f"--out"
+        )
+
+
+def claim(folder: pathlib.Path, settings: dict[str, Any], overwrite: bool) -> None:
     """Makes the folder of a training, or checks that the one there is of the same training.
 
     Args:
-        folder: From `beside`.
+        folder: From `beside`; `alone` keeps it.
         settings: All that decides what comes out.
         overwrite: Begin anew where it is of another.
 
     Raises:
         FileExistsError: It is of another training, or of something else.
     """
-    path, wanted = folder / "training.json", {"format": FORMAT, "version": 1} | settings
-    # An empty folder is what a process leaves that was killed right after it made it.
-    if folder.exists() and any(folder.iterdir()):
-        there = _told(path)
-        if there is None:
-            raise FileExistsError(
-                f"{folder} exists, and tf-inverse did not write it: move it away, or choose "
-                f"another --out"
-            )
+    expect_ours(folder)
+    wanted = {"format": FORMAT, "version": 1} | settings
+    if there := _settings(folder):
         other = [name for name in wanted if there.get(name) != wanted[name]]
         if not other:
             return
@@ -45,20 +84,22 @@ def claim(folder: pathlib.Path, settings: dict, overwrite: bool) -> None:
             )
         clear(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    atomic.write(path, (json.dumps(wanted, indent=1) + "\n").encode())
+    atomic.write(folder / SETTINGS, (json.dumps(wanted, indent=1) + "\n").encode())
 
 
-def _told(path):
+def _settings(folder):
+    """The settings of the training in a folder; None where no training of ours is there."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return told if isinstance(told, dict) and told.get("format") == FORMAT else None
+    ours = isinstance(settings, dict) and settings.get("format") == FORMAT
+    return settings if ours else None
 
 
 def clear(folder: pathlib.Path) -> None:
     """Takes away what `claim` and `loop.train` wrote, and the folder if that was all."""
-    for pattern in ("step-*", "epoch_*.png", "checkpoint", "training.json*"):
+    for pattern in ("step-*", "epoch_*.png", "checkpoint", f"{SETTINGS}*"):
         for path in folder.glob(pattern):
             path.unlink()
     if not any(folder.iterdir()):

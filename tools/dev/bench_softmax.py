@@ -32,7 +32,7 @@ def steep(networks, factor: float):
     if factor != 1.0:
         h = keras.layers.Rescaling(factor, name="steep")(h)
     y = keras.layers.Softmax(name=PROBABILITIES)(h)
-    labels = (PROBABILITIES, networks.labels[1])
+    labels = (PROBABILITIES, networks.labels.names)
     made = keras.Model(f.inputs, [*f.outputs, y], name=f.name)
     return dataclasses.replace(networks, classifier=made, labels=labels)
 

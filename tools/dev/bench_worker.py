@@ -88,7 +88,7 @@ def run(network: str, **options):
     else:
         networks = storage.load(network)
         bands = band.parse(networks.default, networks)
-        scale = measure(networks, tuple(b.neuron for b in bands))
+        scale = measure(networks, bands.neurons)
 
     def go():
         began, first, batch = time.perf_counter(), None, None

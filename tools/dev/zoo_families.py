@@ -12,6 +12,8 @@ import keras
 import numpy as np
 from keras import applications, layers
 
+from tf_inverse import private
+
 # Of ImageNet's pixels in 0..1, as Keras's own files of weights have them.
 MEAN, VARIANCE = (0.485, 0.456, 0.406), (0.229**2, 0.224**2, 0.225**2)
 
@@ -68,7 +70,7 @@ def lived(model: keras.Model, pixels: tuple[float, float] = (0.0, 255.0)) -> ker
         model: Changed in place.
         pixels: (low, high) that the model takes.
     """
-    rng, inside = np.random.default_rng(0), list(model._flatten_layers())
+    rng, inside = np.random.default_rng(0), list(private.layers(model, own=True))
     norms = [layer for layer in inside if isinstance(layer, layers.BatchNormalization)]
     for layer in inside:
         if isinstance(layer, layers.Normalization) and layer.input_mean is None:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import h5py
 
+from tf_inverse import private
 from tf_inverse.errors import RefusedInput, reason
 from tf_inverse.networks.keras_file import weights
 
@@ -79,7 +80,7 @@ def load(path, trust: bool = False):
         _load_weights(model, path)
     except Exception as error:  # Keras raises almost anything for a damaged file
         raise _refused(path, contents.version, error) from error
-    for layer in model._flatten_layers(include_self=False):
+    for layer in private.layers(model):
         # Keras does this for the layers of an .h5 file's model, not for those of a model within.
         if hasattr(layer, "finalize_state"):
             layer.finalize_state()

@@ -7,6 +7,7 @@ name a function of TensorFlow; those with the same operation in Keras 3 are turn
 
 from __future__ import annotations
 
+from tf_inverse import private
 from tf_inverse.errors import RefusedInput
 
 OPERATIONS = {
@@ -110,7 +111,7 @@ def operation(part: dict, early: dict[str, int]) -> dict:
                 raise Unknown(f"tf.{function} with {key}={value!r} has no like in Keras 3")
         nodes.append({"args": args, "kwargs": {}})
     return {
-        "module": f"keras.src.ops.{module}",
+        "module": f"{private.OPERATIONS}.{module}",
         "class_name": own,
         "config": {"name": name},
         "registered_name": own,
@@ -132,4 +133,3 @@ def _part(value):
     if value.get("class_name") == "__ellipsis__":
         return {"class_name": "__ellipsis__", "config": {}}
     return {"class_name": "__slice__", "config": {key: value[key] for key in SLICE}}
-

@@ -12,9 +12,8 @@ from __future__ import annotations
 import inspect
 
 import keras
-from keras.src import ops
-from keras.src.applications.convnext import LayerScale
 
+from tf_inverse import private
 from tf_inverse.networks.keras_file.calls import Unknown, call, counted, mapped, operation, plain
 
 RENAMED = {
@@ -32,7 +31,7 @@ WORDS = {
 """Class and keyword of Keras 2 -> the keyword's name in Keras 3."""
 
 OPERATIONS = ("TFOpLambda", "SlicingOpLambda")
-MODELS = {"Functional": "keras.src.models.functional", "Sequential": "keras"}
+MODELS = {"Functional": private.FUNCTIONAL, "Sequential": "keras"}
 INSIDE = ("layer", "forward_layer", "backward_layer", "cell", "cells")
 """Where a wrapper's configuration holds layers of its own."""
 
@@ -109,15 +108,13 @@ def _address(name: str, entry: dict) -> dict:
 
 def _known(name: str):
     """Keras's own layer of a name, or None."""
-    own = LayerScale if name == "LayerScale" else getattr(keras.layers, name, None)
+    own = private.layer(name) or getattr(keras.layers, name, None)
     return own if inspect.isclass(own) and issubclass(own, keras.layers.Layer) else None
 
 
 def _plain_operation(name: str, entry: dict):
     """Keras 3's operation of a name, which in its .h5 files differs from a layer by no flags."""
-    found = [getattr(home, name, None) for home in (ops.numpy, ops.nn, ops.core, ops.math)]
-    found = [own for own in found if inspect.isclass(own) and issubclass(own, keras.Operation)]
-    return found[0] if found and "trainable" not in entry["config"] else None
+    return None if "trainable" in entry["config"] else private.operation(name)
 
 
 def _sequential(settings, older: bool) -> dict:

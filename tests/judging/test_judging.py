@@ -1,0 +1,196 @@
+"""Judges see what their own Keras call gives, and their say is counted as a loop counts it."""
+
+import json
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+import worlds
+from commands import run
+from keras import layers
+
+from tf_inverse import archive
+from tf_inverse.archive import side_file
+from tf_inverse.errors import UsageError
+from tf_inverse.judging import agreement, judges, matching
+from tf_inverse.networks import codes, storage
+from tf_inverse.run import verify
+
+NAMES = ("cat", "dog", "ship", "toilet tissue, toilet paper")
+
+
+@pytest.fixture(scope="module")
+def drawn(tiny_folder, tmp_path_factory):
+    """An archive of the tiny pair, and a folder for files beside it."""
+    path = tmp_path_factory.mktemp("judged") / "a.h5"
+    words = (f"--network={tiny_folder}", "--targets=fc3:dog@p50:p90", "--n=12", "--K=6")
+    assert run("sample", str(path), *words, "--precision=float32") == 0
+    return path
+
+
+def stranger(low=0.0, high=255.0, last=None, seed=3):
+    """Another tiny classifier of pixels from low to high."""
+    f = worlds.tiny_networks(seed=seed).classifier
+    x = keras.Input((8, 8, 3))
+    y = f(layers.Rescaling(255 / (high - low), -low * 255 / (high - low))(x))
+    return keras.Model(x, layers.Activation(last)(y) if last else y, name=f"stranger{seed}")
+
+
+def own_classes(images, seed=3):
+    """What that classifier says by Keras' own call of images in 0..255."""
+    f = worlds.tiny_networks(seed=seed).classifier
+    return np.asarray(f(np.asarray(images, np.float32), training=False)).argmax(axis=1)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "last"), [(0, 255, None), (-1, 1, "softmax"), (0, 1, None)]
+)
+def test_a_judge_of_any_pixels_sees_the_same(tmp_path, low, high, last):
+    path = tmp_path / "s.keras"
+    stranger(low, high, last).save(path)
+    images = np.random.default_rng(0).integers(0, 256, (130, 8, 8, 3)).astype(np.uint8)
+    judge = judges.load(path, pixels=(low, high))
+    np.testing.assert_array_equal(judge.classes(images), own_classes(images))
+    assert (judge.name, judge.count, judge.labels) == ("s", 4, None)
+    assert judge.labelled(NAMES).labels == NAMES and judge.labelled(NAMES[:2]).labels is None
+
+
+def test_grey_judges_and_judges_of_another_size_see_images_as_keras_makes_them():
+    x = keras.Input((16, 16, 1))
+    last = layers.Dense(3)
+    f = keras.Model(x, last(layers.Flatten()(layers.Rescaling(1 / 255)(x))), name="grey")
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3)).astype(np.float32)
+    grey = images @ np.array([[0.299], [0.587], [0.114]], np.float32)
+    resized = layers.Resizing(16, 16)(grey)
+    expected = np.asarray(f(resized)).argmax(axis=1)
+    np.testing.assert_array_equal(judges.load(f).classes(images), expected)
+
+
+def test_what_is_no_judge_is_refused_in_a_line():
+    x = keras.Input((8, 8, 3))
+    with pytest.raises(UsageError, match="a number for each of several classes, m gives"):
+        judges.load(keras.Model(x, layers.Conv2D(4, 3)(x), name="m"))
+    with pytest.raises(UsageError, match="several classes, one gives"):
+        judges.load(keras.Model(x, layers.Dense(1)(layers.Flatten()(x)), name="one"))
+    with pytest.raises(UsageError, match="expected 4 labels for the judge tiny, got 2"):
+        judges.load(worlds.tiny_networks().classifier, labels=("a", "b"))
+    bad = worlds.tiny_networks().classifier
+    bad.get_layer("fc3").set_weights([np.full((7, 4), np.nan), np.zeros(4)])
+    with pytest.raises(UsageError, match="expected finite outputs of the judge tiny"):
+        judges.load(bad).classes(np.zeros((2, 8, 8, 3)))
+
+
+@pytest.mark.parametrize(
+    ("target", "text", "expected"),
+    [
+        ({"label": "ship", "unit": 2}, None, (2,)),
+        ({"label": "Ship", "unit": 9}, None, (2,)),
+        ({"label": "toilet paper", "unit": 0}, None, (3,)),
+        ({"label": "liner", "unit": 2}, None, ()),
+        ({"label": "liner", "unit": 2}, "liner=ship,liner=0", (2, 0)),
+        ({"label": None, "unit": 5}, None, ()),
+        ({"label": None, "unit": 5}, "fc3:5=toilet tissue", (3,)),
+    ],
+)
+def test_classes_are_matched_by_label_or_by_the_map(target, text, expected):
+    judge = judges.load(worlds.tiny_networks().classifier, labels=NAMES)
+    target = {"layer": "fc3", **target}
+    assert matching.classes(target, judge, matching.read(text)) == expected
+
+
+def test_a_map_that_cannot_be_read_or_names_no_class_is_refused():
+    judge = judges.load(worlds.tiny_networks().classifier, labels=NAMES)
+    with pytest.raises(UsageError, match="expected --map=OURS=THEIRS"):
+        matching.read("ship")
+    target = {"layer": "fc3", "unit": 2, "label": "ship"}
+    with pytest.raises(UsageError, match="a class of tiny in --map, got 'dig'; near it are dog"):
+        matching.classes(target, judge, matching.read("ship=dig"))
+    with pytest.raises(UsageError, match="got '4'; numbers go from 0 to 3"):
+        matching.classes(target, judge, matching.read("ship=4"))
+
+
+def test_what_samples_are_compared_with_is_what_it_is_called(drawn, tiny_folder):
+    networks = storage.load(tiny_folder)
+    opened = archive.open(drawn)
+    (band,) = verify.bands(opened, networks)
+    nature = worlds.images(networks, np.random.default_rng(5).standard_normal((250, 6), np.float32))
+    found = {one.name: one.images for one in agreement.others(networks, (band,), nature)}
+    z = worlds.activation(networks, nature, band.neuron, 250)
+    inside = (z >= band.z1) & (z <= band.z2)
+    np.testing.assert_array_equal(found["natural images in range"], nature[inside])
+    random = worlds.images(networks, codes.draw(networks, 200, codes.generator(0, 8)))
+    z = worlds.activation(networks, random, band.neuron, 200)
+    outside = (z < band.z1) | (z > band.z2)
+    np.testing.assert_array_equal(found["random codes out of it"], random[outside])
+    assert "... as G draws them" not in found  # its codes are not encodings
+
+
+def test_judge_tells_a_table_and_leaves_the_archive_alone(drawn, tmp_path, capsys):
+    before = drawn.read_bytes()
+    panel = []
+    for seed in (3, 4):
+        panel.append(tmp_path / f"s{seed}.keras")
+        stranger(seed=seed).save(panel[-1])
+    words = ("judge", str(drawn), f"--by={panel[0]},{panel[1]}")
+    assert run(*words) == 0
+    out = capsys.readouterr().out
+    images = archive.open(drawn).images[:]
+    shares = [np.mean(own_classes(images, seed) == 1) for seed in (3, 4)]
+    row = next(line for line in out.splitlines() if line.startswith("samples"))
+    assert row.split()[1:] == ["12", *(part for s in shares for part in (f"{100 * s:.1f}", "%"))]
+    assert "counted" in out and "no fault of the sample" in out
+    assert "s3 and s4 came without labels" in out
+    found = side_file.sections(drawn)
+    assert sorted(found) == ["judge.s3", "judge.s4"] and drawn.read_bytes() == before
+    for seed in (3, 4):
+        arrays = found[f"judge.s{seed}"].arrays
+        np.testing.assert_array_equal(arrays["classes"][:], own_classes(images, seed))
+        np.testing.assert_array_equal(arrays["agrees"][:], own_classes(images, seed) == 1)
+    assert found["judge.s3"].facts["expected"] == ["dog"]
+    assert run(*words, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["s3"]["shares"]["samples"] == shares[0]
+
+
+def test_of_a_neuron_without_a_class_the_most_named_one_is_told(drawn, tmp_path, capsys):
+    path = tmp_path / "s.keras"
+    stranger().save(path)
+    (tmp_path / "names.txt").write_text("a\nb\nc\nd\n")
+    assert run("judge", str(drawn), f"--by={path}", f"--labels={tmp_path / 'names.txt'}") == 0
+    out = capsys.readouterr().out
+    counts = np.bincount(own_classes(archive.open(drawn).images[:]), minlength=4)
+    row = next(line for line in out.splitlines() if line.startswith("samples"))
+    assert row.split()[2] == f"{100 * counts.max() / 12:.1f}" and "--map=fc3:1=CLASS" in out
+    assert "agrees" not in side_file.sections(drawn)["judge.s"].arrays
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--by=none.keras",), "for the classifier, got 'none.keras'"),
+        (("--by=S,S",), "judges of different names, got s, s"),
+        (("--by=S", "--pixels=0:1,0:255"), "for each of 1, got 2"),
+        (("--by=S", "--map=bird=1"), "expected --map of dog, fc3:1, got 'bird'"),
+        (("--by=",), "at least one judge"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_in_a_line(drawn, tmp_path, capsys, words, said):
+    path = tmp_path / "s.keras"
+    stranger().save(path)
+    assert run("judge", str(drawn), *(word.replace("S", str(path)) for word in words)) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_the_shares_of_real_strangers(shared_data):
+    import strangers
+
+    source = pathlib.Path(shared_data) / "judges_cifar10"
+    if not source.is_dir():
+        pytest.skip("needs ../shared/data/judges_cifar10: two public classifiers")
+    from tf_inverse.networks import image_files
+
+    x, y = image_files.load(shared_data / "cifar10.h5", (32, 32), "test")
+    judge = judges.load(strangers.resnet(source / "resnet44.npz"))
+    # 82.7 % of all 10,000, as its authors' PyTorch gives them: within three standard errors here.
+    assert np.mean(judge.classes(x[:500]) == y[:500]) == pytest.approx(0.827, abs=0.051)

@@ -1,0 +1,34 @@
+"""Names of units: a pair is taken as labels wherever a network gets them."""
+
+import dataclasses
+
+import pytest
+import worlds
+
+from tf_inverse.errors import UsageError
+from tf_inverse.networks.unit_labels import Labels
+
+
+def test_a_pair_becomes_labels_however_it_is_assigned(tiny):
+    networks = dataclasses.replace(tiny, labels=["fc3", ["a", "b", "c", "d"]])
+    assert networks.labels == Labels("fc3", ("a", "b", "c", "d"))
+    assert networks.names("fc3") == ("a", "b", "c", "d")
+    networks.labels = ("conv1", ("x", "y"))
+    assert networks.labels.of("conv1") == ("x", "y") and networks.labels.of("fc3") is None
+    networks.labels = None
+    assert networks.labels is None and networks.names("fc3") is None
+    assert worlds.tiny_networks(labels=None).labels is None
+    assert tiny.labels.layer == "fc3"
+
+
+def test_an_entry_is_read_as_it_was_written():
+    labels = Labels("fc8", ("cat", "dog, hound"))
+    assert labels.entry() == {"layer": "fc8", "names": ["cat", "dog, hound"]}
+    assert Labels.read(labels.entry()) == labels
+    assert Labels.read(None) is Labels.read({}) is None
+
+
+@pytest.mark.parametrize("wrong", ["fc8", ("fc8",), ("fc8", "cat"), (3, ["cat"]), ("fc8", [1, 2])])
+def test_labels_of_another_form_are_refused(tiny, wrong):
+    with pytest.raises(UsageError, match=r"expected labels \(layer, names of its units\)"):
+        dataclasses.replace(tiny, labels=wrong)

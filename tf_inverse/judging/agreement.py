@@ -1,0 +1,156 @@
+"""How many samples judges give to the neuron's class, beside what they say of other images.
+
+A share alone says little. Beside it stand what the judges say of natural images in the same range,
+of what the generator makes of those, and of random codes. A sample that no judge names is no fault
+of the sample: a neuron is no class, and a hidden unit has none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from tf_inverse.archive import Archive, side_file
+from tf_inverse.band import Band
+from tf_inverse.judging import matching
+from tf_inverse.judging.judges import Judge
+from tf_inverse.networks import codes
+from tf_inverse.run import verify
+from tf_inverse.tensors import Array
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import Networks
+
+RANDOM, MOST, BATCH = 200, 200, 100
+"""Random codes drawn, images of each kind that are shown to judges at most, and at a time."""
+
+SECTION = "judge."
+"""What the names of judges' sections in a side file begin with."""
+
+
+class Others(NamedTuple):
+    """Images of one kind that the samples are compared with: their name, and [m, H, W, C]."""
+
+    name: str
+    images: Array
+
+
+class Verdict(NamedTuple):
+    """What one judge says.
+
+    Attributes:
+        judge: Who.
+        classes: Class of each sample, [n] int32.
+        expected: Classes that stand for the neurons; none where the judge has no such class.
+        shares: Kind of images -> (share of them given to an expected class, their number). Where
+            there is none expected, the class that most samples are given to takes its place.
+    """
+
+    judge: Judge
+    classes: Array
+    expected: tuple[int, ...]
+    shares: dict[str, tuple[float, int]]
+
+    @property
+    def agrees(self) -> Array | None:
+        """Which samples are given to an expected class, [n]; None where there is none."""
+        return np.isin(self.classes, self.expected) if self.expected else None
+
+    @property
+    def most(self) -> int:
+        """The class that most samples are given to."""
+        return int(np.bincount(self.classes).argmax())
+
+    def named(self, number: int) -> str:
+        """A class in words."""
+        return self.judge.labels[number] if self.judge.labels else str(number)
+
+
+def others(
+    networks: Networks, bands: tuple[Band, ...], images: Array | None = None, seed: int = 0
+) -> list[Others]:
+    """What samples are compared with: nature in the bands, nature as G draws it, random codes.
+
+    Args:
+        networks: That the samples are of.
+        bands: Of the samples.
+        images: Natural images [N, H, W, C] uint8 of the generator's size, where there are any.
+        seed: Of the random codes.
+
+    Returns:
+        Those kinds of which there are images. Random codes whose image lies in the bands are left
+        out.
+    """
+    found, neurons = [], tuple(band.neuron for band in bands)
+    if images is not None:
+        inside = np.flatnonzero(_inside(networks.score(images, neurons, batch=BATCH)[1], bands))
+        found.append(Others("natural images in range", images[_some(inside)]))
+    stored = networks.natural
+    within = stored.within(bands) if stored is not None and stored.bank is not None else None
+    if within is not None:
+        drawn = verify.render(networks, stored.encodings[_some(within)])
+        found.append(Others("... as G draws them", drawn))
+    drawn = verify.render(networks, codes.draw(networks, RANDOM, codes.generator(seed, 8)))
+    outside = ~_inside(networks.score(drawn, neurons, batch=BATCH)[1], bands)
+    found.append(Others("random codes out of it", drawn[outside]))
+    return [one for one in found if len(one.images)]
+
+
+def _inside(z, bands):
+    z1, z2 = np.array([(band.z1, band.z2) for band in bands]).T
+    return ((z >= z1) & (z <= z2)).all(axis=1)
+
+
+def _some(rows):
+    """At most `MOST` of the rows, evenly spaced."""
+    if len(rows) <= MOST:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, MOST).round().astype(int)]
+
+
+def verdict(
+    judge: Judge, images: Array, expected: tuple[int, ...], beside: list[Others]
+) -> Verdict:
+    """One judge's say on samples and on other images.
+
+    Args:
+        judge: Who.
+        images: The samples', [n, H, W, C]; anything that slices so, as an archive's column.
+        expected: From `matching.classes`, of all targets together.
+        beside: From `others`.
+    """
+    parts = [judge.classes(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
+    own = Verdict(judge, np.concatenate(parts), expected, {})
+    counted = expected or (own.most,)
+    shares = {"samples": (float(np.mean(np.isin(own.classes, counted))), len(own.classes))}
+    for other in beside:
+        said = np.isin(judge.classes(other.images), counted)
+        shares[other.name] = (float(said.mean()), len(said))
+    return own._replace(shares=shares)
+
+
+def expected(archive: Archive, judge: Judge, given: matching.Map) -> tuple[int, ...]:
+    """The classes of a judge that stand for an archive's targets, all of them together."""
+    parts = [matching.classes(target, judge, given) for target in archive.targets]
+    return tuple(dict.fromkeys(number for part in parts for number in part))
+
+
+def store(archive: Archive, verdicts: list[Verdict]) -> None:
+    """Writes what judges said beside the archive, a section each: see `side_file`."""
+    for one in verdicts:
+        arrays = {"classes": one.classes}
+        if one.agrees is not None:
+            arrays["agrees"] = one.agrees.astype(np.uint8)
+        facts = {
+            "judge": one.judge.name,
+            "sha256": one.judge.sha256,
+            "expected": [one.named(number) for number in one.expected],
+            "names": {str(i): one.named(i) for i in np.unique(one.classes).tolist()},
+            "shares": {name: list(share) for name, share in one.shares.items()},
+        }
+        side_file.put(archive.path, SECTION + _plain(one.judge.name), arrays, facts)
+
+
+def _plain(name):
+    return "".join(c if c.isascii() and (c.isalnum() or c in "_.-") else "_" for c in name)[:50]

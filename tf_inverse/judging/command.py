@@ -1,0 +1,186 @@
+"""What `tf-inverse judge` does, with its words turned into values."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from tf_inverse import archive as archives
+from tf_inverse.adopt import command as words
+from tf_inverse.errors import UsageError
+from tf_inverse.judging import agreement, judges, matching
+from tf_inverse.networks import image_files, storage
+from tf_inverse.report import text
+from tf_inverse.run import origin, verify
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import Networks
+
+MEANING = (
+    "Agreement is the share of images whose largest output, of all that a judge has, is a class "
+    "that stands for the neuron. A sample that no judge names is no fault of the sample: the "
+    "neuron is asked for an activation and not for a class, and natural images in the range are "
+    "the measure."
+)
+HIDDEN = (
+    "The neuron has no label, and no class of a judge stands for it: the shares are of the class "
+    "that most samples are given to, beside which the other images are the measure; "
+    "--map={0}=CLASS names one."
+)
+
+
+def run(path: str, by: str, options: dict) -> list[str]:
+    """Asks judges, and writes what they say beside the archive.
+
+    Args:
+        path: The finished archive.
+        by: Judges, with commas: see `loading.FORMS`.
+        options: The other arguments of tools/judge.py.
+
+    Returns:
+        The lines to print.
+
+    Raises:
+        UsageError: The archive is not finished, or a judge does not fit.
+    """
+    given = matching.read(options["map"])
+    with archives.open(path) as opened:
+        if opened.in_progress:
+            raise UsageError(f"expected a finished archive, {path} is a run in progress")
+        networks = storage.load(origin.find(opened, options["network"]), options["trust"])
+        opened.rendered(lambda codes: verify.render(networks, codes))
+        panel, said = labelled(_judges(by, networks, options), networks)
+        verdicts = judged(opened, networks, panel, given, options["images"])
+        agreement.store(opened, verdicts)
+        if options["json"]:
+            return [json.dumps(facts(verdicts))]
+        return [*told(opened, verdicts), *said]
+
+
+def labelled(panel: list[judges.Judge], networks: Networks):
+    """Judges without labels take the network's where they have as many classes: (they, words)."""
+    names = networks.labels and networks.labels[1]
+    made = [one.labelled(names) for one in panel]
+    taken = [one.name for one, before in zip(made, panel, strict=True) if one is not before]
+    if not taken:
+        return made, []
+    return made, [
+        f"{' and '.join(taken)} came without labels: the classes are taken to be those of "
+        f"{networks.name}, in its order"
+    ]
+
+
+def judged(
+    opened: archives.Archive,
+    networks: Networks,
+    panel: list[judges.Judge],
+    given: matching.Map,
+    images: str | None,
+) -> list[agreement.Verdict]:
+    """What each judge of a panel says of an archive's samples.
+
+    Args:
+        opened: With images.
+        networks: That it is of.
+        panel: The judges.
+        given: From `matching.read`.
+        images: Where natural images are, as `image_files.load` reads them, or None.
+
+    Raises:
+        UsageError: The map names a neuron that is no target.
+    """
+    known = {name for t in opened.targets for name in (t.get("label"), _unit(t)) if name}
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise UsageError(f"expected --map of {', '.join(sorted(known))}, got {unknown[0]!r}")
+    natural = None
+    if images:
+        *size, channels = networks.image_shape
+        natural, _ = image_files.load(images, tuple(size), "test", channels)
+    beside = agreement.others(networks, verify.bands(opened, networks), natural)
+    return [
+        agreement.verdict(one, opened.images, agreement.expected(opened, one, given), beside)
+        for one in panel
+    ]
+
+
+def _unit(target):
+    return f"{target['layer']}:{target['unit']}"
+
+
+def _judges(by, networks, options):
+    sources = [part for part in by.split(",") if part]
+    if not sources:
+        raise UsageError("expected at least one judge, as --by=FILE,FILE")
+    spans = [words.span("pixels", part) for part in options["pixels"].split(",")]
+    if len(spans) not in (1, len(sources)):
+        raise UsageError(
+            f"expected --pixels=LOW:HIGH for all judges or for each of {len(sources)}, got "
+            f"{len(spans)}"
+        )
+    labels = words.lines(options["labels"])
+    panel = [
+        judges.load(
+            source,
+            networks.image_shape[-1],
+            pixels=span,
+            labels=labels and labels[1],
+            size=words.shape(options["size"]),
+            weights=None if options["weights"] == "none" else options["weights"],
+            trust=options["trust"],
+        )
+        for source, span in zip(sources, spans * len(sources), strict=False)
+    ]
+    names = [one.name for one in panel]
+    if len(set(names)) < len(names):
+        raise UsageError(f"expected judges of different names, got {', '.join(names)}")
+    return panel
+
+
+def facts(verdicts: list[agreement.Verdict]) -> dict:
+    """What judges said, as plain values by name."""
+    return {
+        one.judge.name: {
+            "expected": [one.named(number) for number in one.expected],
+            "most": one.named(one.most),
+            "shares": {name: share for name, (share, _) in one.shares.items()},
+            "of": {name: count for name, (_, count) in one.shares.items()},
+            "agrees": None if one.agrees is None else one.agrees.tolist(),
+        }
+        for one in verdicts
+    }
+
+
+def told(opened: archives.Archive, verdicts: list[agreement.Verdict]) -> list[str]:
+    """A table of shares, a column a judge, and the words that go with it."""
+    kinds = verdicts[0].shares
+    rows = [["", "images", *(one.judge.name for one in verdicts)]]
+    rows += [["counted", "", *(_counted(one) for one in verdicts)]]
+    rows += [
+        [kind, str(count), *(f"{100 * one.shares[kind][0]:.1f} %" for one in verdicts)]
+        for kind, (_, count) in kinds.items()
+    ]
+    hidden = [t for t in opened.targets if not any(one.expected for one in verdicts)]
+    meaning = HIDDEN.format(_unit(hidden[0])) if hidden else MEANING
+    doubts = [line for one in verdicts for line in doubtful(one)]
+    return [text.in_columns(rows, left=1), *doubts, meaning]
+
+
+def _counted(one):
+    numbers = one.expected or (one.most,)
+    return " or ".join(one.named(number) for number in numbers[:2]) + ("..." * (len(numbers) > 2))
+
+
+def doubtful(one: agreement.Verdict) -> list[str]:
+    """Why a judge's say may mean nothing: it knows natural images of the class no better.
+
+    A judge that takes other pixels, or has its classes in another order, looks like that.
+    """
+    nature = [share for kind, (share, _) in one.shares.items() if "random" not in kind][1:]
+    if not one.expected or not nature or max(nature) >= 0.5:
+        return []
+    return [
+        f"{one.judge.name} gives {100 * max(nature):.0f} % of natural images in the range to that "
+        f"class: does it take other pixels (--pixels=LOW:HIGH), or classes in another order "
+        f"(--labels=FILE, --map)?"
+    ]

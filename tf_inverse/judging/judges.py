@@ -1,0 +1,124 @@
+"""A judge: any Keras classifier, opened as `adopt` opens one, that names the classes of images."""
+
+from __future__ import annotations
+
+import pathlib
+from dataclasses import dataclass, replace
+
+import numpy as np
+import tensorflow as tf
+
+from tf_inverse.adopt import adapters, loading
+from tf_inverse.archive import atomic
+from tf_inverse.compute import arithmetic
+from tf_inverse.errors import UsageError, reason
+from tf_inverse.networks.resize import resize
+from tf_inverse.tensors import Array, Model
+
+BATCH = 100
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A classifier that looks at images, whatever pixels and size it takes itself.
+
+    Attributes:
+        name: For tables and files.
+        model: Keras model of images in 0..255 with the channels of those that will come.
+        labels: Names of its classes, or None where nobody told them.
+        sha256: Of its file, or None where it is no single file.
+    """
+
+    name: str
+    model: Model
+    labels: tuple[str, ...] | None = None
+    sha256: str | None = None
+
+    @property
+    def count(self) -> int:
+        """How many classes it tells apart."""
+        return int(self.model.outputs[0].shape[-1])
+
+    def labelled(self, labels: tuple[str, ...] | None) -> Judge:
+        """The judge with labels where it has none and they are as many as its classes."""
+        fits = self.labels is None and labels is not None and len(labels) == self.count
+        return replace(self, labels=labels) if fits else self
+
+    def outputs(self, images: Array) -> Array:
+        """What it gives for images [N, H, W, C] in 0..255: [N, classes] float32."""
+        size = self.model.input_shape[1:3]
+        parts = [np.zeros((0, self.count), np.float32)]
+        with arithmetic.computing(self.model, "float32"):
+            for i in range(0, len(images), BATCH):
+                x = tf.constant(np.asarray(images[i : i + BATCH]), tf.float32)
+                if None not in size and tuple(x.shape[1:3]) != size:
+                    x = resize(x, size)
+                y = tf.nest.flatten(self.model(x, training=False))[0]
+                parts.append(np.asarray(y, np.float32))
+        return np.concatenate(parts)
+
+    def classes(self, images: Array) -> Array:
+        """The class with the largest output for images [N, H, W, C] in 0..255: [N] int32.
+
+        Raises:
+            UsageError: Outputs are not finite numbers.
+        """
+        y = self.outputs(images)
+        if not np.isfinite(y).all():
+            raise UsageError(
+                f"expected finite outputs of the judge {self.name}, got some that are not: does it "
+                f"take other pixels (--pixels=LOW:HIGH)?"
+            )
+        return y.argmax(axis=1).astype(np.int32)
+
+
+def load(
+    source: str | pathlib.Path | Model,
+    channels: int = 3,
+    *,
+    pixels: tuple[float, float] = adapters.PIXELS,
+    labels: tuple[str, ...] | None = None,
+    size: tuple[int, ...] | None = None,
+    weights: str | None = "imagenet",
+    trust: bool = False,
+) -> Judge:
+    """A judge out of any classifier that `adopt` takes.
+
+    Args:
+        source: A Keras model, or text: see `loading.FORMS`.
+        channels: Of the images that it will see.
+        pixels: (low, high) of the pixels that it takes.
+        labels: Names of its classes; those of its folder by default.
+        size: Shape of its input without the batch axis, where it leaves that open.
+        weights: Of keras:NAME.
+        trust: Whether a SavedModel may be loaded.
+
+    Raises:
+        UsageError: It is no classifier of images, or has more or fewer classes than labels.
+        RefusedInput: A file that cannot be loaded safely.
+    """
+    model = loading.open(source, "classifier", size=size, trust=trust, weights=weights)
+    told, file = loading.about(source), _file(source)
+    name = pathlib.Path(source).stem if file else told.get("name", model.name)
+    model = adapters.classifier(model, pixels, channels)
+    shape = model.outputs[0].shape
+    if len(shape) != 2 or shape[-1] is None or shape[-1] < 2:
+        raise UsageError(
+            f"expected a judge that gives a number for each of several classes, {name} gives "
+            f"{list(shape[1:])}"
+        )
+    if labels is None and told.get("labels"):
+        labels = tuple(told["labels"]["names"])
+    if labels is not None and len(labels) != shape[-1]:
+        raise UsageError(f"expected {shape[-1]} labels for the judge {name}, got {len(labels)}")
+    judge = Judge(name, model, labels, atomic.checksum(file) if file else None)
+    try:
+        judge.outputs(np.zeros((1, *(side or 64 for side in model.input_shape[1:3]), channels)))
+    except (ValueError, TypeError, tf.errors.OpError) as error:
+        raise UsageError(f"the judge {name} fails on an image: {reason(error)}") from error
+    return judge
+
+
+def _file(source):
+    path = pathlib.Path(source) if isinstance(source, str | pathlib.Path) else None
+    return path if path is not None and path.is_file() else None

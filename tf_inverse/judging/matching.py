@@ -1,0 +1,67 @@
+"""Which classes of a judge stand for a neuron: by its label, or by what the user says."""
+
+from __future__ import annotations
+
+import difflib
+
+from tf_inverse.errors import UsageError
+from tf_inverse.judging.judges import Judge
+
+Map = dict[str, tuple[str, ...]]
+"""Label of a neuron, or LAYER:UNIT, -> labels or numbers of a judge's classes."""
+
+
+def read(text: str | None) -> Map:
+    """The map that a flag tells: OURS=THEIRS, several with commas; OURS again adds a class.
+
+    Raises:
+        UsageError: A part is of another form.
+
+    >>> read("ship=liner,ship=3,cat=tabby")
+    {'ship': ('liner', '3'), 'cat': ('tabby',)}
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for part in filter(None, (text or "").split(",")):
+        ours, equals, theirs = (piece.strip() for piece in part.partition("="))
+        if not (ours and equals and theirs):
+            raise UsageError(f"expected --map=OURS=THEIRS,OURS=THEIRS, got {part!r}")
+        found[ours] = (*found.get(ours, ()), theirs)
+    return found
+
+
+def classes(target: dict, judge: Judge, given: Map) -> tuple[int, ...]:
+    """The classes of a judge that stand for a target's neuron; none where it has no class there.
+
+    Args:
+        target: As an archive has it: layer, unit, label.
+        judge: Whose classes are looked at.
+        given: From `read`.
+
+    Raises:
+        UsageError: The map names a class that the judge has not.
+    """
+    label = target.get("label")
+    for ours in filter(None, (label, f"{target['layer']}:{target['unit']}")):
+        if ours in given:
+            return tuple(_named(text, judge) for text in given[ours])
+    if label is None or judge.labels is None:
+        return ()
+    wanted = _synonyms(label)
+    return tuple(i for i, name in enumerate(judge.labels) if wanted & _synonyms(name))
+
+
+def _synonyms(label):
+    """A label and each of the names that it lists with commas, in small letters."""
+    return {label.lower(), *label.lower().split(", ")}
+
+
+def _named(text, judge):
+    if text.isdigit() and int(text) < judge.count:
+        return int(text)
+    labels = judge.labels or ()
+    found = [i for i, name in enumerate(labels) if text.lower() in _synonyms(name)]
+    if found:
+        return found[0]
+    near = difflib.get_close_matches(text, labels, 3, 0.4)
+    there = f"near it are {', '.join(near)}" if near else f"numbers go from 0 to {judge.count - 1}"
+    raise UsageError(f"expected a class of {judge.name} in --map, got {text!r}; {there}")

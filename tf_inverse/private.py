@@ -1,0 +1,127 @@
+"""Every use of what Keras and TensorFlow keep private, so that a new version is tried in one place.
+
+Tried with Keras 3.15.1 and TensorFlow 2.21.0. Neither library has a public word for these things;
+`tests/test_private.py` refuses a use of them anywhere else. Imports are inside the functions: the
+command line asks for names of this module before it waits for TensorFlow.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from tf_inverse.tensors import Model, Tensor
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+FUNCTIONAL = "keras.src.models.functional"
+"""Module by which a file of Keras names the class of functional models."""
+
+OPERATIONS = "keras.src.ops"
+"""Package by which a file of Keras names the modules of its plain operations."""
+
+
+def is_functional(model: keras.layers.Layer) -> bool:
+    """Whether a model was made of the tensors between its inputs and outputs, or of a list."""
+    import keras
+    from keras.src.models import Functional
+
+    return isinstance(model, Functional | keras.Sequential)
+
+
+def functional(model: Model) -> Model:
+    """The functional model inside a sequential one; any other model is its own."""
+    return getattr(model, "_functional", model)
+
+
+def layers(model: keras.layers.Layer, deep: bool = True, own: bool = False) -> Iterator[Any]:
+    """The layers within a layer, those too that a subclassed model holds as attributes.
+
+    Args:
+        model: A model or another layer.
+        deep: Whether layers within those layers come as well.
+        own: Whether the layer itself comes first.
+    """
+    return model._flatten_layers(include_self=own, recursive=deep)
+
+
+def calls(layer: keras.layers.Layer) -> list[Any]:
+    """The calls of a layer on symbolic tensors, in order, by whatever model."""
+    return layer._inbound_nodes
+
+
+def nodes(model: Model) -> list[Any]:
+    """The calls of layers that make up a functional or sequential model, the last ones first."""
+    return [node for nodes in functional(model)._nodes_by_depth.values() for node in nodes]
+
+
+def history(tensor: keras.KerasTensor) -> Any:
+    """Where a symbolic tensor comes from: `operation`, `node_index` and `tensor_index`."""
+    return tensor._keras_history
+
+
+def is_cast(weight: keras.Variable) -> bool:
+    """Whether layers cast a variable to the precision that they compute in."""
+    return weight._autocast
+
+
+def snake_case(name: str) -> str:
+    """The name of a class as Keras writes it in a file of weights: `Conv2D` as `conv2d`."""
+    from keras.src.utils.naming import to_snake_case
+
+    return to_snake_case(name)
+
+
+def operation(name: str) -> type[keras.Operation] | None:
+    """The class of a plain operation of Keras's, as `Add`; None where it has none so called."""
+    import keras
+    from keras.src import ops
+
+    found = [getattr(home, name, None) for home in (ops.numpy, ops.nn, ops.core, ops.math)]
+    classes = [one for one in found if isinstance(one, type) and issubclass(one, keras.Operation)]
+    return classes[0] if classes else None
+
+
+def layer(name: str) -> type[keras.layers.Layer] | None:
+    """The class of a layer of Keras's own that its `layers` does not hold; None for all others."""
+    from keras.src.applications.convnext import LayerScale
+
+    return LayerScale if name == "LayerScale" else None
+
+
+def default_graph() -> tf.Graph:
+    """The graph that operations are added to at this moment; one of its own for each loop."""
+    import tensorflow as tf
+
+    return tf.compat.v1.get_default_graph()
+
+
+def called(op: tf.Operation) -> tf.Graph | None:
+    """The graph of the function that an operation calls by its attribute `f`, None if unknown."""
+    function = op.graph._get_function(op.get_attr("f").name)
+    return function and function.graph
+
+
+def unsized(tensor: Tensor, shape: tuple[int | None, ...]) -> Tensor:
+    """The same tensor, of which the graph knows no more than this shape."""
+    import tensorflow as tf
+
+    return tf.compat.v1.placeholder_with_default(tensor, shape)
+
+
+def gpu_memory() -> int:
+    """Bytes of memory of the largest GPU that TensorFlow may use."""
+    from tensorflow.python.client import device_lib
+
+    gpus = [one for one in device_lib.list_local_devices() if one.device_type == "GPU"]
+    return max(gpu.memory_limit for gpu in gpus)
+
+
+def write_fingerprint(folder: str | os.PathLike[str]) -> None:
+    """Write the fingerprint of a SavedModel anew, after its graph was changed on disk."""
+    from tensorflow.python.saved_model import fingerprinting_utils
+
+    fingerprinting_utils.write_fingerprint(os.fspath(folder))
