@@ -11,6 +11,7 @@ def ladder(
     n: int = 30,
     K: int = 10,
     seed: int = 0,
+    volume: bool = False,
     trust: bool = False,
     overwrite: bool = False,
 ) -> int:
@@ -27,6 +28,7 @@ def ladder(
         n: Images of each range.
         K: Codes at a time.
         seed: Of all random numbers.
+        volume: Tell how probable each range is, too: about one in how many images.
         trust: Load a SavedModel in the network, where it is not one that you adopted.
         overwrite: Replace an earlier ladder in the folder.
     """
@@ -37,7 +39,7 @@ def ladder(
     settings = Settings(n=n, K=K, seed=seed)
     networks = published.load(network, trust)
     steps = rungs(networks, targets or networks.default or "", ranges)
-    code, troubles = climb(out, networks, steps, settings, overwrite)
+    code, troubles = climb(out, networks, steps, settings, overwrite, volume)
     for line in troubles:
         print(line, file=sys.stderr)
     print(f"{out}/ladder.png, {out}/ladder.html")

@@ -23,6 +23,7 @@ def sample(
     distance: str = "encodings",
     chunk: int | None = None,
     store: str = "images",
+    volume: bool = False,
     device: str = "auto",
     xla: bool | None = None,
     tensorboard: str | None = None,
@@ -41,7 +42,8 @@ def sample(
         n: Images to draw.
         K: Codes at a time, or auto for what pays and fits in the device's memory.
         seed: Of all random numbers.
-        method: renewal, or paper (section 3.4's seeds and walk).
+        method: renewal, paper (section 3.4's seeds and walk), or langevin (rows with a law: the
+            codes' own, conditioned on the range).
         samples_per_seed: Images a row of the pool gives before it starts again.
         bound: both ends of the range, or paper (the lower one alone).
         beta: Step in standard deviations of codes; a default for each method and size of codes.
@@ -56,6 +58,7 @@ def sample(
             (eq. 14).
         chunk: Codes in memory at a time, a divisor of K; with K = n, eq. 15 for any n.
         store: images, or codes (with thumbnails; a tenth of the size).
+        volume: Tell how probable the range is, too: about one in how many images.
         device: auto, cpu, gpu, or gpu:1 and the like; auto is the first GPU where there is one.
         xla: Compile the loop with XLA; left out, on a GPU only.
         tensorboard: Folder for live curves of the run; needs the extra [tensorboard].
@@ -89,6 +92,7 @@ def sample(
             chunk=chunk,
         ),
         store=store,
+        volume=volume,
         how={"name": device, "xla": xla},
         tensorboard=tensorboard,
         profile=profile,

@@ -21,7 +21,7 @@ from tf_inverse.method.volume import Splitting
 from tf_inverse.networks.codes import generator
 
 if TYPE_CHECKING:
-    from tf_inverse.band import Band
+    from tf_inverse.band import Bands
     from tf_inverse.method.normalization import Scale
     from tf_inverse.method.settings import Settings
     from tf_inverse.method.splitting import Stage
@@ -67,7 +67,7 @@ class Chains(NamedTuple):
 
 def langevin_chains(
     networks: Networks,
-    bands: tuple[Band, ...],
+    bands: Bands,
     settings: Settings,
     scale: Scale,
     state: dict[str, Array] | None = None,

@@ -16,6 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from tf_inverse.tensors import Array
 
+DIRECTIONS = 8
 LEAST_DRAWS = 8
 """Draws a chain needs: autocorrelations of halves of fewer than four draws say nothing."""
 
@@ -50,6 +51,36 @@ def r_hat(x: Array) -> float:
     halves = _halves(x)
     folded = np.abs(halves - np.median(halves))
     return max(_r_hat(_normal_scores(halves)), _r_hat(_normal_scores(folded)))
+
+
+def of_sample(z: Array, e: Array, chain: Array) -> dict[str, float | None]:
+    """What the rows of several chains are worth together, by the worst of several statistics.
+
+    They are the activations and `DIRECTIONS` random directions of the encodings.
+
+    Args:
+        z: Activations, [n, p].
+        e: Encodings, [n, d_E].
+        chain: Which chain each row is of, [n]; rows of a chain stand in its order.
+
+    Returns:
+        `ess` of all n rows, and `r_hat`; None where they cannot be told, as of short chains.
+    """
+    along = np.random.default_rng(0).standard_normal((e.shape[1], DIRECTIONS))
+    rows = [np.flatnonzero(chain == one) for one in np.unique(chain)]
+    draws = min(map(len, rows), default=0)
+    figures: dict[str, float | None] = {"ess": None, "r_hat": None}
+    if draws < LEAST_DRAWS:
+        return figures
+    # Chains of unlike lengths count as the shortest one; each row is worth the same.
+    even = np.stack([some[:draws] for some in rows])
+    told = np.concatenate([z, e.astype(np.float64) @ along], axis=1)[even]
+    each = np.moveaxis(told, 2, 0)
+    sizes = [effective_size(one) for one in each]
+    if all(map(np.isnan, sizes)):
+        return figures
+    share = float(np.nanmin(sizes)) / even.size
+    return {"ess": share * len(chain), "r_hat": float(np.nanmax([r_hat(one) for one in each]))}
 
 
 def _told(x):

@@ -14,7 +14,7 @@ from tf_inverse.method import langevin, loops
 from tf_inverse.networks.code_law import law
 
 if TYPE_CHECKING:
-    from tf_inverse.band import Band
+    from tf_inverse.band import Bands
     from tf_inverse.method.normalization import Scale
     from tf_inverse.method.settings import Settings
     from tf_inverse.networks.networks import Networks
@@ -56,9 +56,7 @@ class Kernel:
         scale: From `normalization.measure`.
     """
 
-    def __init__(
-        self, networks: Networks, bands: tuple[Band, ...], settings: Settings, scale: Scale
-    ):
+    def __init__(self, networks: Networks, bands: Bands, settings: Settings, scale: Scale):
         self.seed, self.law = settings.seed, law(networks)
         self.code_size = networks.codes.size
         self.target = loops.target(bands, scale)
@@ -67,8 +65,7 @@ class Kernel:
         plain = dataclasses.replace(
             settings, precision="float32", optimizer=None, chunk=None, distance="encodings"
         )
-        neurons = tuple(band.neuron for band in bands)
-        layers = tuple(neuron.layer for neuron in neurons)
+        neurons, layers = bands.neurons, bands.layers
 
         def advance(cycle):
             def made():

@@ -10,6 +10,8 @@ import numpy as np
 from tf_inverse import metrics
 from tf_inverse.report import comparison, encode, ordering, text
 
+# Figures that an archive alone cannot tell: what the run stored of them.
+STORED = ("steps", "seconds", "ess", "r_hat", "probability")
 NEIGHBOURS = 8
 BINS, BINS_ALONE = 40, 16
 PERCENTS = np.arange(101) / 100
@@ -39,7 +41,7 @@ def figures(archive, bandwidth=None):
     )
     if measured["vendi_natural"] is None and bandwidth is None:
         measured["vendi_natural"] = stored.get("vendi_natural")
-    return measured | {key: stored.get(key) for key in ("steps", "seconds")}
+    return measured | {key: stored.get(key) for key in STORED}
 
 
 def compared(archives, names, bandwidth=None):
@@ -120,6 +122,7 @@ def _archive(archive, name, measured):
     return {
         "name": name,
         "question": text.question(archive.targets, archive.network),
+        "volume": volume(archive),
         "complete": bool(archive.complete),
         "size": list(images.shape[1:3]),
         "targets": [_target(archive, i) for i in range(len(archive.targets))],
@@ -164,10 +167,20 @@ def natural_activations(archive, i):
     return np.asarray(natural.activations)[:, i]
 
 
+def volume(archive):
+    """How large the inverse set is, in a sentence; None where the run did not measure it."""
+    stored = archive.summary or {}
+    return text.share_of_images(stored) if stored.get("probability") else None
+
+
 def natural_lines(archive):
-    """For each target whose natural activations are known, what its range means among them."""
+    """For each target whose natural activations are known, what its range means among them.
+
+    Before them, where the run measured it, how large the inverse set is.
+    """
+    size = [line] if (line := volume(archive)) else []
     known = [(target, natural_activations(archive, i)) for i, target in enumerate(archive.targets)]
-    return [text.natural_band(target, natural) for target, natural in known if natural is not None]
+    return size + [text.natural_band(t, natural) for t, natural in known if natural is not None]
 
 
 def _histogram(z, natural, z1, z2):

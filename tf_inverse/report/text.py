@@ -39,6 +39,16 @@ FIGURES = {
     "common": ("at one count", "samples of each archive in the next two rows"),
     "vendi_common": ("Vendi score", "that of so many of the samples: of random choices, the mean"),
     "vendi_common_profile": ("... of orders", "Vendi scores of the same orders"),
+    "ess": (
+        "effective rows",
+        "of chains with a law: how many independent samples would tell as much, by the worst of "
+        "several statistics",
+    ),
+    "r_hat": ("R-hat", "how far those chains disagree, likewise; 1 where they do not"),
+    "probability": (
+        "one in",
+        "of how many images that the generator draws from its codes one lies in every band",
+    ),
     "coverage": ("unevenness", "distance of the activations from an even spread; 0 is even"),
 }
 """Key of metrics.summary -> (name in tables, what it means)."""
@@ -70,6 +80,8 @@ def figure(key, value):
     >>> figure("in_range", 0.995), figure("vendi", 12.3456)
     ('99.5 %', '12.35')
     """
+    if key == "probability" and value:
+        return _one_in(value)
     if key in SHARES and value is not None:
         return f"{100 * value:.4g} %"
     if isinstance(value, list):

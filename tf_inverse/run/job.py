@@ -17,11 +17,13 @@ from tf_inverse.compute import capacity, device, precision
 from tf_inverse.compute.profiling import Profile
 from tf_inverse.compute.progress import Progress
 from tf_inverse.errors import Unreachable, UsageError
+from tf_inverse.method import diagnostics
 from tf_inverse.method.checkpoint import count
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage, yardstick
 from tf_inverse.report import page_data, png, text
 from tf_inverse.run import origin, signals
+from tf_inverse.run import volume as volumes
 from tf_inverse.version import versions
 
 
@@ -40,7 +42,7 @@ def sample(
         overwrite: As of `run`.
         as_json: As of `run`.
         trust: As of `storage.load`.
-        **more: tensorboard and profile, as of `run`.
+        **more: tensorboard, profile and volume, as of `run`.
     """
     out = pathlib.Path(out)
     if out.suffix != ".h5":
@@ -94,6 +96,7 @@ def run(
     overwrite=False,
     resume=False,
     as_json=False,
+    volume=False,
 ):
     """Sample into an archive and tell the outcome.
 
@@ -108,6 +111,7 @@ def run(
         overwrite: Replace what is there.
         resume: Go on with a run that is there.
         as_json: Print one JSON object in place of the table.
+        volume: Estimate how probable the bands are under the law of the codes, too.
 
     Returns:
         Exit code: 0, 3 where fewer were found than asked for, 130 or 143 where it was stopped.
@@ -121,7 +125,7 @@ def run(
     if why:
         print(why, file=sys.stderr)
     scale = measure(networks, bands.neurons)
-    head = header(networks, bands, settings, store) | origin.told(networks.folder, out)
+    head = header(networks, bands, settings, store, volume) | origin.told(networks.folder, out)
     nature = natural(networks, bands)
     trouble = None
     with contextlib.ExitStack() as stack:
@@ -141,6 +145,10 @@ def run(
             return _unfinished(out, writer, stop, trouble, as_json)
         with archive.open(writer.folder) as partial:
             figures = summary(partial, bands, settings, scale, nature) | {"steps": steps}
+        if volume:
+            figures |= volumes.measured(networks, bands, settings.seed, scale, stop)
+            if stop:
+                return _unfinished(out, writer, stop, trouble, as_json)
         writer.finish(figures)
     figures |= {"seconds": time.monotonic() - began, "archive": str(out)}
     if cost:
@@ -202,12 +210,13 @@ def _unfinished(out, writer, stop, trouble, as_json):
     return stop.exit_code
 
 
-def header(networks, bands, settings, store="images") -> dict:
-    """What an archive says of its run: everything that its samples depend on."""
+def header(networks, bands, settings, store="images", volume=False) -> dict:
+    """What an archive says of its run: everything that its samples and its summary depend on."""
+    how = {"store": store} | ({"volume": True} if volume else {})
     return {
         "name": f"{' & '.join(map(str, bands))} of {networks.name}",
         "targets": [described(b, networks) for b in bands],
-        "settings": settings.asdict() | {"store": store},
+        "settings": settings.asdict() | how,
         "versions": versions(),
         "checksums": networks.checksums,
         "network": networks.name,
@@ -250,8 +259,8 @@ def natural(networks, bands) -> dict | None:
 
 
 def summary(samples, bands, settings, scale, nature) -> dict:
-    """The figures of `metrics.summary` for what an archive holds."""
-    return metrics.summary(
+    """The figures of `metrics.summary` for what an archive holds, and what chains are worth."""
+    figures = metrics.summary(
         samples.encodings[:],
         samples.activations[:],
         bands.z1,
@@ -260,6 +269,10 @@ def summary(samples, bands, settings, scale, nature) -> dict:
         bandwidth=scale.bandwidth,
         natural_encodings=nature and nature["encodings"],
     )
+    if settings.method != "langevin":
+        return figures
+    columns = samples.activations[:], samples.encodings[:], samples.chain[:]
+    return figures | diagnostics.of_sample(*columns)
 
 
 def tell(finished, figures: dict, as_json: bool) -> None:

@@ -65,7 +65,7 @@ def extent(networks, neuron) -> tuple[float, float]:
     return float(scale.z_mean[0]), float(scale.z_mean[0] + DEVIATIONS * scale.z_sd[0])
 
 
-def climb(out, networks, steps, settings, overwrite=False) -> tuple[int, list[str]]:
+def climb(out, networks, steps, settings, overwrite=False, volume=False) -> tuple[int, list[str]]:
     """Samples every rung into OUT/rung-1.h5 ... and draws OUT/ladder.png and OUT/ladder.html.
 
     Args:
@@ -74,6 +74,7 @@ def climb(out, networks, steps, settings, overwrite=False) -> tuple[int, list[st
         steps: From `rungs`.
         settings: `settings.Settings`, n for each rung.
         overwrite: Replace archives and pictures that exist.
+        volume: Tell how probable each range is, too, in a column of the page.
 
     Returns:
         (exit code: 0, 3 where a rung has fewer samples than asked, or that of a stop;
@@ -87,7 +88,8 @@ def climb(out, networks, steps, settings, overwrite=False) -> tuple[int, list[st
     for i, bands in enumerate(steps, 1):
         path = out / f"rung-{i}.h5"
         try:
-            stopped = job.run(path, networks, bands, settings, overwrite=overwrite, as_json=False)
+            more = {"overwrite": overwrite, "volume": volume}
+            stopped = job.run(path, networks, bands, settings, **more)
         except Unreachable as error:
             code, stopped = error.exit_code, 0
             troubles.append(f"{' & '.join(map(str, bands))}: {error}")

@@ -50,7 +50,7 @@ def resume(
             raise FileExistsError(
                 f"{out} is finished with {len(opened)} samples; ask for more: --n"
             )
-        settings, store = _settings(opened, n)
+        settings, more = _settings(opened, n)
         where = origin.find(opened, network)
 
     from tf_inverse.compute import device as devices
@@ -60,7 +60,7 @@ def resume(
     devices.choose(device)
     networks = storage.load(where, trust)
     bands = verify.bands(opened, networks)
-    return job.run(out, networks, bands, settings, store=store, resume=True, as_json=as_json)
+    return job.run(out, networks, bands, settings, resume=True, as_json=as_json, **more)
 
 
 def _latest(out: pathlib.Path) -> pathlib.Path:
@@ -69,10 +69,11 @@ def _latest(out: pathlib.Path) -> pathlib.Path:
     return run if (run / run_folder.HEADER).exists() else out
 
 
-def _settings(opened: archives.Archive, n: int | None) -> tuple[Settings, str]:
+def _settings(opened: archives.Archive, n: int | None) -> tuple[Settings, dict]:
+    """The settings, and what else `job.run` was told."""
     values = dict(opened.settings)
-    store = values.pop("store", "images")
+    more = {"store": values.pop("store", "images"), "volume": values.pop("volume", False)}
     try:
-        return Settings(**values | {"n": n or opened.asked}), store
+        return Settings(**values | {"n": n or opened.asked}), more
     except TypeError as error:
         raise RefusedInput(f"{opened.path}: settings of another version ({error})") from error

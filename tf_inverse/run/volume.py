@@ -22,7 +22,6 @@ from tf_inverse.run import signals
 from tf_inverse.run.climb import Climb, Stopped
 
 if TYPE_CHECKING:
-    from tf_inverse.band import Band
     from tf_inverse.method.normalization import Scale
     from tf_inverse.networks.networks import Networks
 
@@ -67,7 +66,7 @@ class Volume:
 
 def estimate(
     networks: Networks,
-    bands: tuple[Band, ...],
+    bands: band.Bands,
     seed: int = 0,
     particles: int = PARTICLES,
     scale: Scale | None = None,
@@ -89,7 +88,7 @@ def estimate(
             say how far it came.
     """
     _enough(particles)
-    scale = scale or measure(networks, tuple(band.neuron for band in bands))
+    scale = scale or measure(networks, bands.neurons)
     kernel, stage = Kernel(networks, bands, Settings(seed=seed), scale), None
     splitting = Splitting(kernel, particles, lambda passes: watch(stage, passes))
     for stage in splitting.stages():
@@ -147,6 +146,20 @@ def as_dict(volume: Volume) -> dict:
         "codes": volume.law,
         "curve": curve if volume.side else None,
     }
+
+
+def measured(
+    networks: Networks, bands: band.Bands, seed: int, scale: Scale, stop: signals.Stop
+) -> dict:
+    """Figures of the volume for a run's summary; none where the estimate fails or is stopped."""
+    with Climb(stop) as climb:
+        try:
+            return estimate(networks, bands, seed, scale=scale, watch=climb.show).figures()
+        except Stopped:
+            return {}
+        except Unreachable as error:
+            print(f"no volume: {error}", file=sys.stderr)
+            return {}
 
 
 def command(

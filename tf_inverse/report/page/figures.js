@@ -6,6 +6,7 @@ function buildSummaries() {
     const words = make("div");
     if (archives.length > 1) words.append(make("h2", {}, archive.name), make("p", {}, archive.question));
     const notes = archive.targets.filter((target) => target.natural).map((target) => target.natural);
+    if (archive.volume) notes.unshift(archive.volume);
     for (const text of [...notes, outcome(archive)]) words.append(make("p", { className: "note" }, text));
     byId("summaries").append(make("article", {}, words, ...archive.targets.map(chart)));
   }
