@@ -17,7 +17,7 @@ FLOORS = (
     ("layers", "archive", "compute"),
     ("networks", "zoo"),
     ("method", "caffe", "report"),
-    ("export", "adopt", "publish"),
+    ("export", "adopt", "publish", "explain"),
     ("run",),
     ("judging",),
     ("training", "baselines"),

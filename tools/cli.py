@@ -26,6 +26,7 @@ COMMANDS = {
     "sheet": "sheet:sheet",
     "images": "images:images",
     "report": "report:report",
+    "explain": "explain:explain",
     "board": "board:board",
     "publish": "publish:publish",
     "units": "units:units",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from tf_inverse.report import html, png
 from tf_inverse.run import redrawn
+from tf_inverse.run.natures import of_archives as natures_of
 
 
 def report(
     *archives: str,
     out: str = "report.html",
+    nature: str | None = None,
+    store_nature: bool = False,
     network: str | None = None,
     trust: bool = False,
     overwrite: bool = False,
@@ -18,12 +21,18 @@ def report(
     Args:
         archives: Archives, A.h5 B.h5 ..., or folders of runs in progress.
         out: HTML file to write.
-        network: The network that archives without images (--store=codes) were drawn with, a shipped
-            name or a folder; found again where it was by default.
+        nature: Folder or file of natural images, of which those in the range of each archive are
+            shown beside its samples.
+        store_nature: Keep those images in the file beside each archive, so that later reports show
+            them without --nature. Mind whose images they are before you pass that file on.
+        network: The network that the archives were drawn with, a shipped name or a folder, for
+            --nature and for archives without images (--store=codes); found again where it was by
+            default.
         trust: Load a SavedModel in the network, where it is not one that you adopted.
         overwrite: Replace an existing file.
     """
     opened, names = png.opened(archives)
     redrawn.images(opened, network, trust)
-    png.save(out, html.render(opened, names).encode("utf-8"), overwrite)
+    natures = natures_of(opened, nature, network, trust, store_nature)
+    png.save(out, html.render(opened, names, natures).encode("utf-8"), overwrite)
     print(out)

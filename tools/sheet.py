@@ -3,6 +3,7 @@
 import pathlib
 
 from tf_inverse.report import png
+from tf_inverse.run.natures import of_archives as natures_of
 
 
 def sheet(
@@ -11,6 +12,10 @@ def sheet(
     rows: int | None = None,
     columns: int | None = None,
     order: str = "activation",
+    maps: str | None = None,
+    nature: str | None = None,
+    network: str | None = None,
+    trust: bool = False,
     overwrite: bool = False,
 ) -> None:
     """Draws the images of an archive with their activations into one PNG.
@@ -22,9 +27,15 @@ def sheet(
             without it every one.
         columns: Images a line.
         order: activation, found, similar or different.
+        maps: Draw the images again under the maps of this method, which `tf-inverse explain` made:
+            integrated_gradients, smoothgrad or occlusion.
+        nature: Folder or file of natural images, of which those in the range are drawn below.
+        network: The network to score them with; where the archive was drawn by default.
+        trust: Load a SavedModel in the network, where it is not one that you adopted.
         overwrite: Replace an existing PNG.
     """
     out = out or pathlib.Path(archive).with_suffix(".png")
     opened, _ = png.opened([archive])
-    png.save(out, png.contact(opened[0], rows, columns, order), overwrite)
+    (natures,) = natures_of(opened, nature, network, trust)
+    png.save(out, png.contact(opened[0], rows, columns, order, natures, maps), overwrite)
     print(out)

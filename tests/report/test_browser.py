@@ -3,10 +3,12 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 import specimen
 
-from tf_inverse.report import html
+from tf_inverse.archive import side_file
+from tf_inverse.report import beside, html
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium")
 from selenium.webdriver import ActionChains  # noqa: E402
@@ -69,7 +71,7 @@ def by_id(browser, name):
 
 def captions(browser):
     return browser.execute_script(
-        "return [...document.querySelectorAll('#sheet li:not([hidden]) .tile span')]"
+        "return [...document.querySelectorAll('#sheet li:not([hidden]) .tile > span:last-child')]"
         ".map((caption) => Number(caption.textContent))"
     )
 
@@ -238,3 +240,83 @@ def test_the_first_images_of_every_list_wait_for_nothing(browser, pages):
         assert browser.execute_script(shown) == [60, 20]
     finally:
         browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+
+
+@pytest.fixture(scope="module")
+def explained(tmp_path_factory):
+    """A page of an archive with maps of left and right halves and natural images beside it."""
+    folder = tmp_path_factory.mktemp("explained")
+    targets = [
+        specimen.TARGET,
+        specimen.TARGET | {"unit": 3, "label": "cat", "text": "fc8:cat@8:10"},
+    ]
+    archive = specimen.write(folder / "one.h5", 12, targets=targets)
+    left = np.zeros((12, 2, 32, 32), np.float32)
+    left[:, 0, :, :16], left[:, 1, :, 16:] = 1, -1
+    arrays = {"occlusion": left, "smoothgrad": -left, "residual": np.zeros((12, 2), np.float32)}
+    facts = {"done": {"occlusion": 12, "smoothgrad": 12}}
+    side_file.put(archive.path, side_file.ATTRIBUTION, arrays, facts)
+    z = np.linspace(8, 10, 5, dtype=np.float32)[:, None].repeat(2, axis=1)
+    images = specimen.discs(z, 32, np.random.default_rng(0))
+    beside.store(archive.path, beside.Nature(images, z, np.arange(5), 7, 100, "photos"))
+    page = folder / "one.html"
+    page.write_text(html.render([archive, archive], ["a.h5", "b.h5"]), encoding="utf-8")
+    return page
+
+
+def layer(browser):
+    """The colour in the middle of the left and right half of the first tile's overlay."""
+    return browser.execute_script(
+        """const image = document.querySelector('#sheet .tile .layer');
+        if (!image) return null;
+        const canvas = document.createElement('canvas');
+        [canvas.width, canvas.height] = [32, 32];
+        const context = canvas.getContext('2d', { willReadFrequently: true });
+        context.drawImage(image, 0, 0, 32, 32);
+        return [8, 24].map((x) => [...context.getImageData(x, 16, 1, 1).data]);"""
+    )
+
+
+def test_overlays_are_switched_by_method_and_neuron(browser, explained):
+    opened(browser, explained)
+    assert layer(browser) is None
+    Select(by_id(browser, "layer")).select_by_value("occlusion")
+    WebDriverWait(browser, 5).until(lambda b: layer(b)[0][3] > 0)
+    (red, _, blue, opaque), nothing = layer(browser)
+    assert red > blue and opaque > 150 and nothing[3] == 0
+    Select(by_id(browser, "neuron")).select_by_visible_text("fc8:3 (cat)")
+    WebDriverWait(browser, 5).until(lambda b: layer(b)[1][3] > 0)
+    nothing, (red, _, blue, _) = layer(browser)
+    assert red < blue and nothing[3] == 0
+    Select(by_id(browser, "layer")).select_by_value("")
+    assert layer(browser) is None and browser.get_log("browser") == []
+
+
+def test_the_large_image_has_its_maps_and_natural_images_nearest_in_activation(browser, explained):
+    opened(browser, explained)
+    browser.find_element(By.CSS_SELECTOR, "#sheet .tile").click()
+    words = [e.text for e in browser.find_elements(By.CSS_SELECTOR, "#large-layers .tile")]
+    assert words == ["occlusion", "smoothgrad"]
+    browser.find_element(By.CSS_SELECTOR, "#large-layers .tile").click()
+    assert len(browser.find_elements(By.CSS_SELECTOR, ".large-body .frame > .layer")) == 3
+    nature = browser.find_elements(By.CSS_SELECTOR, "#large-nature figure")
+    assert [float(e.text.split(" / ")[0]) for e in nature] == [8, 8.5, 9, 9.5, 10]
+    alternative = nature[0].find_element(By.TAG_NAME, "img").get_attribute("alt")
+    assert alternative == "Natural image 0 of photos, 8.00 / 8.00"
+    press(browser, Keys.ESCAPE)
+
+
+def test_a_row_that_is_cut_tells_how_many_are_beyond(browser, explained):
+    opened(browser, explained)
+    titles = [e.text for e in browser.find_elements(By.CSS_SELECTOR, "#sheet h3")]
+    assert titles == ["Natural images in the range: 7 of 100 of photos, 5 of them here"] * 2
+    browser.execute_script(
+        "document.documentElement.style.setProperty('--tile', '192px'); showMore()"
+    )
+    line = browser.find_element(By.CSS_SELECTOR, ".more")
+    count = int(line.text.split()[0])
+    assert line.text == f"{count} more to the right →" and 1 <= count < 12
+    browser.execute_script("document.querySelector('#sheet ul').scrollLeft = 1e6")
+    WebDriverWait(browser, 5).until(lambda b: line.text == "")
+    Select(by_id(browser, "layout")).select_by_value("grids")
+    assert not [e for e in browser.find_elements(By.CSS_SELECTOR, ".more") if e.text]

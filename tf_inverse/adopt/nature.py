@@ -95,7 +95,7 @@ def statistics(networks, images: Images, stored: Natural | None = None, seed: in
     if stored is not None:
         made = dataclasses.replace(made, layers=stored.layers | layers, gaussian=stored.gaussian)
     if stored is not None and stored.encodings is not None:
-        kept = ("encodings", "activations", "bank", "random")
+        kept = ("encodings", "activations", "bank", "random", "indices")
         return dataclasses.replace(made, **{name: getattr(stored, name) for name in kept})
     shown = chosen(z[ends[0]], seed)
     return dataclasses.replace(
@@ -103,6 +103,7 @@ def statistics(networks, images: Images, stored: Natural | None = None, seed: in
         encodings=networks.encode(images.pixels[shown]),
         activations={layer: a[shown] for layer, a in z.items()},
         random=min(BANK, len(images.pixels)),
+        indices=np.asarray(shown, np.int64),
     )
 
 

@@ -29,6 +29,12 @@ SUFFIX, LOCK = ".extra.h5", ".lock"
 FORMAT, VERSION = "tf_inverse extra", 1
 FACTS = "facts"
 MOST = 256  # sections, and arrays of a section
+# The section of attribution maps: a map for each sample and target by each method, and how far the
+# pixels of a map of integrated gradients are from summing to what they should.
+ATTRIBUTION, RESIDUAL = "attribution", "residual"
+# The section of natural images of the same bands; its rows are those images and not samples.
+NATURE = "nature"
+OWN_ROWS = (NATURE,)
 
 
 class Section(NamedTuple):
@@ -57,7 +63,7 @@ def put(path: pathlib.Path | str, name: str, arrays: dict[str, Array], facts: di
     Args:
         path: The finished archive, OUT.h5.
         name: Of the section, which is replaced where it is there.
-        arrays: Numbers, a row for each sample.
+        arrays: Numbers, a row for each sample; of a section of `OWN_ROWS`, as many rows each.
         facts: A JSON object.
 
     Returns:
@@ -70,7 +76,7 @@ def put(path: pathlib.Path | str, name: str, arrays: dict[str, Array], facts: di
     """
     path, target = pathlib.Path(path), beside(path)
     rows, digest = _rows(path), atomic.checksum(path)
-    _check(name, arrays, facts, rows)
+    _check(name, arrays, facts, None if name in OWN_ROWS else rows)
     lock_file = target.with_name(target.name + LOCK)
     lock = Lock(lock_file, target)
     try:
@@ -114,6 +120,7 @@ def _check(name, arrays, facts, rows):
         if not schema.STATE_NAME.fullmatch(one):
             raise ValueError(f"expected a plain name of a section or an array, got {one!r}")
     for key, array in arrays.items():
+        rows = len(array) if rows is None and array.ndim else rows
         if array.dtype.kind not in "biuf" or array.ndim < 1 or len(array) != rows:
             raise ValueError(
                 f"{key}: expected numbers with {rows} rows, got {array.dtype} {list(array.shape)}"
@@ -187,9 +194,12 @@ def _section(file, target, name, rows):
     facts = attributes.from_json(head[FACTS], f"{where}: attribute {FACTS}")
     if not isinstance(facts, dict):
         raise RefusedInput(f"{where}: attribute {FACTS} must be a JSON object")
-    arrays = {}
+    arrays: dict[str, Rows] = {}
     for key in file_checks.links(group, f"{where}/", schema.STATE_NAME.fullmatch, MOST):
         found = _dataset(group, key, f"{where}/{key}", target)
+        if name in OWN_ROWS and found.shape:
+            # The first array tells how many rows those that follow must have.
+            rows = next((len(one) for one in arrays.values()), found.shape[0])
         if not found.shape or found.shape[0] != rows:
             raise RefusedInput(f"{where}/{key} has shape {list(found.shape)}, expected {rows} rows")
         arrays[key] = Rows(found.shape, found.dtype, _reader(target, name, key))

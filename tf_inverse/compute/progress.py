@@ -56,6 +56,63 @@ class Progress:
         draw(text, self.terminal, info.found, self.asked)
 
 
+class Counted:
+    """Shows how many of a known number of things are done, how fast, and when all will be.
+
+    A context manager.
+
+    Args:
+        things: What is counted, in the plural.
+    """
+
+    def __init__(self, things: str):
+        self.things, self.first = things, None
+        self.began = self.last = time.monotonic()
+        self.terminal = sys.stderr.isatty()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        if self.terminal:
+            print(file=sys.stderr)
+
+    def show(self, done: int, total: int) -> None:
+        """Tell how many are done; the rate is that since the first call."""
+        now = time.monotonic()
+        if self.first is None:
+            self.first, self.began = done - 1, self.last
+        if now - self.last < (0.2 if self.terminal else EVERY) and done != total:
+            return
+        self.last = now
+        speed = (done - self.first) / max(now - self.began, 1e-9)
+        text = f"{done}/{total} {self.things}, {rate(speed)}"
+        if done < total:
+            text += f", {left((total - done) / speed)}"
+        draw(text, self.terminal, done, total)
+
+
+def rate(speed: float) -> str:
+    """Things a second, or seconds a thing where they are slower than that.
+
+    >>> rate(12.34), rate(0.25)
+    ('12.3 a second', '4 seconds each')
+    """
+    return f"{speed:.3g} a second" if speed >= 1 else f"{1 / max(speed, 1e-9):.3g} seconds each"
+
+
+def left(seconds: float) -> str:
+    """The time left, as minutes and seconds, or as hours and minutes.
+
+    >>> left(87), left(7260)
+    ('1:27 left', '2 h 01 min left')
+    """
+    minutes, seconds = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}:{seconds:02d} left"
+    return f"{minutes // 60} h {minutes % 60:02d} min left"
+
+
 class Transfer:
     """Shows how much of a download has come, how fast, and when it will end; a context manager.
 
@@ -104,5 +161,4 @@ def transferred(have: int, total: int | None, speed: float) -> str:
     text += f", {speed / 1e6:.1f} MB/s"
     if total is None or speed <= 0:
         return text
-    minutes, seconds = divmod(round((total - have) / speed), 60)
-    return f"{text}, {minutes}:{seconds:02d} left"
+    return f"{text}, {left((total - have) / speed)}"

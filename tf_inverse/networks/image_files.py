@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pathlib
+from collections.abc import Sequence
 
 import h5py
 import numpy as np
@@ -13,7 +15,13 @@ from tf_inverse.errors import InverseSetError, RefusedInput, UsageError, reason
 from tf_inverse.networks import picture
 
 
-def load(path, size: tuple[int, int], split: str = "train", channels: int = 3):
+def load(
+    path,
+    size: tuple[int, int],
+    split: str = "train",
+    channels: int = 3,
+    only: Sequence[int] | None = None,
+):
     """Images and labels, every image resized to one size.
 
     Three sources are understood: a folder of pictures (sub-folders are classes, in alphabetical
@@ -28,19 +36,55 @@ def load(path, size: tuple[int, int], split: str = "train", channels: int = 3):
         split: Sub-folder, group of an .h5 file or prefix of an .npz file's arrays, where there are
             such splits.
         channels: 3 for RGB, 1 for grey.
+        only: Numbers of the images to read, counted in the order of the whole source; all of them
+            if None.
 
     Returns:
         images [N, H, W, channels] uint8, and labels [N] int64 or None where the source has none.
 
     Raises:
         FileNotFoundError: Nothing at path.
-        UsageError: No images there, or arrays of another form.
+        UsageError: No images there, fewer than `only` asks for, or arrays of another form.
         RefusedInput: A picture or a file that cannot be read; see `picture.read`.
     """
     path = pathlib.Path(path)
     if path.is_dir():
         part = path / split if (path / split).is_dir() else path
-        return _from_folder(part, size, channels, classes(part) and names(path))
+        return _from_folder(part, size, channels, classes(part) and names(path), only)
+    with _arrays(path, split) as (arrays, prefix):
+        images, labels = _from_arrays(arrays, prefix, size, channels, path, only)
+    if labels is not None and labels.shape != (len(images),):
+        raise UsageError(
+            f"expected a label for each of {len(images)} images in {path.name}, got labels of "
+            f"shape {list(labels.shape)}"
+        )
+    return images, labels
+
+
+def count(path, split: str = "train") -> int:
+    """How many images `load` finds.
+
+    Args:
+        path: As of `load`.
+        split: As of `load`.
+
+    Raises:
+        FileNotFoundError: As of `load`; UsageError and RefusedInput as well.
+    """
+    path = pathlib.Path(path)
+    if path.is_dir():
+        return len(_found(path / split if (path / split).is_dir() else path))
+    with _arrays(path, split) as (arrays, prefix):
+        images = _named(arrays, prefix, "images")
+        if images is not None:
+            return len(images)
+        offsets = _named(arrays, prefix, "offsets")
+        return 0 if offsets is None else len(offsets) - 1
+
+
+@contextlib.contextmanager
+def _arrays(path, split):
+    """An .npz or .h5 file's arrays by name, and what stands before their names."""
     if not path.exists():
         raise FileNotFoundError(
             f"expected a folder, .h5 or .npz of images, found nothing at {path}"
@@ -50,34 +94,49 @@ def load(path, size: tuple[int, int], split: str = "train", channels: int = 3):
     try:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as arrays:
-                images, labels = _from_arrays(arrays, split + "_", size, channels, path)
+                yield arrays, split + "_"
         else:
             with h5py.File(path, "r") as file:
-                images, labels = _from_arrays(file.get(split, file), "", size, channels, path)
+                yield file.get(split, file), ""
     except InverseSetError:
         raise
     except Exception as error:  # readers raise almost anything for a damaged file
         raise RefusedInput(f"cannot read images from {path} ({reason(error)})") from error
-    if labels is not None and labels.shape != (len(images),):
-        raise UsageError(
-            f"expected a label for each of {len(images)} images in {path.name}, got labels of "
-            f"shape {list(labels.shape)}"
-        )
-    return images, labels
 
 
-def _from_folder(folder, size, channels, known):
+def _named(arrays, prefix, name):
+    """The array of a name, that of the split before one of the whole file; None without both."""
+    key = prefix + name if prefix + name in arrays else name
+    return arrays[key] if key in arrays else None
+
+
+def _found(folder):
     files = _pictures(folder)
     if not files:
         endings = ", ".join(picture.SUFFIXES)
         raise UsageError(f"expected pictures ({endings}) below {folder}, found none")
+    return files
+
+
+def _from_folder(folder, size, channels, known, only):
+    files = _found(folder)
     foreign = sorted({p.parent.name for p in files} - set(known)) if known else []
     if foreign:
         raise UsageError(
             f"expected classes of the training part below {folder}, {foreign[0]} is none of them"
         )
-    images = np.stack([picture.read(p, size, channels) for p in files])
+    files = [files[i] for i in _numbers(only, len(files), folder)]
+    images = [picture.read(p, size, channels) for p in files]
+    images = np.stack(images) if images else np.zeros((0, *size, channels), np.uint8)
     return images, np.asarray([known.index(p.parent.name) for p in files]) if known else None
+
+
+def _numbers(only, count, path):
+    """Numbers of the images to read out of `count`."""
+    numbers = [int(i) for i in (range(count) if only is None else only)]
+    if any(not 0 <= i < count for i in numbers):
+        raise UsageError(f"expected at least {max(numbers) + 1} images in {path}, got {count}")
+    return numbers
 
 
 def classes(folder: pathlib.Path) -> tuple[str, ...]:
@@ -116,25 +175,27 @@ def names(path) -> tuple[str, ...]:
     return ()
 
 
-def _from_arrays(arrays, prefix, size, channels, path):
-    def array(name):
-        key = prefix + name if prefix + name in arrays else name
-        return arrays[key][()] if key in arrays else None
-
-    labels = array("labels")
+def _from_arrays(arrays, prefix, size, channels, path, only):
+    labels, images = (_named(arrays, prefix, name) for name in ("labels", "images"))
     labels = None if labels is None else np.asarray(labels, np.int64)
-    images = array("images")
     if images is not None:
-        return _of_one_size(images, size, channels, path), labels
-    data, offsets = array("jpeg_bytes"), array("offsets")
+        if only is None:
+            return _of_one_size(images[()], size, channels, path), labels
+        numbers = _numbers(only, len(images), path.name)
+        # HDF5 reads rows in rising order alone.
+        order, back = np.unique(np.asarray(numbers, np.int64), return_inverse=True)
+        images = _of_one_size(images[order], size, channels, path)[back]
+        return images, labels if labels is None else labels[numbers]
+    data, offsets = (_named(arrays, prefix, name) for name in ("jpeg_bytes", "offsets"))
     if data is None or offsets is None:
         raise UsageError(f"expected images, or jpeg_bytes and offsets, in {path.name}")
-    data = data.tobytes()
-    images = np.empty((len(offsets) - 1, *size, channels), np.uint8)
-    for i, (start, stop) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
-        part, name = io.BytesIO(data[start:stop]), f"picture {i} of {path}"
-        images[i] = picture.read(part, size, channels, name)
-    return images, labels
+    offsets = offsets[()]
+    numbers = _numbers(only, len(offsets) - 1, path.name)
+    images = np.empty((len(numbers), *size, channels), np.uint8)
+    for image, i in zip(images, numbers, strict=True):
+        part, name = data[offsets[i] : offsets[i + 1]].tobytes(), f"picture {i} of {path}"
+        image[:] = picture.read(io.BytesIO(part), size, channels, name)
+    return images, labels if labels is None or only is None else labels[numbers]
 
 
 def _of_one_size(images, size, channels, path):

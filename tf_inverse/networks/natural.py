@@ -7,7 +7,8 @@ Layout (HDF5, version 1): attributes `format`, `version`, `images` (how many), `
 `percentiles` [U, P] (of a convolution: its units at the centre of the map); `encodings` [N, d_E]
 of N images, `activations/NAME` [N, U] of the same images; the attribute `bank` tells how many of
 the encodings, the first ones, are codes to start from, `random` how many are of images that were
-chosen at random; `gaussian/mean` [d] and `gaussian/factor` [r, d] are a Gaussian fitted to codes.
+chosen at random; `indices` [N] are their numbers in the source of the images, for who has it;
+`gaussian/mean` [d] and `gaussian/factor` [r, d] are a Gaussian fitted to codes.
 NAME is a layer's path with "/" written as %2F, since HDF5 takes a slash for a group. Files that
 were written before that have a group a level instead, and are read as well.
 """
@@ -73,6 +74,7 @@ class Natural:
     bank: np.ndarray | None = field(default=None, repr=False)
     gaussian: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
     random: int | None = None
+    indices: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def typical(self) -> int:
@@ -150,7 +152,7 @@ def _arrays(file, path) -> dict[str, h5py.Dataset]:
 
 
 def _natural(file, arrays, path):
-    def array(name, *shape):
+    def array(name, *shape, dtype=np.float32):
         """One array, of a shape in which None is any number."""
         if name not in arrays:
             raise RefusedInput(f"expected {name} in the natural statistics {path}; it is missing")
@@ -158,7 +160,7 @@ def _natural(file, arrays, path):
         sides = zip(got, shape, strict=False)
         if len(got) != len(shape) or any(wanted not in (None, have) for have, wanted in sides):
             raise RefusedInput(f"expected {name} of shape {list(shape)} in {path}, got {list(got)}")
-        return arrays[name][()].astype(np.float32)
+        return arrays[name][()].astype(dtype)
 
     levels = array("levels", None)
     layers = {}
@@ -191,6 +193,7 @@ def _natural(file, arrays, path):
         bank=encodings[:bank] if bank > 0 else None,
         gaussian=gaussian,
         random=random if random >= 0 else None,
+        indices=array("indices", count, dtype=np.int64) if "indices" in arrays else None,
     )
 
 
@@ -221,6 +224,8 @@ def write(path, natural: Natural) -> None:
             for key, values in zip(("mean", "sd", "percentiles"), arrays, strict=True):
                 name = f"layers/{_name(layer)}/{key}"
                 file.create_dataset(name, data=values.astype("f4"), **options)
+        if natural.indices is not None:
+            file.create_dataset("indices", data=natural.indices.astype("i4"), **options)
         halves = {f"activations/{_name(layer)}": z for layer, z in natural.activations.items()}
         halves["encodings"] = natural.encodings
         file.attrs["bank"] = 0 if natural.bank is None else len(natural.bank)

@@ -15,7 +15,10 @@ import numpy as np
 from tf_inverse.report import encode, ordering, page_data, sheet, text
 from tf_inverse.version import __version__
 
-SCRIPTS = ("model", "sheet", "range", "large", "map", "pointer", "figures", "start")
+SCRIPTS = (
+    *("model", "nature", "layers", "sheet", "range", "large", "map", "pointer", "figures"),
+    "start",
+)
 
 _INLINE = string.Template(
     '<figure style="margin:0"><img alt="$question" src="$image" style="max-width:100%">'
@@ -23,7 +26,7 @@ _INLINE = string.Template(
 )
 
 
-def render(archives, names):
+def render(archives, names, natures=None):
     """The report of one or several archives.
 
     Text of archives enters the page as JSON, from which its script makes text nodes, or escaped;
@@ -32,11 +35,13 @@ def render(archives, names):
     Args:
         archives: archive.Archive list, at least one.
         names: A name for each, as shown.
+        natures: For each, natural images of its bands as `explain.nature.beside` gives them, or
+            None; where the file beside an archive holds some, they are shown unasked.
 
     Returns:
         Text of a self-contained HTML page.
     """
-    data = page_data.page(archives, names)
+    data = page_data.page(archives, names, natures)
     style = _part("style.css")
     script = "\n".join(_part(f"{name}.js") for name in SCRIPTS)
     return string.Template(_part("page.html")).substitute(

@@ -8,7 +8,7 @@ import shlex
 import numpy as np
 
 from tf_inverse import metrics
-from tf_inverse.report import comparison, encode, ordering, text
+from tf_inverse.report import beside, comparison, encode, ordering, text
 
 # Figures that an archive alone cannot tell: what the run stored of them.
 STORED = ("steps", "seconds", "ess", "r_hat", "probability")
@@ -70,20 +70,22 @@ def ends(archive):
     return np.array([t["z1"] for t in targets]), np.array([t["z2"] for t in targets])
 
 
-def page(archives, names):
+def page(archives, names, natures=None):
     """Everything a page holds.
 
     Args:
         archives: archive.Archive list; at least one.
         names: A name for each, as shown.
+        natures: As of `html.render`.
 
     Returns:
         dict for JSON; see the functions below for its parts.
     """
     columns, notes = compared(archives, names)
+    natures = natures or [None] * len(archives)
     shown = [
-        _archive(archive, name, columns[name])
-        for archive, name in zip(archives, names, strict=True)
+        _archive(archive, name, columns[name]) | beside.page(archive, nature)
+        for archive, name, nature in zip(archives, names, natures, strict=True)
     ]
     titles = list(dict.fromkeys(text.question(a.targets, a.network) for a in archives))
     return {

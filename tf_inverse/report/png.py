@@ -10,7 +10,7 @@ import numpy as np
 from tf_inverse import archive as archives
 from tf_inverse.archive import atomic
 from tf_inverse.errors import UsageError
-from tf_inverse.report import encode, ordering, page_data, sheet, text
+from tf_inverse.report import beside, encode, ordering, overlay, page_data, sheet, text
 
 MOST = 2000
 """Most images of one sheet."""
@@ -53,7 +53,7 @@ def save(path, data, overwrite=False):
     atomic.write(path, data)
 
 
-def contact(archive, rows=None, columns=None, order="activation"):
+def contact(archive, rows=None, columns=None, order="activation", nature=None, maps=None):
     """The contact sheet of an archive as a PNG file's contents.
 
     Every image where rows is not given; otherwise the rows * columns most different ones.
@@ -63,12 +63,15 @@ def contact(archive, rows=None, columns=None, order="activation"):
         rows: Lines of images.
         columns: Images a line.
         order: One of ORDERS.
+        nature: `beside.Nature` for a group of natural images below, or None.
+        maps: A method of attribution, whose maps are drawn over the same images in a group for each
+            target; the archive must have been explained by it.
 
     Returns:
         bytes.
 
     Raises:
-        UsageError: An unknown order, a size that is not positive, or too many images.
+        UsageError: An unknown order, a size that is not positive, too many images, or no such maps.
     """
     for name, value in (("rows", rows), ("columns", columns)):
         if value is not None and value < 1:
@@ -76,31 +79,73 @@ def contact(archive, rows=None, columns=None, order="activation"):
     if rows and not columns:
         columns = min(10, -(-len(archive) // rows))
     chosen = _chosen(archive, rows * columns if rows else len(archive), order)
-    return _png(
-        sheet.contact_sheet(
-            page_data.shown_images(archive)[chosen],
-            text.captions(archive.activations[:][chosen], archive.targets),
-            title(archive, len(chosen)),
-            columns,
+    shown = page_data.shown_images(archive)[chosen]
+    captions = text.captions(archive.activations[:][chosen], archive.targets)
+    groups = [sheet.Row("", shown, captions)]
+    if maps:
+        groups += _overlaid(archive, maps, chosen, shown, captions)
+    groups += natural_rows(archive, nature)
+    return _png(sheet.row_sheet(groups, title(archive, len(chosen)), columns))
+
+
+def _overlaid(archive, method, chosen, shown, captions):
+    """For each target a group of the images with its maps over them."""
+    there = beside.maps(archive)
+    if method not in there:
+        raise UsageError(
+            f"expected maps that {archive.path} has ({', '.join(there) or 'none yet'}), got "
+            f"{method!r}; tf-inverse explain {archive.path} --methods={method} makes them"
         )
-    )
+    rows = there[method]
+    if len(rows) <= chosen.max():
+        raise UsageError(
+            f"expected maps of all samples of {archive.path}, it has those of {len(rows)}; "
+            f"tf-inverse explain {archive.path} goes on"
+        )
+    groups = []
+    for i, target in enumerate(archive.targets):
+        words = f"What drives {text.neuron(target)} ({method.replace('_', ' ')})"
+        images = [
+            overlay.blended(image, rows[at][i]) for image, at in zip(shown, chosen, strict=True)
+        ]
+        heading = f"{words}: red raises the activation, blue lowers it"
+        groups.append(sheet.Row(heading, np.stack(images), captions))
+    return groups
 
 
-def ladder(steps, columns=10):
+def natural_rows(archive, nature, most=None):
+    """A group of natural images for a sheet, none where there are none.
+
+    Args:
+        archive: archive.Archive, for the decimals of its bands.
+        nature: `beside.Nature`, or None.
+        most: Images at most, evenly over their activations.
+    """
+    if nature is None or not len(nature.images):
+        return []
+    count = len(nature.images)
+    at = np.unique(np.linspace(0, count - 1, min(count, most or count)).round().astype(int))
+    captions = text.captions(nature.activations[at], archive.targets)
+    return [sheet.Row(nature.title, nature.images[at], captions)]
+
+
+def ladder(steps, columns=10, natures=None):
     """Archives in rows, the most different samples of each: the paper's figures 1 and 4.
 
     Args:
         steps: archive.Archive list, each with samples.
         columns: Images a row.
+        natures: For each archive `beside.Nature` to show below its row, or None.
 
     Returns:
         PNG file's contents, bytes.
     """
     rows = []
-    for archive in steps:
+    for archive, nature in zip(steps, natures or [None] * len(steps), strict=True):
         chosen = _chosen(archive, columns, "activation")
         texts = text.captions(archive.activations[:][chosen], archive.targets)
         rows.append(sheet.Row(heading(archive), page_data.shown_images(archive)[chosen], texts))
+        rows += natural_rows(archive, nature, columns)
     neurons = list(dict.fromkeys(text.neuron(t) for a in steps for t in a.targets))
     lines = [f"{', '.join(neurons)} of {steps[0].network}", "most different samples of each range"]
     return _png(sheet.row_sheet(rows, lines, columns))

@@ -4,7 +4,8 @@ function buildSummaries() {
   byId("summaries").className = archives.length > 1 ? "cards" : "single";
   for (const archive of archives) {
     const words = make("div");
-    if (archives.length > 1) words.append(make("h2", {}, archive.name), make("p", {}, archive.question));
+    if (archives.length > 1) words.append(make("h2", {}, archive.name));
+    if (archives.length > 1 && archive.name !== targetWords(archive)) words.append(make("p", {}, archive.question));
     const notes = archive.targets.filter((target) => target.natural).map((target) => target.natural);
     if (archive.volume) notes.unshift(archive.volume);
     for (const text of [...notes, outcome(archive)]) words.append(make("p", { className: "note" }, text));

@@ -6,6 +6,7 @@ function openLarge(sample) {
   opened = sample;
   const archive = archives[sample.archive];
   byId("large-title").textContent = describe(sample);
+  byId("large").style.setProperty("--aspect", `${archive.size[1]} / ${archive.size[0]}`);
   byId("large-image").src = sample.large;
   byId("large-image").alt = describe(sample);
   byId("large-activations").replaceChildren(...archive.targets.map((target, i) =>
@@ -17,6 +18,8 @@ function openLarge(sample) {
   const near = archive.samples.nearest[sample.row].map((row) => sampleAt(sample.archive, row));
   byId("large-nearest").replaceChildren(...near.map(strip));
   byId("large-seed").replaceChildren(strip(chain[0]));
+  showLayers(sample);
+  showNature(sample);
   if (!byId("large").open) byId("large").showModal();
 }
 

@@ -5,7 +5,7 @@ const tiles = new Map(); // sample -> its <li>
 function tile(sample, alt = "") {
   const image = make("img", { alt, width: 80, height: 80, decoding: "async" });
   return make("button", { type: "button", className: "tile", "aria-label": describe(sample) },
-    image, make("span", { "aria-hidden": "true" }, sample.caption));
+    make("span", { className: "frame" }, image), make("span", { "aria-hidden": "true" }, sample.caption));
 }
 
 // Thumbnails get their source a few at a time, in the order shown, the first of every list at once
@@ -40,8 +40,8 @@ function buildSheet() {
     const list = make("ul", { className: "tiles", role: "list", "aria-label": archive.name });
     list.style.setProperty("--aspect", `${archive.size[1]} / ${archive.size[0]}`);
     const section = make("section");
-    if (archives.length > 1) section.append(make("h2", {}, `${archive.name}: ${targetWords(archive)}`));
-    section.append(list);
+    if (archives.length > 1) section.append(make("h2", {}, heading(archive)));
+    section.append(list, ...moreBelow(list), ...natureOf(archive));
     byId("sheet").append(section);
     for (const sample of samples) if (sample.archive === k) list.append(item(sample));
   });
@@ -58,6 +58,12 @@ function item(sample) {
   li.sample = sample;
   tiles.set(sample, li);
   return li;
+}
+
+// A ladder names its archives by their targets, which need not be said again.
+function heading(archive) {
+  const words = targetWords(archive);
+  return archive.name === words ? words : `${archive.name}: ${words}`;
 }
 
 function targetWords(archive) {
@@ -91,11 +97,12 @@ function shownInOrder(k) {
 }
 
 function arrange() {
-  document.querySelectorAll("#sheet ul").forEach((list, k) => {
+  document.querySelectorAll("#sheet ul:not(.nature)").forEach((list, k) => {
     const rows = orders[byId("order").value](archives[k]);
     list.append(...rows.map((row) => tiles.get(sampleAt(k, row))));
   });
   rove(document.querySelector("#sheet li:not([hidden]) .tile"));
+  showMore();
 }
 
 function filter() {
@@ -113,6 +120,7 @@ function filter() {
     rove(document.querySelector("#sheet li:not([hidden]) .tile"));
   }
   drawMap();
+  showMore();
 }
 
 function onSheetKey(event) {

@@ -22,13 +22,21 @@ buildFacts();
 buildSheet();
 buildLarge();
 buildMap();
+buildLayers();
 buildRange();
 arrange();
 byId("order").addEventListener("change", arrange);
 byId("toolbar").addEventListener("submit", (event) => event.preventDefault());
 byId("tile").addEventListener("input", (event) =>
-  document.documentElement.style.setProperty("--tile", `${event.target.value}px`));
-byId("layout").addEventListener("change", (event) => { byId("sheet").className = event.target.value; });
+{
+  document.documentElement.style.setProperty("--tile", `${event.target.value}px`);
+  showMore();
+});
+byId("layout").addEventListener("change", (event) => {
+  byId("sheet").className = event.target.value;
+  showMore();
+});
+addEventListener("resize", showMore);
 byId("sheet").addEventListener("keydown", onSheetKey);
 byId("view-sheet").addEventListener("click", () => show("sheet"));
 byId("view-map").addEventListener("click", () => show("map"));

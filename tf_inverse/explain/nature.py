@@ -1,0 +1,101 @@
+"""Natural images of the same band: what a sample of the inverse set is looked at beside.
+
+They are read from images that the user has, or from those that a network remembers: its
+`natural.h5` keeps the activations of some hundred natural images with their numbers in the source,
+so that only the few that lie in the band need be read.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tf_inverse import metrics
+from tf_inverse.errors import UsageError
+from tf_inverse.networks import codes, image_files
+from tf_inverse.report.beside import Nature
+
+if TYPE_CHECKING:
+    from tf_inverse.band import Bands
+    from tf_inverse.networks.networks import Networks
+
+MOST = 60
+"""Natural images that are kept at most: a few rows of a page."""
+
+AT_A_TIME = 1 << 26
+"""Numbers of pixels that are in memory at a time."""
+
+
+def beside(
+    networks: Networks,
+    bands: Bands,
+    source: str | os.PathLike[str],
+    most: int = MOST,
+    seed: int = 0,
+) -> Nature:
+    """The natural images of a folder or file whose activations lie in every band.
+
+    Args:
+        networks: The classifier scores the images at the size of the generator's.
+        bands: p bands.
+        source: What `image_files.load` reads; of data in parts, the part `test`.
+        most: Images to keep; of more, some are chosen at random, which leaves the choice blind to
+            what they show.
+        seed: Of that choice.
+
+    Raises:
+        FileNotFoundError: Nothing is there.
+        UsageError: There are no images, or the network's inputs are no images.
+        RefusedInput: An image cannot be read.
+    """
+    return _chosen(networks, bands, source, None, most, seed)
+
+
+def remembered(
+    networks: Networks,
+    bands: Bands,
+    source: str | os.PathLike[str],
+    most: int = MOST,
+    seed: int = 0,
+) -> Nature | None:
+    """As `beside`, but only images that the network remembers to lie in the bands are read.
+
+    Returns:
+        None where the network does not remember the activations of these neurons, or the numbers
+        of the images.
+    """
+    natural = networks.natural
+    if natural is None or natural.indices is None:
+        return None
+    within = natural.within(bands)
+    if within is None:
+        return None
+    return _chosen(networks, bands, source, natural.indices[within], most, seed)
+
+
+def _chosen(networks, bands, source, only, most, seed):
+    if networks.stored != "uint8":
+        raise UsageError(
+            f"expected a network of images to show natural ones beside, {networks.name} takes "
+            "vectors"
+        )
+    numbers = np.arange(image_files.count(source, "test")) if only is None else np.asarray(only)
+    *size, channels = networks.image_shape
+
+    def read(which):
+        return image_files.load(source, tuple(size), "test", channels, which)[0]
+
+    z = np.zeros((len(numbers), len(bands)), np.float32)
+    step = max(1, AT_A_TIME // (size[0] * size[1] * channels))
+    for start in range(0, len(numbers), step):
+        part = slice(start, start + step)
+        z[part] = networks.score(read(numbers[part]), bands.neurons)[1]
+    inside = kept = np.flatnonzero(metrics.in_range(z, bands.z1, bands.z2))
+    if len(inside) > most:
+        kept = codes.generator(seed, 8).choice(inside, most, replace=False)
+    kept = kept[np.lexsort((kept, z[kept, 0]))]
+    name = pathlib.Path(os.fspath(source)).name
+    return Nature(read(numbers[kept]), z[kept], numbers[kept], len(inside), len(numbers), name)

@@ -1,0 +1,117 @@
+"""What lies beside an archive: attribution maps of its samples, natural images of its bands."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tf_inverse.archive import side_file
+from tf_inverse.report import encode, overlay, text
+from tf_inverse.tensors import Array
+
+
+class Nature(NamedTuple):
+    """Natural images whose activations lie in every band, by the first activation.
+
+    Attributes:
+        images: [m, H, W, C] uint8, of the size of the generator's images.
+        activations: [m, p] float32.
+        numbers: Numbers of the images in their source, [m] int64.
+        inside: How many images of those looked at lie in the bands, m at least.
+        looked_at: How many images were looked at.
+        source: Name of the folder or file.
+    """
+
+    images: Array
+    activations: Array
+    numbers: Array
+    inside: int
+    looked_at: int
+    source: str
+
+    @property
+    def title(self) -> str:
+        """Which of the images are shown, as a heading."""
+        title = f"Natural images in the range: {self.inside} of {self.looked_at} of {self.source}"
+        shown = len(self.images)
+        return title if shown == self.inside else f"{title}, {shown} of them here"
+
+
+def nature(archive) -> Nature | None:
+    """The natural images that the file beside an archive holds, or None.
+
+    Raises:
+        RefusedInput: That file is damaged or of another archive.
+    """
+    section = side_file.sections(archive.path).get(side_file.NATURE)
+    if section is None:
+        return None
+    arrays = (section.arrays[name][:] for name in Nature._fields[:3])
+    return Nature(*arrays, **{name: section.facts[name] for name in Nature._fields[3:]})
+
+
+def store(path, found: Nature) -> None:
+    """Puts natural images into the file beside an archive.
+
+    Args:
+        path: The finished archive.
+        found: The images.
+
+    Raises:
+        FileExistsError: As of `side_file.put`; RefusedInput as well.
+    """
+    arrays = {name: np.asarray(getattr(found, name)) for name in Nature._fields[:3]}
+    facts = {name: getattr(found, name) for name in Nature._fields[3:]}
+    side_file.put(path, side_file.NATURE, arrays, facts)
+
+
+def maps(archive) -> dict[str, Any]:
+    """Attribution maps of an archive, method -> rows [n, p, H, W]; only of the samples explained.
+
+    Raises:
+        RefusedInput: As of `nature`.
+    """
+    section = side_file.sections(archive.path).get(side_file.ATTRIBUTION)
+    if section is None:
+        return {}
+    done = section.facts["done"]
+    return {
+        name: rows[: done[name]]
+        for name, rows in section.arrays.items()
+        if name != side_file.RESIDUAL
+    }
+
+
+def page(archive, natural: Nature | None) -> dict:
+    """The part of a page's data that is about these.
+
+    Args:
+        archive: archive.Archive.
+        natural: Natural images of its bands; those beside the archive by default.
+
+    Returns:
+        dict with `layers` (method -> for each sample a data address for each target) and `nature`
+        (title and items), each None where there is nothing.
+    """
+    layers = {
+        name: [[overlay.address(one) for one in row] for row in rows]
+        for name, rows in maps(archive).items()
+    }
+    natural = natural or nature(archive)
+    return {"layers": layers or None, "nature": natural and _items(archive, natural)}
+
+
+def _items(archive, natural):
+    thumbnails, _ = encode.for_page(natural.images)
+    captions = text.captions(natural.activations, archive.targets)
+    items = [
+        {
+            "thumbnail": thumbnail,
+            "caption": caption,
+            "words": f"Natural image {natural.numbers[i]} of {natural.source}, {caption}",
+            "activations": [float(z) for z in natural.activations[i]],
+        }
+        for i, (thumbnail, caption) in enumerate(zip(thumbnails, captions, strict=True))
+    ]
+    return {"title": natural.title, "items": items}
