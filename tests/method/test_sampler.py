@@ -16,7 +16,7 @@ from tf_inverse.method.settings import Settings
 from tf_inverse.networks.codes import Codes, draw, generator
 from tf_inverse.networks.networks import Networks
 
-METHODS = ("renewal", "paper")
+METHODS = ("renewal", "paper", "langevin")
 K, N = 4, 45
 
 
@@ -78,6 +78,8 @@ def test_resumed_from_any_batch_equals_uninterrupted(tiny, bands, whole, method)
     batches, found = whole[method]
     assert len(batches) > 2
     for i, batch in enumerate(batches[:-1]):
+        if i and method == "langevin" and not batch.info.found:
+            continue  # the state of the very start, which the first batch has tried
         before = sum(len(b.samples.images) for b in batches[: i + 1])
         rest = run(tiny, bands, batch.state, method=method)[1]
         assert equal(rest, (a[before:] for a in found)), i
@@ -140,7 +142,7 @@ def test_samples_per_seed_gives_runs_from_one_code(tiny, bands):
     assert len(between) >= 4 and np.mean(within) < 0.75 * np.mean(between)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METHODS[:2])
 def test_keras_optimizer_in_place_of_the_normalised_step(tiny, bands, whole, method):
     options = {"method": method, "optimizer": "adam", "n": 9}
     batches, found = run(tiny, bands, **options)
@@ -177,12 +179,14 @@ def hopeless(bias, kernel=None):
 
 
 @pytest.mark.parametrize(
-    ("method", "kind"), [("renewal", Unreachable), ("paper", SeedsNotFound)], ids=METHODS
+    ("method", "kind"),
+    [("renewal", Unreachable), ("paper", SeedsNotFound), ("langevin", Unreachable)],
+    ids=METHODS,
 )
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ((0.0, None), "no sample in|seeds feasible after"),
+        ((0.0, None), "no sample in|seeds feasible after|of the codes lie in the range"),
         ((0.5, 0.0), "the same for all random codes: a dead unit, or one they do not"),
         ((np.nan, None), "not finite numbers|none is finite"),
     ],

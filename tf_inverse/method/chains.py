@@ -17,14 +17,13 @@ from tf_inverse.errors import RefusedInput, Unreachable
 from tf_inverse.method import diagnostics, langevin, loops
 from tf_inverse.method.checkpoint import count, entry
 from tf_inverse.method.kernel import BLOCK, LONGEST, STREAMS, Kernel, adapted
-from tf_inverse.method.volume import Splitting
+from tf_inverse.method.volume import Splitting, unreached
 from tf_inverse.networks.codes import generator
 
 if TYPE_CHECKING:
     from tf_inverse.band import Bands
     from tf_inverse.method.normalization import Scale
     from tf_inverse.method.settings import Settings
-    from tf_inverse.method.splitting import Stage
     from tf_inverse.networks.networks import Networks
     from tf_inverse.tensors import Array
 
@@ -33,6 +32,9 @@ START = 200
 
 ADAPT, MEASURE = 30, 60
 """Rounds of the pilot: with lengths that adapt, and with fixed ones."""
+
+TELL = 10
+"""Rounds of the pilot after which a run may be stopped."""
 
 FIRST_ANGLE = {"move": 0.5, "turn": 0.5, "hop": 0.0}
 APART = 1.5
@@ -97,7 +99,7 @@ def langevin_chains(
         yield loops.Chunk(
             view.x.astype(networks.stored),
             c,
-            np.full(settings.K, step, np.int64),
+            np.full(settings.K, step - 1, np.int64),
             np.arange(settings.K, dtype=np.int32),
             before,
             after,
@@ -155,16 +157,11 @@ def _started(kernel, K):
         else:
             history.append(np.concatenate([view.z, c @ along], axis=1))
         step = start.passes + (t + 1) * len(cycle)
-        if t < ADAPT + MEASURE - 1:
+        if t % TELL == TELL - 1 and t < ADAPT + MEASURE - 1:
             yield None, step, view.z.max(axis=0)
     apart = spacing(np.stack(history, axis=1))
     numbers = (np.int64(number) for number in (0, apart, step))
     yield Chains(*walkers, angles, kernel.q.copy(), *numbers), step, view.z.max(axis=0)
-
-
-def unreached(stage: Stage) -> str:
-    """Why a splitting was given up."""
-    return f"fewer than {stage.probability:.1g} of the codes lie in the range"
 
 
 def spacing(history: Array) -> int:

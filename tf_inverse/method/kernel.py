@@ -67,16 +67,16 @@ class Kernel:
         )
         neurons, layers = bands.neurons, bands.layers
 
-        def advance(cycle):
+        def advance(name, cycle):
             def made():
                 posed = loops.problem(networks, neurons, plain, scale)
                 return langevin.make_advance(posed, self.law, cycle)
 
-            return networks.compiled(("langevin", cycle, layers, settings.bound), made)
+            return networks.compiled((name, cycle, layers, settings.bound), made)
 
         hop = ("hop",) if self.law.members > 1 else ()
         self.cycles = {"splitting": ("move", *hop), "chains": ("move", "turn", *hop)}
-        self.advances = {name: advance(cycle) for name, cycle in self.cycles.items()}
+        self.advances = {name: advance(name, cycle) for name, cycle in self.cycles.items()}
 
     def draw(self, rng: np.random.Generator, count: int) -> langevin.Walkers:
         """Codes from their law."""

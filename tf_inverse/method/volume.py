@@ -55,6 +55,8 @@ class Splitting:
         start = self._take(walkers, self.size, -np.inf, 0)
         climbs = self.kernel.first[:, 0] if len(z1) == 1 else None
         yield from splitting.split(start, self._move, self.rng, climbs)
+        # Within the bands every end counts alike.
+        self.kernel.first = np.zeros_like(self.kernel.first)
 
     def _move(self, population, level):
         if self.kernel.law.members > 1:
@@ -76,3 +78,10 @@ class Splitting:
             self.best = np.fmax(self.best, view.z.max(axis=0))
             parts.append((*moved, scores, view.z, np.zeros(len(scores), np.int64)))
         return splitting.Population(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def unreached(stage: splitting.Stage) -> str:
+    """Why a splitting was given up."""
+    if stage.level == -np.inf:
+        return "activations of random codes are not finite numbers"
+    return f"fewer than {stage.probability:.1g} of the codes lie in the range, if any"

@@ -76,9 +76,9 @@ def placed(options: dict, **how) -> Settings:
         options: Fields of `settings.Settings`.
         **how: Arguments of `device.choose`.
     """
-    Settings(**options | {"precision": "auto"})  # refuses before TensorFlow takes time to start
+    asked = Settings(**options)  # refuses before TensorFlow takes time to start
     where = device.choose(**how)
-    settings = Settings(**options | {"precision": precision.resolve(options["precision"])})
+    settings = dataclasses.replace(asked, precision=precision.resolve(asked.precision))
     if options["precision"] == "auto":
         print(f"searching in {settings.precision} on {where}", file=sys.stderr)
     return settings

@@ -16,7 +16,7 @@ from tf_inverse.method.kernel import Kernel
 from tf_inverse.method.normalization import measure
 from tf_inverse.method.settings import Settings
 from tf_inverse.method.splitting import Stage
-from tf_inverse.method.volume import BATCH, PARTICLES, Splitting
+from tf_inverse.method.volume import BATCH, PARTICLES, Splitting, unreached
 from tf_inverse.report import text
 from tf_inverse.run import signals
 from tf_inverse.run.climb import Climb, Stopped
@@ -96,15 +96,13 @@ def estimate(
     if stage.lost:
         reached = ", ".join(f"{b}: {z:.4g}" for b, z in zip(bands, splitting.best, strict=True))
         raise Unreachable(
-            f"fewer than {stage.probability:.1g} of the codes lie in the range, if any; largest "
-            f"activation reached by {splitting.passes} passes of {BATCH} codes: {reached}. Choose "
-            "a range nearer to it",
+            f"{unreached(stage)}; largest activation reached by {splitting.passes} passes of "
+            f"{BATCH} codes: {reached}. Choose a range nearer to it",
             splitting.best,
             splitting.passes,
         )
     low, high = stage.interval
-    climbs = kernel.first[:, 0]
-    side = ("above" if climbs[0] else "below") if stage.curve else None
+    side = ("above" if stage.curve[-1][0] > stage.curve[0][0] else "below") if stage.curve else None
     return Volume(
         stage.probability,
         low,
