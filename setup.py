@@ -14,11 +14,12 @@ tensorboard = ["tensorboard>=2.20"]
 matconvnet = ["scipy>=1.12"]
 safetensors = ["safetensors>=0.5"]
 publish = ["pyarrow>=17", *safetensors]
+hub = ["huggingface_hub>=0.30"]
 # Other people's readers of what `publish` writes, for tests alone; 600 MB.
 foreign = [
     *publish,
+    *hub,
     "datasets>=4",
-    "huggingface_hub>=0.30",
     "mlcroissant>=1.1.1",
     "pandas>=2.2",
     "webdataset>=1",
@@ -65,14 +66,24 @@ setup(
         "tensorboard": tensorboard,
         "matconvnet": matconvnet,
         "safetensors": safetensors,
+        "hub": hub,
         "publish": publish,
         "foreign": foreign,
     },
     entry_points={"console_scripts": ["tf-inverse = tf_inverse.tools.cli:main"]},
+    keywords="interpretability, feature visualization, inverse set, neuron, TensorFlow, Keras",
     classifiers=[
         "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Environment :: GPU :: NVIDIA CUDA",
         "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
         "Programming Language :: Python :: 3",
+        # Those that TensorFlow 2.21 has wheels for; each was tried (tools/dev/try_package.py).
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
         "Typing :: Typed",
     ],

@@ -180,6 +180,17 @@ def test_nature_is_compared_at_equal_counts(encodings):
     assert (figures["vendi_count"], figures["vendi_profile"][1]) == (37, figures["vendi"])
 
 
+def test_how_far_codes_went_is_counted():
+    told = metrics.ways(np.array([0, 0.5, 2, 0], "f4"), np.array([0, 0.09, 0.11, 3], "f4"))
+    assert told == {
+        "from_start": 0.25,
+        "unmoved": 2,
+        "as_drawn": 2,
+        "from_bank": pytest.approx(0.1),
+    }
+    assert set(metrics.ways(None, np.zeros(0)).values()) == {None}
+
+
 @pytest.mark.parametrize("n", [0, 1])
 def test_too_few_samples_have_no_distances(n):
     figures = metrics.summary(np.ones((n, 3)), np.ones((n, 1)), [0], [2], asked=5, bandwidth=1.0)

@@ -3,9 +3,8 @@
 import json
 import os
 import pathlib
-import re
-import shlex
 
+import book
 import keras
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from webserver import server as server
 from tf_inverse import archive, metrics
 from tf_inverse.networks import storage
 
-README = (pathlib.Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+README = book.ROOT / "README.md"
 # The runs are as printed but for the number of images: the last of two flags counts.
 FEWER = {
     "sample": ["--n=6"],
@@ -31,21 +30,10 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
-
-
-def commands():
-    """Arguments of every tf-inverse line, in order; installation and tests are other commands."""
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
-    parts = [shlex.split(part) for line in lines for part in line.split("&&")]
-    return [words[1:] for words in parts if words and words[0].endswith("tf-inverse")]
-
-
 def test_there_is_something_to_run():
-    names = [words[0] for words in commands()]
+    names = [words[0] for words in book.commands(README)]
     assert names[0] == "sample" and {"compare", "report"} <= set(names)
-    assert len(blocks("python")) >= 1
+    assert len(book.blocks(README, "python")) >= 1
 
 
 def bring_your_own():
@@ -70,7 +58,7 @@ def test_shell_lines_run_in_order_in_one_folder(server, tmp_path, monkeypatch):
     bring_your_own()
     # The paper's networks come from a local server, with few channels.
     thin.serve(server, monkeypatch)
-    for words in commands():
+    for words in book.commands(README):
         with pytest.raises(SystemExit) as stopped:
             cli.main([*words, *FEWER.get(words[0], ())])
         # An experiment may find fewer images than asked within so few steps.
@@ -85,7 +73,7 @@ def test_shell_lines_run_in_order_in_one_folder(server, tmp_path, monkeypatch):
         assert len(opened) == 6 and metrics.in_range(opened.activations[:], z1, z2).all()
 
 
-@pytest.mark.parametrize("block", blocks("python"))
+@pytest.mark.parametrize("block", book.blocks(README, "python"))
 def test_python_blocks_run(block, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert block.count("n=20") == 1

@@ -11,6 +11,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.seen.append((self.path, self.headers.get("Range")))
+        self.server.logins.add(self.headers.get("Authorization"))
         data, times = self.server.files.get(self.path), len(self.server.seen)
         if self.path == "/page":
             return self.answer(b"<!DOCTYPE html> sign in")
@@ -51,6 +52,7 @@ def server(monkeypatch, tmp_path):
     monkeypatch.delenv("TF_INVERSE_MIRROR", raising=False)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         running.seen, running.etag, running.files = [], '"1"', {}
+        running.logins = set()
         running.address = f"http://127.0.0.1:{running.server_port}"
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield running

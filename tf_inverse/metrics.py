@@ -29,10 +29,14 @@ __all__ = [
     "square_blocks",
     "summary",
     "vendi",
+    "ways",
 ]
 
 VENDI_LARGEST = 2000
 """Most rows that the Vendi score of a summary is taken of; its eigenvalues cost n**3."""
+
+AS_DRAWN = 0.1
+"""Standard deviations of codes, root mean square over entries, within which a code is another."""
 
 
 def in_range(activations: Array, z1: Array, z2: Array) -> Array:
@@ -133,6 +137,28 @@ def summary(
     }
     figures |= scores("vendi", evenly(e, VENDI_LARGEST), bandwidth, len(e))
     return figures | _beside_nature(e, natural_encodings, bandwidth)
+
+
+def ways(from_start: Array | None = None, from_bank: Array | None = None) -> dict:
+    """Figures of how far codes went, as an archive's columns of these names tell it.
+
+    Args:
+        from_start: Distance of each code from the one its search began at, [n], or None.
+        from_bank: Distance from the nearest encoding of the network's bank, [n], or None.
+
+    Returns:
+        dict: from_start and from_bank, their medians; unmoved, how many never left their start;
+        as_drawn, how many are natural images as the generator draws them: within `AS_DRAWN` of an
+        encoding of the bank. None where unknown.
+    """
+    columns = (from_start, from_bank)
+    start, bank = (None if a is None or not len(a) else np.asarray(a[:]) for a in columns)
+    return {
+        "from_start": None if start is None else float(np.median(start)),
+        "unmoved": None if start is None else int(np.sum(start == 0)),
+        "from_bank": None if bank is None else float(np.median(bank)),
+        "as_drawn": None if bank is None else int(np.sum(bank <= AS_DRAWN)),
+    }
 
 
 def scores(name: str, encodings: Array, bandwidth: float | None, count: int) -> dict:

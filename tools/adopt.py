@@ -30,6 +30,10 @@ def adopt(
     A model is a .keras or .h5 file, a SavedModel's folder (with --trust), keras:MobileNetV2 or any
     other of keras.applications (with its preprocessing), or a network's folder.
 
+    Examples:
+        tf-inverse adopt my.keras gan.keras ours --images=photos/
+        tf-inverse adopt keras:MobileNetV2 gan.keras ours --range=-1:1
+
     Args:
         classifier: Classifier of images.
         generator: Generator of images from codes.

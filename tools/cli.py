@@ -12,8 +12,9 @@ import errno
 import importlib
 import os
 import sys
+from collections.abc import Callable
 
-from tf_inverse.tools import flags, quiet
+from tf_inverse.tools import flags, quiet, usage
 
 from tf_inverse.errors import InverseSetError, UsageError, printable
 
@@ -39,6 +40,7 @@ COMMANDS = {
     "experiment": "experiment:experiment",
     "adopt": "adopt:adopt",
     "export": "export:export",
+    "completion": "completion:completion",
 }
 HELP = ("--help", "-h", "help")
 REFUSED = (
@@ -82,6 +84,8 @@ def _fail(error, code):
 
 
 def _run(argv):
+    if len(argv) == 2 and argv[0] == "help":
+        argv = [argv[1], "--help"]
     if not argv or argv[0] in HELP:
         print(overview())
         return 0
@@ -93,13 +97,15 @@ def _run(argv):
     name, arguments = argv[0], argv[1:]
     if name not in COMMANDS:
         raise UsageError(f"expected a command, got {name!r}; {flags.nearest(name, COMMANDS)}")
-    function = _function(name)
-    wants_help = any(argument in HELP[:2] for argument in arguments)
-    arguments = ["--help"] if wants_help else flags.check(name, function, arguments)
+    made = function(name)
+    if any(argument in HELP[:2] for argument in arguments):
+        print(usage.page(name, made))
+        return 0
+    arguments = flags.check(name, made, arguments)
     import fire
 
-    flags.typed(fire, function)
-    code = fire.Fire({name: function}, [name, *arguments], "tf-inverse", serialize=lambda _: None)
+    flags.typed(fire, made)
+    code = fire.Fire({name: made}, [name, *arguments], "tf-inverse", serialize=lambda _: None)
     return code if isinstance(code, int) else 0
 
 
@@ -107,21 +113,22 @@ def overview() -> str:
     """All commands with their first lines, read without importing any of them."""
     lines = ["tf-inverse: sample the inverse set of a neuron", ""]
     for name, place in COMMANDS.items():
-        module, function = place.split(":")
+        module, member = place.split(":")
         spec = importlib.util.find_spec(f"tf_inverse.tools.{module}")
         tree = ast.parse(open(spec.origin, encoding="utf-8").read())
         text = next(
             ast.get_docstring(node)
             for node in tree.body
-            if isinstance(node, ast.FunctionDef) and node.name == function
+            if isinstance(node, ast.FunctionDef) and node.name == member
         )
         lines.append(f"  {name:<12}{text.splitlines()[0]}")
     return "\n".join([*lines, "", "tf-inverse COMMAND --help tells a command's flags."])
 
 
-def _function(name):
-    module, function = COMMANDS[name].split(":")
-    return getattr(importlib.import_module(f"tf_inverse.tools.{module}"), function)
+def function(name: str) -> Callable:
+    """The function of a command, its module imported."""
+    module, member = COMMANDS[name].split(":")
+    return getattr(importlib.import_module(f"tf_inverse.tools.{module}"), member)
 
 
 if __name__ == "__main__":

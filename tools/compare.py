@@ -8,6 +8,10 @@ from tf_inverse.report import page_data, png, text
 def compare(*archives: str, bandwidth: float | None = None, json: bool = False) -> None:
     """Prints the metrics of archives side by side, measured again from what they hold.
 
+    Examples:
+        tf-inverse compare truck.h5 both.h5
+        tf-inverse compare truck.h5 both.h5 --json
+
     Args:
         archives: Archives, A.h5 B.h5 ..., or folders of runs in progress.
         bandwidth: Bandwidth of the Vendi score, in units of the encoding, for all archives; by

@@ -22,6 +22,10 @@ def convert(
 
     The folder holds classifier.keras or generator.keras; `tf-inverse pair` joins two of them.
 
+    Examples:
+        tf-inverse convert caffenet --out=caffenet
+        tf-inverse convert caffe --prototxt=deploy.prototxt --weights=net.caffemodel --out=net
+
     Args:
         kind: caffenet, places205, alexnet, generator, caffe (any prototxt) or matconvnet.
         weights: Weight file, .caffemodel, .pt, .safetensors or .mat; left out, the one that

@@ -29,10 +29,14 @@ def experiment(
     between codes; figure8, no diversity; figure9, the fast scheme; size, the time of the paper's
     networks.
 
+    Examples:
+        tf-inverse experiment table1 --network=caffenet
+        tf-inverse experiment figure1 --n=50 --out=ranges
+
     Args:
         name: table1, figure1 to figure9, or size.
         out: Folder for archives and pages; named after the experiment by default.
-        network: A network by name, as cifar10 or caffenet, or a folder with network.json.
+        network: A name, as cifar10 or caffenet, a folder with network.json, or hf://user/repo.
         targets: LAYER:UNIT@Z1:Z2, several separated by commas, in place of the recipe's neurons.
         neurons: Most neurons of the recipe.
         n: Images of each run (the paper: 500).

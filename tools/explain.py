@@ -16,6 +16,10 @@ def explain(
     The report then shows them as overlays, and `tf-inverse sheet --maps=METHOD` as rows. Ctrl-C
     keeps what is done; the same command goes on.
 
+    Examples:
+        tf-inverse explain samples.h5
+        tf-inverse explain samples.h5 --methods=occlusion --baseline=black
+
     Args:
         archive: A finished archive, A.h5.
         methods: Methods, with commas between them.

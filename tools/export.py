@@ -20,9 +20,13 @@ def export(
 ) -> None:
     """Writes a SavedModel that samples without this package, for TF Serving or any TensorFlow.
 
+    Examples:
+        tf-inverse export sampler
+        tf-inverse export sampler --layers=fc8,relu3_2 --version=2
+
     Args:
         out: Folder to write: OUT/1 is the model, OUT/README.md its card.
-        network: A network by name, as cifar10 or caffenet, or a folder with network.json.
+        network: A name, as cifar10 or caffenet, a folder with network.json, or hf://user/repo.
         layers: Layers whose units can be asked for, A,B; the labelled one by default.
         beta: Step in standard deviations of codes.
         mu0: First penalty weight.

@@ -8,6 +8,10 @@ def fetch(*names: str, list: bool = False, from_: str | None = None) -> None:
     is $TF_INVERSE_CACHE, or tf_inverse in the user's cache folder. $TF_INVERSE_MIRROR, an address,
     is where files are looked for first.
 
+    Examples:
+        tf-inverse fetch --list
+        tf-inverse fetch deepsim-fc6 --from=fc6.zip
+
     Args:
         names: Networks, as caffenet or places205, or files, as deepsim-fc6: see --list.
         list: Show all networks and files, and what of them is here.

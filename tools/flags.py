@@ -17,6 +17,8 @@ from tf_inverse.errors import UsageError
 
 # What fire takes for a flag, or, a dash alone, for its separator.
 FLAG = re.compile(r"--|-[A-Za-z]|-$")
+# What a letter alone stands for: the same in every command that has that flag.
+SHORT = {"o": "out", "t": "targets", "n": "n", "K": "K", "a": "a", "s": "seed", "j": "json"}
 
 
 def check(name: str, function, arguments: list[str]) -> list[str]:
@@ -27,7 +29,7 @@ def check(name: str, function, arguments: list[str]) -> list[str]:
     """
     parameters = inspect.signature(function).parameters
     flags = [n for n, p in parameters.items() if p.kind is not p.VAR_POSITIONAL]
-    truths = {n for n, hint in typing.get_type_hints(function).items() if bool in _kinds(hint)}
+    truths = {n for n, hint in typing.get_type_hints(function).items() if bool in kinds(hint)}
     given, free, waiting = {}, [], list(arguments)
     while waiting:
         text = waiting.pop(0)
@@ -52,7 +54,7 @@ def check(name: str, function, arguments: list[str]) -> list[str]:
 
 
 def _meant(text, flags, truths):
-    """The parameter of --name, -name, --noname or a letter that is its alone; and a switch's value.
+    """The parameter of --name, -name, --noname or of a letter of SHORT; and a switch's value.
 
     The parameter is None where there is none.
     """
@@ -62,8 +64,7 @@ def _meant(text, flags, truths):
         return flag, "True"
     if text.startswith("--no") and flag[2:] in truths and "=" not in text:
         return flag[2:], "False"
-    letters = [name for name in flags if name[0] == flag]
-    return (letters[0] if len(letters) == 1 else None), "True"
+    return (SHORT[flag] if SHORT.get(flag) in flags else None), "True"
 
 
 def _count(name, parameters, flags, given, free):
@@ -84,17 +85,38 @@ def nearest(name: str, names, prefix: str = "") -> str:
     return f"there is {', '.join(prefix + n for n in names)}"
 
 
-def _kinds(hint):
+def kinds(hint) -> list:
+    """The types that an annotation allows, None aside."""
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return [kind for kind in typing.get_args(hint) if kind is not type(None)]
     return [hint]
+
+
+def written(name: str) -> str:
+    """A flag as users write it, without the dashes before it: --from of the parameter from_."""
+    return name.rstrip("_").replace("_", "-")
+
+
+def spelled(function) -> list[str]:
+    """All flags of a command, ready to type: --n=, and --json of a switch."""
+    hints = typing.get_type_hints(function)
+    free = inspect.Parameter.VAR_POSITIONAL
+    names = [n for n, p in inspect.signature(function).parameters.items() if p.kind is not free]
+    return [f"--{written(n)}" + ("" if bool in kinds(hints[n]) else "=") for n in names] + [
+        "--help"
+    ]
+
+
+def placeholder(kind: list) -> str:
+    """What stands for a value of some types in a flag's help."""
+    return "|".join(_words[one] for one in (int, float, str) if one in kind)
 
 
 def typed(fire, function) -> None:
     """Have fire read every argument as the function's annotation says; text stays text."""
     fire.decorators.SetParseFn(str)(function)
     for name, hint in typing.get_type_hints(function).items():
-        reader = _readers.get(tuple(_kinds(hint)), str)
+        reader = _readers.get(tuple(kinds(hint)), str)
         fire.decorators.SetParseFns(**{name: _named(name, reader)})(function)
 
 
@@ -130,4 +152,5 @@ def _false(text):
     return False
 
 
+_words = {int: "N", float: "X", str: "TEXT"}
 _readers = {(int,): _whole, (float,): float, (bool,): _truth, (int, str): _whole_or_text}

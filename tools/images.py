@@ -6,6 +6,10 @@ from tf_inverse.report import png
 def images(archive: str, folder: str) -> None:
     """Writes every image as a PNG whose name and metadata hold its activations.
 
+    Examples:
+        tf-inverse images samples.h5 pictures
+        tf-inverse images --archive=samples.h5 --folder=others
+
     Args:
         archive: Archive, A.h5, or the folder of a run in progress.
         folder: Folder to write to; a new or empty one.

@@ -20,6 +20,10 @@ def judge(
 
     What they say lies beside the archive, in ARCHIVE.extra.h5, where compare and report find it.
 
+    Examples:
+        tf-inverse judge samples.h5 --by=keras:MobileNetV2 --map=ship=liner
+        tf-inverse judge samples.h5 --by=other.keras --labels=labels.txt --json
+
     Args:
         archive: Archive, OUT.h5.
         by: Judges, several with commas: .keras or .h5 files, SavedModels' folders (with --trust),

@@ -19,9 +19,13 @@ def ladder(
 
     With several targets: each alone, then their intersection.
 
+    Examples:
+        tf-inverse ladder --targets=fc8:ship --ranges=4 --n=20
+        tf-inverse ladder both --targets="fc8:ship@p90:p99, fc8:truck@p90:p99"
+
     Args:
         out: Folder for the archives, ladder.png and ladder.html.
-        network: A network by name, as cifar10 or caffenet, or a folder with network.json.
+        network: A name, as cifar10 or caffenet, a folder with network.json, or hf://user/repo.
         targets: LAYER:UNIT for ranges, or several LAYER:UNIT@Z1:Z2; the network's default neuron
             where left out.
         ranges: Ranges of a single target.

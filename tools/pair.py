@@ -15,6 +15,10 @@ def pair(
 ) -> None:
     """Joins a converted classifier and generator, after checking that they fit.
 
+    Examples:
+        tf-inverse pair caffenet generator --out=mine
+        tf-inverse pair net gan.keras --encoder=fc6 --out=mine --overwrite
+
     Args:
         classifier: Folder with a classifier, or a .keras file.
         generator: Folder with a generator, or a .keras file.

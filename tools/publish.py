@@ -23,6 +23,10 @@ def publish(
     The folder is what the Hugging Face hub takes (hf upload REPO FOLDER --repo-type=dataset), and
     what the libraries datasets, webdataset, mlcroissant, pandas and safetensors read.
 
+    Examples:
+        tf-inverse publish truck.h5 --to=trucks --licence=cc-by-4.0 --creator="Your Name"
+        tf-inverse publish samples.h5 --to=tars --as=webdataset
+
     Args:
         archive: Archive, A.h5, or the folder of a run in progress.
         to: Folder to write.

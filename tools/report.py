@@ -18,6 +18,10 @@ def report(
 ) -> None:
     """Writes a self-contained page with the images, map, histograms and figures of archives.
 
+    Examples:
+        tf-inverse report samples.h5
+        tf-inverse report truck.h5 both.h5 --out=both.html
+
     Args:
         archives: Archives, A.h5 B.h5 ..., or folders of runs in progress.
         out: HTML file to write.

@@ -11,6 +11,10 @@ def resume(
 ) -> int:
     """Goes on with a run that was interrupted, or with a finished one to more images.
 
+    Examples:
+        tf-inverse resume samples.h5
+        tf-inverse resume samples.h5 --n=1000
+
     Args:
         archive: Archive, OUT.h5, finished or not.
         n: Images in all; as many as were asked for by default.

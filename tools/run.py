@@ -34,9 +34,13 @@ def sample(
 ) -> int:
     """Draws images that excite a neuron to a chosen range, into an archive and a contact sheet.
 
+    Examples:
+        tf-inverse sample truck.h5 --targets="fc8:truck@p99:p99.8" --n=100
+        tf-inverse sample both.h5 --targets="fc8:ship@p90:p99, fc8:airplane@p90:p99" --n=50
+
     Args:
         out: Archive to write; the contact sheet stands beside it as a PNG.
-        network: A network by name, as cifar10 or caffenet, or a folder with network.json.
+        network: A name, as cifar10 or caffenet, a folder with network.json, or hf://user/repo.
         targets: LAYER:UNIT@Z1:Z2, several of them separated by commas for their intersection; left
             out, the first label at its high natural range.
         n: Images to draw.

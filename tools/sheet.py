@@ -20,6 +20,10 @@ def sheet(
 ) -> None:
     """Draws the images of an archive with their activations into one PNG.
 
+    Examples:
+        tf-inverse sheet samples.h5 --rows=4 --columns=8 --out=sheet.png
+        tf-inverse sheet samples.h5 --order=similar --overwrite
+
     Args:
         archive: Archive, A.h5, or the folder of a run in progress.
         out: PNG to write; the archive's name with .png by default.

@@ -42,6 +42,10 @@ def train(
     tell whether a sampler fools the first; pair, a folder out of a classifier and a generator, with
     weights in half precision; check, how honest a pair is.
 
+    Examples:
+        tf-inverse train generator --data=photos/ --classifier=my.keras --out=mine
+        tf-inverse train classifier --data=photos/ --out=small --epochs=20
+
     Args:
         kind: generator, classifier, judge, pair or check.
         data: Folder of pictures (sub-folders are classes), or .h5 or .npz of images; in parts train

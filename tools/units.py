@@ -12,8 +12,12 @@ def units(
 
     Ranges of targets may be written in these terms: fc8:ship@p95:p99, fc8:ship@+2sd:+4sd.
 
+    Examples:
+        tf-inverse units
+        tf-inverse units --layer=fc8 --search=ship
+
     Args:
-        network: A network by name, as cifar10 or caffenet, or a folder with network.json.
+        network: A name, as cifar10 or caffenet, a folder with network.json, or hf://user/repo.
         layer: Layer whose units to list; the labelled one where only --search is given.
         search: List the units whose label contains this.
         images: Folder, .h5 or .npz of images to measure on, in place of the stored statistics.

@@ -10,6 +10,10 @@ def verify(
 ) -> int:
     """Scores every stored image again and compares it with what the archive says.
 
+    Examples:
+        tf-inverse verify samples.h5
+        tf-inverse verify samples.h5 --untrusted --json
+
     Args:
         archive: Archive, OUT.h5, or the folder of a run in progress.
         network: Network to score with, a shipped name or a folder; the archive's own by default.

@@ -217,6 +217,32 @@ class TestRefusals:
             archive.Writer(tmp_path / "a.h5", header(), resume=True)
         assert os.listdir(tmp_path) == ["a.h5"]
 
+    @pytest.mark.parametrize("finish", [True, False])
+    def test_a_run_of_before_is_not_carried_on_but_read(self, tmp_path, finish):
+        """Its samples lack columns that those to come would have."""
+        old = samples()._replace(from_start=None, from_bank=None)
+        fill(tmp_path / "a.h5", old, finish=finish)
+        now = header(20, yardstick={"bandwidth": 2.5, "source": "natural images", "count": 9})
+        with pytest.raises(UsageError, match="cannot be carried on, .* yardstick: absent there"):
+            archive.Writer(tmp_path / "a.h5", now, resume=True)
+        with archive.open(tmp_path / "a.h5") as a:
+            np.testing.assert_array_equal(a.images[:], old.images)
+            assert a.from_start is None and a.from_bank is None
+
+    @pytest.mark.parametrize(
+        "entry",
+        [
+            {"bandwidth": 0.0, "source": "x", "count": 1},
+            {"bandwidth": True, "source": "x", "count": 1},
+            {"bandwidth": 1.0, "source": "x", "count": 0},
+            {"bandwidth": 1.0, "source": "x\ny", "count": 1},
+            {"bandwidth": 1.0, "count": 1},
+        ],
+    )
+    def test_a_yardstick_that_is_none(self, entry):
+        with pytest.raises(ValueError, match="yardstick"):
+            attributes.check_header(header(yardstick=entry))
+
     def test_unfinished(self, tmp_path):
         fill(tmp_path / "a.h5", samples(), finish=False)
         with pytest.raises(FileExistsError, match="unfinished run; tf-inverse resume"):

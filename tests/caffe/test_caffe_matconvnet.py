@@ -196,9 +196,47 @@ def test_batch_norm_is_folded(tmp_path):
 
 def test_average_image_is_resized_corner_to_corner():
     ramp = np.linspace(0, 10, 11, dtype="f4")[:, None, None] * np.ones((1, 11, 3), "f4")
-    planned = shape_inference.Plan("p", {"data": (3, 6, 11)}, ())
-    mean = matconvnet._mean({"averageImage": ramp}, planned)
+    mean = matconvnet._mean({"averageImage": ramp}, (3, 6, 11))
     np.testing.assert_allclose(mean[:, 0, 0], [0, 2, 4, 6, 8, 10], atol=1e-6)
+
+
+FILTERS = np.zeros((3, 3, 3, 4), "f4")
+LAYER = {"name": "l", "type": "conv", "weights": cell([FILTERS, np.zeros(4, "f4")])}
+LARGE = LAYER | {"type": "convt", "upsample": 4096.0, "weights": cell([np.zeros((9, 9, 3, 3))])}
+
+
+@pytest.mark.parametrize(
+    ("structs", "words"),
+    [
+        ([LARGE], "layer 'l': expected dimensions from 1 and at most 268435456 numbers"),
+        ([LAYER | {"pad": 5000.0}], "layer 'l': expected 4 values from 0 to 4096 for pad"),
+        ([LAYER | {"stride": 0.0}], "layer 'l': expected 2 values from 1 to 4096 for stride"),
+        ([LAYER | {"stride": "two"}], r"'l' \(Convolution\): expected settings as MatConvNet"),
+        ([LAYER | {"weights": cell([FILTERS[:, :, :2]])}], "expected blobs .*, found .*4, 2, 3, 3"),
+        ([LAYER, LAYER], r"expected layers with names of their own, got twice: \['l'\]"),
+        ([{"type": "relu", "name": f"{i}"} for i in range(5001)], "expected at most 5000 layers"),
+        ([{"type": "pool", "pool": 2.0, "pad": 2.0}], "a pad smaller than the kernel"),
+        ([{"type": "lrn", "param": [4.0, 1.0, 1.0, 1.0]}], "an odd local_size from 1, got 4"),
+        ([{"type": "lrn", "param": [5.0]}], "expected settings as MatConvNet writes them: not eno"),
+        ([{"type": "loss"}], "expected layers .* found none"),
+    ],
+)
+def test_what_caffes_planner_refuses_is_refused_here(tmp_path, structs, words):
+    """Before anything of a size that a file declares is allocated."""
+    scipy_io.savemat(tmp_path / "m.mat", {"layers": cell(structs), "meta": META})
+    with pytest.raises(ConversionError, match=words):
+        matconvnet.to_keras(tmp_path / "m.mat")
+
+
+def test_damaged_lists_of_layers_are_refused(tmp_path):
+    path = tmp_path / "m.mat"
+    for layers_, more in (
+        (cell([1.0, "conv"]), {}),
+        (np.array([("a",)], dtype=[("name", object)]), {"params": cell([])}),
+    ):
+        scipy_io.savemat(path, {"layers": layers_, "meta": META} | more)
+        with pytest.raises(RefusedInput, match="expected layers as MatConvNet writes them in"):
+            matconvnet.to_keras(path)
 
 
 def test_refusals(tmp_path):

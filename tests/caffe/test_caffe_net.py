@@ -263,7 +263,7 @@ def test_refusals_name_layer_expected_and_found(text, message):
 
 def test_refusals_of_inputs():
     body = conv("num_output: 4 kernel_size: 3")
-    with pytest.raises(ConversionError, match="--input=CHANNELS,HEIGHT,WIDTH"):
+    with pytest.raises(ConversionError, match="--size=ROWS,COLUMNS,CHANNELS"):
         planned(body)
     assert planned(body, (3, 8, 8)).steps[0].outputs == ((4, 6, 6),)
     with pytest.raises(ConversionError, match="four values of input_dim, for each input"):

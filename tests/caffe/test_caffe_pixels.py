@@ -84,7 +84,7 @@ def test_a_mean_image_is_another_file_which_a_flag_names(tmp_path):
 
 def test_what_is_given_comes_before_what_is_described():
     described = feeds.Transform((104.0, 117.0, 123.0), "", 0.5, False)
-    mean, scale, said = means.choose(described, np.float32([1, 2, 3]), 2.0)
+    (mean, scale, _), said = means.choose(described, np.float32([1, 2, 3]), 2.0)
     assert mean.tolist() == [1, 2, 3] and scale == 2.0
     assert said == [
         "mean: as given, in place of the prototxt's 104,117,123",

@@ -38,7 +38,7 @@ def test_scale_is_the_one_on_record(sunglass):
 def test_samples_score_in_range_in_keras_one_by_one(pair, sunglass):
     band, scale = sunglass
     batches = list(sample(pair, (band,), Settings(n=5, K=4), scale=scale))
-    found = Samples(*map(np.concatenate, zip(*(b.samples for b in batches), strict=True)))
+    found = Samples.joined(batch.samples for batch in batches)
     assert found.images.shape == (5, 64, 64, 3)
     assert found.encodings.shape[1] == np.prod(pair.layer_shape("fire9_concat"))
     assert len({x.tobytes() for x in found.images}) == 5

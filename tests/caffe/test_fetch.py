@@ -1,5 +1,7 @@
 """Downloads from a local server: homes, cut connections, resumption, checksums, archives."""
 
+import base64
+import contextlib
 import errno
 import hashlib
 import io
@@ -12,6 +14,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import thin
 from oracles import caffe_files, torch_files
 from tf_inverse.tools import cli
 from webserver import server as server
@@ -85,9 +88,10 @@ def test_the_next_home_is_taken(server):
 
 def test_a_redirect_is_followed_to_https_alone():
     asked = urllib.request.Request("https://a.example/x", headers={"User-Agent": "u"})
+    asked.add_unredirected_header("Authorization", "Basic bWU6cw==")
     rule = download.OnlyHttps()
     on = rule.redirect_request(asked, None, 302, "Found", {}, "https://b.example/x")
-    assert on.full_url == "https://b.example/x"
+    assert on.full_url == "https://b.example/x" and not on.has_header("Authorization")
     for target in ("http://b.example/x", "ftp://b.example/x", "file:///etc/passwd"):
         with pytest.raises(ConnectionError, match="which is not https"):
             rule.redirect_request(asked, None, 302, "Found", {}, target)
@@ -148,10 +152,35 @@ def test_a_mirror_is_asked_first(server, monkeypatch):
             fetch.homes(SOURCES["caffenet"].forms[0])
 
 
+def test_a_mirrors_password_is_sent_to_it_and_never_shown(server, monkeypatch):
+    """RFC 7617: the user and password, decoded, with a colon between, in base 64."""
+    secret, lines = server.address.replace("//", "//me:s%2Fcret@"), []
+    for path in ("page/good", "mine/good"):
+        monkeypatch.setenv("TF_INVERSE_MIRROR", f"{secret}/{path.split('/')[0]}")
+        server.files |= {"/mine/good": DATA, "/page/good": b"<html> sign in"}
+        with contextlib.suppress(RefusedInput):
+            get(server, "/good", "/page", "/huge", lines=lines, checksum=("sha1", "0"))
+    login = base64.b64encode(b"me:s/cret").decode()
+    assert server.logins == {f"Basic {login}", None}
+    for text in (
+        "http://me:s%2Fcret@",
+        "me:s%2Fcret@host",
+        "http://me:s/cret@h/",
+        "ftp://me:s?c@h",
+    ):
+        monkeypatch.setenv("TF_INVERSE_MIRROR", text)
+        with pytest.raises(UsageError) as refused:
+            fetch.homes(SOURCES["caffenet"].forms[0])
+        lines.append(str(refused.value))
+    assert any("gave a web page" in line for line in lines)
+    assert not any(word in line for line in lines for word in ("me:", "cret", "s?c"))
+
+
 def test_unpublished_checksums_are_recorded_and_compared(server):
     lines = []
     fetched = get(server, "/good", checksum=None, lines=lines)
     assert not fetched.confirmed and "no checksum is published; recorded sha256" in lines[-1]
+    assert lines[-1].endswith("; what it holds is unchecked")  # a source of no known network
     get(server, "/good", checksum=None, lines=lines)
     assert "as recorded" in lines[-1]
     fetched.path.write_bytes(b"other")
@@ -177,6 +206,23 @@ def test_without_a_checksum_a_file_must_open(server, tmp_path, data):
     with pytest.raises(RefusedInput, match="mine.caffemodel is not file.caffemodel"):
         fetch.bring("caffenet", file, [].append, table(server, "/good", checksum=None))
     assert left() == before and fetch.cached("caffenet") is None
+
+
+def test_without_a_checksum_a_file_must_have_its_networks_layers(server, tmp_path, monkeypatch):
+    """Else it would stand in the cache before every home, to fail at the first conversion."""
+    thin.apply(monkeypatch)
+    sources = {
+        "caffenet": table(server, "/good")["caffenet"]._replace(network=("generator", "fc8"))
+    }
+    sources["caffenet"] = sources["caffenet"]._replace(forms=(Form("g.pt", ()),))
+    file, lines = tmp_path / "mine.pt", []
+    torch_files.write(file, thin.generator_weights("fc6"))
+    with pytest.raises(RefusedInput, match=r"mine.pt is not g.pt, or damaged: .*'defc7' .*1000"):
+        fetch.bring("caffenet", file, lines.append, sources)
+    assert left() == []
+    torch_files.write(file, thin.generator_weights("fc8"))
+    assert fetch.bring("caffenet", file, lines.append, sources).path.name == "g.pt"
+    assert "names and shapes of generator of codes fc8, its numbers are unchecked" in lines[-1]
 
 
 def test_a_mean_must_open_too(server, tmp_path):

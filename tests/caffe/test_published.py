@@ -9,7 +9,7 @@ from webserver import server as server
 
 from tf_inverse import archive, metrics
 from tf_inverse.archive import lock
-from tf_inverse.caffe import fetch, published, sources
+from tf_inverse.caffe import checksums, fetch, published, sources
 from tf_inverse.errors import ConversionError, RefusedInput, UsageError
 from tf_inverse.experiments import neurons, recipes
 from tf_inverse.experiments.runner import Lab
@@ -77,7 +77,7 @@ def test_generators_of_equal_shapes_are_told_apart(web, tmp_path, capsys):
     """DeePSiM's file is no stand-in for PPGN's, and of two that are there none is taken unasked."""
     deepsim, ppgn = tmp_path / "d.caffemodel", tmp_path / "p.caffemodel"
     deepsim.write_bytes(thin.files()["upconvGAN_fc6.pt"])
-    torch_files.write(ppgn, {"fc8.weight": np.zeros((2, 3), np.float32)})
+    torch_files.write(ppgn, thin.generator_weights("fc6"))
     assert run("fetch", "ppgn-fc6", f"--from={deepsim}") == 4
     assert "is deepsim-fc6 (DeePSiM's generator of fc6 codes) by its" in capsys.readouterr().err
     assert run("fetch", "ppgn-fc6", f"--from={ppgn}") == 0
@@ -113,8 +113,10 @@ def test_every_pair_has_the_encoder_of_its_codes(web, tmp_path):
 
 def test_weights_that_do_not_fit_leave_nothing_behind(web, tmp_path):
     file = unchecked("deepsim-fc6", tmp_path)
-    torch_files.write(file, thin.generator_weights("fc8"))
+    torch_files.write(file, thin.generator_weights("fc6"))
     fetched = fetch.bring("deepsim-fc6", file, [].append)
+    torch_files.write(fetched.path, thin.generator_weights("fc8"))
+    checksums.record(fetched.path).unlink()
     whole = "'defc7' .*expected blobs.*another with tf-inverse fetch deepsim-fc6 --from=FILE"
     with pytest.raises(ConversionError, match=whole):
         published.prepare("caffenet", [].append)

@@ -113,9 +113,10 @@ def test_a_map_that_cannot_be_read_or_names_no_class_is_refused():
 def test_what_samples_are_compared_with_is_what_it_is_called(drawn, tiny_folder):
     networks = storage.load(tiny_folder)
     opened = archive.open(drawn)
-    (band,) = verify.bands(opened, networks)
+    bands = verify.bands(opened, networks)
+    (band,) = bands
     nature = worlds.images(networks, np.random.default_rng(5).standard_normal((250, 6), np.float32))
-    found = {one.name: one.images for one in agreement.others(networks, (band,), nature)}
+    found = {one.name: one.images for one in agreement.others(networks, bands, nature)}
     z = worlds.activation(networks, nature, band.neuron, 250)
     inside = (z >= band.z1) & (z <= band.z2)
     np.testing.assert_array_equal(found["natural images in range"], nature[inside])

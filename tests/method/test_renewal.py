@@ -127,6 +127,25 @@ def test_samples_per_seed_keeps_the_code_and_changes_the_aim():
         assert pool.given.numpy().tolist() == [0 if renewed else 1] * 2
 
 
+def test_a_pool_that_is_tracked_remembers_where_its_rows_began():
+    problem, target = worlds.linear_problem(W, E=E), worlds.target((0.5, 0.9), (-1, 1))
+    rng, rule = np.random.default_rng(7), RULE._replace(samples_per_seed=2, patience=9)
+    first = fresh(rng, 5)
+    pool = renewal.init(first.c.numpy(), first.t.numpy(), 4, 5, RULE.mu0, tracked=True)
+    advance, begun, renewed, seen = renewal.make_advance(problem, rule, 1), first.c.numpy(), 0, 0
+    for _ in range(40):
+        before, spare = begun.copy(), fresh(rng, 10)
+        pool, buffer, _ = advance(pool, target, spare)
+        # Only a row that starts again has the very numbers of a fresh one.
+        new = (pool.c.numpy()[:, None] == spare.c.numpy()).all(axis=2).any(axis=1)
+        begun = np.where(new[:, None], pool.c.numpy(), begun)
+        np.testing.assert_array_equal(pool.start[0], begun)
+        count = int(buffer.count)
+        np.testing.assert_array_equal(buffer.start[0][:count], before[buffer.chain[:count].numpy()])
+        renewed, seen = renewed + new.sum(), seen + count
+    assert renewed > 5 and seen > 5
+
+
 def test_a_row_that_is_not_finite_is_given_up():
     problem, target = worlds.linear_problem(W, E=E), worlds.target((5, 6), (0, 1))
     rng = np.random.default_rng(4)

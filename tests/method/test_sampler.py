@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 
 import keras
 import numpy as np
@@ -13,7 +14,7 @@ from tf_inverse.errors import SeedsNotFound, Stalled, Unreachable, UsageError
 from tf_inverse.method import loops, normalization
 from tf_inverse.method.sampler import Samples, sample
 from tf_inverse.method.settings import Settings
-from tf_inverse.networks.codes import Codes, draw, generator
+from tf_inverse.networks.codes import Codes, Stream, draw, generator
 from tf_inverse.networks.networks import Networks
 
 METHODS = ("renewal", "paper", "langevin")
@@ -24,8 +25,7 @@ def run(networks, bands, state=None, **options):
     """All batches of a run, and their samples together."""
     settings = Settings(**{"n": N, "K": K} | options)
     batches = list(sample(networks, bands, settings, state))
-    parts = zip(*(b.samples for b in batches), strict=True)
-    return batches, Samples(*(np.concatenate(arrays) for arrays in parts))
+    return batches, Samples.joined(batch.samples for batch in batches)
 
 
 def equal(a, b):
@@ -46,7 +46,7 @@ def whole(tiny, bands):
 @pytest.mark.parametrize("method", METHODS)
 def test_n_distinct_images_each_in_the_band_by_plain_keras(tiny, bands, whole, method):
     batches, found = whole[method]
-    assert [len(a) for a in found] == [N] * 6
+    assert [len(a) for a in found[:7]] == [N] * 7 and found.from_bank is None
     assert len({x.tobytes() for x in found.images}) == N
     z = worlds.activation(tiny, found.images, worlds.NEURON)
     assert ((z >= bands[0].z1) & (z <= bands[0].z2)).all()
@@ -82,7 +82,7 @@ def test_resumed_from_any_batch_equals_uninterrupted(tiny, bands, whole, method)
             continue  # the state of the very start, which the first batch has tried
         before = sum(len(b.samples.images) for b in batches[: i + 1])
         rest = run(tiny, bands, batch.state, method=method)[1]
-        assert equal(rest, (a[before:] for a in found)), i
+        assert equal(rest, found.rows(slice(before, None))), i
     assert list(sample(tiny, bands, Settings(n=N, K=K, method=method), batches[-1].state)) == []
 
 
@@ -92,8 +92,32 @@ def test_raised_n_continues_as_if_it_had_been_asked_for(tiny, bands, whole, meth
     """The first run stops in the middle of a chunk; the rest of that chunk is not lost."""
     batches, first = run(tiny, bands, method=method, n=n)
     rest = run(tiny, bands, batches[-1].state, method=method)[1]
-    joined = (np.concatenate(pair) for pair in zip(first, rest, strict=True))
-    assert equal(joined, whole[method][1])
+    assert equal(Samples.joined([first, rest]), whole[method][1])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_how_far_codes_went_is_told_in_deviations_of_codes(tiny, bands, method):
+    """Codes begin at the bank's: of the paper's rows they are known, of the pool's one of them."""
+    bank = np.random.default_rng(3).standard_normal((9, 6)).astype(np.float32)
+    nature = dataclasses.replace(worlds.natural(tiny), bank=bank, layers={})
+    networks = worlds.tiny_networks(codes=Codes("bank", 6), natural=nature)
+    _, found = run(networks, bands, method=method, n=15)
+    sd = normalization.measure(networks, (worlds.NEURON,)).c_sd
+    ways = [[math.dist(c, b) / (sd * 6**0.5) for b in bank.tolist()] for c in found.codes.tolist()]
+    np.testing.assert_allclose(found.from_bank, np.min(ways, axis=1), rtol=1e-5, atol=1e-6)
+    if method == "paper":
+        first = codes_of(networks, K)
+        begun = [math.dist(c, first[k]) for c, k in zip(found.codes, found.chain, strict=True)]
+        np.testing.assert_allclose(found.from_start, np.array(begun) / (sd * 6**0.5), rtol=1e-5)
+    nearest = np.abs(np.array(ways) - found.from_start[:, None]).min(axis=1)
+    assert nearest.max() < 1e-5 and found.from_start.max() > 0.01
+    # What was in range at once was never moved.
+    still = [c.tobytes() in {b.tobytes() for b in bank} for c in found.codes]
+    np.testing.assert_array_equal(found.from_bank == 0, still)
+
+
+def codes_of(networks, K):
+    return Stream(networks, 0, 1, K).rows(0, K)[0]
 
 
 def test_only_true_and_new_images_are_kept(tiny, bands, monkeypatch):
@@ -146,11 +170,11 @@ def test_samples_per_seed_gives_runs_from_one_code(tiny, bands):
 def test_keras_optimizer_in_place_of_the_normalised_step(tiny, bands, whole, method):
     options = {"method": method, "optimizer": "adam", "n": 9}
     batches, found = run(tiny, bands, **options)
-    assert len(found.images) == 9 and not equal(found, (a[:9] for a in whole[method][1]))
+    assert len(found.images) == 9 and not equal(found, whole[method][1].rows(slice(9)))
     assert equal(run(tiny, bands, **options)[1], found)
     assert any(name.startswith("slot.") for name in batches[0].state)
     rest = run(tiny, bands, batches[0].state, **options)[1]
-    assert equal(rest, (a[len(batches[0].samples.images) :] for a in found))
+    assert equal(rest, found.rows(slice(len(batches[0].samples.images), None)))
 
 
 def test_an_unknown_optimizer_is_refused(tiny, bands):

@@ -162,8 +162,7 @@ def steep():
 
 def drawn(networks, text, **options):
     batches = list(sample(networks, parse(text, networks), Settings(n=50, **options)))
-    parts = zip(*(batch.samples for batch in batches), strict=True)
-    return Samples(*map(np.concatenate, parts)), batches[-1].info.steps
+    return Samples.joined(batch.samples for batch in batches), batches[-1].info.steps
 
 
 @pytest.mark.parametrize("method", ["renewal", "paper"])

@@ -31,11 +31,13 @@ def samples(n=12, side=16, d=24, d_e=40, p=1, seed=0):
         activations=random.uniform(50, 60, (n, p)).astype(np.float32),
         steps=np.sort(random.integers(0, 500, n)),
         chain=random.integers(0, 4, n).astype(np.int32),
+        from_start=random.uniform(0, 2, n).astype(np.float32),
+        from_bank=random.uniform(0, 2, n).astype(np.float32),
     )
 
 
 def rows(batch, start, stop):
-    return Samples(*(array[start:stop] for array in batch))
+    return batch.rows(slice(start, stop))
 
 
 def state(i):

@@ -8,7 +8,7 @@ import pytest
 import specimen
 
 from tf_inverse.archive import side_file
-from tf_inverse.report import beside, html
+from tf_inverse.report import beside, html, judged
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium")
 from selenium.webdriver import ActionChains  # noqa: E402
@@ -320,3 +320,31 @@ def test_a_row_that_is_cut_tells_how_many_are_beyond(browser, explained):
     WebDriverWait(browser, 5).until(lambda b: line.text == "")
     Select(by_id(browser, "layout")).select_by_value("grids")
     assert not [e for e in browser.find_elements(By.CSS_SELECTOR, ".more") if e.text]
+
+
+def test_judges_mark_images_and_filter_them(browser, tmp_path):
+    """Two judges that agree with 4, and with 2 of these, of 6 samples."""
+    archive = specimen.write(tmp_path / "a.h5", 6)
+    for name, yes in (("first", [1, 1, 1, 1, 0, 0]), ("second", [1, 1, 0, 0, 0, 0])):
+        agrees = np.array(yes, bool)
+        classes, shares = np.where(agrees, 8, 3), {"samples": (float(agrees.mean()), 6)}
+        said = judged.Said(name, classes, agrees, {8: "ship", 3: "cat"}, ("ship",), shares)
+        judged.store(archive, said)
+    (tmp_path / "a.html").write_text(html.render([archive], ["a.h5"]), encoding="utf-8")
+    page = opened(browser, tmp_path / "a.html")
+    Select(by_id(page, "order")).select_by_value("found")
+    marks = [mark.text for mark in page.find_elements(By.CSS_SELECTOR, "#sheet .mark")]
+    assert marks == ["2/2", "2/2", "1/2", "1/2", "0/2", "0/2"]
+    z, shown = archive.activations[:][:, 0], {}
+    for value in ("all", "split", "none", ""):
+        Select(by_id(page, "judged")).select_by_value(value)
+        shown[value] = captions(page)
+    expected = {"all": z[:2], "split": z[2:4], "none": z[4:], "": z}
+    for value, numbers in expected.items():
+        np.testing.assert_allclose(shown[value], numbers, atol=0.006)
+    page.find_elements(By.CSS_SELECTOR, "#sheet .tile")[2].click()
+    assert "second" in by_id(page, "large-activations").text
+    assert "sees cat" in by_id(page, "large-activations").text
+    assert "1 of 2 judges agree" in by_id(page, "large-title").text
+    press(page, Keys.ESCAPE)
+    assert not page.get_log("browser")

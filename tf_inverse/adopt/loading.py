@@ -14,7 +14,7 @@ from tf_inverse.adopt import adapters
 from tf_inverse.caffe import published
 from tf_inverse.errors import UsageError, reason
 from tf_inverse.layers import frozen_inputs
-from tf_inverse.networks import storage
+from tf_inverse.networks import hub, storage
 
 FORMS = "a .keras or .h5 file, a SavedModel's folder, keras:NAME, or a network's folder"
 SIZES = {"classifier": "--size=ROWS,COLUMNS,CHANNELS", "generator": "--code-size=NUMBER"}
@@ -63,7 +63,7 @@ def about(source) -> dict:
     if path.is_file() and path.name in (storage.written(path.parent) or ()):
         source = path.parent
     there = (pathlib.Path(source) / "network.json").is_file()
-    if not there and str(source) not in published.names():
+    if not there and str(source) not in published.names() and not hub.is_address(source):
         return {}
     where = published.find(source)
     return storage.manifest(where) | {"folder": where}

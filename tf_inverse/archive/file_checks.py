@@ -168,7 +168,8 @@ def _check_together(columns: dict, path: str, kind: str) -> None:
     """All columns there, with one number of rows; images or thumbnails but not both."""
     if kind == schema.SHARD_FORMAT and not columns:
         return  # an empty batch: its state alone
-    missing = sorted(set(schema.COLUMNS) - {"images", "thumbnails"} - set(columns))
+    needed = set(schema.COLUMNS) - {"images", "thumbnails", *schema.OPTIONAL}
+    missing = sorted(needed - set(columns))
     if missing or len({"images", "thumbnails"} & set(columns)) != 1:
         missing = missing or "images (or thumbnails, not both)"
         raise RefusedInput(f"{path}: columns missing: {missing}")

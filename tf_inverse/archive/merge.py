@@ -20,7 +20,7 @@ def columns_of(samples: schema.Samples, store: str) -> dict[str, np.ndarray]:
     Raises:
         ValueError: wrong type, number of axes or length; NaN or infinity.
     """
-    arrays = samples._asdict()
+    arrays = {name: array for name, array in samples._asdict().items() if array is not None}
     for name, array in arrays.items():
         column = schema.COLUMNS[name]
         if (

@@ -30,7 +30,8 @@ class Archive:
     """Samples of an inverse set with all that is known about how they were made.
 
     A context manager; `len()` is the number of samples. The columns images, codes, encodings,
-    activations, steps and chain are attributes: `a.images[3:5]`, `a.activations[:]`.
+    activations, steps and chain are attributes: `a.images[3:5]`, `a.activations[:]`; so are
+    from_start and from_bank, None where the archive does not tell them.
 
     Attributes:
         path: Where it is: a file, or the folder of a run in progress.
@@ -76,6 +77,8 @@ class Archive:
             return self.columns[name]
         if not self.columns:
             raise UsageError(f"{self.path} holds no samples yet")
+        if name in schema.OPTIONAL:
+            return None
         raise UsageError(f"{self.path} stores codes, not {name}: they have to be rendered first")
 
     def rendered(self, render: Callable[[np.ndarray], np.ndarray]) -> "Archive":

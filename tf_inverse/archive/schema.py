@@ -6,6 +6,7 @@ folder of shards, small files with the same columns (run_folder.py). Nothing her
 
 import math
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +35,9 @@ class Samples(NamedTuple):
         activations: float32 [n, p], one column a target.
         steps: int64 [n], gradient step of the run at which the sample was emitted.
         chain: int32 [n], row of the pool, or seed, that it came from.
+        from_start: float32 [n], how far each code is from the one that its search began at; None
+            where that is unknown. Root mean square over entries, in standard deviations of codes.
+        from_bank: float32 [n], likewise from the nearest encoding of the network's bank.
     """
 
     images: np.ndarray
@@ -42,6 +46,18 @@ class Samples(NamedTuple):
     activations: np.ndarray
     steps: np.ndarray
     chain: np.ndarray
+    from_start: np.ndarray | None = None
+    from_bank: np.ndarray | None = None
+
+    def rows(self, which) -> "Samples":
+        """Those samples that an index, a slice, a list or a mask of rows chooses."""
+        return Samples(*(None if array is None else array[which] for array in self))
+
+    @classmethod
+    def joined(cls, parts: "Iterable[Samples]") -> "Samples":
+        """Batches after each other; what one of them does not know is unknown."""
+        columns = zip(*parts, strict=True)
+        return cls(*(None if any(a is None for a in c) else np.concatenate(c) for c in columns))
 
 
 class Column(NamedTuple):
@@ -85,6 +101,22 @@ COLUMNS = {
             "chain", "k", "<i4", 1, "row", "row of the pool, or seed, that the sample came from"
         ),
         Column(
+            "from_start",
+            "|c - c_0|",
+            "<f4",
+            1,
+            "standard deviations of codes",
+            "distance of the code from the one its search began at, root mean square over entries",
+        ),
+        Column(
+            "from_bank",
+            "|c - b|",
+            "<f4",
+            1,
+            "standard deviations of codes",
+            "distance of the code from the nearest of the bank, root mean square over entries",
+        ),
+        Column(
             "thumbnails",
             "x",
             "|u1",
@@ -94,6 +126,8 @@ COLUMNS = {
         ),
     )
 }
+# What an archive may lack: it was written by an earlier version, or nobody knew.
+OPTIONAL = ("from_start", "from_bank")
 NATURAL = {
     column.name: column
     for column in (

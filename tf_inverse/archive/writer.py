@@ -243,6 +243,9 @@ class Writer:
         lines = attributes.differences(
             attributes.identity(stored), attributes.identity(self.header)
         )
+        # An earlier version's samples lack columns that those to come would have.
+        if attributes.YARDSTICK in self.header and attributes.YARDSTICK not in stored:
+            lines.append("yardstick: absent there, as in runs of an earlier version")
         if lines:
             raise UsageError(
                 f"{self.path} cannot be carried on, it was made differently: {'; '.join(lines)}"

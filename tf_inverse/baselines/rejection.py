@@ -38,5 +38,4 @@ def sample(
         made = scoring.samples(
             networks, bands.neurons, verify.render(networks, c), c, first + rows, rows
         )
-        inside = metrics.in_range(made.activations, bands.z1, bands.z2)
-        yield Samples(*(a[inside] for a in made)), count
+        yield made.rows(metrics.in_range(made.activations, bands.z1, bands.z2)), count

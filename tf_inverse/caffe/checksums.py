@@ -52,13 +52,16 @@ def record(path: pathlib.Path) -> pathlib.Path:
     return path.with_name(path.name + ".sha256")
 
 
-def verified(form: Form, path: pathlib.Path, say: Callable[[str], object]) -> Fetched:
+def verified(
+    form: Form, path: pathlib.Path, say: Callable[[str], object], checked: str = ""
+) -> Fetched:
     """Compare a file with its published checksum, or with the one recorded at the first fetch.
 
     Args:
         form: `sources.Form` that it should be.
         path: In the cache.
         say: Called with a line that tells which of the two it was.
+        checked: What is known of a file without a published checksum, for that line.
 
     Raises:
         RefusedInput: The file is another, or has changed.
@@ -77,5 +80,5 @@ def verified(form: Form, path: pathlib.Path, say: Callable[[str], object]) -> Fe
         say(f"{path.name}: sha256 {sha256} as recorded at the first fetch")
     else:
         recorded.write_text(sha256 + "\n")
-        say(f"{path.name}: no checksum is published; recorded sha256 {sha256}")
+        say(f"{path.name}: no checksum is published; recorded sha256 {sha256}{checked}")
     return Fetched(path, sha256, confirmed)

@@ -1,7 +1,10 @@
 """Whole conversions: files in, a checked Keras model and the story of its weights out."""
 
+from __future__ import annotations
+
 import os
 import pathlib
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import keras
@@ -9,6 +12,7 @@ import numpy as np
 
 from tf_inverse.archive import atomic
 from tf_inverse.caffe import (
+    caffemodel,
     keras_model,
     means,
     net_parameter,
@@ -75,12 +79,9 @@ def network(kind, path, prototxt=None, mean=IMAGENET_MEAN, code="fc6", ignore=()
     """
     file = weight_file.read(path)
     described = net_parameter.read(prototxt) if prototxt else None
-    if kind == "generator":
-        model = generator.generator(code, mean)
-    else:
+    if kind != "generator":
         refuse_other_order(kind, file, described)
-        make = caffenet.alexnet if kind == "alexnet" else caffenet.caffenet
-        model = make(205 if kind == "places205" else 1000, mean, name=kind)
+    model = blank(kind, mean, code)
     if described:
         _compare(weights.expected(model), shape_inference.make(described).weights(), prototxt)
     report = weights.load(model, file, ignore=ignore)
@@ -100,6 +101,20 @@ def network(kind, path, prototxt=None, mean=IMAGENET_MEAN, code="fc6", ignore=()
         {"generator": sources.DEEPSIM, "places205": sources.PLACES}.get(kind, sources.BVLC),
         source,
     )
+
+
+def blank(kind: str, mean=IMAGENET_MEAN, code: str = "fc6") -> keras.Model:
+    """One of the paper's networks before it has weights: all of them are zero.
+
+    Args:
+        kind: One of `NETWORKS`.
+        mean: As of `network`.
+        code: As of `network`.
+    """
+    if kind == "generator":
+        return generator.generator(code, mean)
+    make = caffenet.alexnet if kind == "alexnet" else caffenet.caffenet
+    return make(205 if kind == "places205" else 1000, mean, name=kind)
 
 
 def any_caffe(prototxt, path, role=None, mean=None, scale=None, channels="bgr", **options):
@@ -123,27 +138,54 @@ def any_caffe(prototxt, path, role=None, mean=None, scale=None, channels="bgr", 
     """
     described = net_parameter.read(prototxt)
     planned = shape_inference.make(described, options.get("input_shape"))
-    mean, scale, said = means.choose(described.transform, mean, scale)
+    pixels, said = means.choose(described.transform, mean, scale, channels)
     file, supplied = supply.complete(planned, weight_file.read(path))
-    ignore = options.get("ignore", ())
+    made = built(
+        "caffe",
+        role or _role(planned),
+        planned,
+        file,
+        pixels,
+        files=(prototxt, path),
+        ignore=options.get("ignore", ()),
+    )
+    return made._replace(notes=(*supplied, *said, *made.notes))
+
+
+def built(
+    kind: str,
+    role: str,
+    planned: shape_inference.Plan,
+    file: caffemodel.Caffemodel,
+    pixels: means.Pixels,
+    *,
+    files: Iterable[str | os.PathLike],
+    ignore: Iterable[str] = (),
+) -> Converted:
+    """A plan as a Keras model that holds the weights of a file, and that was tried.
+
+    Args:
+        kind: What is converted, for the folder.
+        role: "classifier" or "generator".
+        planned: From `shape_inference.make`.
+        file: Its weights.
+        pixels: What the network does to pixels.
+        files: What was read.
+        ignore: Layers of the file that may stay unused.
+
+    Raises:
+        ConversionError: Weights that are missing or surplus or do not fit, or a network of another
+            role.
+    """
     weight_check.check(planned.weights(), file, ignore)
-    role = role or _role(planned)
-    notes = [*supplied, *said, *planned.notes()]
     build = {"classifier": keras_model.classifier, "generator": keras_model.generator}[role]
-    model = build(planned, mean, scale, channels)
+    model = build(planned, *pixels)
     names = {keras_name: name for name, keras_name in keras_model.keras_names(planned).items()}
     report = weights.load(model, file, names, ignore)
-    check(model, planned.name or prototxt, planned.notes())
-    return Converted(
-        model,
-        role,
-        report,
-        class_labels(model) if role == "classifier" else None,
-        None,
-        UNKNOWN,
-        _source("caffe", (prototxt, path)),
-        tuple(notes),
-    )
+    notes = planned.notes()
+    check(model, planned.name or file.path, notes)
+    named = class_labels(model) if role == "classifier" else None
+    return Converted(model, role, report, named, None, UNKNOWN, _source(kind, files), tuple(notes))
 
 
 def _role(planned):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import pathlib
+import re
 import shutil
 import urllib.error
 import urllib.parse
@@ -23,7 +25,7 @@ def download(url: str, part: pathlib.Path) -> None:
     """Begin a download into `part`, or continue one of the same version of the file.
 
     Args:
-        url: http or https.
+        url: http or https; a user and password in it are sent to this home, not where it redirects.
         part: Where the bytes go; a file with the suffix .tag beside it remembers their version.
 
     Raises:
@@ -50,7 +52,7 @@ def download(url: str, part: pathlib.Path) -> None:
     tag.unlink(missing_ok=True)
     with open(part, "rb") as file:
         if file.read(64).lstrip()[:1] == b"<":
-            raise RefusedInput(f"{url} gave a web page, not the file")
+            raise RefusedInput(f"{shown(url)} gave a web page, not the file")
 
 
 def is_address(text: str) -> bool:
@@ -67,9 +69,18 @@ def part_of(url: str, folder: pathlib.Path) -> pathlib.Path:
     return folder / f".{hashlib.sha256(url.encode()).hexdigest()[:16]}.part"
 
 
+def shown(url: str) -> str:
+    """An address for messages, without the user, the password and the query, which may be secret.
+
+    >>> shown("https://me:secret@mirror.example/a?token=b")
+    'https://mirror.example/a'
+    """
+    return re.sub(r"^([^/@]*//)?.*@", r"\1", url).partition("?")[0]
+
+
 def host(url: str) -> str:
     """The home's name, for messages."""
-    return urllib.parse.urlsplit(url).netloc
+    return urllib.parse.urlsplit(shown(url)).netloc
 
 
 def why(error: Exception) -> str:
@@ -113,7 +124,7 @@ class OnlyHttps(urllib.request.HTTPRedirectHandler):
             ConnectionError: The new place is not https.
         """
         if urllib.parse.urlsplit(newurl).scheme != "https":
-            raise ConnectionError(f"redirects to {newurl[:200]!r}, which is not https")
+            raise ConnectionError(f"redirects to {shown(newurl)[:200]!r}, which is not https")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -138,15 +149,24 @@ def _opened(url, have, tag):
 
 
 def _open(url, headers):
-    if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
-        raise ConnectionError(f"{url[:200]!r} is neither http nor https")
-    opener = urllib.request.build_opener(OnlyHttps)
-    return opener.open(urllib.request.Request(url, headers=headers), timeout=SECONDS)
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme not in ("http", "https"):
+        raise ConnectionError(f"{shown(url)[:200]!r} is neither http nor https")
+    # urllib would take a user and password for a part of the host's name.
+    address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    request = urllib.request.Request(address, headers=headers)
+    if parts.username is not None:
+        login = ":".join(
+            urllib.parse.unquote(one or "") for one in (parts.username, parts.password)
+        )
+        basic = base64.b64encode(login.encode()).decode()
+        request.add_unredirected_header("Authorization", f"Basic {basic}")
+    return urllib.request.build_opener(OnlyHttps).open(request, timeout=SECONDS)
 
 
 def _expect_room(url, total, have, part):
     if (total or 0) > MOST_BYTES:
-        raise RefusedInput(f"{url} offers {total} bytes; expected at most {MOST_BYTES}")
+        raise RefusedInput(f"{shown(url)} offers {total} bytes; expected at most {MOST_BYTES}")
     free = shutil.disk_usage(part.parent).free
     if total is not None and total - have > free:
         raise RefusedInput(

@@ -1,6 +1,7 @@
 """Brings public weight files into a cache folder: several homes, checked, whole or not at all.
 
-A file without a published checksum must at least open as what it should be. No TensorFlow.
+A file without a published checksum must at least have the layers and shapes of its network; only
+that takes TensorFlow.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tf_inverse.errors import RefusedInput, UsageError, printable
 from tf_inverse.networks.cache import cache_folder
 
 MIRROR = "TF_INVERSE_MIRROR"
+UNCHECKED = "; what it holds is unchecked"
 # What the user's own disk says, which is no fault of a home.
 LOCAL = (*atomic.FULL, errno.EROFS, errno.EACCES, errno.EIO)
 
@@ -55,7 +57,8 @@ def homes(form: Form) -> tuple[str, ...]:
     if not mirror:
         return form.urls
     if not download.is_address(mirror):
-        raise UsageError(f"expected {MIRROR} to be http:// or https:// and a host, got {mirror!r}")
+        got = download.shown(mirror)
+        raise UsageError(f"expected {MIRROR} to be http:// or https:// and a host, got {got!r}")
     return (f"{mirror.rstrip('/')}/{form.urls[0].rsplit('/', 1)[1]}", *form.urls)
 
 
@@ -76,11 +79,12 @@ def fetch(name: str, say: Callable[[str], object] = tell, sources=SOURCES) -> Fe
     source = _known(name, sources)
     folder = _made(cache_folder())
     with _locked(folder, name):
-        form = present(source)
+        form, checked = present(source), UNCHECKED
         if form is None:
             form, made = _from_homes(name, source, folder, say)
             atomic.publish(made, folder / form.file)
-        return checksums.verified(form, folder / form.file, say)
+            checked = _checked(source, form)
+        return checksums.verified(form, folder / form.file, say, checked)
 
 
 def bring(
@@ -111,11 +115,19 @@ def bring(
         try:
             with open(file, "rb") as stream:
                 download.copy(stream, part)
-            atomic.publish(unpack.file_of(form, part, file), folder / form.file)
+            atomic.publish(unpack.file_of(source, form, part, file), folder / form.file)
         finally:
             part.unlink(missing_ok=True)
         checksums.record(folder / form.file).unlink(missing_ok=True)
-        return checksums.verified(form, folder / form.file, say)
+        return checksums.verified(form, folder / form.file, say, _checked(source, form))
+
+
+def _checked(source, form):
+    """What a file without a published checksum was compared with when it came."""
+    if source.network:
+        kind = " of codes ".join(filter(None, source.network))
+        return f"; its layers have the names and shapes of {kind}, its numbers are unchecked"
+    return "; it opens as a mean image" if unpack.is_mean(form) else UNCHECKED
 
 
 def _known(name, sources):
@@ -179,17 +191,17 @@ def _from_homes(name, source, folder, say):
     reasons, refused = {}, []
     for form in source.forms:
         for url in homes(form):
-            part = download.part_of(url, folder)
+            part, home = download.part_of(url, folder), download.shown(url)
             size = f"about {form.size / 1e6:.0f} MB" if form.size else "of unknown size"
             say(
-                f"fetching {name}, {source.what}: {form.file}, {size}, from {url}; "
+                f"fetching {name}, {source.what}: {form.file}, {size}, from {home}; "
                 f"licence: {source.licence}"
             )
             try:
                 download.download(url, part)
                 if form.checksum:
-                    checksums.expect(form.checksum, part, url)
-                return form, unpack.file_of(form, part, url)
+                    checksums.expect(form.checksum, part, home)
+                return form, unpack.file_of(source, form, part, home)
             except RefusedInput as error:
                 part.unlink(missing_ok=True)
                 refused.append(str(error))

@@ -51,15 +51,19 @@ def _same(layer, options, shapes):
 
 
 def _lrn_options(layer, shapes):
-    spatial_layers.expect_image(layer, shapes[0])
     regions = ("ACROSS_CHANNELS", "WITHIN_CHANNEL")
     across = layer.param.choice("norm_region", regions, regions[0]) == regions[0]
     size = layer.param.integer("local_size", 5, 1, 4096)
-    if size % 2 == 0:
-        raise refuse(layer, "an odd local_size", size)
     numbers = _numbers(alpha=1.0, beta=0.75, k=1.0)(layer, shapes)
     # Caffe's sum within a channel ignores k.
     return numbers | {"size": size, "across": across, "k": numbers["k"] if across else 1.0}
+
+
+def _lrn_shapes(layer, options, shapes):
+    spatial_layers.expect_image(layer, shapes[0])
+    if options["size"] % 2 == 0 or not 1 <= options["size"] <= 4096:
+        raise refuse(layer, "an odd local_size from 1", options["size"])
+    return _same(layer, options, shapes)
 
 
 def _relu_options(layer, shapes):
@@ -150,7 +154,7 @@ KINDS = {
         spatial_layers.convolution_options, spatial_layers.convolution_shapes
     ),
     "Pooling": Kind(pooling.options, pooling.shapes),
-    "LRN": Kind(_lrn_options, _same),
+    "LRN": Kind(_lrn_options, _lrn_shapes),
     "ReLU": Kind(_relu_options, _same),
     "ReLU6": Kind(_relu_options, _same),
     "Clip": Kind(_clip_options, _same),
@@ -169,7 +173,7 @@ KINDS = {
     "Bias": Kind(_scale_options, _scale_shapes, bottoms=(1, 2)),
     "Axpy": Kind(_axpy_options, _axpy_shapes, bottoms=(3, 3)),
     "Concat": Kind(shape_layers.along, shape_layers.concat_shapes, bottoms=_MANY),
-    "Eltwise": Kind(shape_layers.eltwise_options, _same, bottoms=_MANY),
+    "Eltwise": Kind(shape_layers.eltwise_options, shape_layers.eltwise_shapes, bottoms=_MANY),
     "Slice": Kind(shape_layers.slice_options, shape_layers.slice_shapes, tops=_MANY),
     "Split": Kind(_numbers(), _same, tops=_MANY),
     "Flatten": Kind(shape_layers.flatten_options, shape_layers.flatten_shapes),

@@ -1,46 +1,28 @@
-"""MatConvNet networks, SimpleNN and DagNN, as plans and weights in Caffe's terms.
+"""MatConvNet networks, SimpleNN and DagNN, as networks and weights in Caffe's terms.
 
 MatConvNet keeps filters as (height, width, in, out), pads as [top bottom left right] and images
 as RGB; inner products are convolutions of the whole map; LRN's alpha is already divided.
 """
 
-import pathlib
-from typing import NamedTuple
+from __future__ import annotations
+
+import os
 
 import numpy as np
 
-from tf_inverse.archive import atomic
-from tf_inverse.caffe import (
-    caffemodel,
-    convert,
-    keras_model,
-    layer_types,
-    mat,
-    matconvnet_layers,
-    shape_inference,
-    weights,
-)
+from tf_inverse.caffe import caffemodel, convert, mat, means, shape_inference
+from tf_inverse.caffe.matconvnet_layers import TYPES, Part
 from tf_inverse.caffe.message import Message
-from tf_inverse.caffe.net_parameter import Layer
-from tf_inverse.errors import ConversionError, RefusedInput
+from tf_inverse.caffe.net_parameter import Layer, Net
+from tf_inverse.errors import ConversionError, RefusedInput, reason
 
-UNKNOWN = "Not stated here: see the source of the weights."
 # Layers of training; softmaxloss closes networks that were saved as trained.
 TRAINING = {"softmaxloss", "loss", "dagnn.Loss", "dagnn.SoftMaxLoss", "dagnn.EuclideanLoss"}
+# Python raises these where a file lacks a field, or has another kind of value in it.
+DAMAGE = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 
 
-class Part(NamedTuple):
-    """A layer of a MatConvNet file: settings, and arrays as they are stored."""
-
-    name: str
-    type: str
-    bottoms: tuple[str, ...]
-    tops: tuple[str, ...]
-    settings: dict
-    arrays: list
-
-
-def to_keras(path) -> convert.Converted:
+def to_keras(path: str | os.PathLike) -> convert.Converted:
     """A classifier from a `.mat` file.
 
     Raises:
@@ -55,22 +37,20 @@ def to_keras(path) -> convert.Converted:
         key: network[key] for key in ("normalization", "classes") if key in network
     }
     normalization = _dict(meta.get("normalization"))
-    parts = _dag(network) if "params" in network else _simple(network)
-    planned, file = _plan(path, parts, _size(normalization))
-    mean = _mean(normalization, planned)
-    model = keras_model.classifier(planned, mean, channels="rgb")
-    names = {keras_name: name for name, keras_name in keras_model.keras_names(planned).items()}
-    report = weights.load(model, file, names)
-    convert.check(model, path)
-    return convert.Converted(
-        model,
-        "classifier",
-        report,
-        _labels(meta, model),
-        "relu6" if any(layer.name == "relu6" for layer in model.layers) else None,
-        UNKNOWN,
-        {"converted": "matconvnet", "files": {pathlib.Path(path).name: atomic.checksum(path)}},
+    size = _size(normalization)
+    try:
+        parts = _dag(network) if "params" in network else _simple(network)
+    except DAMAGE as error:
+        raise RefusedInput(
+            f"expected layers as MatConvNet writes them in {path}: {reason(error)}"
+        ) from None
+    planned, file = understand(path, parts, size)
+    mean = _mean(normalization, size)
+    made = convert.built(
+        "matconvnet", "classifier", planned, file, means.Pixels(mean, 1.0, "rgb"), files=(path,)
     )
+    encoder = "relu6" if any(layer.name == "relu6" for layer in made.model.layers) else None
+    return made._replace(labels=_labels(meta, made.labels), encoder=encoder)
 
 
 def _simple(network):
@@ -100,32 +80,55 @@ def _dag(network):
     return parts
 
 
-def _plan(path, parts, size):
-    """The plan, and the weights as a Caffe file would hold them."""
-    first = parts[0].bottoms[0]
-    known, steps, layers, unknown = {first: size}, [], [], []
-    for part in parts:
-        translate = matconvnet_layers.TYPES.get(part.type)
-        if translate is None:
-            unknown.append(f"{part.name!r} ({part.type})")
-            continue
-        if unknown:
-            continue
-        missing = [name for name in part.bottoms if name not in known]
-        if missing:
-            raise ConversionError(f"layer {part.name!r} reads {missing}, which no layer makes")
-        shapes = tuple(known[name] for name in part.bottoms)
-        kind, options, blobs = translate(part, shapes)
-        layer = Layer(part.name, kind, part.bottoms, part.tops, Message(f"layer {part.name!r}"))
-        outputs, needs = layer_types.KINDS[kind].shapes(layer, options, shapes)
-        steps.append(shape_inference.Step(layer, options, shapes, tuple(outputs), tuple(needs)))
-        known |= dict(zip(part.tops, outputs, strict=True))
-        blobs = tuple(caffemodel.Blob(b.shape, False, b.reshape(-1)) for b in blobs)
-        layers.append(caffemodel.Layer(part.name, kind, part.bottoms, part.tops, blobs))
-    if unknown:
-        raise ConversionError(f"no port for {len(unknown)} layers: {', '.join(unknown[:50])}")
-    made = shape_inference.Plan("matconvnet", {first: size}, tuple(steps))
-    return made, caffemodel.Caffemodel(str(path), "", tuple(layers), None)
+def understand(
+    path: str | os.PathLike, parts: list[Part], size: tuple[int, int, int]
+) -> tuple[shape_inference.Plan, caffemodel.Caffemodel]:
+    """The plan of a network, and its weights as a Caffe file would hold them.
+
+    Args:
+        path: Of the file, for messages.
+        parts: Its layers in order.
+        size: (C, H, W) of the input.
+
+    Raises:
+        ConversionError: As of `shape_inference.make`.
+    """
+    named = {part.name: part for part in parts}
+    layers = [_layer(part) for part in parts]
+    first = layers[0].bottoms[:1] if layers else ()
+    net = Net("matconvnet", dict.fromkeys(first or ("data",), size), tuple(layers))
+
+    def options(layer, shapes):
+        part = named[layer.name]
+        return _translated(layer, lambda: TYPES[part.type].options(part, shapes))
+
+    planned = shape_inference.make(net, options=options, known=TYPES)
+    held = []
+    for step in planned.steps:
+        layer, part = step.layer, named[step.layer.name]
+        arrays = _translated(layer, lambda part=part: TYPES[part.type].blobs(part))
+        blobs = tuple(caffemodel.Blob(a.shape, False, a.reshape(-1)) for a in arrays)
+        held.append(caffemodel.Layer(layer.name, layer.type, layer.bottoms, layer.tops, blobs))
+    return planned, caffemodel.Caffemodel(str(path), "", tuple(held), None)
+
+
+def _layer(part):
+    """A part as a layer of a prototxt that has no settings; an unknown type keeps its name."""
+    kind = TYPES[part.type].type if part.type in TYPES else part.type
+    where = Message(f"layer {part.name!r}")
+    return Layer(part.name, kind, part.bottoms, part.tops, where)
+
+
+def _translated(layer, translate):
+    try:
+        return translate()
+    except ConversionError as error:
+        raise ConversionError(f"layer {layer.name!r}: {error}") from None
+    except DAMAGE as error:
+        raise ConversionError(
+            f"layer {layer.name!r} ({layer.type}): expected settings as MatConvNet writes them: "
+            f"{reason(error)}"
+        ) from None
 
 
 def _size(normalization):
@@ -136,16 +139,16 @@ def _size(normalization):
     return (int(size[2]), int(size[0]), int(size[1]))
 
 
-def _mean(normalization, planned):
-    """Its averageImage at the input's size; resized as MatConvNet does, corner to corner."""
-    channels, height, width = next(iter(planned.inputs.values()))
+def _mean(normalization, size):
+    """The averageImage at the input's (C, H, W), resized as MatConvNet does, corner to corner."""
+    channels, height, width = size
     mean = np.asarray(normalization.get("averageImage", ()), np.float32)
     if mean.size in (1, channels):
         return mean.ravel()
     if mean.ndim != 3 or mean.shape[-1] != channels:
         raise ConversionError(f"expected averageImage [H, W, {channels}], got {mean.shape}")
-    for axis, size in ((0, height), (1, width)):
-        place = np.linspace(0, mean.shape[axis] - 1, size)
+    for axis, side in ((0, height), (1, width)):
+        place = np.linspace(0, mean.shape[axis] - 1, side)
         low = np.minimum(place.astype(int), max(0, mean.shape[axis] - 2))
         high = np.minimum(low + 1, mean.shape[axis] - 1)
         share = (place - low).reshape([-1 if i == axis else 1 for i in range(3)])
@@ -153,11 +156,10 @@ def _mean(normalization, planned):
     return mean.astype(np.float32)
 
 
-def _labels(meta, model):
-    """The file's own names of classes, for the last layer before any softmax."""
+def _labels(meta, known):
+    """The file's own names of classes where there are as many as in the labels that are known."""
     names = _list(_dict(meta.get("classes")).get("description"))
-    named = convert.class_labels(model)
-    return (named[0], [str(n) for n in names]) if named and len(names) == len(named[1]) else named
+    return (known[0], [str(n) for n in names]) if known and len(names) == len(known[1]) else known
 
 
 def _dict(value):

@@ -1,14 +1,18 @@
 """Mean images and mean values, from the forms in which they are published or described."""
 
+from __future__ import annotations
+
 import math
 import os
 import pathlib
+from typing import NamedTuple
 
 import numpy as np
 
 from tf_inverse.caffe import caffemodel
 from tf_inverse.caffe.feeds import Transform
 from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.tensors import Array
 
 MOST_PIXELS = 4096 * 4096
 
@@ -72,16 +76,36 @@ def _mat(path):
     return arrays[0]
 
 
-def choose(transform, mean=None, scale=None):
+class Pixels(NamedTuple):
+    """What a network does to pixels before anything else, or after everything: (x - mean) * scale.
+
+    Attributes:
+        mean: [C] or [H, W, C], in the network's order of channels.
+        scale: What pixels are multiplied by once the mean is off.
+        channels: "bgr" or "rgb", the network's order.
+    """
+
+    mean: Array
+    scale: float
+    channels: str
+
+
+def choose(
+    transform: Transform | None,
+    mean: Array | None = None,
+    scale: float | None = None,
+    channels: str = "bgr",
+) -> tuple[Pixels, list[str]]:
     """What is done to pixels, as given or else as the prototxt says.
 
     Args:
         transform: Of the prototxt's data layer, or None.
         mean: As given, None if not.
         scale: As given, None if not.
+        channels: As given.
 
     Returns:
-        (mean, scale, lines that say where they come from).
+        (what is done, lines that say where it comes from).
 
     Raises:
         UsageError: The prototxt names a mean image, which is another file, and no mean is given.
@@ -106,11 +130,8 @@ def choose(transform, mean=None, scale=None):
         notes.append(f"scale: as given, in place of the prototxt's {described.scale:g}")
     if described.mirror:
         notes.append("mirror: left out, since it turns images at random")
-    return (
-        np.zeros(1, np.float32) if mean is None else np.asarray(mean, np.float32),
-        described.scale if scale is None else scale,
-        notes,
-    )
+    mean = np.zeros(1, np.float32) if mean is None else np.asarray(mean, np.float32)
+    return Pixels(mean, described.scale if scale is None else scale, channels), notes
 
 
 def _text(mean):

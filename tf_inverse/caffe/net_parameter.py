@@ -4,7 +4,6 @@ Follows Caffe's own upgrade: V0 layers lose their nesting and their padding laye
 become V2 names, and the layers of the training phase are left out.
 """
 
-import collections
 import os
 from typing import NamedTuple
 
@@ -86,8 +85,7 @@ def understand(message: Message) -> Net:
     old, new = message.messages("layers"), message.messages("layer")
     if len(old) + len(new) == 0:
         raise ConversionError("expected a network, found no layer; is this a solver's prototxt?")
-    if len(old) + len(new) > MOST_LAYERS:
-        raise ConversionError(f"expected at most {MOST_LAYERS} layers, got {len(old) + len(new)}")
+    expect_few(len(old) + len(new))
     if old and new:
         raise ConversionError("expected layers of one version, got both `layers` and `layer`")
     state = phases.state(message.message("state"))
@@ -112,11 +110,20 @@ def understand(message: Message) -> Net:
     if unknown:
         raise RefusedInput("; ".join(unknown[:20]))
     kept = _fold_padding(kept)
-    _refuse_repeats(kept)
     if training and not transform:
         # A file for training alone says there what was done to the pixels that it learnt from.
         _, transform = feeds.of_data_layer(*training)
     return Net(name, inputs, tuple(kept), transform)
+
+
+def expect_few(count: int) -> None:
+    """Refuses a network of more layers than any has: planning would take forever.
+
+    Raises:
+        ConversionError: It has more than `MOST_LAYERS`.
+    """
+    if count > MOST_LAYERS:
+        raise ConversionError(f"expected at most {MOST_LAYERS} layers, got {count}")
 
 
 def _layer(message, i):
@@ -172,10 +179,3 @@ def _fold_padding(layers):
             layer = layer._replace(bottoms=(bottom, *layer.bottoms[1:]))
         kept.append(layer)
     return kept
-
-
-def _refuse_repeats(layers):
-    times = collections.Counter(layer.name for layer in layers)
-    repeats = sorted(name for name, count in times.items() if count > 1)
-    if repeats:
-        raise ConversionError(f"expected layers with names of their own, got twice: {repeats}")

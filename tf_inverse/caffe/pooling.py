@@ -12,7 +12,6 @@ _WHOLE = {
 
 def options(layer, shapes):
     """Settings of Pooling."""
-    expect_image(layer, shapes[0])
     mode = layer.param.choice("pool", ("MAX", "AVE", "STOCHASTIC"), "MAX")
     if mode == "STOCHASTIC":
         raise refuse(layer, "pool MAX or AVE", mode)
@@ -22,15 +21,12 @@ def options(layer, shapes):
         _expect_whole(layer)
         return {"mode": mode, "global": True}
     # Caffe's average counts the padding however windows are counted; MatConvNet's does not.
-    found = window(layer) | {
+    return window(layer) | {
         "mode": mode,
         "global": False,
         "overhang": overhang,
         "padding_counts": True,
     }
-    if any(p >= k for p, k in zip(found["pads"][::2], found["kernel"], strict=True)):
-        raise refuse(layer, "a pad smaller than the kernel", found["pads"])
-    return found
 
 
 def _rounds_up(layer):
@@ -54,9 +50,13 @@ def _expect_whole(layer):
 
 def shapes(layer, options, shapes):
     """Shapes of the top; see `pooled_size`."""
+    expect_image(layer, shapes[0])
     channels, *size = shapes[0]
     if options["global"]:
         return [(channels, 1, 1)], []
+    pads = zip(options["pads"][::2], options["pads"][1::2], options["kernel"], strict=True)
+    if any(max(before, after) >= kernel for before, after, kernel in pads):
+        raise refuse(layer, "a pad smaller than the kernel", options["pads"])
     return [(channels, *_sizes(options, size))], []
 
 

@@ -17,7 +17,7 @@ from tf_inverse.archive import lock
 from tf_inverse.caffe import fetch
 from tf_inverse.caffe.sources import PAIRS, SOURCES
 from tf_inverse.errors import ConversionError, RefusedInput
-from tf_inverse.networks import storage
+from tf_inverse.networks import hub, storage
 from tf_inverse.networks.cache import prepared
 from tf_inverse.networks.codes import Codes
 
@@ -28,13 +28,16 @@ def names() -> list[str]:
 
 
 def find(network: str | os.PathLike) -> pathlib.Path:
-    """The folder of a network, as `storage.find`, or of a published name.
+    """The folder of a network, as `storage.find`, of a published name or of hf://user/repo.
 
-    A published pair that is not in the cache yet is fetched and converted first.
+    A published pair that is not in the cache yet is fetched and converted first, and a network on
+    the Hugging Face hub is fetched.
 
     Raises:
         UsageError: There is no such network.
     """
+    if hub.is_address(network):
+        return hub.find(network, storage.written, storage.manifest)
     return storage.find(network, {name: functools.partial(prepare, name) for name in PAIRS})
 
 
@@ -42,7 +45,7 @@ def load(network: str | os.PathLike = "cifar10", trust: bool = False):
     """A pair, ready to sample.
 
     Args:
-        network: A shipped or published name, or a folder.
+        network: A shipped or published name, a folder, or hf://user/repo.
         trust: As of `storage.load`.
 
     Returns:

@@ -4,12 +4,20 @@ Shapes are Caffe's without the batch: (C, H, W) or (N,). A plan is refused as a 
 layer that cannot be ported is named in one message.
 """
 
-import math
-from typing import NamedTuple
+from __future__ import annotations
 
-from tf_inverse.caffe import layer_names, layer_types, pooling
+import collections
+import math
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
+
+from tf_inverse.caffe import layer_names, layer_types, net_parameter, pooling
 from tf_inverse.caffe.net_parameter import Layer, Net
 from tf_inverse.errors import ConversionError, RefusedInput
+
+Shape = tuple[int, ...]
+Options = Callable[[Layer, tuple[Shape, ...]], dict[str, Any]]
+"""Reads the settings of a layer whose bottoms have some shapes; see `layer_types`."""
 
 # Numbers in one layer's activations or in one blob: 1 GiB of float32.
 MOST_ELEMENTS = 2**28
@@ -65,18 +73,31 @@ class Plan(NamedTuple):
         return [f"{name}: {text}" for name, text in said if text]
 
 
-def make(net: Net, input_shape: tuple[int, ...] | None = None) -> Plan:
-    """Plan a network.
+def _of_caffe(layer, shapes):
+    return layer_types.KINDS[layer.type].options(layer, shapes)
+
+
+def make(
+    net: Net,
+    input_shape: Shape | None = None,
+    options: Options = _of_caffe,
+    known: Collection[str] = layer_types.KINDS,
+) -> Plan:
+    """Plan a network, of Caffe or of another program in Caffe's terms.
 
     Args:
-        net: From `net_parameter.read`.
+        net: From `net_parameter.read` or `matconvnet.understand`.
         input_shape: (C, H, W), for a net that declares none, or in place of what it declares.
+        options: Reads the settings of a layer.
+        known: Types of layers that are ported, in the words of the program that wrote the file.
 
     Raises:
         ConversionError: Layers that are unknown, unconnected or do not fit, and settings that no
             layer of their type has; all of them.
     """
-    _refuse_unknown(net)
+    _refuse_unknown(net, known)
+    _refuse_repeats(net.layers)
+    net_parameter.expect_few(len(net.layers))
     if not net.layers:
         raise ConversionError(
             "expected layers of the phase TEST that map images or codes, found none: training's "
@@ -87,36 +108,43 @@ def make(net: Net, input_shape: tuple[int, ...] | None = None) -> Plan:
     if not inputs or None in inputs.values():
         raise ConversionError(
             "the network declares no size for its input: use a deploy prototxt or give "
-            "--input=CHANNELS,HEIGHT,WIDTH"
+            "--size=ROWS,COLUMNS,CHANNELS"
         )
-    known, steps, wrong = dict(inputs), [], []
+    shapes, steps, wrong = dict(inputs), [], []
     for shape in inputs.values():
         _check_size("the input", shape)
     for i, layer in enumerate(net.layers):
         try:
-            step = _step(layer, known, net.layers[i + 1 :])
+            step = _step(layer, shapes, net.layers[i + 1 :], options)
         except (ConversionError, RefusedInput) as error:
             wrong.append(str(error))
             # What follows cannot be judged without this layer's shape.
             break
         steps.append(step)
         wrong += layer.param.unknown(layer_names.HARMLESS)
-        known |= dict(zip(layer.tops, step.outputs, strict=True))
+        shapes |= dict(zip(layer.tops, step.outputs, strict=True))
     if wrong:
         raise ConversionError("; ".join(wrong[:20]))
     return Plan(net.name, inputs, tuple(steps))
 
 
-def _refuse_unknown(net):
+def _refuse_unknown(net, known):
     unknown = [f"{x.name!r} ({x.type})" for x in net.layers if x.type not in layer_types.KINDS]
     if unknown:
         raise ConversionError(
             f"no port for {len(unknown)} layers: {', '.join(unknown[:50])}; "
-            f"known types are {', '.join(sorted(layer_types.KINDS))}"
+            f"known types are {', '.join(sorted(known))}"
         )
 
 
-def _step(layer, known, later):
+def _refuse_repeats(layers):
+    times = collections.Counter(layer.name for layer in layers)
+    repeats = sorted(name for name, count in times.items() if count > 1)
+    if repeats:
+        raise ConversionError(f"expected layers with names of their own, got twice: {repeats[:50]}")
+
+
+def _step(layer, known, later, read):
     missing = [name for name in layer.bottoms if name not in known]
     if missing:
         made = [other.name for other in later if set(missing) & set(other.tops)]
@@ -125,7 +153,7 @@ def _step(layer, known, later):
     kind = layer_types.KINDS[layer.type]
     shapes = tuple(known[name] for name in layer.bottoms)
     layer_types.expect_counts(layer, kind)
-    options = kind.options(layer, shapes)
+    options = read(layer, shapes)
     outputs, weights = kind.shapes(layer, options, shapes)
     for shape in (*outputs, *weights):
         _check_size(f"layer {layer.name!r}", shape)

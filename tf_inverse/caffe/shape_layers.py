@@ -35,9 +35,14 @@ def eltwise_options(layer, shapes):
     coeff = layer.param.numbers("coeff")
     if len(coeff) not in (0, len(shapes)) or (coeff and operation != "SUM"):
         raise refuse(layer, "a coeff for each bottom, with SUM only", (operation, coeff))
+    return {"operation": operation, "coeff": coeff}
+
+
+def eltwise_shapes(layer, options, shapes):
+    """The shape that all bottoms have."""
     if len(set(shapes)) > 1:
         raise refuse(layer, "bottoms of one shape", shapes)
-    return {"operation": operation, "coeff": coeff}
+    return [shapes[0]], []
 
 
 def slice_options(layer, shapes):

@@ -36,11 +36,14 @@ class Source(NamedTuple):
         what: What they are, in a few words.
         licence: Shown before the download, the strictest of those that are named anywhere.
         forms: Files that hold them, the best first.
+        network: (kind of `convert.NETWORKS`, codes of a generator or "") whose layers a file has,
+            or None for a file of another sort.
     """
 
     what: str
     licence: str
     forms: tuple[Form, ...]
+    network: tuple[str, str] | None = None
 
 
 class Pair(NamedTuple):
@@ -103,7 +106,8 @@ def _deepsim(code):
         forms += (Form(f"deepsim_{code}.caffemodel", _DEEPSIM_URLS, member=member),)
     layer, _, variant = code.partition("_")
     kind = f", the variant {variant}" if variant else ""
-    return Source(f"DeePSiM's generator of {layer} codes{kind}", DEEPSIM, forms)
+    what = f"DeePSiM's generator of {layer} codes{kind}"
+    return Source(what, DEEPSIM, forms, ("generator", code))
 
 
 def _berkeley(file, sha1):
@@ -121,6 +125,7 @@ SOURCES = {
             ),
             _hub("caffenet.pt", "", 244),
         ),
+        ("caffenet", ""),
     ),
     "places205": Source(
         "Places205-CNN, the classifier of scenes",
@@ -132,6 +137,7 @@ SOURCES = {
                 member="places205CNN_iter_300000.caffemodel",
             ),
         ),
+        ("places205", ""),
     ),
     **{f"deepsim-{code}".replace("_", "-"): _deepsim(code) for code in _HUB_FILES},
     "ppgn-fc6": Source(
@@ -147,11 +153,13 @@ SOURCES = {
                 size=224 * MB,
             ),
         ),
+        ("generator", "fc6"),
     ),
     "alexnet": Source(
         "BVLC AlexNet, a classifier",
         BVLC,
         (_berkeley("bvlc_alexnet.caffemodel", "9116a64c0fbe4459d18f4bb6b56d647b63920377"),),
+        ("alexnet", ""),
     ),
     "matconvnet": Source(
         "CaffeNet as MatConvNet imported it",

@@ -83,6 +83,7 @@ def _groups(layer, channels):
 
 def convolution_shapes(layer, options, shapes):
     """Caffe: floor((n + pads - dilated kernel) / stride) + 1; blobs (O, I/g, kh, kw) and (O,)."""
+    expect_image(layer, shapes[0])
     channels, *size = shapes[0]
     filters = _expect_groups(layer, options, channels)
     sides = [
@@ -97,6 +98,7 @@ def convolution_shapes(layer, options, shapes):
 
 def deconvolution_shapes(layer, options, shapes):
     """Caffe: s * (n - 1) + k - pads; blobs (I, O/g, kh, kw) and (O,)."""
+    expect_image(layer, shapes[0])
     channels, *size = shapes[0]
     filters = _expect_groups(layer, options, channels)
     sides = [

@@ -1,4 +1,4 @@
-"""The one file that is wanted of what was brought: out of its zip or tar archive, and it opens."""
+"""The one file that is wanted of what was brought: out of its zip or tar archive, and checked."""
 
 import contextlib
 import pathlib
@@ -6,25 +6,27 @@ import tarfile
 import zipfile
 import zlib
 
-from tf_inverse.caffe import caffemodel, download, weight_file
-from tf_inverse.caffe.sources import Form
-from tf_inverse.errors import RefusedInput, reason
+from tf_inverse.caffe import caffemodel, download, weight_check, weight_file
+from tf_inverse.caffe.sources import Form, Source
+from tf_inverse.errors import ConversionError, RefusedInput, reason
 
 SUFFIXES = (".zip", ".gz", ".tgz", ".tar")
 
 
-def file_of(form: Form, part: pathlib.Path, where) -> pathlib.Path:
-    """The file of a form out of what was brought: itself, or what its archive holds; it opens.
+def file_of(source: Source, form: Form, part: pathlib.Path, where) -> pathlib.Path:
+    """The file of a form out of what was brought: itself, or what its archive holds.
 
-    What no checksum confirms may be anything, and in the cache it would stand before every home.
+    What no checksum confirms may be anything, and in the cache it would stand before every home: it
+    must open, and have the layers and shapes of the source's network.
 
     Args:
-        form: What it should be.
+        source: What it should be.
+        form: Which file of the source.
         part: What was brought; an archive is removed once the file is out of it.
         where: It came from, for the message.
 
     Raises:
-        RefusedInput: Not an archive that holds it, or no file of that kind; nothing is left of it.
+        RefusedInput: Not an archive that holds it, or another file; nothing is left of it.
     """
     made = part
     try:
@@ -33,20 +35,33 @@ def file_of(form: Form, part: pathlib.Path, where) -> pathlib.Path:
             unpack(part, form.member, made)
             part.unlink()
         if form.member or not form.checksum:
-            _expect_opens(form, made, where)
+            _expect_fits(source, form, made, where)
     except BaseException:
         made.unlink(missing_ok=True)
         raise
     return made
 
 
-def _expect_opens(form, made, where):
-    is_mean = pathlib.Path(form.file).suffix == ".binaryproto"
+def _expect_fits(source, form, made, where):
     try:
-        (caffemodel.read_mean if is_mean else weight_file.read)(made)
-    except RefusedInput as error:
+        if is_mean(form):
+            caffemodel.read_mean(made)
+            return
+        file = weight_file.read(made)
+        if source.network:
+            # TensorFlow is wanted for this alone.
+            from tf_inverse.caffe import convert, weights
+
+            kind, code = source.network
+            weight_check.check(weights.expected(convert.blank(kind, code=code)), file)
+    except (RefusedInput, ConversionError) as error:
         said = str(error).replace(str(made), "it")
         raise RefusedInput(f"{where} is not {form.file}, or damaged: {said}") from None
+
+
+def is_mean(form: Form) -> bool:
+    """Whether a form is a mean image, not weights."""
+    return pathlib.Path(form.file).suffix == ".binaryproto"
 
 
 def unpack(archive: pathlib.Path, ending: str, path: pathlib.Path) -> None:

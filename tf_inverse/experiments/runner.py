@@ -162,9 +162,9 @@ class Lab:
         self.say(f"{name}: {sum(len(p.images) for p in parts)} images, {work['seconds']:.1f} s")
         if not parts:
             return row | {"found": 0, "kept": 0, "in_range": 0}
-        samples = Samples(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+        samples = Samples.joined(parts)
         row |= self.figures(samples, bands, scale)
-        samples = Samples(*(metrics.evenly(a, self.n) for a in samples))
+        samples = samples.rows(metrics.evenly(np.arange(len(samples.images)), self.n))
         nature = job.natural(self.networks, bands)
         row |= job.summary(samples, bands, self.settings(), scale, nature)
         row |= inside(samples, bands)

@@ -87,7 +87,7 @@ def specs(exported: Exported) -> dict[str, tf.TensorSpec]:
     return {name: tf.TensorSpec(shape, dtype, name) for name, (shape, dtype) in shapes.items()}
 
 
-STATE = renewal.Pool._fields[:-1]
+STATE = renewal.Pool._fields[:-2]
 INPUTS = {
     "generate": ("codes",),
     "encode": ("images",),

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tf_inverse.archive import Archive, side_file
-from tf_inverse.band import Band
+from tf_inverse import metrics
+from tf_inverse.archive import Archive
+from tf_inverse.band import Bands
 from tf_inverse.judging import matching
 from tf_inverse.judging.judges import Judge
 from tf_inverse.networks import codes
+from tf_inverse.report import judged
 from tf_inverse.run import verify
 from tf_inverse.tensors import Array
 
@@ -24,9 +26,6 @@ if TYPE_CHECKING:
 
 RANDOM, MOST, BATCH = 200, 200, 100
 """Random codes drawn, images of each kind that are shown to judges at most, and at a time."""
-
-SECTION = "judge."
-"""What the names of judges' sections in a side file begin with."""
 
 
 class Others(NamedTuple):
@@ -66,9 +65,22 @@ class Verdict(NamedTuple):
         """A class in words."""
         return self.judge.labels[number] if self.judge.labels else str(number)
 
+    @property
+    def said(self) -> judged.Said:
+        """The same without the judge itself."""
+        return judged.Said(
+            judge=self.judge.name,
+            classes=self.classes,
+            agrees=self.agrees,
+            names={i: self.named(i) for i in np.unique(self.classes).tolist()},
+            expected=tuple(map(self.named, self.expected)),
+            shares=self.shares,
+            sha256=self.judge.sha256,
+        )
+
 
 def others(
-    networks: Networks, bands: tuple[Band, ...], images: Array | None = None, seed: int = 0
+    networks: Networks, bands: Bands, images: Array | None = None, seed: int = 0
 ) -> list[Others]:
     """What samples are compared with: nature in the bands, nature as G draws it, random codes.
 
@@ -82,7 +94,7 @@ def others(
         Those kinds of which there are images. Random codes whose image lies in the bands are left
         out.
     """
-    found, neurons = [], tuple(band.neuron for band in bands)
+    found, neurons = [], bands.neurons
     if images is not None:
         inside = np.flatnonzero(_inside(networks.score(images, neurons, batch=BATCH)[1], bands))
         found.append(Others("natural images in range", images[_some(inside)]))
@@ -98,8 +110,7 @@ def others(
 
 
 def _inside(z, bands):
-    z1, z2 = np.array([(band.z1, band.z2) for band in bands]).T
-    return ((z >= z1) & (z <= z2)).all(axis=1)
+    return metrics.in_range(z, bands.z1, bands.z2)
 
 
 def _some(rows):
@@ -137,20 +148,6 @@ def expected(archive: Archive, judge: Judge, given: matching.Map) -> tuple[int, 
 
 
 def store(archive: Archive, verdicts: list[Verdict]) -> None:
-    """Writes what judges said beside the archive, a section each: see `side_file`."""
+    """Writes what judges said beside the archive: see `judged`."""
     for one in verdicts:
-        arrays = {"classes": one.classes}
-        if one.agrees is not None:
-            arrays["agrees"] = one.agrees.astype(np.uint8)
-        facts = {
-            "judge": one.judge.name,
-            "sha256": one.judge.sha256,
-            "expected": [one.named(number) for number in one.expected],
-            "names": {str(i): one.named(i) for i in np.unique(one.classes).tolist()},
-            "shares": {name: list(share) for name, share in one.shares.items()},
-        }
-        side_file.put(archive.path, SECTION + _plain(one.judge.name), arrays, facts)
-
-
-def _plain(name):
-    return "".join(c if c.isascii() and (c.isalnum() or c in "_.-") else "_" for c in name)[:50]
+        judged.store(archive, one.said)

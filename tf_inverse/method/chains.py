@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
     from tf_inverse.tensors import Array
 
-START = 200
-"""Codes of the splitting that chains start from, at least."""
+START, START_OF_BANK = 200, 1000
+"""Codes of the splitting that chains start from; of a bank they also tell where to hop to."""
 
 ADAPT, MEASURE = 30, 60
 """Rounds of the pilot: with lengths that adapt, and with fixed ones."""
@@ -133,7 +133,7 @@ def _row(kernel, here):
 
 def _started(kernel, K):
     """Chains (None until they are there), steps taken and largest activations, as they go on."""
-    start = Splitting(kernel, max(START, K))
+    start = Splitting(kernel, max(START if kernel.law.members == 1 else START_OF_BANK, K))
     last = None
     for stage in start.stages():
         last = stage

@@ -29,9 +29,6 @@ ACCEPTANCE = {"move": 0.4, "turn": 0.65, "hop": None}
 LONGEST = {"move": math.pi / 2, "turn": math.pi / 4, "hop": 0.0}
 """Angles at which nothing is left of the code: a turn that is reflected goes twice its angle."""
 
-UNIFORM = 0.2
-"""Part of the hops that goes to any member of a bank alike."""
-
 # First words of the random numbers' counters: `codes.Stream` has 1.
 STREAMS = {"chains": 2, "splitting": 3, "pilot": 4, "choice": 5}
 
@@ -105,9 +102,13 @@ class Kernel:
         return walkers, counts / max(1, rounds * K), scores, view, c
 
     def hops_to(self, members: Array) -> None:
-        """Have hops go mostly to these members of the bank, [any] int32."""
-        often = np.bincount(members, minlength=self.law.members) / len(members)
-        self.q = UNIFORM / self.law.members + (1.0 - UNIFORM) * often
+        """Have hops go mostly to these members of the bank, [any] int32.
+
+        A member that was met nowhere counts as half a one (Krichevsky and Trofimov 1981): a chain
+        that came to a member which is hardly ever hopped to would stay there for long.
+        """
+        counts = np.bincount(members, minlength=self.law.members) + 0.5
+        self.q = counts / counts.sum()
 
 
 def adapted(angles: Array, cycle: tuple[str, ...], accepted: Array, gain: float) -> Array:

@@ -19,6 +19,9 @@ from tf_inverse.networks.networks import index
 STEPS = 10
 ROUND = 100
 QUIET = 4
+TUPLES = {"slots": "slot", "start": "start"}
+"""Fields of a state that are tuples of tensors, and the names of their entries."""
+
 RULE = {"growth": 1.05, "damping": 0.1, "width": 0.15, "shortest": 0.15, "stall": 20}
 
 
@@ -44,6 +47,7 @@ class Chunk(NamedTuple):
         restarts: Rows given up.
         mu: Penalty weight.
         trouble: Why no sample will ever come, or None.
+        start: Codes that the rows of the samples began at, [k, d]; None where nobody knows.
     """
 
     x: np.ndarray
@@ -58,6 +62,7 @@ class Chunk(NamedTuple):
     restarts: int = 0
     mu: float = 0.0
     trouble: str | None = None
+    start: np.ndarray | None = None
 
 
 def problem(networks, neurons, settings, scale) -> Problem:
@@ -135,9 +140,19 @@ def _compiled(networks, bands, settings, scale, kind, make, *options):
 
 
 def _arrays(state, **more):
-    arrays = {name: v.numpy() for name, v in state._asdict().items() if name != "slots"}
-    arrays |= {f"slot.{i}": v.numpy() for i, v in enumerate(state.slots)}
+    arrays = {name: v.numpy() for name, v in _entries(state).items()}
     return arrays | {name: np.int64(value) for name, value in more.items()}
+
+
+def _entries(state):
+    """The tensors of a state by name, those of its tuples one by one."""
+    named = {}
+    for name, value in state._asdict().items():
+        if isinstance(value, tuple):
+            named |= {f"{TUPLES[name]}.{i}": one for i, one in enumerate(value)}
+        else:
+            named[name] = value
+    return named
 
 
 def _restored(state, like):
@@ -146,14 +161,16 @@ def _restored(state, like):
     Raises:
         RefusedInput: It has others.
     """
-    named = {name: value for name, value in like._asdict().items() if name != "slots"}
-    named |= {f"slot.{i}": value for i, value in enumerate(like.slots)}
     tensors = {
         name: tf.constant(entry(state, name, value.dtype.as_numpy_dtype, tuple(value.shape)))
-        for name, value in named.items()
+        for name, value in _entries(like).items()
     }
-    slots = tuple(tensors.pop(f"slot.{i}") for i in range(len(like.slots)))
-    return type(like)(**tensors, slots=slots)
+    tuples = {
+        name: tuple(tensors.pop(f"{TUPLES[name]}.{i}") for i in range(len(value)))
+        for name, value in like._asdict().items()
+        if isinstance(value, tuple)
+    }
+    return type(like)(**tensors, **tuples)
 
 
 def _found(buffer):
@@ -180,7 +197,8 @@ def renew(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
     )
     stream, aim = Stream(networks, settings.seed, p, K), target(bands, scale)
     m, d_E = settings.sides * p, distance_size(networks, settings)
-    pool, cursor = renewal.init(*stream.rows(0, K), m, d_E, settings.mu0, slots), K
+    pool = renewal.init(*stream.rows(0, K), m, d_E, settings.mu0, slots, tracked=True)
+    cursor = K
     if state is not None:
         pool, cursor = _restored(state, pool), count(state, "cursor")
     before = _arrays(pool, cursor=cursor)
@@ -201,6 +219,7 @@ def renew(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
             restarts=int(report.restarts),
             mu=float(report.mu),
             trouble=_trouble(int(report.finite), int(report.alive), taken * K),
+            start=buffer.start[0][: int(buffer.count)].numpy(),
         )
         before = after
 
@@ -212,11 +231,13 @@ def paper(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
         SeedsNotFound: After `patience` rounds not all K codes are feasible.
     """
     aim = target(bands, scale)
+    # The walk goes on from the seeds, and those began here.
+    start = Stream(networks, settings.seed, len(bands), settings.K).rows(0, settings.K)[0]
     advance, slots = _compiled(
         networks, bands, settings, scale, "walk", walk.make_advance, settings.diversity, STEPS
     )
     if state is None:
-        found, info = _seeds(networks, bands, settings, scale, aim)
+        found, info = _seeds(networks, bands, settings, scale, aim, start)
         beta = tf.constant(settings.beta, tf.float32)
         here = walk.WalkState(found.c, found.lam, found.mu, beta, found.step, slots)
         nothing = (np.zeros((0, *networks.image_shape), networks.stored),)
@@ -224,7 +245,8 @@ def paper(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
         nothing += (np.zeros(0, np.int64), np.zeros(0, np.int32))
         before = _arrays(here)
         steps, best = int(found.step), info.z.numpy().max(axis=0)
-        yield Chunk(*nothing, before, before, steps, steps, best, mu=float(found.mu))
+        first = Chunk(*nothing, before, before, steps, steps, best, mu=float(found.mu))
+        yield first._replace(start=start[:0])
     else:
         columns = (networks.codes.size, settings.sides * len(bands))
         c, lam = (tf.zeros((settings.K, many)) for many in columns)
@@ -235,8 +257,9 @@ def paper(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
         here, buffer, best, finite = advance(here, aim)
         after = _arrays(here)
         step, mu = int(here.step), float(here.mu)
+        rows = _found(buffer)
         yield Chunk(
-            *_found(buffer),
+            *rows,
             before=before,
             after=after,
             step=step,
@@ -244,15 +267,15 @@ def paper(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
             best=best.numpy(),
             mu=mu,
             trouble=_trouble(int(finite), 1, STEPS * settings.K),
+            start=start[rows[3]],
         )
         before = after
 
 
-def _seeds(networks, bands, settings, scale, aim):
+def _seeds(networks, bands, settings, scale, aim, start):
     options = (settings.beta, settings.diversity, settings.a, ROUND)
     round_, slots = _compiled(networks, bands, settings, scale, "seeds", seeds.make_round, *options)
-    stream = Stream(networks, settings.seed, len(bands), settings.K)
-    p, start = len(bands), stream.rows(0, settings.K)[0]
+    p = len(bands)
     state = seeds.init(start, p, settings.sides * p, settings.mu0, slots)
     best = np.full(len(bands), -np.inf)
     for _ in range(settings.patience):

@@ -228,6 +228,7 @@ class Buffer(NamedTuple):
         steps: Step at which each was found, [R + 1] int64.
         chain: Row of the pool that found it, [R + 1] int32.
         count: How many there are, int32.
+        start: (Codes that their rows began at, [R + 1, d]), or () where nobody asks.
     """
 
     x: Any
@@ -235,20 +236,25 @@ class Buffer(NamedTuple):
     steps: Any
     chain: Any
     count: Any
+    start: tuple = ()
 
 
-def empty(rows: int, image: tuple[int, ...], c, stored=tf.uint8) -> Buffer:
-    """A buffer for `rows` samples with images of this shape and codes like c [K, d]."""
+def empty(rows: int, image: tuple[int, ...], c, stored=tf.uint8, start: tuple = ()) -> Buffer:
+    """A buffer for `rows` samples with images of this shape and codes like c [K, d].
+
+    Where `start` holds a tensor, it has room for the codes that rows began at.
+    """
     return Buffer(
         tf.zeros((rows + 1, *image), stored),
         tf.zeros((rows + 1, c.shape[1])),
         tf.zeros((rows + 1,), tf.int64),
         tf.zeros((rows + 1,), tf.int32),
         tf.constant(0),
+        tuple(tf.zeros((rows + 1, c.shape[1])) for _ in start),
     )
 
 
-def put(buffer: Buffer, x, c, step, keep) -> Buffer:
+def put(buffer: Buffer, x, c, step, keep, start: tuple = ()) -> Buffer:
     """Add the rows of a batch that are to be kept.
 
     Args:
@@ -257,13 +263,14 @@ def put(buffer: Buffer, x, c, step, keep) -> Buffer:
         c: Codes, [K, d].
         step: Scalar int64.
         keep: [K] booleans.
+        start: (Codes that the rows began at, [K, d]), as of the buffer.
     """
     K = tf.shape(c)[0]
     kept = tf.cast(keep, tf.int32)
     # Rows not kept all land on the spare last row, which nobody reads.
     spare = tf.shape(buffer.chain)[0] - 1
     at = tf.where(keep, buffer.count + tf.cumsum(kept) - 1, spare)[:, tf.newaxis]
-    new = (tf.cast(x, buffer.x.dtype), c, tf.fill((K,), step), tf.range(K))
-    old = (buffer.x, buffer.c, buffer.steps, buffer.chain)
-    arrays = (tf.tensor_scatter_nd_update(o, at, n) for o, n in zip(old, new, strict=True))
-    return Buffer(*arrays, buffer.count + tf.reduce_sum(kept))
+    new = (tf.cast(x, buffer.x.dtype), c, tf.fill((K,), step), tf.range(K), *start)
+    old = (buffer.x, buffer.c, buffer.steps, buffer.chain, *buffer.start)
+    arrays = [tf.tensor_scatter_nd_update(o, at, n) for o, n in zip(old, new, strict=True)]
+    return Buffer(*arrays[:4], buffer.count + tf.reduce_sum(kept), tuple(arrays[4:]))

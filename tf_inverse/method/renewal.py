@@ -53,7 +53,7 @@ class Rule(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """What the next step needs, a row each but for the last four.
+    """What the next step needs, a row each but for the last five.
 
     Of a row of age 0 the four from `short` on say nothing.
 
@@ -72,6 +72,7 @@ class Pool(NamedTuple):
         found: How many they are, int64.
         step: Gradient steps taken, int64.
         slots: Variables of an optimizer, where there is one.
+        start: (Codes that the rows began at, [K, d]), or () where nobody asks how far they went.
     """
 
     c: Any
@@ -88,10 +89,11 @@ class Pool(NamedTuple):
     found: Any
     step: Any
     slots: tuple = ()
+    start: tuple = ()
 
 
 # What has a row for each code.
-ROWS = Pool._fields[:-4]
+ROWS = Pool._fields[:-5]
 
 
 class Fresh(NamedTuple):
@@ -121,8 +123,11 @@ class Report(NamedTuple):
     used: Any
 
 
-def init(c, t, m, d_E: int, mu0: float, slots: tuple = ()) -> Pool:
-    """A pool of fresh rows: codes c [K, d], aims t [K, p] in [0, 1]; m margins a row."""
+def init(c, t, m, d_E: int, mu0: float, slots: tuple = (), tracked: bool = False) -> Pool:
+    """A pool of fresh rows: codes c [K, d], aims t [K, p] in [0, 1]; m margins a row.
+
+    Where it is tracked, it remembers the codes that its rows began at.
+    """
     c, t = (tf.convert_to_tensor(rows, tf.float32) for rows in (c, t))
     K = tf.shape(c)[0]
     return Pool(
@@ -140,6 +145,7 @@ def init(c, t, m, d_E: int, mu0: float, slots: tuple = ()) -> Pool:
         tf.constant(0, tf.int64),
         tf.constant(0, tf.int64),
         slots,
+        (c,) if tracked else (),
     )
 
 
@@ -254,6 +260,7 @@ def renewed(pool: Pool, rule: Rule, done, lost, fresh: Fresh, used) -> tuple[Poo
         age=tf.where(anew, 0, pool.age),
         given=tf.where(ended, 0, given),
         slots=tuple(_reset(slot, ended) for slot in pool.slots),
+        start=tuple(tf.where(ended[:, None], tf.gather(fresh.c, at), c) for c in pool.start),
     )
     return pool, used + tf.reduce_sum(tf.cast(anew, tf.int32))
 
@@ -285,6 +292,7 @@ def _unsized(pool, target, fresh):
         stride=open_(pool.stride),
         nearest=open_(pool.nearest),
         since=open_(pool.since),
+        start=tuple(open_(c, d) for c in pool.start),
     )
     likely = None if target.likely is None else open_(target.likely)
     target = Target(target.index, *map(open_, target[1:4]), likely)
@@ -312,14 +320,14 @@ def make_advance(problem: Problem, rule: Rule, steps: int, step=None):
         K, R = tf.shape(pool.c)[0], tf.shape(fresh.t)[0]
         # Each sample takes a fresh row: there are never more samples than those.
         rows = tf.minimum(K * steps, R)
-        buffer: Buffer = empty(rows, problem.image, pool.c, problem.stored)
+        buffer: Buffer = empty(rows, problem.image, pool.c, problem.stored, pool.start)
         low = target.z1 * 0.0 - float("inf")
         report = Report(low, 0, 0, 0, tf.constant(0.0), 0)
         end = pool.step + steps
         while pool.step < end and report.used + K <= R:
-            c, i = pool.c, pool.step
+            c, i, start = pool.c, pool.step, pool.start
             pool, view, done, now = step(pool, target, fresh, report.used)
-            buffer = put(buffer, view.x, c, i, done)
+            buffer = put(buffer, view.x, c, i, done, start)
             report = Report(
                 tf.maximum(report.best, now.best),
                 report.finite + now.finite,

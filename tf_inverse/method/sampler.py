@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tf_inverse import diversity
 from tf_inverse.archive import Samples
 from tf_inverse.band import Band, Bands
 from tf_inverse.errors import Stalled, Unreachable
@@ -76,7 +77,7 @@ def sample(
     if why:
         warnings.warn(why, stacklevel=2)
     scale = scale or measure(networks, bands.neurons)
-    keeper = _Keeper(networks, bands, settings, state)
+    keeper = _Keeper(networks, bands, settings, state, scale)
     chunks = METHODS[settings.method](networks, bands, settings, scale, state)
     best, quiet = np.full(len(bands), -np.inf), 0
     while keeper.found < settings.n:
@@ -100,8 +101,9 @@ def sample(
 class _Keeper:
     """Scores what a method found, and keeps what is true and new."""
 
-    def __init__(self, networks, bands, settings, state):
-        self.networks, self.settings = networks, settings
+    def __init__(self, networks, bands, settings, state, scale):
+        self.networks, self.settings, self.c_sd = networks, settings, scale.c_sd
+        self.bank = networks.natural and networks.natural.codes(networks.codes.size)
         self.neurons, z1, z2 = bands.neurons, bands.z1, bands.z2
         slack = np.minimum(TOLERANCE * np.maximum(np.abs(z1), np.abs(z2)), (z2 - z1) / 4)
         self.low, self.high = z1 + slack, z2 - slack
@@ -119,7 +121,7 @@ class _Keeper:
         before = self._state(chunk.before, self.skip)
         samples, hashes = self._true(chunk)
         skipped = min(self.skip, len(hashes))
-        samples = Samples(*(a[skipped:] for a in samples))
+        samples = samples.rows(slice(skipped, None))
         room = self.settings.n - self.found
         taken = min(room, len(samples.images))
         self.found += taken
@@ -136,7 +138,7 @@ class _Keeper:
         rate = len(chunk.x) / max(1, chunk.taken * self.settings.K)
         state["steps"] = np.int64(chunk.step)
         info = Info(chunk.step, self.found, rate, self.restarts, chunk.mu)
-        return Batch(Samples(*(a[:taken] for a in samples)), state, info)
+        return Batch(samples.rows(slice(taken)), state, info)
 
     def _true(self, chunk):
         e, z = self.networks.score(chunk.x, self.neurons, batch=self.settings.K)
@@ -150,8 +152,25 @@ class _Keeper:
                 seen.add(digest)
                 rows.append(i)
                 hashes.append(digest)
-        arrays = (chunk.x, chunk.c, e, z, chunk.steps, chunk.chain)
-        return Samples(*(a[rows] for a in arrays)), hashes
+        samples = Samples(chunk.x, chunk.c, e, z, chunk.steps, chunk.chain).rows(rows)
+        begun = None if chunk.start is None else chunk.start[rows]
+        return samples._replace(**self._ways(samples.codes, begun)), hashes
+
+    def _ways(self, c, begun):
+        """How far codes [k, d] are from where their search began, and from the nearest of the bank.
+
+        Root mean square over entries, in standard deviations of codes.
+        """
+        unit, bank = self.c_sd * np.sqrt(c.shape[1]), self.bank
+        c = c.astype(np.float64)
+        ways = {
+            "from_start": None if begun is None else np.linalg.norm(c - begun, axis=1),
+            "from_bank": None if bank is None else diversity.distances_to(c, bank),
+        }
+        return {
+            name: None if way is None else (way / unit).astype(np.float32)
+            for name, way in ways.items()
+        }
 
     def _state(self, method, skip):
         # The method's own entries have other names.

@@ -87,6 +87,10 @@ class Natural:
         stored = self.encodings if self.bank is None else self.bank
         return 0 if stored is None else len(stored)
 
+    def codes(self, size: int) -> np.ndarray | None:
+        """The bank where it is of codes with so many entries, else None."""
+        return self.bank if self.bank is not None and self.bank.shape[1] == size else None
+
     def unit(self, neuron) -> UnitStatistics | None:
         """Statistics of a neuron's unit, or None where there are none (or of a map's mean or max).
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from tf_inverse.archive import atomic, atomic_folder
 from tf_inverse.errors import RefusedInput, UsageError, reason
-from tf_inverse.networks import cache, manifest_fields, yardstick
+from tf_inverse.networks import cache, hub, manifest_fields, yardstick
 from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.unit_labels import Labels
 
@@ -152,7 +152,7 @@ def load(network: str | os.PathLike = "cifar10", trust: bool = False):
         generator=model(folder / entries["generator"]["file"], trust),
         natural=statistics(folder, entries),
         checksums=checksums(entries),
-        folder=None if _is_named(folder) else os.path.abspath(folder),
+        folder=None if _is_named(folder) else hub.address_of(folder) or os.path.abspath(folder),
         yardstick=yardstick.read(entries.get("yardstick")),
     )
 

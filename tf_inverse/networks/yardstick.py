@@ -46,7 +46,7 @@ def of(networks: Networks) -> Yardstick:
     if networks.yardstick is not None:
         return networks.yardstick
     found = of_nature(networks.natural)
-    return found or networks.compiled("yardstick", lambda: of_random_codes(networks))
+    return found or networks.compiled(("yardstick",), lambda: of_random_codes(networks))
 
 
 def of_nature(natural: Natural | None) -> Yardstick | None:

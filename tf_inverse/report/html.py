@@ -16,8 +16,8 @@ from tf_inverse.report import encode, ordering, page_data, sheet, text
 from tf_inverse.version import __version__
 
 SCRIPTS = (
-    *("model", "nature", "layers", "sheet", "range", "large", "map", "pointer", "figures"),
-    "start",
+    *("model", "judges", "nature", "layers", "sheet", "range"),
+    *("large", "map", "pointer", "figures", "start"),
 )
 
 _INLINE = string.Template(

@@ -8,7 +8,7 @@ import shlex
 import numpy as np
 
 from tf_inverse import metrics
-from tf_inverse.report import beside, comparison, encode, ordering, text
+from tf_inverse.report import beside, comparison, encode, judged, ordering, text
 
 # Figures that an archive alone cannot tell: what the run stored of them.
 STORED = ("steps", "seconds", "ess", "r_hat", "probability")
@@ -41,6 +41,7 @@ def figures(archive, bandwidth=None):
     )
     if measured["vendi_natural"] is None and bandwidth is None:
         measured["vendi_natural"] = stored.get("vendi_natural")
+    measured |= metrics.ways(archive.from_start, archive.from_bank) | judged.agreement(archive)
     return measured | {key: stored.get(key) for key in STORED}
 
 
@@ -84,7 +85,9 @@ def page(archives, names, natures=None):
     columns, notes = compared(archives, names)
     natures = natures or [None] * len(archives)
     shown = [
-        _archive(archive, name, columns[name]) | beside.page(archive, nature)
+        _archive(archive, name, columns[name])
+        | beside.page(archive, nature)
+        | {"judges": judged.page(archive)}
         for archive, name, nature in zip(archives, names, natures, strict=True)
     ]
     titles = list(dict.fromkeys(text.question(a.targets, a.network) for a in archives))

@@ -49,11 +49,32 @@ FIGURES = {
         "one in",
         "of how many images that the generator draws from its codes one lies in every band",
     ),
+    "agreement": (
+        "judges agree",
+        "share of samples that judges give to a class that stands for the neuron, their mean; one "
+        "that none names is no fault of the sample: a neuron is no class",
+    ),
+    "judges": ("judges", "classifiers that were asked (tf-inverse judge)"),
+    "from_start": (
+        "moved from start",
+        "median distance of a code from the one its search began at, root mean square over "
+        "entries, in standard deviations of codes",
+    ),
+    "unmoved": ("never moved", "samples that were in range at once: their code is a start"),
+    "from_bank": (
+        "from nearest start",
+        "median distance of a code from the nearest encoding of the network's bank, likewise",
+    ),
+    "as_drawn": (
+        "natural as drawn",
+        "samples that are natural images as the generator draws them: their code is within 0.1 "
+        "standard deviations of an encoding of the bank",
+    ),
     "coverage": ("unevenness", "distance of the activations from an even spread; 0 is even"),
 }
 """Key of metrics.summary -> (name in tables, what it means)."""
 
-SHARES = ("in_range",)
+SHARES = ("in_range", "agreement")
 
 MOST_DECIMALS = 6
 """Single precision has about seven digits."""

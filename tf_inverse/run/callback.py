@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 
 import keras
-import numpy as np
 
 from tf_inverse import band, export
 from tf_inverse.adopt import adapters, loading
@@ -165,4 +164,4 @@ class KerasSampler(keras.callbacks.Callback):
 
 
 def _joined(batches):
-    return Samples(*(np.concatenate(arrays) for arrays in zip(*batches, strict=True)))
+    return Samples.joined(batches)

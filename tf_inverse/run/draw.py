@@ -59,7 +59,7 @@ def draw(network="cifar10", targets: str | None = None, **options) -> Result:
     settings = Settings(**options)
     bands = parse(targets or networks.default or "", networks)
     scale = measure(networks, bands.neurons)
-    batches = [b.samples for b in sample(networks, bands, settings, scale=scale)]
-    samples = Samples(*(np.concatenate(arrays) for arrays in zip(*batches, strict=True)))
+    batches = sample(networks, bands, settings, scale=scale)
+    samples = Samples.joined(batch.samples for batch in batches)
     figures = job.summary(samples, bands, settings, scale, job.natural(networks, bands))
     return Result(samples, bands, networks, figures)

@@ -260,7 +260,7 @@ def natural(networks, bands) -> dict | None:
 
 def summary(samples, bands, settings, scale, nature) -> dict:
     """The figures of `metrics.summary` for what an archive holds, and what chains are worth."""
-    figures = metrics.summary(
+    figures = metrics.ways(samples.from_start, samples.from_bank) | metrics.summary(
         samples.encodings[:],
         samples.activations[:],
         bands.z1,

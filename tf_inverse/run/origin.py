@@ -14,7 +14,7 @@ import pathlib
 from tf_inverse.archive.attributes import FOLDER
 from tf_inverse.caffe import published
 from tf_inverse.errors import InverseSetError, RefusedInput, UsageError
-from tf_inverse.networks import storage
+from tf_inverse.networks import hub, storage
 
 
 def told(network, archive) -> dict:
@@ -33,6 +33,8 @@ def told(network, archive) -> dict:
             return {}
     except UnicodeEncodeError:
         return {}
+    if hub.is_address(network):
+        return {FOLDER: {"relative": str(network), "absolute": str(network)}}
     beside = pathlib.Path(os.path.abspath(archive)).parent
     paths = {"relative": os.path.relpath(network, beside), "absolute": os.path.abspath(network)}
     return {FOLDER: paths}
@@ -68,6 +70,8 @@ def find(archive, given: str | None = None) -> pathlib.Path:
         wrong.append(f"{path} has another {', '.join(other)}")
     where = "it is not there any more" if paths else "the archive does not tell its folder"
     flag = f"give --network=FOLDER of {archive.network}"
+    if paths and hub.is_address(paths["absolute"]):
+        where, flag = "it is not in the cache", f"give --network={paths['absolute']}"
     if wrong:
         raise RefusedInput(
             f"expected the network that {archive.path} was drawn with: {'; '.join(wrong)}; {flag}"
@@ -110,6 +114,10 @@ def _places(archive, paths) -> list[pathlib.Path]:
     if paths is None:
         # Archives that were written before this was told: a folder of that name right here.
         return [pathlib.Path(archive.network)]
+    if hub.is_address(paths["absolute"]):
+        # From the cache alone: a file from elsewhere does not make this machine ask another.
+        folder = hub.kept(paths["absolute"])
+        return [folder] if folder else []
     beside = pathlib.Path(os.path.abspath(archive.path)).parent
     places = [os.path.normpath(beside / paths["relative"]), paths["absolute"]]
     return [pathlib.Path(place) for place in dict.fromkeys(places)]

@@ -54,6 +54,7 @@ def samples(start: int, stop: int) -> archive.Samples:
         np.stack([row.uniform(size=1).astype("f4") for row in rows]),
         np.arange(start, stop),
         np.arange(start, stop, dtype="i4") % BATCH,
+        *np.stack([row.uniform(size=2).astype("f4") for row in rows], axis=1),
     )
 
 

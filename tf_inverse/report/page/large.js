@@ -11,7 +11,7 @@ function openLarge(sample) {
   byId("large-image").alt = describe(sample);
   byId("large-activations").replaceChildren(...archive.targets.map((target, i) =>
     make("tr", {}, make("th", { scope: "row" }, target.name),
-      make("td", {}, standing(target, sample.activations[i])))));
+      make("td", {}, standing(target, sample.activations[i])))), ...judgesRows(sample));
   const chain = samples.filter((s) => s.archive === sample.archive && s.chain === sample.chain);
   byId("large-story").textContent =
     `Found at step ${sample.step} by chain ${sample.chain}, which found ${chain.length} of these.`;

@@ -56,5 +56,6 @@ function standing(target, z) {
 
 function describe(sample) {
   const owner = archives.length > 1 ? ` of ${archives[sample.archive].name}` : "";
-  return `Row ${sample.row}${owner}, activation ${sample.caption}`;
+  const mark = markOf(sample) ? `, ${markOf(sample)} judges agree` : "";
+  return `Row ${sample.row}${owner}, activation ${sample.caption}${mark}`;
 }

@@ -5,7 +5,7 @@ const tiles = new Map(); // sample -> its <li>
 function tile(sample, alt = "") {
   const image = make("img", { alt, width: 80, height: 80, decoding: "async" });
   return make("button", { type: "button", className: "tile", "aria-label": describe(sample) },
-    make("span", { className: "frame" }, image), make("span", { "aria-hidden": "true" }, sample.caption));
+    make("span", { className: "frame" }, image, ...markFor(sample)), make("span", { "aria-hidden": "true" }, sample.caption));
 }
 
 // Thumbnails get their source a few at a time, in the order shown, the first of every list at once
@@ -111,7 +111,7 @@ function filter() {
   const [low, high] = limits();
   for (const sample of samples) {
     const z = sample.activations[at[sample.archive]];
-    sample.shown = z === undefined || (z >= low && z <= high);
+    sample.shown = (z === undefined || (z >= low && z <= high)) && isWanted(sample);
     tiles.get(sample).hidden = !sample.shown;
   }
   const count = samples.filter((sample) => sample.shown).length;

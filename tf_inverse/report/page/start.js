@@ -23,6 +23,7 @@ buildSheet();
 buildLarge();
 buildMap();
 buildLayers();
+buildJudges();
 buildRange();
 arrange();
 byId("order").addEventListener("change", arrange);

@@ -1,0 +1,215 @@
+"""What docs/*.md tell a reader to type, typed on networks so small that it takes no time.
+
+A page's blocks run in order in one folder, in which networks stand that bear the names of the real
+ones: `cifar10` is found there before the one that comes with the package.
+"""
+
+import dataclasses
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+import book
+import keras
+import numpy as np
+import pytest
+from tf_inverse.tools import cli
+
+import tf_inverse
+from tf_inverse import archive, domains
+from tf_inverse.adopt import nature
+from tf_inverse.networks import codes, storage
+from tf_inverse.networks.networks import Networks
+
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+# The last of two flags counts.
+FEWER = {
+    "sample": ["--n=3"],
+    "ladder": ["--n=2"],
+    "experiment": ["--n=2", "--K=2", "--neurons=1", "--patience=5"],
+    "adopt": ["--weights=none"],
+}
+
+
+def pair(name, side=16):
+    """A pair whose layers are called as those of cifar10 and of the faces, with statistics."""
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    inputs = keras.Input((side, side, 3))
+    x = layers.Rescaling(1 / 128, offset=-1.0)(inputs)
+    x = layers.Conv2D(4, 3, padding="same", name="conv3_2")(x)
+    x = layers.ReLU(name="relu3_2")(x)
+    x = layers.Flatten()(layers.AveragePooling2D(4)(x))
+    x = layers.ReLU(name="relu6")(layers.Dense(12, name="fc6")(x))
+    outputs = layers.Dense(len(CLASSES), name="fc8")(x)
+    code = keras.Input((12,))
+    y = layers.Dense(side * side * 3, activation="tanh")(code)
+    y = layers.Rescaling(127.5, offset=127.5)(layers.Reshape((side, side, 3))(y))
+    made = Networks(
+        name=name,
+        classifier=keras.Model(inputs, outputs, name="f"),
+        generator=keras.Model(code, y, name="G"),
+        encoder="relu6",
+        codes=codes.Codes("normal", 12),
+        labels=("fc8", CLASSES),
+        default="fc8:ship@p60:p95",
+    )
+    drawn = made.images(codes.draw(made, 400, codes.generator(0, 0))).numpy().astype(np.uint8)
+    return dataclasses.replace(made, natural=nature.statistics(made, nature.Images(drawn)))
+
+
+def write(made, folder):
+    fields = ("name", "classifier", "generator", "encoder", "codes", "labels", "natural", "default")
+    return storage.save(folder, **{name: getattr(made, name) for name in fields})
+
+
+@pytest.fixture(scope="module")
+def cifar10():
+    return pair("cifar10")
+
+
+@pytest.fixture
+def desk(cifar10, tmp_path, monkeypatch):
+    """A folder to work in, with the small cifar10 in it."""
+    monkeypatch.chdir(tmp_path)
+    write(cifar10, tmp_path / "cifar10")
+    return tmp_path
+
+
+def run(words, allowed=(0,)):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([*words, *FEWER.get(words[0], ())])
+    assert stopped.value.code in allowed, words
+
+
+def execute(block, page, **given):
+    names = dict(given)
+    exec(compile(block, page, "exec"), names)
+    return names
+
+
+def test_every_block_is_run_by_a_test():
+    """A page with commands that no test here runs, or a block of another language, is found."""
+    tests = {name.removeprefix("test_").removesuffix("_page") for name in globals()}
+    for page in book.PAGES[1:]:
+        assert set(book.blocks(page, r"\w+")) == set(book.blocks(page, "(?:sh|python)")), page.name
+        assert page.stem in tests or not (book.commands(page) or book.blocks(page, "python")), page
+    # What is typed besides: installation, a server in a container, and scripts of developers.
+    known = {
+        "tf-inverse",
+        "python",
+        "python3",
+        "pip",
+        "pytest",
+        "saved_model_cli",
+        "docker",
+        "curl",
+    }
+    for page in book.PAGES:
+        assert {words[0].rpartition("/")[2] for words in book.lines(page)} <= known, page
+
+
+def test_lines_of_developers_name_scripts_and_words_that_there_are():
+    """`python tools/dev/bench.py step`: the script is there, and reads that word."""
+    found = [words for page in book.PAGES for words in book.lines(page) if words[0] == "python"]
+    assert len(found) >= 8
+    for _, script, *words in found:
+        text = (book.ROOT / script).read_text(encoding="utf-8")
+        for word in words:
+            assert word.lstrip("-").partition("=")[0].replace("-", "_") in text, (script, word)
+
+
+def test_archives_page(desk):
+    run(["sample", "samples.h5"])
+    (block,) = book.blocks(book.ROOT / "docs/archives.md", "python")
+    names = execute(block, "archives.md")
+    assert names["images"].shape == (3, 16, 16, 3) and names["targets"][0]["label"] == "ship"
+    assert names["activations"].shape == (3, 1)
+
+
+def test_experiments_page(desk, cifar10):
+    pathlib.Path("J").mkdir()
+    cifar10.classifier.save("J/judge.keras")
+    write(dataclasses.replace(cifar10, name="faces"), desk / "faces")
+    for words in book.commands(book.ROOT / "docs/experiments.md"):
+        # Neither the unit of another network's layer nor a band of its activations is here.
+        words = [w.replace("pool_final:836@20:25", "fc8:ship@p60:p95") for w in words]
+        name = next(w for w in words[1:] if not w.startswith("-"))
+        run([*words, f"--out=out/{name}", "--overwrite"], allowed=(0, 3))
+        assert json.loads(pathlib.Path(f"out/{name}/{name}.json").read_text())["rows"], words
+
+
+def mobile(weights=None, **_):
+    """What stands for MobileNetV2: its name, layers of two of its names, and as many classes."""
+    inputs = keras.Input((32, 32, 3))
+    x = keras.layers.Conv2D(8, 3, strides=2, activation="relu", name="Conv1")(inputs)
+    x = keras.layers.GlobalAveragePooling2D(name="global_average_pooling2d")(x)
+    outputs = keras.layers.Dense(1000, "softmax", name="predictions")(x)
+    return keras.Model(inputs, outputs, name="mobilenetv2_1.00_224")
+
+
+def test_export_page(desk, monkeypatch):
+    page = book.ROOT / "docs/export.md"
+    code = keras.Input((5,))
+    y = keras.layers.Reshape((8, 8, 3))(keras.layers.Dense(192, activation="tanh")(code))
+    keras.Model(code, y, name="gan").save("my_gan.keras")
+    monkeypatch.setattr(keras.applications, "MobileNetV2", mobile)
+    pathlib.Path("labels.txt").write_text("\n".join(f"class {i}" for i in range(1000)))
+    for words in book.commands(page):
+        run(words)
+    assert len(archive.open("mine.h5")) == 3
+    python = book.blocks(page, "python")
+    # The codes of this pair are N(0, 1), and its activations lie elsewhere.
+    np.save("sampler/starts.npy", np.random.default_rng(0).standard_normal((50, 12), np.float32))
+    names = execute(python[0].replace("[9.0, 11.0]", "[-1e9, 1e9]"), "export.md")
+    assert names["images"].shape == (20, 16, 16, 3)
+    rng = np.random.default_rng(0)
+    np.save("codes.npy", rng.standard_normal((2, 12), np.float32))
+    (tool,) = [words for words in book.lines(page) if words[0] == "saved_model_cli"]
+    program = pathlib.Path(sys.executable).with_name(tool[0])
+    subprocess.run([program, *tool[1:]], check=True, capture_output=True)
+    assert np.load("images.npy").shape == (2, 16, 16, 3)
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(4, activation="tanh", name="fc2"),
+            keras.layers.Dense(3, name="fc3"),
+        ]
+    )
+    model.compile("sgd", "mse")
+    x, y = rng.uniform(0, 255, (8, 8, 8, 3)), rng.uniform(size=(8, 3))
+    block = python[1].replace("fc3:2@1:2", "fc3:2@-9:9").replace("epochs=50", "epochs=5")
+    given = {"generator": keras.saving.load_model("my_gan.keras"), "model": model, "x": x, "y": y}
+    names = execute(block, "export.md", **given)
+    assert len(names["watcher"].samples[4].images)
+
+
+def test_publishing_page(desk):
+    run(["sample", "truck.h5", "--targets=fc8:truck@p60:p95"])
+    for words in book.commands(book.ROOT / "docs/publishing.md"):
+        run(words)
+    assert pathlib.Path("trucks/README.md").is_file()
+
+
+def test_vectors_page(desk):
+    """Its three blocks: pixels of a classifier, a logistic neuron, and a table of birds."""
+    pixels, logistic, table = book.blocks(book.ROOT / "docs/vectors.md", "python")
+    classifier = storage.load("cifar10").classifier
+    given = {"tf_inverse": tf_inverse, "domains": domains, "classifier": classifier}
+    execute(pixels, "vectors.md", **given)
+    run(["sample", "p.h5", "--network=pixels", "--distance=images", "--targets=fc8:8@-1e3:1e3"])
+    names = execute(logistic.replace("n=120", "n=20"), "vectors.md")
+    z = 1 / (1 + np.exp(-(names["points"].astype(np.float64) @ [4.0, -3.0] + 0.5)))
+    assert len(z) == 20 and (z >= 0.4 - 1e-6).all() and (z <= 0.6 + 1e-6).all()
+    species = ("Adelie", "Chinstrap", "Gentoo")
+    x = np.random.default_rng(0).uniform(0, 1, (20, 4))
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(3, "softmax", name="species")(inputs))
+    given |= {"model": model, "x": x, "SPECIES": species, "draw": tf_inverse.draw}
+    # This model knows no birds: any range of its first output does.
+    table = re.sub(r"^boundary = .*$", 'boundary = "species:Adelie@0:1"', table, flags=re.MULTILINE)
+    names = execute(table.replace("n=50", "n=3"), "vectors.md", **given)
+    assert len(names["result"].samples.images) == 3
