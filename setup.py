@@ -28,6 +28,7 @@ test = [
     "pytest>=8",
     "pytest-xdist>=3",
     "ruff>=0.12",
+    "mypy>=2.4,<2.5",
     "opencv-python-headless>=4.10,<5",
     "selenium>=4",
     "nbclient",

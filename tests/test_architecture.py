@@ -7,6 +7,7 @@ they tell a type and are never run.
 import ast
 import graphlib
 import pathlib
+import re
 
 import pytest
 
@@ -158,3 +159,13 @@ def test_types_alone_may_look_up():
 def test_a_room_without_a_floor_is_refused():
     with pytest.raises(LookupError, match="no floor has a room 'attic'"):
         faults(modules() | {"tf_inverse.attic.box": "from tf_inverse import band"})
+
+
+def test_the_page_of_the_house_has_the_same_floors():
+    """docs/architecture.md draws the floors from the top down."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([a-z, ]+) \| (.+) \|$", page, re.MULTILINE)[1:]
+    drawn = [tuple(name.strip() for name in rooms.split(",")) for rooms, _ in rows]
+    assert drawn == [tuple(rooms) for rooms in reversed(FLOORS)]
+    values = re.search(r"^\| values \| (.+): plain", page, re.MULTILINE).group(1)
+    assert tuple(re.findall(r"`(\w+)`", values)) == VALUES

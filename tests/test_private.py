@@ -30,6 +30,9 @@ def own_names(trees):
             found.add(node.id)
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             found.add(node.attr)
+        elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+            # Past Keras's own setattr: layer.__dict__["_kept"] = value.
+            found.add(getattr(node.slice, "value", None))
     return found
 
 

@@ -2,8 +2,10 @@
 
 import ast
 import pathlib
+import re
 import subprocess
 import sys
+import types
 
 import tf_inverse
 
@@ -38,3 +40,15 @@ def test_readers_of_archives_do_not_wait_for_tensorflow():
     code += "tf_inverse.parse; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_the_page_of_public_names_is_complete():
+    page = (pathlib.Path(__file__).parents[1] / "docs" / "api.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", page, re.MULTILINE)
+    assert [name for name, _ in rows] == sorted(tf_inverse.__all__)
+    for name, text in rows:
+        is_module = isinstance(getattr(tf_inverse, name), types.ModuleType)
+        assert text.startswith("Module: ") == is_module, name
+        for dotted in re.findall(r"`(\w+\.\w+)`", text) if is_module else ():
+            module, inside = dotted.split(".")
+            assert module == name and hasattr(getattr(tf_inverse, module), inside), dotted

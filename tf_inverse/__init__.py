@@ -112,16 +112,19 @@ __all__ = [
 registration.after_keras()
 
 
-def __getattr__(name):
-    # Lazily: `tf-inverse --help` and readers of archives must not wait for TensorFlow.
-    import importlib
+if not TYPE_CHECKING:
+    # To a type checker, a module with this function has every name that anybody writes.
 
-    if name in _MODULES:
-        return importlib.import_module(f"tf_inverse.{_MODULES[name]}")
-    if name not in _NAMES:
-        raise AttributeError(f"module 'tf_inverse' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"tf_inverse.{_NAMES[name]}"), name)
+    def __getattr__(name):
+        # Lazily: `tf-inverse --help` and readers of archives must not wait for TensorFlow.
+        import importlib
+
+        if name in _MODULES:
+            return importlib.import_module(f"tf_inverse.{_MODULES[name]}")
+        if name not in _NAMES:
+            raise AttributeError(f"module 'tf_inverse' has no attribute {name!r}")
+        return getattr(importlib.import_module(f"tf_inverse.{_NAMES[name]}"), name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)

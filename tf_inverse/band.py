@@ -45,7 +45,7 @@ class Neuron(NamedTuple):
     unit: int
     at: tuple[int, int] | str | None = None
 
-    def __str__(self):
+    def __str__(self) -> str:
         at = self.at if isinstance(self.at, str) else ",".join(map(str, self.at or ()))
         return f"{self.layer}:{self.unit}" + (f",{at}" if at else "")
 
@@ -62,14 +62,14 @@ class Band:
     z1: float
     z2: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not (math.isfinite(self.z1) and math.isfinite(self.z2) and self.z1 < self.z2):
             raise UsageError(
                 f"expected z1 < z2, both finite, got z1={self.z1:g}, z2={self.z2:g} "
                 f"for {self.neuron}"
             )
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.neuron}@{self.z1:g}:{self.z2:g}"
 
 
@@ -141,7 +141,7 @@ def parse(text: str, networks: Networks) -> Bands:
     return Bands(_band(part, networks) for part in parts)
 
 
-def _band(text, networks):
+def _band(text: str, networks: Networks) -> Band:
     match = TARGET.fullmatch(text.strip(" ,"))
     if match is None:
         raise UsageError(f"expected a target of the form {FORM}, got {text!r}")
@@ -150,12 +150,12 @@ def _band(text, networks):
     return Band(neuron, *(_activation(z.strip(), neuron, networks, text) for z in (z1, z2)))
 
 
-def _neuron(layer, unit, networks):
+def _neuron(layer: str, unit: str, networks: Networks) -> Neuron:
     # By its full path, as labels and natural statistics have it, however short it was written.
     layer = networks.layer_path(layer)
     shape = networks.layer_shape(layer)
     position = POSITION.fullmatch(unit)
-    at = None
+    at: tuple[int, int] | str | None = None
     if position is not None and not _is_label(layer, unit, networks):
         unit = position["unit"]
         at = position["over"] or (int(position["row"]), int(position["column"]))
@@ -185,7 +185,7 @@ def placed(neuron: Neuron, shape: tuple[int, ...]) -> Neuron:
         return neuron
     extent = shape[:-1] if len(shape) == 3 else (1, shape[0])
     if at is None:
-        at = tuple(size // 2 for size in extent)
+        at = extent[0] // 2, extent[1] // 2
     if any(not 0 <= a < size for a, size in zip(at, extent, strict=True)):
         raise UsageError(
             f"expected a position of {layer} below {extent[0]},{extent[1]}, got {at[0]},{at[1]}"
@@ -193,11 +193,11 @@ def placed(neuron: Neuron, shape: tuple[int, ...]) -> Neuron:
     return Neuron(layer, unit, at)
 
 
-def _is_label(layer, text, networks):
+def _is_label(layer: str, text: str, networks: Networks) -> bool:
     return text in (networks.names(layer) or ())
 
 
-def _unit(layer, text, units, networks):
+def _unit(layer: str, text: str, units: int, networks: Networks) -> int:
     if re.fullmatch(r"-?\d+", text):
         return int(text)
     labels = networks.names(layer)
@@ -217,7 +217,7 @@ def _unit(layer, text, units, networks):
     )
 
 
-def _activation(text, neuron, networks, target):
+def _activation(text: str, neuron: Neuron, networks: Networks, target: str) -> float:
     match = re.fullmatch(r"p(\d+(?:\.\d+)?)|([+-]\d+(?:\.\d+)?)sd", text)
     if match is None:
         try:

@@ -161,7 +161,7 @@ def profile(
     return tuple(_hill(eigenvalues, order) for order in orders)
 
 
-def _hill(shares, order):
+def _hill(shares: Array, order: float) -> float:
     """The Hill number of an order: the effective number of kinds of which these are the shares."""
     if order == 1.0:
         return float(np.exp(-np.sum(shares * np.log(shares))))

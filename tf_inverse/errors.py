@@ -1,6 +1,9 @@
 """What can go wrong, each with the exit code of the command line and what to change."""
 
+from __future__ import annotations
+
 import re
+from typing import Any
 
 
 class InverseSetError(Exception):
@@ -24,7 +27,7 @@ class Unreachable(InverseSetError):
 
     exit_code = 3
 
-    def __init__(self, message, best=None, steps=0, found=0):
+    def __init__(self, message: str, best: Any = None, steps: int = 0, found: int = 0) -> None:
         super().__init__(message)
         self.best, self.steps, self.found = best, steps, found
 

@@ -176,7 +176,7 @@ def scores(name: str, encodings: Array, bandwidth: float | None, count: int) -> 
     return {name: profile[ORDERS.index(1.0)], f"{name}_profile": list(profile)}
 
 
-def _beside_nature(e, natural_encodings, bandwidth):
+def _beside_nature(e: Array, natural_encodings: Array | None, bandwidth: float | None) -> dict:
     """Vendi scores of equally many natural images and samples."""
     nature = np.zeros((0, e.shape[1])) if natural_encodings is None else natural_encodings
     m = min(len(nature), len(e), VENDI_LARGEST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -18,3 +19,8 @@ else:
     Model = Any
 
 Array: TypeAlias = np.ndarray
+Shape: TypeAlias = tuple[Any, ...]
+"""Sides of a tensor, the batch first: whole numbers, and None where a side may be any."""
+
+StrPath: TypeAlias = str | os.PathLike[str]
+"""The name of a file or a folder, as text or as a `pathlib.Path`."""

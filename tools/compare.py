@@ -2,7 +2,7 @@
 
 import json as json_module
 
-from tf_inverse.report import page_data, png, text
+from tf_inverse.report import page_data, png, standing, text
 
 
 def compare(*archives: str, bandwidth: float | None = None, json: bool = False) -> None:
@@ -27,5 +27,5 @@ def compare(*archives: str, bandwidth: float | None = None, json: bool = False) 
     print(*notes, sep="\n")
     for archive, name in zip(opened, names, strict=True):
         print(f"\n{name}: {png.heading(archive)} in {archive.network}")
-        for line in page_data.natural_lines(archive):
+        for line in standing.lines(archive):
             print(line)

@@ -64,7 +64,8 @@ def train(
         size: generator, pair: ROWS,COLUMNS,CHANNELS of its input, where it leaves them open.
         fixed: generator, pair: values of its further inputs, NAME=VALUE, several with commas.
         weights: generator, pair: of keras:NAME: imagenet, a file, or none for random ones.
-        judge: check: the judge, a .keras file.
+        judge: check: judges of the same classes, several with commas, .keras files or any other
+            that adopt takes; strangers are better than one trained here.
         labels: generator, pair: names of the output's units, A,B, or a file with one a line; those
             of the classifier's folder or of the data by default.
         name: generator, pair: its name; that of the folder by default.

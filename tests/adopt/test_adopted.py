@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import os
+import pathlib
 import re
 import shutil
 import stat
@@ -16,7 +17,7 @@ from keras import layers
 from PIL import Image
 from tf_inverse.tools import cli
 
-from tf_inverse import archive, metrics
+from tf_inverse import archive, diversity
 from tf_inverse.adopt import check
 from tf_inverse.band import Neuron
 from tf_inverse.networks import codes, storage, trusted, unit_statistics
@@ -131,8 +132,8 @@ def test_samples_have_nature_beside_them(here, capsys):
     inside = ((z >= target["z1"]) & (z <= target["z2"])).sum()
     assert len(opened.natural.encodings) == inside and figures["natural"] == min(inside, 6)
     e = np.asarray(opened.natural.encodings)
-    chosen = metrics.evenly(e, figures["natural"])
-    assert figures["vendi_natural"] == pytest.approx(metrics.vendi(chosen, figures["bandwidth"]))
+    expected = diversity.profile_at(e, figures["bandwidth"], figures["natural"])
+    assert figures["vendi_natural"] == pytest.approx(expected[1])
     # A layer by its short name has the same statistics.
     assert run("sample", "b.h5", "nested", "--targets=pool:2@p60:p95", *SMALL) == 0
     assert archive.open("b.h5").targets[0]["layer"] == "net/back/pool"
@@ -172,14 +173,36 @@ def test_the_file_of_what_is_trusted(home, tmp_path, monkeypatch, capsys):
     kept = place.read_bytes()
     monkeypatch.setenv("TF_INVERSE_CACHE", str(tmp_path))
     saved = home / "mine" / "classifier.keras"
-    assert not trusted.remembered(saved)
+    assert not known(saved)
     trusted.place().write_bytes(kept)
     trusted.place().chmod(0o620)  # others could have written it
-    assert not trusted.remembered(saved)
+    assert not known(saved)
     trusted.remember([saved])
     assert "needs --trust each time" in capsys.readouterr().err
     trusted.place().chmod(0o600)
-    assert trusted.remembered(saved)
+    assert known(saved)
+
+
+def known(path):
+    with trusted.loadable(path, trust=False) as (_, trust):
+        return trust
+
+
+def test_the_bytes_that_are_trusted_are_those_that_are_loaded(home, tmp_path):
+    """Somebody puts another file in the place of one whose sha256 is known, as it is loaded."""
+    path = tmp_path / "classifier.keras"
+    whole = (home / "mine" / "classifier.keras").read_bytes()
+    path.write_bytes(whole)
+    with trusted.loadable(path, trust=False) as (file, trust):
+        path.write_bytes(b"another")
+        assert trust and pathlib.Path(file).read_bytes() == whole
+        assert stat.S_IMODE(pathlib.Path(file).parent.stat().st_mode) == 0o700
+    assert not pathlib.Path(file).exists()
+    path.write_bytes(whole + b" ")
+    with trusted.loadable(path, trust=False) as (file, trust):
+        assert (file, trust) == (path, False)
+    with trusted.loadable(path, trust=True) as (file, trust):
+        assert (file, trust) == (path, True)
 
 
 @pytest.mark.parametrize(

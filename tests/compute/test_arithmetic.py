@@ -210,6 +210,20 @@ def test_a_range_too_narrow_for_half_precision_is_searched_in_float32():
     assert errors.activations[0] > fidelity.BAND * (bands[0].z2 - bands[0].z1)
 
 
+def test_what_is_seen_of_weights_holds_for_them_alone():
+    """A callback samples while a network is trained, with one and the same `Networks`."""
+    networks, bands = pair(made("plain"), width=1.0)
+    last = networks.classifier.layers[-1]
+    before = last.bias.numpy()
+    served = []
+    for shift in (0.0, 1e4, 0.0):  # bfloat16 rounds numbers near 10000 to multiples of 64
+        last.bias.assign(before + shift)
+        shifted = Bands([Band(b.neuron, b.z1 + shift, b.z2 + shift) for b in bands])
+        kept, _ = fidelity.settled(networks, shifted, Settings(precision="bfloat16"))
+        served.append(kept.precision)
+    assert served == ["bfloat16", "float32", "bfloat16"]
+
+
 class Stubborn(keras.layers.Layer):
     """A layer that adds a float32 constant, which TensorFlow adds to nothing else."""
 

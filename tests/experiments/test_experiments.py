@@ -15,6 +15,7 @@ from tf_inverse.band import Band, Bands, Neuron
 from tf_inverse.errors import UsageError
 from tf_inverse.experiments import command, neurons, page, paper, recipes
 from tf_inverse.experiments.runner import Lab, inside, plain
+from tf_inverse.judging import judges
 from tf_inverse.method.normalization import measure
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage
@@ -137,7 +138,7 @@ def test_the_fast_scheme_beside_all_at_once(lab):
 
 def test_ranges_that_cannot_be_reached_are_told(lab):
     lab.targets = "fc3:dog@500:600"
-    row = lab.ours("far", tuple(neurons.given(lab.networks, lab.targets)), patience=5)
+    row = lab.ours("far", Bands(neurons.given(lab.networks, lab.targets)), patience=5)
     assert row["found"] == 0 and "fc3:1@500:600" in row["trouble"] and row["archive"] is None
     outcome = recipes.Outcome("title", "text", [row | {"method": "a|b <i>"}], [])
     text = page.markdown(outcome, "table1", "tf-inverse", "tiny")
@@ -150,7 +151,7 @@ def test_ranges_that_cannot_be_reached_are_told(lab):
 
 def test_figures_of_samples(lab, pair):
     model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D()])
-    lab.judge = model
+    lab.judge = judges.load(model)
     images = np.zeros((4, 8, 8, 3), np.uint8)
     images[:3, ..., 1] = 200  # the judge calls green 1
     c = np.zeros((4, 6), np.float32)
@@ -165,7 +166,7 @@ def test_figures_of_samples(lab, pair):
     norms = (9 + 2.5 * np.sqrt(6)) / 4
     assert figures["code_norm"] == pytest.approx(norms / 2.35, rel=0.05)  # E |N(0, 1)^6|
     both = samples._replace(activations=np.repeat(z, 2, axis=1))
-    assert lab.figures(both, bands * 2, None)["judge"] is None
+    assert lab.figures(both, Bands(bands * 2), None)["judge"] is None
 
 
 def test_pair_distance_of_images_in_range_alone():

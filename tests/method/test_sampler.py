@@ -46,7 +46,9 @@ def whole(tiny, bands):
 @pytest.mark.parametrize("method", METHODS)
 def test_n_distinct_images_each_in_the_band_by_plain_keras(tiny, bands, whole, method):
     batches, found = whole[method]
-    assert [len(a) for a in found[:7]] == [N] * 7 and found.from_bank is None
+    assert [len(a) for a in found[:6]] == [N] * 6 and found.from_bank is None
+    # Chains have been everywhere: where one began says nothing about its rows.
+    assert len(found.from_start) == N if method != "langevin" else found.from_start is None
     assert len({x.tobytes() for x in found.images}) == N
     z = worlds.activation(tiny, found.images, worlds.NEURON)
     assert ((z >= bands[0].z1) & (z <= bands[0].z2)).all()
@@ -95,7 +97,7 @@ def test_raised_n_continues_as_if_it_had_been_asked_for(tiny, bands, whole, meth
     assert equal(Samples.joined([first, rest]), whole[method][1])
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METHODS[:2])
 def test_how_far_codes_went_is_told_in_deviations_of_codes(tiny, bands, method):
     """Codes begin at the bank's: of the paper's rows they are known, of the pool's one of them."""
     bank = np.random.default_rng(3).standard_normal((9, 6)).astype(np.float32)

@@ -111,7 +111,7 @@ def elsewhere(file):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"weights": external}, "is a link, expected weights"),
+        ({"weights": external}, "is an external link, expected data"),
         ({"weights": packed}, "is packed or in another file"),
         ({"weights": elsewhere}, "is packed or in another file"),
         ({"extra": {"assets/run.py": b"print()"}}, "holds .*run.py"),

@@ -150,7 +150,7 @@ def test_h5_is_checked_before_keras_sees_it(files, tmp_path):
         file["model_weights"]["a"] = file["model_weights"]["b"] = file["model_weights"]
 
     refused("declares .* weights and stores", huge)
-    refused("is a link, expected weights", elsewhere)
+    refused("is an external link, expected data", elsewhere)
     refused("is there under two names", endless)
     refused("holds weights alone", lambda file: file.attrs.__delitem__("model_config"))
     (tmp_path / "f.h5").write_bytes(b"nonsense")

@@ -12,7 +12,8 @@ from tf_inverse.band import Neuron
 from tf_inverse.errors import UsageError
 from tf_inverse.method.normalization import measure
 from tf_inverse.networks.codes import Codes
-from tf_inverse.networks.networks import Networks, activations, index
+from tf_inverse.networks.networks import Networks
+from tf_inverse.networks.neuron_index import activations, index
 
 LAYERS = ("fc3", "conv1")
 NEURONS = (Neuron("fc3", 1), Neuron("conv1", 2, (3, 7)))

@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
@@ -153,3 +154,28 @@ def test_arrays_of_another_form(tmp_path):
     np.savez(tmp_path / "o.npz", jpeg_bytes=np.zeros(9, np.uint8), offsets=[0, 9])
     with pytest.raises(RefusedInput, match="picture 0 of .*o.npz: no picture that can be read"):
         image_files.load(tmp_path / "o.npz", (6, 4))
+
+
+@pytest.mark.parametrize("classes", ["sea", b"sea", 3, 1.5, [["sea", "sky"]], [0.5, 1.0]])
+def test_names_of_classes_of_another_form_are_refused(tmp_path, classes):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.attrs["classes"] = classes
+    with pytest.raises(RefusedInput, match="the attribute classes of .*a.h5 to be a list of names"):
+        image_files.names(tmp_path / "a.h5")
+
+
+@pytest.mark.parametrize("classes", [["sea", "sky"], np.array([b"sea", b"sky"])])
+def test_names_of_classes(tmp_path, classes):
+    with h5py.File(tmp_path / "a.h5", "w"):
+        pass
+    assert image_files.names(tmp_path / "a.h5") == ()
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        file.attrs["classes"] = classes
+    assert image_files.names(tmp_path / "a.h5") == ("sea", "sky")
+
+
+@pytest.mark.parametrize("question", [image_files.names, image_files.in_parts])
+def test_whatever_is_asked_of_a_broken_file_it_is_refused_in_words(tmp_path, question):
+    (tmp_path / "no.h5").write_bytes(b"no HDF5")
+    with pytest.raises(RefusedInput, match=r"cannot read images from .*no.h5 \("):
+        question(tmp_path / "no.h5")

@@ -11,7 +11,7 @@ import worlds
 from tf_inverse.archive import atomic
 from tf_inverse.caffe import published, sources
 from tf_inverse.errors import RefusedInput, UsageError
-from tf_inverse.networks import storage
+from tf_inverse.networks import saving, storage
 from tf_inverse.networks.codes import Codes
 from tf_inverse.run import origin
 
@@ -70,7 +70,7 @@ def test_half_precision_is_exact_for_rounded_weights(tmp_path):
     parts = worlds.tiny_networks()
     options = {"encoder": "fc2", "codes": parts.codes, "name": "half"}
     for model in (parts.classifier, parts.generator):
-        storage.rounded(model)
+        saving.rounded(model)
     models = {"classifier": parts.classifier, "generator": parts.generator}
     small = storage.save(tmp_path / "small", half=True, **models, **options)
     large = storage.save(tmp_path / "large", **models, **options)

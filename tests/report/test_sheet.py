@@ -9,7 +9,7 @@ import specimen
 from PIL import Image
 
 from tf_inverse.errors import UsageError
-from tf_inverse.report import ordering, png, sheet, text
+from tf_inverse.report import ordering, png, sheet, standing, text
 
 
 def flat(colours, side=32):
@@ -143,6 +143,54 @@ def test_histogram_counts_everything():
 
 def test_standing_among_natural_images():
     natural = np.arange(1, 101.0)
-    assert text.standing(95, natural) == "p95, +1.5 sd"
-    assert text.standing(200, natural) == "above all, +5.2 sd"
-    assert text.standing(0, natural) == "below all, -1.7 sd"
+    assert standing.standing(95, natural) == "p95, +1.5 sd"
+    assert standing.standing(200, natural) == "above all, +5.2 sd"
+    assert standing.standing(0, natural) == "below all, -1.7 sd"
+
+
+def test_a_range_stands_among_all_images_of_the_network_where_the_archive_tells_them(tmp_path):
+    """Those kept with it are told beside them: two sets of images are not told as one."""
+    z = np.random.default_rng(0).normal(2.0, 3.0, 10_000)
+    levels = [0, 50, 90, 99, 99.8, 100]
+    unit = {
+        "mean": float(z.mean()),
+        "sd": float(z.std()),
+        "percentiles": np.percentile(z, levels).tolist(),
+    }
+    nature = {"images": 10_000, "of": "photographs", "levels": levels, "targets": [unit]}
+    low, high = (float(np.percentile(z, level)) for level in (99, 99.8))
+    target = specimen.TARGET | {"z1": low, "z2": high}
+    archive = specimen.write(tmp_path / "a.h5", targets=[target], nature=nature)
+    (line,) = standing.lines(archive)
+    assert line.startswith(
+        "Over all 10000 natural images of the network (photographs) fc8:8 (ship)"
+    )
+    assert f"p99, {(low - z.mean()) / z.std():+.1f} sd" in line and "is p99.8, " in line
+    assert "about 0.8 % of them" in line and "100 at random, and 10 in the range" in line
+    assert standing.quantiles(archive, 0)[0] == levels
+    beyond = specimen.write(
+        tmp_path / "b.h5", targets=[target | {"z1": -99.0, "z2": 99.0}], nature=nature
+    )
+    assert "-99 is below all" in standing.lines(beyond)[0]
+    assert "99 is above all" in standing.lines(beyond)[0]
+    # An archive of before knows the images that are kept with it alone.
+    old = specimen.write(tmp_path / "old.h5", targets=[target])
+    assert standing.lines(old)[0].startswith("Over the 100 natural images kept at random fc8:8")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"images": "many"},
+        {"levels": [0, 100, 50]},
+        {"targets": []},
+        {"targets": [{"mean": 0.0, "sd": 1.0, "percentiles": [1.0]}]},
+        {"targets": [{"mean": "0", "sd": 1.0, "percentiles": [1.0, 2.0]}]},
+        {"more": 1},
+    ],
+)
+def test_what_an_archive_tells_of_nature_is_checked(tmp_path, change):
+    unit = {"mean": 0.0, "sd": 1.0, "percentiles": [1.0, 2.0]}
+    nature = {"images": 9, "of": "photographs", "levels": [0, 100], "targets": [unit]}
+    with pytest.raises(ValueError, match="of nature"):
+        specimen.write(tmp_path / "a.h5", nature=nature | change)

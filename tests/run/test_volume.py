@@ -12,7 +12,7 @@ from tf_inverse.band import Band, Bands, Neuron, parse
 from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage
-from tf_inverse.report import page_data, text
+from tf_inverse.report import page_data, standing, text
 from tf_inverse.run import climb, job, resume, volume
 
 TARGET = "fc3:ship@p90:p99"
@@ -97,7 +97,7 @@ def test_a_run_with_a_law_tells_its_worth_and_the_size(loaded, tiny_folder, tmp_
     assert summary["probability_low"] < truth < summary["probability_high"]
     assert 10 < summary["ess"] < 200 and summary["r_hat"] < 1.5
     sentence = text.share_of_images(summary)
-    assert page_data.natural_lines(opened)[0] == sentence
+    assert standing.lines(opened)[0] == sentence
     page = page_data.page([opened], ["rows"])
     assert page["archives"][0]["volume"] == sentence
     assert page["archives"][0]["metrics"]["probability"] in sentence

@@ -13,6 +13,7 @@ from tf_inverse.tools import cli
 
 from tf_inverse import archive
 from tf_inverse.errors import UsageError
+from tf_inverse.judging import judges
 from tf_inverse.networks import image_files, storage
 from tf_inverse.training import classifier, evaluation, generator
 
@@ -253,7 +254,7 @@ def test_honesty_by_brute_force(trained):
     networks = storage.load(trained / "pair")
     judge = storage.model(trained / "judge.keras")
     x, y = world(40, 9)
-    found = evaluation.reconstructions(networks, judge, x, y)
+    found = evaluation.reconstructions(networks, [judges.load(trained / "judge.keras")], x, y)
 
     def classes(model, shown):
         return np.array([np.argmax(model(one[None].astype("f4"))[0]) for one in shown])
@@ -263,8 +264,9 @@ def test_honesty_by_brute_force(trained):
     seen = classes(networks.classifier, x)
     assert found["accuracy"] == np.mean(seen == y)
     assert found["agreement"] == np.mean(seen == classes(networks.classifier, drawn))
-    assert found["judge_accuracy"] == np.mean(classes(judge, x) == y)
-    assert found["judge_on_generated"] == np.mean(classes(judge, drawn) == y)
+    said = found["judges"]["judge"]
+    assert said["accuracy"] == np.mean(classes(judge, x) == y)
+    assert said["on_generated"] == np.mean(classes(judge, drawn) == y)
 
 
 def _touched(path):

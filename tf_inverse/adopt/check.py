@@ -13,6 +13,7 @@ from tf_inverse.compute import arithmetic
 from tf_inverse.errors import UsageError, reason
 from tf_inverse.networks import codes
 from tf_inverse.networks.networks import index
+from tf_inverse.networks.stored_image import stored
 
 COUNT = 24
 RANGES = ((-1.0, 1.0), (0.0, 1.0), (0.0, 255.0))
@@ -98,15 +99,15 @@ def images(networks, values: tuple[float, float], share: float = SHARE) -> Seen:
             f"expected pixels that fill the declared range {span}, they go from {own.min():.3g} "
             f"to {own.max():.3g} only: declare that with --range=LOW:HIGH"
         )
-    stored = np.rint(np.clip(x, 0, 255)).astype(np.uint8)
-    return Seen(x, networks.encode(stored))
+    return Seen(x, networks.encode(stored(x)))
 
 
 def liveliest(networks, layer: str, seen: Seen) -> Neuron:
     """The unit of a layer that varies most over random codes, at the centre of a map."""
-    stored = np.rint(np.clip(seen.images, 0, 255))
     shape = networks.layer_shape(layer)
-    outputs = networks.outputs(tf.constant(stored, tf.float32), (layer,))[1][layer].numpy()
+    outputs = networks.outputs(tf.constant(stored(seen.images), tf.float32), (layer,))[1][
+        layer
+    ].numpy()
     centre = tuple(size // 2 for size in shape[:-1])
     unit = int(outputs[(slice(None), *centre)].std(axis=0).argmax())
     return placed(Neuron(layer, unit), shape)

@@ -7,6 +7,7 @@ import numpy as np
 from tf_inverse.adopt import check
 from tf_inverse.layers import taps
 from tf_inverse.networks import logits
+from tf_inverse.networks.stored_image import stored
 
 
 def penultimate(f) -> str | None:
@@ -55,7 +56,7 @@ def target(networks, seen) -> str | None:
     """
     neuron = check.liveliest(networks, output(networks), seen)
     check.gradient(networks, neuron)
-    z = networks.score(np.rint(np.clip(seen.images, 0, 255)).astype(np.uint8), (neuron,))[1]
+    z = networks.score(stored(seen.images), (neuron,))[1]
     low, high = np.percentile(z, (60, 95))
     return f"{neuron}@{low:.6g}:{high:.6g}" if low < high else None
 

@@ -13,6 +13,7 @@ from tf_inverse.adopt import defaults
 from tf_inverse.errors import UsageError
 from tf_inverse.networks import codes, image_files, unit_statistics
 from tf_inverse.networks.natural import LEVELS, Natural
+from tf_inverse.networks.stored_image import stored
 
 BANK = 500
 NEAR = 50
@@ -174,7 +175,7 @@ def default(networks, seen) -> str | None:
     unit = networks.natural.unit(one.neuron)
     if unit is None:
         return networks.default
-    images = np.rint(np.clip(seen.images, 0, 255)).astype(np.uint8)
+    images = stored(seen.images)
     most = networks.score(images, (one.neuron,))[1].max()
     for low, high in RANGES:
         z1, z2 = unit.percentile(low), unit.percentile(high)

@@ -8,16 +8,19 @@ a = archive.open("out.h5")
 a.images[0], a.activations[:], a.targets
 """
 
+from __future__ import annotations
+
 from tf_inverse.archive.lock import LockedError
 from tf_inverse.archive.reader import Archive, Natural, open_archive
 from tf_inverse.archive.sandbox import open_untrusted
 from tf_inverse.archive.schema import Samples
 from tf_inverse.archive.writer import StorageError, Writer
+from tf_inverse.tensors import StrPath
 
 __all__ = ["Archive", "LockedError", "Natural", "Samples", "StorageError", "Writer", "open"]
 
 
-def open(path, untrusted: bool = False) -> Archive:
+def open(path: StrPath, untrusted: bool = False) -> Archive:
     """Opens an archive; its structure is checked before any data is read.
 
     Args:

@@ -4,12 +4,19 @@ Temp file in the same folder, write, fsync, close, os.replace, fsync of the fold
 the archive goes through this module, so a test can stop the process at each of them.
 """
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import hashlib
 import os
 import pathlib
 import shutil
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
 
 TEMPORARY = ".tmp"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -33,7 +40,7 @@ def write(path: pathlib.Path, data: bytes) -> None:
         raise
 
 
-def write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: Buffer) -> None:
     """os.write until everything is written; a full disk may take only part at first."""
     view = memoryview(data)
     while view:
@@ -105,11 +112,11 @@ class Disk:
         """As a file's."""
         return self._file.tell()
 
-    def readinto(self, buffer) -> int:
+    def readinto(self, buffer: Buffer) -> int:
         """As a file's."""
         return self._file.readinto(buffer)
 
-    def write(self, data) -> int:
+    def write(self, data: Buffer) -> int:
         """Writes everything, or remembers why not."""
         size = memoryview(data).nbytes
         start = self._file.tell()

@@ -19,11 +19,12 @@ import os
 import pathlib
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from tf_inverse.archive import atomic
 from tf_inverse.archive.lock import Lock
 from tf_inverse.archive.writer import StorageError
+from tf_inverse.tensors import StrPath
 
 Ours = Callable[[pathlib.Path], Iterable[str] | None]
 """Names of the files and folders that we wrote into a folder; None where it is none of ours."""
@@ -34,7 +35,7 @@ def beside(path: pathlib.Path) -> pathlib.Path:
     return path.with_name(f".{path.name}.writing")
 
 
-def expect_free(path, ours: Ours, overwrite: bool) -> None:
+def expect_free(path: StrPath, ours: Ours, overwrite: bool) -> None:
     """Refuses to write a folder where something is that must not be replaced.
 
     Args:
@@ -62,7 +63,7 @@ def expect_free(path, ours: Ours, overwrite: bool) -> None:
 
 
 @contextlib.contextmanager
-def folder(path, ours: Ours, overwrite: bool = False) -> Iterator[pathlib.Path]:
+def folder(path: StrPath, ours: Ours, overwrite: bool = False) -> Iterator[pathlib.Path]:
     """Builds a folder: what is put into the one that this yields has its name at the end.
 
     Args:
@@ -103,7 +104,7 @@ def folder(path, ours: Ours, overwrite: bool = False) -> Iterator[pathlib.Path]:
 
 
 @contextlib.contextmanager
-def _safely(path, reasons=None):
+def _safely(path: pathlib.Path, reasons: Collection[int] | None = None) -> Iterator[None]:
     """Errors of the file system, all of them or those of some reasons, as one line."""
     try:
         yield
@@ -117,13 +118,13 @@ def _safely(path, reasons=None):
         ) from error
 
 
-def _errno(error) -> int | None:
+def _errno(error: BaseException) -> int | None:
     """The number of a file system's error; h5py tells it in the text of its own error alone."""
     told = re.search(r"errno = (\d+)", str(error))
     return getattr(error, "errno", None) or (int(told[1]) if told else None)
 
 
-def _swap(path, work):
+def _swap(path: pathlib.Path, work: pathlib.Path) -> None:
     atomic.sync_folder(work)
     if path.exists():
         os.replace(path, work / "old")
@@ -131,14 +132,14 @@ def _swap(path, work):
     _name(path, work)
 
 
-def _name(path, work):
+def _name(path: pathlib.Path, work: pathlib.Path) -> None:
     """Gives the new folder its name; nobody needs the old one from then on."""
     os.replace(work / "new", path)
     atomic.sync_folder(path.parent)
     _remove(work, "old")
 
 
-def _restore(path, work):
+def _restore(path: pathlib.Path, work: pathlib.Path) -> None:
     """Ends what a killed writer began: where nothing has the name, a whole folder gets it."""
     if os.path.lexists(path):
         return
@@ -149,13 +150,13 @@ def _restore(path, work):
         atomic.sync_folder(path.parent)
 
 
-def _remove(work, *names):
+def _remove(work: pathlib.Path, *names: str) -> None:
     for name in names:
         if (work / name).exists():
             shutil.rmtree(work / name)
 
 
-def _sync(folder):
+def _sync(folder: pathlib.Path) -> None:
     """Makes a folder durable with all that is in it."""
     for root, _, names in os.walk(folder):
         for name in names:

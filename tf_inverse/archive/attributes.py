@@ -6,7 +6,7 @@ Written as root attributes of a finished file, and as header.json in a run's fol
 import hashlib
 import json
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 from tf_inverse.archive.schema import MAX_TEXT
 from tf_inverse.errors import RefusedInput
@@ -21,6 +21,7 @@ OBJECTS = {
     "summary": dict,
     "folder": dict,
     "yardstick": dict,
+    "nature": dict,
 }
 INTEGERS = ("seed", "asked")
 GIVEN = ("name", "targets", "settings", "versions", "checksums", "network", "seed", "asked")
@@ -29,7 +30,9 @@ GIVEN = ("name", "targets", "settings", "versions", "checksums", "network", "see
 FOLDER = "folder"
 # The bandwidth of the Vendi score and what it was measured on; archives of before have none.
 YARDSTICK = "yardstick"
-OPTIONAL = (FOLDER, YARDSTICK)
+# What is known of each target's unit over all natural images of the network.
+NATURE = "nature"
+OPTIONAL = (FOLDER, YARDSTICK, NATURE)
 MAX_PATH = 4096
 
 
@@ -56,7 +59,7 @@ def from_json(text: str | bytes, what: str) -> Any:
         raise RefusedInput(f"{what} is not valid JSON") from error
 
 
-def _refuse_constant(name: str):
+def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
@@ -91,6 +94,8 @@ def check_header(header: dict, what: str = "header") -> dict:
         check_folder(header[FOLDER], what)
     if YARDSTICK in header:
         check_yardstick(header[YARDSTICK], what)
+    if NATURE in header:
+        check_nature(header[NATURE], len(header["targets"]), what)
     return {name: header[name] for name in (*GIVEN, *OPTIONAL) if name in header}
 
 
@@ -139,7 +144,8 @@ def check_folder(folder: dict, what: str) -> None:
     """Raises ValueError unless both paths of a network's folder are texts that can be paths."""
     paths = [folder.get(name) for name in ("relative", "absolute")]
     plain = [isinstance(path, str) and "\0" not in path for path in paths]
-    if len(folder) != 2 or not all(plain) or max(len(path.encode()) for path in paths) > MAX_PATH:
+    longest = max(len(str(path).encode()) for path in paths)
+    if len(folder) != 2 or not all(plain) or longest > MAX_PATH:
         raise ValueError(f"{what}: expected the paths relative and absolute of folder")
 
 
@@ -155,6 +161,31 @@ def check_yardstick(entry: dict, what: str) -> None:
         raise ValueError(f"{what}: source of yardstick must be a text of one line")
 
 
+def check_nature(entry: dict, targets: int, what: str) -> None:
+    """Raises ValueError unless it tells of images, and of each target's unit its percentiles."""
+    levels: Any = entry.get("levels")
+    units: Any = entry.get("targets")
+    right = set(entry) == {"images", "of", "levels", "targets"}
+    right &= type(entry.get("images")) is int and isinstance(entry.get("of"), str)
+    right &= _is_rising(levels) and isinstance(units, list) and len(units) == targets
+    if not right or not all(unit is None or _is_unit(unit, len(levels)) for unit in units):
+        raise ValueError(
+            f"{what}: expected images, of, levels and targets of nature: {entry!s:.200}"
+        )
+
+
+def _is_unit(unit: Any, levels: int) -> bool:
+    if not isinstance(unit, dict) or set(unit) != {"mean", "sd", "percentiles"}:
+        return False
+    numbers = _is_number(unit["mean"]) and _is_number(unit["sd"])
+    return numbers and _is_rising(unit["percentiles"]) and len(unit["percentiles"]) == levels
+
+
+def _is_rising(values: Any) -> bool:
+    numbers = isinstance(values, list) and len(values) > 1 and all(map(_is_number, values))
+    return numbers and all(a <= b for a, b in zip(values, values[1:], strict=False))
+
+
 def check_targets(targets: list, what: str) -> None:
     """Raises ValueError unless each target has a layer, a unit, a position, finite z1 <= z2."""
     if not targets:
@@ -162,8 +193,8 @@ def check_targets(targets: list, what: str) -> None:
     for target in targets:
         if not isinstance(target, dict) or not _is_place(target):
             raise ValueError(f"{what}: expected layer, unit and at in a target: {target!s:.200}")
-        ends = [target.get("z1"), target.get("z2")]
-        if not all(map(_is_number, ends)) or ends[0] > ends[1]:
+        z1, z2 = target.get("z1"), target.get("z2")
+        if not _is_number(z1) or not _is_number(z2) or z1 > z2:
             raise ValueError(f"{what}: expected finite z1 <= z2 in a target: {target!s:.200}")
 
 
@@ -174,7 +205,7 @@ def _is_place(target: dict) -> bool:
     return named and (at in (None, "mean", "max") or pair)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return type(value) in (int, float) and math.isfinite(value)
 
 

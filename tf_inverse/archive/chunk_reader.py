@@ -59,7 +59,7 @@ class Column:
         self.shape, self.dtype = dataset.shape, dataset.dtype
         self._rows = dataset.get_create_plist().get_chunk()[0]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.shape[0]
 
     def read(self, start: int, stop: int) -> np.ndarray:

@@ -1,8 +1,10 @@
 """Columns over one file or many, read from disk when they are indexed."""
 
+from __future__ import annotations
+
 import pathlib
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,13 +34,13 @@ class Rows:
         dtype: NumPy type.
     """
 
-    def __init__(self, shape: tuple, dtype, read: Callable[[int, int], np.ndarray]):
+    def __init__(self, shape: tuple, dtype: Any, read: Callable[[int, int], np.ndarray]) -> None:
         self.shape, self.dtype, self._read = tuple(shape), np.dtype(dtype), read
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, key) -> np.ndarray:
+    def __getitem__(self, key: Any) -> np.ndarray:
         if isinstance(key, slice):
             start, stop, step = key.indices(len(self))
             if step == 1:
@@ -51,7 +53,7 @@ class Rows:
         parts = [self._read(int(i), int(i) + 1) for i in indices]
         return np.concatenate(parts) if parts else self._read(0, 0)
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self[:], dtype)
 
 
@@ -71,7 +73,9 @@ def joined(pieces: list[Piece], files: Files) -> dict[str, Rows]:
     }
 
 
-def _reader(name: str, pieces: list[Piece], starts: np.ndarray, files: Files):
+def _reader(
+    name: str, pieces: list[Piece], starts: np.ndarray, files: Files
+) -> Callable[[int, int], np.ndarray]:
     def read(start: int, stop: int) -> np.ndarray:
         first = int(np.searchsorted(starts[1:-1], start, "right"))
         last = int(np.searchsorted(starts[:-1], max(stop, start + 1), "left"))

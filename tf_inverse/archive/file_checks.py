@@ -4,17 +4,21 @@ A file that passes can be read in memory bounded by its declared sizes, which ar
 reading it opens no other file.
 """
 
+from __future__ import annotations
+
 import fcntl
 import os
 import stat
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import BinaryIO, NamedTuple
 
 import h5py
 import numpy as np
 
-from tf_inverse.archive import object_checks, schema
+from tf_inverse.archive import object_checks, schema, walk
 from tf_inverse.archive.lock import LockedError
 from tf_inverse.errors import RefusedInput
+from tf_inverse.tensors import StrPath
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 LOCKED = "{0} is locked: another program has it open for writing; close it there, then try again"
@@ -43,7 +47,7 @@ class Parts(NamedTuple):
     statistics: dict
 
 
-def open_file(path) -> h5py.File:
+def open_file(path: StrPath) -> h5py.File:
     """Opens a regular HDF5 file for reading, with the plain file driver.
 
     Raises:
@@ -77,7 +81,7 @@ def open_file(path) -> h5py.File:
         raise RefusedInput(f"{path}: {reason} HDF5 file") from error
 
 
-def _is_locked(file) -> bool:
+def _is_locked(file: BinaryIO) -> bool:
     """Whether another program writes a file, as HDF5 tells others: it holds flock's lock."""
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -88,7 +92,7 @@ def _is_locked(file) -> bool:
     return False
 
 
-def check(file: h5py.File, path, kind: str) -> Parts:
+def check(file: h5py.File, path: StrPath, kind: str) -> Parts:
     """The file's parts, once everything about them is as the schema says.
 
     Args:
@@ -133,23 +137,20 @@ def _check_format(attributes: dict, path: str, kind: str) -> None:
         raise RefusedInput(f"{path}: schema version {version!r:.20}, expected {schema.VERSION}")
 
 
-def links(group: h5py.h5g.GroupID, where: str, allowed, most: int) -> list[str]:
+def links(
+    group: h5py.h5g.GroupID, where: str, allowed: Callable[[str], object], most: int
+) -> list[str]:
     """Names in a group: few, expected, and hard links only."""
-    count = group.get_num_objs()
-    if count > most:
-        raise RefusedInput(f"{where} holds {count} objects, at most {most} are expected")
-    names = [object_checks.text(group.get_objname_by_idx(i), where) for i in range(count)]
-    for name in names:
-        kind = group.links.get_info(name.encode()).type
-        if kind != h5py.h5l.TYPE_HARD:
-            soft = {h5py.h5l.TYPE_SOFT: "a soft", h5py.h5l.TYPE_EXTERNAL: "an external"}
-            raise RefusedInput(f"{where}{name:.80} is {soft.get(kind, 'a user-defined')} link")
+    found = walk.names(group, where, most)
+    for name in found:
         if not allowed(name):
             raise RefusedInput(f"{where}{name:.80} is unexpected")
-    return names
+    return found
 
 
-def _array(group, column: schema.Column, what: str, size: int) -> h5py.h5d.DatasetID:
+def _array(
+    group: h5py.h5g.GroupID, column: schema.Column, what: str, size: int
+) -> h5py.h5d.DatasetID:
     """One of the schema's arrays: exact type, number of axes and bounded sides."""
     found = object_checks.dataset(group, column.name, what, size)
     kind, shape = np.dtype(column.dtype), found.shape
@@ -171,8 +172,9 @@ def _check_together(columns: dict, path: str, kind: str) -> None:
     needed = set(schema.COLUMNS) - {"images", "thumbnails", *schema.OPTIONAL}
     missing = sorted(needed - set(columns))
     if missing or len({"images", "thumbnails"} & set(columns)) != 1:
-        missing = missing or "images (or thumbnails, not both)"
-        raise RefusedInput(f"{path}: columns missing: {missing}")
+        raise RefusedInput(
+            f"{path}: columns missing: {missing or 'images (or thumbnails, not both)'}"
+        )
     rows = {name: found.shape[0] for name, found in columns.items()}
     if len(set(rows.values())) != 1 or 0 in rows.values():
         raise RefusedInput(f"{path}: columns of different or no length: {rows}")
@@ -180,14 +182,14 @@ def _check_together(columns: dict, path: str, kind: str) -> None:
         raise RefusedInput(f"{path}: a column is not chunked")
 
 
-def _group(root, name: str, path: str) -> h5py.h5g.GroupID:
+def _group(root: h5py.h5g.GroupID, name: str, path: str) -> h5py.h5g.GroupID:
     found = h5py.h5o.open(root, name.encode())
     if not isinstance(found, h5py.h5g.GroupID):
         raise RefusedInput(f"{path}: /{name} is not a group")
     return found
 
 
-def _natural(root, path: str, size: int) -> tuple[dict, dict]:
+def _natural(root: h5py.h5g.GroupID, path: str, size: int) -> tuple[dict, dict]:
     group, where = _group(root, "natural", path), f"{path}: /natural/"
     names = links(group, where, schema.NATURAL.__contains__, len(schema.NATURAL))
     arrays = {name: _array(group, schema.NATURAL[name], where + name, size) for name in names}
@@ -199,7 +201,7 @@ def _natural(root, path: str, size: int) -> tuple[dict, dict]:
     return arrays, statistics
 
 
-def _state(root, path: str, size: int) -> dict:
+def _state(root: h5py.h5g.GroupID, path: str, size: int) -> dict:
     group, where = _group(root, "state", path), f"{path}: /state/"
     names = links(group, where, schema.STATE_NAME.fullmatch, schema.MAX_STATE)
     object_checks.attributes(group, f"{path}: /state")

@@ -4,7 +4,10 @@ Fixed library version (metadata with checksums), no times, fixed chunks, gzip-4,
 arrays are kept in the object's header, which has a checksum too: no byte of an archive is without.
 """
 
+from __future__ import annotations
+
 import io
+from typing import Any
 
 import h5py
 import numpy as np
@@ -14,7 +17,7 @@ from tf_inverse.archive import schema
 COMPACT = 1024  # bytes: below it an array goes into the object's header
 
 
-def create(file) -> h5py.File:
+def create(file: Any) -> h5py.File:
     """A new HDF5 file on a seekable Python file object."""
     access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
     access.set_libver_bounds(h5py.h5f.LIBVER_V110, h5py.h5f.LIBVER_V110)
@@ -31,7 +34,9 @@ def group(parent: h5py.Group, name: str) -> h5py.Group:
     return h5py.Group(h5py.h5g.create(parent.id, name.encode(), gcpl=creation))
 
 
-def dataset(parent: h5py.Group, name: str, shape: tuple, dtype, rows: int) -> h5py.h5d.DatasetID:
+def dataset(
+    parent: h5py.Group, name: str, shape: tuple, dtype: Any, rows: int
+) -> h5py.h5d.DatasetID:
     """A new dataset: rows a chunk, gzip-4, fletcher32; compact where rows is 0."""
     creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     creation.set_obj_track_times(False)
@@ -67,7 +72,7 @@ def put_array(parent: h5py.Group, name: str, array: np.ndarray) -> h5py.h5d.Data
     return stored
 
 
-def put_attributes(target, values: dict) -> None:
+def put_attributes(target: h5py.Group | h5py.Dataset, values: dict) -> None:
     """Sets attributes; texts as fixed-length UTF-8, as readers refuse variable-length types."""
     for name, value in values.items():
         if isinstance(value, str):

@@ -19,9 +19,10 @@ class Lock:
     """
 
     def __init__(self, path: pathlib.Path, archive: pathlib.Path):
-        self._descriptor = _acquire(path, archive)
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        descriptor = _acquire(path, archive)
+        self._descriptor: int | None = descriptor
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
         """Lets the next writer in; harmless a second time."""

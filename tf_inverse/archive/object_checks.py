@@ -3,6 +3,10 @@
 Only HDF5's metadata is asked. `what` names the object, with its file, in every refusal.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import h5py
 import numpy as np
 
@@ -23,7 +27,7 @@ def text(raw: bytes, what: str) -> str:
         raise RefusedInput(f"{what}: a name or text is not UTF-8: {raw!r:.80}") from None
 
 
-def attributes(target, what: str) -> dict:
+def attributes(target: h5py.h5g.GroupID | h5py.h5d.DatasetID, what: str) -> dict:
     """All attributes of an object, each read once its type and size are known to be plain."""
     count = h5py.h5a.get_num_attrs(target)
     if count > MAX_ATTRIBUTES:
@@ -31,7 +35,7 @@ def attributes(target, what: str) -> dict:
     return dict(_attribute(h5py.h5a.open(target, index=i), what) for i in range(count))
 
 
-def _attribute(found: h5py.h5a.AttrID, what: str):
+def _attribute(found: h5py.h5a.AttrID, what: str) -> tuple[str, Any]:
     name = text(found.name if isinstance(found.name, bytes) else found.name.encode(), what)
     what = f"{what}: attribute {name:.80}"
     check_type(found.get_type(), what)
@@ -61,7 +65,7 @@ def check_type(kind: h5py.h5t.TypeID, what: str) -> None:
         raise RefusedInput(f"{what} is of a compound or named type, expected numbers or text")
 
 
-def dataset(group, name: str, what: str, size: int) -> h5py.h5d.DatasetID:
+def dataset(group: h5py.h5g.GroupID, name: str, what: str, size: int) -> h5py.h5d.DatasetID:
     """Opens a dataset whose type and layout are plain and whose data is all there.
 
     Args:
@@ -90,7 +94,9 @@ def dataset(group, name: str, what: str, size: int) -> h5py.h5d.DatasetID:
     return found
 
 
-def _check_layout(found: h5py.h5d.DatasetID, creation, what: str, size: int) -> None:
+def _check_layout(
+    found: h5py.h5d.DatasetID, creation: h5py.h5p.PropDCID, what: str, size: int
+) -> None:
     layout = creation.get_layout()
     if layout == h5py.h5d.CHUNKED:
         _check_chunks(found, creation, what, size)
@@ -98,7 +104,9 @@ def _check_layout(found: h5py.h5d.DatasetID, creation, what: str, size: int) -> 
         raise RefusedInput(f"{what} is neither chunked nor compact, so it has no checksum")
 
 
-def _check_chunks(found: h5py.h5d.DatasetID, creation, what: str, size: int) -> None:
+def _check_chunks(
+    found: h5py.h5d.DatasetID, creation: h5py.h5p.PropDCID, what: str, size: int
+) -> None:
     """Whole rows a chunk, the two filters, and as many chunks stored as the shape declares."""
     filters = [creation.get_filter(i)[0] for i in range(min(creation.get_nfilters(), 8))]
     if filters != [DEFLATE, FLETCHER]:
@@ -119,7 +127,7 @@ def _check_chunks(found: h5py.h5d.DatasetID, creation, what: str, size: int) -> 
 def _check_stored(found: h5py.h5d.DatasetID, plain: int, what: str, size: int) -> None:
     """Each chunk lies in the file and is of a size that packed data of its shape can have."""
 
-    def check(info):
+    def check(info: h5py.h5d.StoreInfo) -> None:
         if info.byte_offset + info.size > size:
             raise RefusedInput(f"{what}: a chunk lies beyond the end of the file (truncated)")
         if info.size > plain + plain // 1000 + CHUNK_SLACK:

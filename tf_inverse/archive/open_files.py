@@ -1,15 +1,20 @@
 """Checked files, kept open while they are being read."""
 
+from __future__ import annotations
+
 import collections
 import contextlib
 import pathlib
+from collections.abc import Iterator
+
+import h5py
 
 from tf_inverse.archive import file_checks, schema
 from tf_inverse.archive.chunk_reader import Column
 
 
 @contextlib.contextmanager
-def opened(path: pathlib.Path, kind: str | None = None):
+def opened(path: pathlib.Path, kind: str | None = None) -> Iterator[file_checks.Parts]:
     """Opens a file and passes it through file_checks.py; yields its Parts.
 
     Args:
@@ -20,7 +25,7 @@ def opened(path: pathlib.Path, kind: str | None = None):
         yield _checked(file, path, kind)
 
 
-def _checked(file, path: pathlib.Path, kind: str | None) -> file_checks.Parts:
+def _checked(file: h5py.File, path: pathlib.Path, kind: str | None) -> file_checks.Parts:
     if kind is None:
         kind = schema.FORMAT if "asked" in file.attrs else schema.SHARD_FORMAT
     return file_checks.check(file, path, kind)
@@ -34,16 +39,19 @@ class Files:
     """
 
     def __init__(self, most: int = 64):
-        self._most, self._open = most, collections.OrderedDict()
+        self._most = most
+        self._open: collections.OrderedDict[pathlib.Path, tuple[h5py.File, file_checks.Parts]] = (
+            collections.OrderedDict()
+        )
 
-    def __enter__(self):
+    def __enter__(self) -> Files:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def parts(self, path: pathlib.Path, kind: str | None = None) -> file_checks.Parts:
-        """A file's guard.Parts, valid until `most` others are asked for; kind as in opened."""
+        """A file's parts, valid until `most` others are asked for; kind as in opened."""
         if path not in self._open:
             while len(self._open) >= self._most:
                 self._open.popitem(last=False)[1][0].close()

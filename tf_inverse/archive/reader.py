@@ -1,5 +1,7 @@
 """Reading an archive, finished or in progress, through one interface."""
 
+from __future__ import annotations
+
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +11,7 @@ import numpy as np
 from tf_inverse.archive import attributes, open_files, run_folder, schema
 from tf_inverse.archive.columns import Piece, Rows, joined
 from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.tensors import StrPath
 
 
 class Natural:
@@ -21,7 +24,7 @@ class Natural:
         sd: float64 [p].
     """
 
-    def __init__(self, arrays: dict):
+    def __init__(self, arrays: dict) -> None:
         self.activations, self.encodings = arrays.get("activations"), arrays.get("encodings")
         self.mean, self.sd = arrays.get("mean"), arrays.get("sd")
 
@@ -48,13 +51,13 @@ class Archive:
 
     def __init__(
         self,
-        path,
+        path: StrPath,
         header: dict,
         columns: dict[str, Rows],
         complete: bool = False,
         summary: dict | None = None,
         opened: open_files.Files | None = None,
-    ):
+    ) -> None:
         self.path, self.header, self.columns = pathlib.Path(path), header, columns
         self.name, self.network = header["name"], header["network"]
         self.targets, self.settings = header["targets"], header["settings"]
@@ -67,7 +70,7 @@ class Archive:
         self.state: dict | None = None
         self._opened = opened
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.columns["steps"]) if self.columns else 0
 
     def __getattr__(self, name: str) -> Any:
@@ -81,7 +84,7 @@ class Archive:
             return None
         raise UsageError(f"{self.path} stores codes, not {name}: they have to be rendered first")
 
-    def rendered(self, render: Callable[[np.ndarray], np.ndarray]) -> "Archive":
+    def rendered(self, render: Callable[[np.ndarray], np.ndarray]) -> Archive:
         """The archive itself, with images made from codes when they are asked for.
 
         Args:
@@ -93,10 +96,10 @@ class Archive:
             self.columns["images"] = Rows(shape, np.uint8, lambda i, j: render(codes[i:j]))
         return self
 
-    def __enter__(self):
+    def __enter__(self) -> Archive:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -105,7 +108,7 @@ class Archive:
             self._opened.close()
 
 
-def open_archive(path) -> Archive:
+def open_archive(path: StrPath) -> Archive:
     """`archive.open` in this process."""
     path = pathlib.Path(path)
     if not path.exists() and run_folder.beside(path).is_dir():

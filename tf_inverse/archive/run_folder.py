@@ -8,10 +8,13 @@
 A finished archive that is carried on becomes shard 0 of a new run.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import pathlib
 import re
+from typing import Any
 
 import h5py
 import numpy as np
@@ -65,7 +68,7 @@ def read_header(folder: pathlib.Path) -> dict | None:
         raise RefusedInput(f"{error}") from error
 
 
-def read_json(path: pathlib.Path):
+def read_json(path: pathlib.Path) -> Any:
     """A small JSON file, or None where there is none; never through a link."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -147,7 +150,7 @@ def read_natural(path: pathlib.Path) -> dict:
         return arrays | parts.statistics
 
 
-def read_array(found, what: str):
+def read_array(found: h5py.h5d.DatasetID, what: str) -> np.ndarray:
     """A whole checked dataset, chunked or compact; numbers need not be finite."""
     if found.get_create_plist().get_layout() == h5py.h5d.CHUNKED:
         return Column(found, what, finite=False).read(0, found.shape[0])

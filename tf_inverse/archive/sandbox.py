@@ -6,6 +6,8 @@ that. It hands over plain arrays, raw in a temporary file that has no name, and 
 JSON that is checked as any header is. The parent never shows the archive to HDF5.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import pathlib
@@ -13,7 +15,7 @@ import resource
 import subprocess
 import sys
 import tempfile
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -21,6 +23,7 @@ from tf_inverse.archive import attributes, reader, schema
 from tf_inverse.archive.columns import Rows
 from tf_inverse.archive.lock import LockedError
 from tf_inverse.errors import RefusedInput
+from tf_inverse.tensors import StrPath
 
 MEMORY = 256 << 20  # bytes that the child may take beyond what Python, NumPy and HDF5 need to load
 FILES = 96
@@ -30,7 +33,7 @@ STEP = 1 << 20  # bytes copied at a time
 NATURAL = "natural/"
 
 
-def open_untrusted(path) -> reader.Archive:
+def open_untrusted(path: StrPath) -> reader.Archive:
     """As archive.open, by a child process.
 
     Raises:
@@ -50,7 +53,7 @@ def open_untrusted(path) -> reader.Archive:
         return _archive(path, reply, store)
 
 
-def _ask(path: pathlib.Path, store) -> dict:
+def _ask(path: pathlib.Path, store: BinaryIO) -> dict:
     """Runs the child; its reply."""
     command = [sys.executable, "-m", "tf_inverse.archive.sandbox", str(path), str(store.fileno())]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -64,13 +67,14 @@ def _ask(path: pathlib.Path, store) -> dict:
         pass_fds=[store.fileno()],
     )
     with child:
+        assert child.stdout is not None
         text = child.stdout.read(MAX_REPLY + 1)
     if child.returncode or len(text) > MAX_REPLY:
         raise RefusedInput(f"{path}: reading it crashed or ran into a limit ({child.returncode})")
     return attributes.from_json(text, f"{path}: reply")
 
 
-def _archive(path: pathlib.Path, reply: Any, store) -> reader.Archive:
+def _archive(path: pathlib.Path, reply: Any, store: BinaryIO) -> reader.Archive:
     """The archive that a reply describes, on memory maps of what the child wrote."""
     try:
         header = attributes.check_header(reply["header"], str(path))
@@ -89,7 +93,7 @@ def _archive(path: pathlib.Path, reply: Any, store) -> reader.Archive:
     return archive
 
 
-def _mapped(name: str, entry: Any, store) -> np.ndarray:
+def _mapped(name: str, entry: Any, store: BinaryIO) -> np.ndarray:
     """One array: a memory map, which outlives the file's name and its descriptor."""
     offset, shape = int(entry["offset"]), tuple(int(side) for side in entry["shape"])
     column = schema.COLUMNS.get(name) or schema.NATURAL.get(name.removeprefix(NATURAL))

@@ -4,10 +4,12 @@ A finished archive is one HDF5 file. Axis 0 of every column is the sample. A run
 folder of shards, small files with the same columns (run_folder.py). Nothing here opens a file.
 """
 
+from __future__ import annotations
+
 import math
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -49,15 +51,16 @@ class Samples(NamedTuple):
     from_start: np.ndarray | None = None
     from_bank: np.ndarray | None = None
 
-    def rows(self, which) -> "Samples":
+    def rows(self, which: Any) -> Samples:
         """Those samples that an index, a slice, a list or a mask of rows chooses."""
-        return Samples(*(None if array is None else array[which] for array in self))
+        chosen = (None if array is None else array[which] for array in self)
+        return Samples._make(chosen)
 
     @classmethod
-    def joined(cls, parts: "Iterable[Samples]") -> "Samples":
+    def joined(cls, parts: Iterable[Samples]) -> Samples:
         """Batches after each other; what one of them does not know is unknown."""
         columns = zip(*parts, strict=True)
-        return cls(*(None if any(a is None for a in c) else np.concatenate(c) for c in columns))
+        return cls._make(None if any(a is None for a in c) else np.concatenate(c) for c in columns)
 
 
 class Column(NamedTuple):
@@ -158,7 +161,7 @@ IMAGE_CONVENTION = {
 IMAGES = ("images", "thumbnails")
 
 
-def size_of(shape, dtype) -> int:
+def size_of(shape: Iterable[int], dtype: Any) -> int:
     """Bytes of an array; exact also for the sides that a forged file may declare."""
     return math.prod(int(side) for side in shape) * np.dtype(dtype).itemsize
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -103,19 +103,19 @@ def sections(path: pathlib.Path | str) -> dict[str, Section]:
         return {name: _section(file, target, name, rows) for name in _names(file, target)}
 
 
-def _other(target, path):
+def _other(target: pathlib.Path, path: pathlib.Path) -> str:
     return (
         f"{target} tells of another {path.name}, which was replaced or carried on since: remove "
         f"it, or bring back that archive"
     )
 
 
-def _rows(path):
+def _rows(path: pathlib.Path) -> int:
     with file_checks.open_file(path) as file:
         return file_checks.check(file, path, schema.FORMAT).columns["steps"].shape[0]
 
 
-def _check(name, arrays, facts, rows):
+def _check(name: str, arrays: Mapping[str, Array], facts: dict[str, Any], rows: int | None) -> None:
     for one in (name, *arrays):
         if not schema.STATE_NAME.fullmatch(one):
             raise ValueError(f"expected a plain name of a section or an array, got {one!r}")
@@ -128,9 +128,12 @@ def _check(name, arrays, facts, rows):
     attributes.check_object(facts, dict, FACTS)
 
 
-def _write(target, digest, name, arrays, facts):
+def _write(
+    target: pathlib.Path, digest: str, name: str, arrays: Mapping[str, Array], facts: dict[str, Any]
+) -> None:
     with contextlib.ExitStack() as stack:
-        old, size = None, 0
+        old: h5py.File | None = None
+        size = 0
         if target.exists():
             old, stored = stack.enter_context(_opened(target))
             if stored != digest:
@@ -142,9 +145,10 @@ def _write(target, digest, name, arrays, facts):
             with hdf5.create(disk) as file:
                 head = {"format": FORMAT, "version": VERSION, "archive": digest}
                 hdf5.put_attributes(file, head)
-                for other in _names(old, target) if old else ():
-                    if other != name:
-                        h5py.h5o.copy(old.id, other.encode(), file.id, other.encode())
+                if old is not None:
+                    for other in _names(old, target):
+                        if other != name:
+                            h5py.h5o.copy(old.id, other.encode(), file.id, other.encode())
                 made = hdf5.group(file, name)
                 hdf5.put_attributes(made, {FACTS: attributes.to_json(facts)})
                 for key, array in arrays.items():
@@ -174,19 +178,19 @@ def _opened(target: pathlib.Path) -> Iterator[tuple[h5py.File, str]]:
             raise RefusedInput(f"{target}: damaged HDF5 file ({error!s:.120})") from error
 
 
-def _names(file, target):
+def _names(file: h5py.File, target: pathlib.Path) -> list[str]:
     root = h5py.h5g.open(file.id, b"/")
     return file_checks.links(root, f"{target}: /", schema.STATE_NAME.fullmatch, MOST)
 
 
-def _group(file, target, name):
+def _group(file: h5py.File, target: pathlib.Path, name: str) -> h5py.h5g.GroupID:
     found = h5py.h5o.open(file.id, name.encode())
     if not isinstance(found, h5py.h5g.GroupID):
         raise RefusedInput(f"{target}: /{name} is not a group")
     return found
 
 
-def _section(file, target, name, rows):
+def _section(file: h5py.File, target: pathlib.Path, name: str, rows: int) -> Section:
     group, where = _group(file, target, name), f"{target}: /{name}"
     head = object_checks.attributes(group, where)
     if not isinstance(head.get(FACTS), str):
@@ -206,14 +210,16 @@ def _section(file, target, name, rows):
     return Section(arrays, facts)
 
 
-def _dataset(group, key, where, target):
+def _dataset(
+    group: h5py.h5g.GroupID, key: str, where: str, target: pathlib.Path
+) -> h5py.h5d.DatasetID:
     found = object_checks.dataset(group, key, where, target.stat().st_size)
     if found.dtype.kind not in "biuf":
         raise RefusedInput(f"{where} is {found.dtype}, expected numbers")
     return found
 
 
-def _reader(target, name, key):
+def _reader(target: pathlib.Path, name: str, key: str) -> Callable[[int, int], Array]:
     def read(start: int, stop: int) -> Array:
         with _opened(target) as (file, _):
             where = f"{target}: /{name}/{key}"

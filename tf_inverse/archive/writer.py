@@ -1,8 +1,11 @@
 """Writing an archive: a batch is safe when append returns, whatever happens next."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import pathlib
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -10,6 +13,7 @@ from tf_inverse.archive import atomic, attributes, hdf5, merge, open_files, run_
 from tf_inverse.archive.columns import Piece
 from tf_inverse.archive.lock import Lock
 from tf_inverse.errors import InverseSetError, UsageError
+from tf_inverse.tensors import StrPath
 
 
 class StorageError(InverseSetError, OSError):
@@ -25,8 +29,8 @@ class Writer:
 
     Args:
         path: The archive to be, OUT.h5. The run lives in OUT.h5.run until it is finished.
-        header: The fields of record.GIVEN. settings["store"] = "codes" keeps thumbnails in place
-            of images.
+        header: The fields of `attributes.GIVEN`. settings["store"] = "codes" keeps thumbnails in
+            place of images.
         overwrite: Start anew where an archive or a run exists. A finished archive stays until the
             new one takes its place.
         resume: Carry on an unfinished run, or a finished one with fewer samples than are asked
@@ -51,17 +55,18 @@ class Writer:
 
     def __init__(
         self,
-        path,
+        path: StrPath,
         header: dict,
         overwrite: bool = False,
         resume: bool = False,
         natural: dict | None = None,
-    ):
+    ) -> None:
         self.path = pathlib.Path(path)
         self.folder = run_folder.beside(self.path)
         self.header = attributes.check_header(header)
         self.state: dict | None = None
-        self._natural, self._pieces, self._fresh = natural, [], False
+        self._natural, self._fresh = natural, False
+        self._pieces: list[Piece] = []
         self._refuse_existing(overwrite, resume)
         with self._safely("start"):
             self.folder.mkdir(exist_ok=True)
@@ -77,10 +82,10 @@ class Writer:
         """Samples safe so far."""
         return sum(piece.rows for piece in self._pieces)
 
-    def __enter__(self):
+    def __enter__(self) -> Writer:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -125,8 +130,9 @@ class Writer:
         """Puts all batches into one file at `path` and removes the run's folder.
 
         Args:
-            summary: What to say about the run, a JSON object. Wall-clock entries (record.TIMES)
-                are left out, so that the same machine and settings give the same bytes.
+            summary: What to say about the run, a JSON object. Wall-clock entries
+                (`attributes.TIMES`) are left out, so that the same machine and settings give the
+                same bytes.
 
         Raises:
             StorageError: the run's folder still holds everything; free space and resume.
@@ -146,7 +152,7 @@ class Writer:
         return self.path
 
     @contextlib.contextmanager
-    def _safely(self, what: str):
+    def _safely(self, what: str) -> Iterator[None]:
         try:
             yield
         except (FileExistsError, InverseSetError):

@@ -7,8 +7,8 @@ start gives one image: the last one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -18,6 +18,12 @@ from tf_inverse.band import Neuron
 from tf_inverse.baselines import scoring
 from tf_inverse.method.problem import STEP_FLOOR
 from tf_inverse.networks import codes
+from tf_inverse.networks.stored_image import eight_bits
+from tf_inverse.tensors import Tensor
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import Networks
+
 
 DEVIATIONS = 3.0
 
@@ -40,7 +46,7 @@ class Rule(NamedTuple):
     unit: float = 1.0
 
 
-def make_step(networks, layer: str, at, rule: Rule):
+def make_step(networks: Networks, layer: str, at: Tensor, rule: Rule) -> Callable[..., Any]:
     """One step of K starts.
 
     Args:
@@ -54,7 +60,9 @@ def make_step(networks, layer: str, at, rule: Rule):
         activations before it.
     """
 
-    def step(c, unit, i, low, high):
+    def step(
+        c: Tensor, unit: Tensor, i: Tensor, low: Tensor, high: Tensor
+    ) -> tuple[Tensor, Tensor]:
         lr = rule.lr + (rule.lr_end - rule.lr) * tf.cast(i, tf.float32) / rule.n_iters
         with tf.GradientTape(watch_accessed_variables=False) as to_code:
             to_code.watch(c)
@@ -72,13 +80,13 @@ def make_step(networks, layer: str, at, rule: Rule):
     return step
 
 
-def _of_size(g, size, axes):
+def _of_size(g: Tensor, size: float, axes: Any) -> Tensor:
     """The direction of g with mean |entry| `size`, a row at a time."""
     mean = tf.reduce_mean(tf.abs(g), axis=axes, keepdims=True)
     return size / tf.maximum(mean, STEP_FLOOR) * g
 
 
-def make_ascent(networks, layer: str, at, rule: Rule):
+def make_ascent(networks: Networks, layer: str, at: Tensor, rule: Rule) -> Callable[..., Any]:
     """All steps, of any unit of the layer; arguments as of `make_step`.
 
     Returns:
@@ -88,16 +96,16 @@ def make_ascent(networks, layer: str, at, rule: Rule):
     step = make_step(networks, layer, at, rule)
 
     @tf.function(reduce_retracing=True)
-    def ascent(c, unit, low, high):
+    def ascent(c: Tensor, unit: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
         for i in tf.range(rule.n_iters):
             c, _ = step(c, unit, i, low, high)
         x = networks.decode(c)
-        return c, scoring.stored(x)
+        return c, eight_bits(x)
 
     return ascent
 
 
-def bounds(networks) -> tuple[np.ndarray, np.ndarray]:
+def bounds(networks: Networks) -> tuple[np.ndarray, np.ndarray]:
     """The program's act_range 3x: mean plus three deviations of each entry of a natural code.
 
     Below it clips at 0; where codes may be negative, so does this at three deviations below.
@@ -112,7 +120,7 @@ def bounds(networks) -> tuple[np.ndarray, np.ndarray]:
 
 
 def sample(
-    networks,
+    networks: Networks,
     neuron: Neuron,
     rule: Rule | None = None,
     *,

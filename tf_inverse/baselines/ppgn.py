@@ -8,8 +8,8 @@ for the order of colours and the source of random numbers; K chains run side by 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -18,8 +18,14 @@ from tf_inverse.archive import Samples
 from tf_inverse.band import Neuron
 from tf_inverse.baselines import scoring
 from tf_inverse.errors import UsageError
-from tf_inverse.method.problem import STEP_FLOOR, empty, put
+from tf_inverse.method.problem import STEP_FLOOR, Buffer, empty, put
 from tf_inverse.networks import codes
+from tf_inverse.networks.stored_image import eight_bits
+from tf_inverse.tensors import Tensor
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import Networks
+
 
 STEPS = 20
 
@@ -76,7 +82,7 @@ class Info(NamedTuple):
     p: Any
 
 
-def make_step(networks, layer: str, at, rule: Rule):
+def make_step(networks: Networks, layer: str, at: Tensor, rule: Rule) -> Callable[..., Any]:
     """One step of K chains.
 
     Args:
@@ -90,7 +96,9 @@ def make_step(networks, layer: str, at, rule: Rule):
         (state, Info); the last two are for chains that start afresh.
     """
 
-    def step(state: State, unit, noise, fresh, fresh_eps1):
+    def step(
+        state: State, unit: Tensor, noise: Tensor, fresh: Tensor, fresh_eps1: Tensor
+    ) -> tuple[State, Info]:
         h, eps1, i = state
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(h)
@@ -113,12 +121,12 @@ def make_step(networks, layer: str, at, rule: Rule):
             again = (i > 0) & (i % rule.reset_every == 0)
             h = tf.where(again, rule.unit * fresh, h)
             eps1 = tf.where(again, fresh_eps1, eps1)
-        return State(h, eps1, i + 1), Info(scoring.stored(x), p)
+        return State(h, eps1, i + 1), Info(eight_bits(x), p)
 
     return step
 
 
-def make_advance(networks, layer: str, at, rule: Rule):
+def make_advance(networks: Networks, layer: str, at: Tensor, rule: Rule) -> Callable[..., Any]:
     """Several steps, of any unit of the layer; arguments as of `make_step`.
 
     Returns:
@@ -128,7 +136,9 @@ def make_advance(networks, layer: str, at, rule: Rule):
     step = make_step(networks, layer, at, rule)
 
     @tf.function(reduce_retracing=True)
-    def advance(state: State, unit, noise, fresh, fresh_eps1):
+    def advance(
+        state: State, unit: Tensor, noise: Tensor, fresh: Tensor, fresh_eps1: Tensor
+    ) -> tuple[State, Buffer]:
         steps, K = tf.shape(noise)[0], tf.shape(state.h)[0]
         buffer = empty(K * steps, networks.image_shape, state.h)
         for s in tf.range(steps):
@@ -142,7 +152,13 @@ def make_advance(networks, layer: str, at, rule: Rule):
 
 
 def sample(
-    networks, neuron: Neuron, rule: Rule = CLASS, *, chains: int = 10, seed: int = 0, K: int = 10
+    networks: Networks,
+    neuron: Neuron,
+    rule: Rule = CLASS,
+    *,
+    chains: int = 10,
+    seed: int = 0,
+    K: int = 10,
 ) -> Iterator[tuple[Samples, int]]:
     """Run chains, K at a time.
 
@@ -188,7 +204,7 @@ def sample(
             yield scoring.samples(networks, (neuron,), x, c, i, first + chain), steps * count
 
 
-def _random(rng, steps, K, d):
+def _random(rng: np.random.Generator, steps: int, K: int, d: int) -> tuple[Tensor, ...]:
     noise, fresh = (rng.standard_normal((steps, K, d), np.float32) for _ in range(2))
     eps1 = rng.uniform(*RESET_EPS1, (steps, K, 1)).astype(np.float32)
     return tuple(map(tf.constant, (noise, fresh, eps1)))

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tf_inverse import metrics
 from tf_inverse.archive import Samples
-from tf_inverse.band import Bands
+from tf_inverse.band import Band, Bands
 from tf_inverse.baselines import scoring
 from tf_inverse.networks import codes
 from tf_inverse.run import verify
 
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import Networks
+
 
 def sample(
-    networks, bands, *, draws: int = 2000, seed: int = 0, K: int = 100
+    networks: Networks, bands: Iterable[Band], *, draws: int = 2000, seed: int = 0, K: int = 100
 ) -> Iterator[tuple[Samples, int]]:
     """Draw from the pair's own code distribution.
 

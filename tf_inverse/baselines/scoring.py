@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import tensorflow as tf
 
 from tf_inverse.archive import Samples
+from tf_inverse.band import Neuron
+from tf_inverse.tensors import Array, Tensor
+
+if TYPE_CHECKING:
+    from tf_inverse.method.normalization import Scale
+    from tf_inverse.networks.networks import Networks
+
 
 # Mean over the 4096 entries of CaffeNet's fc6 code of their standard deviation over natural images:
 # act_range's files 1x, 2x and 3x have means 4.37, 8.11 and 11.85, so 0.63 + 3.74 a deviation.
 CAFFENET_SD = 3.74
 
 
-def unit(scale) -> float:
+def unit(scale: Scale) -> float:
     """How many units of another pair's code a unit of CaffeNet's fc6 code is.
 
     The rivals' steps and bounds were chosen for that code; this carries them over.
@@ -23,12 +32,7 @@ def unit(scale) -> float:
     return scale.c_sd / CAFFENET_SD
 
 
-def stored(x):
-    """Images [K, H, W, C] as they would be stored: clipped to 0..255 and rounded, float32."""
-    return tf.round(tf.clip_by_value(x, 0.0, 255.0))
-
-
-def place(h, at):
+def place(h: Tensor, at: Tensor) -> Tensor:
     """All units [K, U] of a layer at one position.
 
     Args:
@@ -43,7 +47,9 @@ def place(h, at):
     return maps[:, at[0] * h.shape[-2] + at[1]]
 
 
-def samples(networks, neurons, x, c, steps, chain) -> Samples:
+def samples(
+    networks: Networks, neurons: tuple[Neuron, ...], x: Array, c: Array, steps: Array, chain: Array
+) -> Samples:
     """Scores images in float32, as the sampler does, but keeps all of them.
 
     Args:

@@ -7,12 +7,14 @@ use the user's own model, for a copy of a model can lose what its layers keep be
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
 
 from tf_inverse import private
+from tf_inverse.tensors import Model
 
 HALVES = ("float16", "bfloat16")
 
@@ -85,6 +87,14 @@ def refresh(stored: Kernels) -> None:
         value.assign(tf.cast(variable.value, value.dtype))
 
 
+def digest(model: keras.Model) -> str:
+    """A short text that another value of any variable of a model changes."""
+    found = hashlib.blake2b(digest_size=16)
+    for variable in model.variables:
+        found.update(variable.numpy().tobytes())
+    return found.hexdigest()
+
+
 def halves(model: keras.Model) -> list[str]:
     """The half precisions that some layer of a model computes in when Keras itself calls it."""
     return sorted({layer.compute_dtype for layer in _layers(model)} & set(HALVES))
@@ -96,29 +106,31 @@ def quantization(model: keras.Model) -> str | None:
     return next(filter(None, modes), None)
 
 
-def _layers(model):
+def _layers(model: Model) -> list[keras.layers.Layer]:
     return list(private.layers(model, own=True))
 
 
-def _weights(layer):
+def _weights(layer: keras.layers.Layer) -> list[keras.Variable]:
     """Weights of a layer itself, without those of the layers in it."""
     inner = {id(w) for one in private.layers(layer) for w in one.weights}
     return [weight for weight in layer.weights if id(weight) not in inner]
 
 
-def _plain(layer):
+def _plain(layer: keras.layers.Layer) -> bool:
     """Whether a layer computes with plain numbers: neither quantised nor integers."""
     known = type(layer.dtype_policy) is keras.DTypePolicy
     return known and layer.compute_dtype in ("float32", *HALVES)
 
 
-def _wanted(layer, model, precision):
+def _wanted(layer: keras.layers.Layer, model: Model, precision: str) -> str:
     # A model without weights of its own hands its inputs on as they come: pixels stay exact.
     exact = isinstance(layer, _EXACT) or (layer is model and not _weights(layer))
     return "float32" if exact else precision
 
 
-def _changing(model, precision):
+def _changing(
+    model: Model, precision: str
+) -> list[tuple[keras.layers.Layer, keras.DTypePolicy, str]]:
     """(layer, its policy, the precision it is to compute in) where that is another one."""
     wanted = [(one, _wanted(one, model, precision)) for one in _layers(model) if _plain(one)]
     return [(one, one.dtype_policy, how) for one, how in wanted if one.compute_dtype != how]
@@ -130,16 +142,16 @@ class _Widened(keras.DTypePolicy):
     Keras has names for such policies only where the weights are float32.
     """
 
-    def __init__(self, compute, variable):
+    def __init__(self, compute: str, variable: str) -> None:
         super().__init__(variable)
         self._computing = compute
 
     @property
-    def compute_dtype(self):
+    def compute_dtype(self) -> str:
         return self._computing
 
 
-def _policy(compute, variable):
+def _policy(compute: str, variable: str) -> keras.DTypePolicy:
     if variable == compute:
         return keras.DTypePolicy(compute)
     if variable == "float32":

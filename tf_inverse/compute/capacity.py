@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
+
+from tf_inverse.tensors import Tensor
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import Networks
+
 
 LEAST = 10
 # The first n that come are the sample: with few of them a row, quick ones would be preferred.
@@ -12,7 +19,7 @@ EACH = 10
 SHARE = 0.5
 
 
-def suggest(networks, layers: tuple[str, ...], n: int, memory: int) -> int:
+def suggest(networks: Networks, layers: tuple[str, ...], n: int, memory: int) -> int:
     """K for `--K=auto`: a tenth of the samples, at least ten, in at most half of the memory.
 
     Args:
@@ -25,7 +32,7 @@ def suggest(networks, layers: tuple[str, ...], n: int, memory: int) -> int:
     return max(LEAST, min(n // EACH, fit))
 
 
-def row_bytes(networks, layers: tuple[str, ...]) -> int:
+def row_bytes(networks: Networks, layers: tuple[str, ...]) -> int:
     """Bytes of all float32 tensors of one code's way there and back.
 
     An upper bound, for most of them are freed on the way: seven to twelve times what CaffeNet with
@@ -37,7 +44,7 @@ def row_bytes(networks, layers: tuple[str, ...]) -> int:
     """
 
     @tf.function(autograph=False)
-    def both_ways(c):
+    def both_ways(c: Tensor) -> Tensor:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(c)
             view = networks.look(c, layers, tf.zeros((len(layers), 3), tf.int32))

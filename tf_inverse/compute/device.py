@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
+from typing import Any
 
 from tf_inverse import private
 from tf_inverse.errors import UsageError
@@ -61,16 +63,15 @@ def choose(name: str = "auto", xla: bool | None = None) -> str:
     return ", ".join([chosen, *map(_model, used)])
 
 
-def _read(name):
+def _read(name: str) -> tuple[str, int]:
     """Kind, cpu or gpu, and number."""
     match = NAME.fullmatch("gpu" if name == "auto" else name)
-    number = match and int(match["number"] or 0)
-    if match is None or (match["kind"].lower() == "cpu" and number):
+    if match is None or (match["kind"].lower() == "cpu" and int(match["number"] or 0)):
         raise UsageError(f"expected device {FORM}, got {name!r}")
-    return match["kind"].lower(), number
+    return match["kind"].lower(), int(match["number"] or 0)
 
 
-def _model(gpu):
+def _model(gpu: Any) -> str:
     import tensorflow as tf
 
     return tf.config.experimental.get_device_details(gpu).get("device_name", "unknown")
@@ -84,7 +85,7 @@ def on_gpu() -> bool:
     return bool(tf.config.get_visible_devices("GPU")) and "GPU" in tf.constant(0.0).device
 
 
-def compiled(function):
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function as a graph: `tf.function`, with XLA where it wins.
 
     XLA makes one program of a loop, which spares a GPU the thousand small operations of a step and

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
+from collections.abc import Iterator
 
 from tf_inverse.errors import UsageError
 
@@ -32,7 +33,7 @@ def resolve(precision: str) -> str:
     return "bfloat16" if _flags() & set(BFLOAT16_FLAGS) else "float32"
 
 
-def _flags():
+def _flags() -> set[str]:
     try:
         text = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
@@ -42,7 +43,7 @@ def _flags():
 
 
 @contextlib.contextmanager
-def exact():
+def exact() -> Iterator[None]:
     """While open, float32 means float32.
 
     On a GPU TensorFlow multiplies float32 matrices as TF32 unless it is told not to, with 10 bits

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from tf_inverse.compute import device
+from tf_inverse.tensors import StrPath
 
 # Each compiled loop is traced and compiled at its first call: the paper's method has two of them.
 FIRST = 2
@@ -26,16 +27,16 @@ class Profile:
         FileExistsError: The folder's name is that of a file.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: StrPath) -> None:
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.chunks: list[tuple[float, int]] = []
         self.tracing = False
 
-    def __enter__(self):
+    def __enter__(self) -> Profile:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         self._trace(False)
 
     def timed(self, batches: Iterable, steps: int = 0) -> Iterator:
@@ -57,7 +58,7 @@ class Profile:
             steps = batch.info.steps
             yield batch
 
-    def _trace(self, on):
+    def _trace(self, on: bool) -> None:
         if on == self.tracing:
             return
         import tensorflow as tf

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tf_inverse.method.sampler import Info
+
 
 WIDTH = 30
 EVERY = 10.0
@@ -36,14 +41,14 @@ class Progress:
         self.asked, self.last = asked, time.monotonic()
         self.terminal = sys.stderr.isatty()
 
-    def __enter__(self):
+    def __enter__(self) -> Progress:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         if self.terminal:
             print(file=sys.stderr)
 
-    def show(self, info) -> None:
+    def show(self, info: Info) -> None:
         """Tell of a batch: `sampler.Info`."""
         now = time.monotonic()
         if not self.terminal and now - self.last < EVERY and info.found < self.asked:
@@ -66,14 +71,15 @@ class Counted:
     """
 
     def __init__(self, things: str):
-        self.things, self.first = things, None
+        self.things = things
+        self.first: int | None = None
         self.began = self.last = time.monotonic()
         self.terminal = sys.stderr.isatty()
 
-    def __enter__(self):
+    def __enter__(self) -> Counted:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         if self.terminal:
             print(file=sys.stderr)
 
@@ -126,10 +132,10 @@ class Transfer:
         self.began = self.last = time.monotonic()
         self.terminal = sys.stderr.isatty()
 
-    def __enter__(self):
+    def __enter__(self) -> Transfer:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         if self.terminal:
             print(file=sys.stderr)
 

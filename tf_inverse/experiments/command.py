@@ -7,6 +7,7 @@ import json
 import pathlib
 import shlex
 import sys
+from typing import TYPE_CHECKING, Any
 
 from tf_inverse import archive
 from tf_inverse.caffe import published
@@ -15,11 +16,25 @@ from tf_inverse.errors import UsageError
 from tf_inverse.experiments import page, paper
 from tf_inverse.experiments.recipes import RECIPES
 from tf_inverse.experiments.runner import Lab
-from tf_inverse.networks import storage
+from tf_inverse.judging import judges
 from tf_inverse.report import png
+from tf_inverse.tensors import StrPath
+
+if TYPE_CHECKING:
+    from tf_inverse.experiments.recipes import Outcome
 
 
-def run(name, out, network, judge, precision, overwrite, as_json, trust=False, **options) -> int:
+def run(
+    name: str,
+    out: StrPath,
+    network: str,
+    judge: str | None,
+    precision: str,
+    overwrite: bool,
+    as_json: bool,
+    trust: bool = False,
+    **options: Any,
+) -> int:
     """One recipe.
 
     Args:
@@ -50,7 +65,7 @@ def run(name, out, network, judge, precision, overwrite, as_json, trust=False, *
     lab = Lab(
         networks=networks,
         out=out,
-        judge=storage.model(judge, trust) if judge else None,
+        judge=judges.load(judge, trust=trust) if judge else None,
         precision=precisions.resolve(precision),
         say=lambda line: print(line, file=sys.stderr, flush=True),
         **options,
@@ -65,14 +80,14 @@ def run(name, out, network, judge, precision, overwrite, as_json, trust=False, *
     return 3 if any("trouble" in row for row in outcome.rows) else 0
 
 
-def typed(name: str, network: str, judge: str | None, options: dict) -> str:
+def typed(name: str, network: str | None, judge: str | None, options: dict) -> str:
     """The command line that runs it again."""
     flags = {"network": network, "judge": judge, **options}
     given = [f"--{key}={value}" for key, value in flags.items() if value is not None]
     return shlex.join(["tf-inverse", "experiment", name, *given])
 
 
-def record(name: str, outcome, network: str) -> dict:
+def record(name: str, outcome: Outcome, network: str) -> dict:
     """The outcome as plain data: rows with a `ratio` a neuron, claims, the paper's figures."""
     return {
         "experiment": name,
@@ -83,7 +98,7 @@ def record(name: str, outcome, network: str) -> dict:
     }
 
 
-def write(out: pathlib.Path, name: str, outcome, command: str, network: str) -> str:
+def write(out: pathlib.Path, name: str, outcome: Outcome, command: str, network: str) -> str:
     """Puts NAME.md, NAME.html, NAME.json and NAME.png into the folder; returns the Markdown."""
     text = page.markdown(outcome, name, command, network)
     with contextlib.ExitStack() as stack:

@@ -7,6 +7,8 @@ images.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tf_inverse import band
@@ -14,12 +16,17 @@ from tf_inverse.band import Band, Neuron
 from tf_inverse.errors import UsageError
 from tf_inverse.experiments import paper
 
+if TYPE_CHECKING:
+    from tf_inverse.networks.natural import Natural
+    from tf_inverse.networks.networks import Networks
+
+
 HIGH = ("p99", "p99.8")
 MODERATE = ("p90", "p98")
 BEYOND = ("p99.5", "p100")
 
 
-def is_caffenet(networks) -> bool:
+def is_caffenet(networks: Networks) -> bool:
     """Whether the classifier has CaffeNet's layers, with ImageNet's classes."""
     names = {layer.name for layer in networks.classifier.layers}
     if not {"conv5", "fc6", "fc8"} <= names:
@@ -28,18 +35,18 @@ def is_caffenet(networks) -> bool:
     return shapes == ((13, 13, 256), (1000,))
 
 
-def is_places(networks) -> bool:
+def is_places(networks: Networks) -> bool:
     """Whether the classifier has CaffeNet's layers, with the 205 classes of Places205-CNN."""
     names = {layer.name for layer in networks.classifier.layers}
     return {"conv5", "fc6", "fc8"} <= names and networks.layer_shape("fc8") == (205,)
 
 
-def given(networks, targets: str | None) -> list[Band]:
+def given(networks: Networks, targets: str | None) -> list[Band]:
     """The bands that a user names, one a target; none where they name none."""
     return [band.parse(text, networks)[0] for text in band.split(targets or "")]
 
 
-def classes(networks, targets: str | None, most: int) -> list[Band]:
+def classes(networks: Networks, targets: str | None, most: int) -> list[Band]:
     """Class neurons, each with a high range.
 
     Raises:
@@ -57,12 +64,12 @@ def classes(networks, targets: str | None, most: int) -> list[Band]:
     return [natural(networks, Neuron(layer, unit), HIGH) for unit in units]
 
 
-def natural(networks, neuron: Neuron, levels: tuple[str, str]) -> Band:
+def natural(networks: Networks, neuron: Neuron, levels: tuple[str, str]) -> Band:
     """A neuron between two percentiles of natural images."""
     return band.parse(f"{neuron}@{levels[0]}:{levels[1]}", networks)[0]
 
 
-def hidden(networks, targets: str | None) -> list[Band]:
+def hidden(networks: Networks, targets: str | None) -> list[Band]:
     """A unit of the last convolution, at two ranges: high, and at the very end of nature.
 
     The unit is the one whose 99.8th percentile is the most deviations above its mean.
@@ -72,19 +79,20 @@ def hidden(networks, targets: str | None) -> list[Band]:
         return named
     if is_caffenet(networks):
         return [Band(Neuron(*paper.HIDDEN), *ends) for ends in paper.HIDDEN_RANGES]
-    layers = _statistics(networks).layers
+    nature = _statistics(networks)
+    layers = nature.layers
     maps = [name for name in layers if len(networks.layer_shape(name)) == 3 and "relu" not in name]
     if not maps:
         raise UsageError(f"expected --targets: {networks.name} has no statistics of a convolution")
     layer = maps[-1]
     mean, sd, percentiles = layers[layer]
-    high = [np.interp(99.8, networks.natural.levels, row) for row in percentiles]
+    high = [np.interp(99.8, nature.levels, row) for row in percentiles]
     unit = int(np.argmax((np.array(high) - mean) / np.maximum(sd, 1e-6 * (1 + np.abs(mean)))))
     neuron = band.placed(Neuron(layer, unit), networks.layer_shape(layer))
     return [natural(networks, neuron, levels) for levels in (HIGH, BEYOND)]
 
 
-def together(networks, targets: str | None) -> list[Band]:
+def together(networks: Networks, targets: str | None) -> list[Band]:
     """Two class neurons that nature excites together most often, each at a moderate range."""
     named = given(networks, targets)
     if named:
@@ -94,13 +102,14 @@ def together(networks, targets: str | None) -> list[Band]:
     layer, names = _labels(networks)
     nature = _statistics(networks)
     # The bank is drawn at random; what follows it was chosen for its activations.
-    alike = np.corrcoef(nature.activations[layer][: nature.typical].astype(np.float64).T)
+    z = nature.activations[layer][: nature.typical].astype(np.float64)
+    alike = np.asarray(np.corrcoef(z.T))
     np.fill_diagonal(alike, -1)
     pair = np.unravel_index(np.argmax(alike[: len(names), : len(names)]), alike.shape)
     return [natural(networks, Neuron(layer, int(unit)), MODERATE) for unit in sorted(pair)]
 
 
-def across(networks, targets: str | None) -> list[Band]:
+def across(networks: Networks, targets: str | None) -> list[Band]:
     """A class neuron and a hidden unit, in different layers, each at a moderate range."""
     named = given(networks, targets)
     if named:
@@ -111,7 +120,7 @@ def across(networks, targets: str | None) -> list[Band]:
     return [natural(networks, one.neuron, MODERATE) for one in chosen]
 
 
-def _labels(networks):
+def _labels(networks: Networks) -> tuple[str, tuple[str, ...]]:
     if networks.labels is None or not networks.natural:
         raise UsageError(
             f"expected --targets: {networks.name} has no labels or no natural statistics to choose "
@@ -120,7 +129,7 @@ def _labels(networks):
     return networks.labels
 
 
-def _statistics(networks):
+def _statistics(networks: Networks) -> Natural:
     if not networks.natural:
         raise UsageError(f"expected --targets: {networks.name} has no natural statistics")
     return networks.natural

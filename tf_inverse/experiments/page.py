@@ -5,10 +5,16 @@ from __future__ import annotations
 import html
 import io
 import string
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from tf_inverse.experiments import paper
 from tf_inverse.report import encode, ordering, page_data, sheet, text
 from tf_inverse.version import __version__
+
+if TYPE_CHECKING:
+    from tf_inverse.experiments.recipes import Claim, Outcome
+
 
 COLUMNS = {
     "neuron": "neuron and range",
@@ -74,7 +80,7 @@ def cells(rows: list[dict]) -> list[list[str]]:
     return [[COLUMNS[key] for key in keys], *([_cell(row, key) for key in keys] for row in rows)]
 
 
-def _cell(row, key):
+def _cell(row: dict[str, Any], key: str) -> str:
     value = row.get(key)
     if value is None or isinstance(value, str):
         return value or "-"
@@ -83,13 +89,13 @@ def _cell(row, key):
     return text.number(value, 3)
 
 
-def told(claim) -> str:
+def told(claim: Claim) -> str:
     """A claim in a line."""
     verdict = {True: "holds", False: "does NOT hold", None: "not measured"}[claim.holds]
     return f"{verdict}: {claim.text} ({claim.figures})"
 
 
-def markdown(outcome, name: str, command: str, network: str) -> str:
+def markdown(outcome: Outcome, name: str, command: str, network: str) -> str:
     """The page as Markdown.
 
     Args:
@@ -106,19 +112,19 @@ def markdown(outcome, name: str, command: str, network: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _piped(rows):
+def _piped(rows: Sequence[Sequence[str]]) -> str:
     safe = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
     lines = ["| " + " | ".join(row) + " |" for row in safe]
     return "\n".join([lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]])
 
 
-def _troubles(rows):
+def _troubles(rows: list[dict[str, Any]]) -> list[str]:
     return [
         f"{row['neuron']}, {row['method']}: {row['trouble']}" for row in rows if "trouble" in row
     ]
 
 
-def page(outcome, name: str, command: str, network: str, png: bytes | None) -> str:
+def page(outcome: Outcome, name: str, command: str, network: str, png: bytes | None) -> str:
     """The page as HTML, with the sheet in it; every text is escaped."""
     picture = ""
     if png is not None:
@@ -140,14 +146,14 @@ def page(outcome, name: str, command: str, network: str, png: bytes | None) -> s
     )
 
 
-def _tagged(rows):
-    def line(row, tag):
+def _tagged(rows: Sequence[Sequence[str]]) -> str:
+    def line(row: Sequence[str], tag: str) -> str:
         return "<tr>" + "".join(f"<{tag}>{html.escape(str(c))}</{tag}>" for c in row) + "</tr>"
 
     return f"<table>{line(rows[0], 'th')}{''.join(line(row, 'td') for row in rows[1:])}</table>"
 
 
-def rows_sheet(outcome, opened: dict) -> bytes | None:
+def rows_sheet(outcome: Outcome, opened: dict) -> bytes | None:
     """The most different images of every run in a row each, by activation: a PNG file's contents.
 
     Args:

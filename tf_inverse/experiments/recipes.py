@@ -7,17 +7,23 @@ came out; `holds` is None where the run cannot tell.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tf_inverse.band import Bands
+from tf_inverse.band import Band, Bands
 from tf_inverse.baselines import ppgn
 from tf_inverse.experiments import neurons, size
 from tf_inverse.experiments.runner import Lab, plain
 from tf_inverse.method.normalization import measure
 from tf_inverse.networks import codes, natural, yardstick
 from tf_inverse.run import ranges
+
+if TYPE_CHECKING:
+    from tf_inverse.method.normalization import Scale
+    from tf_inverse.networks.networks import Networks
+
 
 RATIO = 1.2
 KEPT = 0.9
@@ -44,11 +50,11 @@ class Outcome(NamedTuple):
     claims: list[Claim]
 
 
-def _two(a, b):
+def _two(a: float, b: float) -> str:
     return f"{a:.3g} against {b:.3g}"
 
 
-def _beside_ppgn(lab: Lab, bands, rule=ppgn.CLASS) -> list[dict]:
+def _beside_ppgn(lab: Lab, bands: Bands, rule: ppgn.Rule = ppgn.CLASS) -> list[dict]:
     """Ours and PPGN at equal passes, with ratios of their mean pair distances.
 
     `ratio` is to all of PPGN's images, as in the paper; `ratio_in_range` to those in range.
@@ -66,7 +72,7 @@ def table1(lab: Lab) -> Outcome:
     """Ten class neurons: mean pair distance beside PPGN's."""
     rows = []
     for target in neurons.classes(lab.networks, lab.targets, lab.neurons or 10):
-        rows += _beside_ppgn(lab, (target,))
+        rows += _beside_ppgn(lab, Bands([target]))
     ours, count = rows[::2], len(rows[::2])
     # A neuron of which one of the two found no images, or one alone, has no ratio.
     ratios = [row["ratio"] for row in ours if "ratio" in row]
@@ -100,14 +106,14 @@ def table1(lab: Lab) -> Outcome:
     return Outcome("Table 1: diversity beside PPGN", text, rows, claims)
 
 
-def _all(known, count):
+def _all(known: Sequence[Any], count: int) -> Any:
     """Whether all `count` ratios are enough: None where those that are known cannot tell."""
     if any(ratio < RATIO for ratio in known):
         return False
     return True if len(known) == count else None
 
 
-def _enough(ratios, count):
+def _enough(ratios: Sequence[float], count: int) -> Any:
     if not ratios:
         return "no ratio"
     many = sum(r >= RATIO for r in ratios)
@@ -160,13 +166,13 @@ def figure3(lab: Lab) -> Outcome:
     return Outcome("Figure 3: a hidden unit", text, rows, claims)
 
 
-def _intersection(lab, chosen, title, text):
+def _intersection(lab: Lab, chosen: Sequence[Band], title: str, text: str) -> Outcome:
     rows = [lab.ours(f"alone-{i}", Bands([one])) for i, one in enumerate(chosen, 1)]
     rows.append(lab.ours("together", Bands(chosen)))
     return Outcome(title, text, rows, [_all_found(lab, rows)])
 
 
-def _all_found(lab, rows):
+def _all_found(lab: Lab, rows: list[dict[str, Any]]) -> Claim:
     full = sum(row["found"] >= lab.n for row in rows)
     text = "every inverse set gives as many images as asked, all in range"
     inside = all(row["in_range"] == 1 for row in rows)
@@ -210,7 +216,7 @@ def figure7(lab: Lab) -> Outcome:
     return Outcome("Figure 7: eq. 13, distances between codes", text, rows, claims)
 
 
-def _eq13(label, eq5, eq13):
+def _eq13(label: str, eq5: dict[str, Any], eq13: dict[str, Any]) -> list[Claim]:
     more = eq13["extreme"] > eq5["extreme"]
     claims = [
         Claim(
@@ -254,7 +260,7 @@ def figure8(lab: Lab) -> Outcome:
     return Outcome("Figure 8: eq. 14, no diversity term, from one start", text, rows, claims)
 
 
-def _one_start(lab, scale):
+def _one_start(lab: Lab, scale: Scale) -> Networks:
     """The lab's networks with one code, a little moved, as all starting codes."""
     rng = codes.generator(lab.seed, 7)
     c = codes.draw(lab.networks, 1, rng)
@@ -274,7 +280,7 @@ def figure9(lab: Lab) -> Outcome:
     target = Bands(neurons.classes(lab.networks, lab.targets, 1)[:1])
     # A third more work, so only where all n at once would take much memory.
     chunk = lab.K if lab.n > AT_ONCE and lab.n % lab.K == 0 else None
-    runs = (
+    runs: tuple[tuple[str, dict[str, Any]], ...] = (
         ("eq. 15, all at once", {"method": "paper", "K": lab.n, "chunk": chunk}),
         ("seeds and walk", {"method": "paper"}),
         ("renewal", {"method": "renewal"}),

@@ -7,21 +7,28 @@ import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tf_inverse import archive, metrics
 from tf_inverse.archive import Samples
-from tf_inverse.band import Bands
+from tf_inverse.band import Band, Bands
 from tf_inverse.baselines import activation_maximisation, ppgn, rejection, scoring
 from tf_inverse.errors import Unreachable
+from tf_inverse.judging.judges import Judge
 from tf_inverse.method.fidelity import settled
 from tf_inverse.method.normalization import measure
 from tf_inverse.method.sampler import sample
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import codes
 from tf_inverse.run import job, origin
+from tf_inverse.tensors import Array
+
+if TYPE_CHECKING:
+    from tf_inverse.method.normalization import Scale
+    from tf_inverse.networks.networks import Networks
+
 
 EXTREME = 3.0
 """An entry of a code is extreme so many standard deviations from its mean over random codes."""
@@ -38,7 +45,7 @@ class Lab:
         K: Codes at a time.
         seed: Of every run.
         method: Of our runs, where a recipe does not say.
-        judge: Keras classifier that knows nothing of the pair, or None.
+        judge: `judges.Judge` that knows nothing of the pair, or None.
         targets: The user's, or None.
         neurons: Most neurons of a recipe, or None for the recipe's own.
         precision: Of our search.
@@ -55,7 +62,7 @@ class Lab:
     K: int = 10
     seed: int = 0
     method: str = "renewal"
-    judge: Any = None
+    judge: Judge | None = None
     targets: str | None = None
     neurons: int | None = None
     precision: str = "float32"
@@ -65,14 +72,26 @@ class Lab:
     say: Any = print
     paths: list[pathlib.Path] = field(default_factory=list)
 
-    def settings(self, **options) -> Settings:
+    def settings(self, **options: Any) -> Settings:
         """Of a run: the lab's, with changes."""
-        own = {"n": self.n, "K": self.K, "seed": self.seed, "method": self.method}
+        own: dict[str, Any] = {
+            "n": self.n,
+            "K": self.K,
+            "seed": self.seed,
+            "method": self.method,
+        }
         names = ("precision", "beta", "diversity", "patience")
         own |= {name: getattr(self, name) for name in names}
         return Settings(**own | options)
 
-    def ours(self, name, bands, networks=None, scale=None, **options) -> dict:
+    def ours(
+        self,
+        name: str,
+        bands: Iterable[Band],
+        networks: Networks | None = None,
+        scale: Scale | None = None,
+        **options: Any,
+    ) -> dict:
         """Our sampler.
 
         Args:
@@ -85,6 +104,7 @@ class Lab:
         Returns:
             The figures of `figures`; `trouble` tells why there are fewer samples than asked.
         """
+        bands = Bands(bands)
         networks = networks or self.networks
         settings = self.settings(**options).sized(networks.codes.size)
         settings, why = settled(networks, bands, settings)
@@ -104,8 +124,11 @@ class Lab:
         work = {"method": settings.method, **work}
         return self._store(name, head, bands, parts, scale, work, trouble)
 
-    def ppgn(self, name, bands, passes: int, rule=ppgn.CLASS) -> dict:
+    def ppgn(
+        self, name: str, bands: Iterable[Band], passes: int, rule: ppgn.Rule = ppgn.CLASS
+    ) -> dict:
         """PPGN, with at least as many network passes as ours, thinned evenly to n images."""
+        bands = Bands(bands)
         scale = self._scale(bands)
         rule = rule._replace(unit=scoring.unit(scale))
         if not self._prior():
@@ -117,8 +140,9 @@ class Lab:
         )
         return self._rival(name, "ppgn", bands, found, rule, scale)
 
-    def ascent(self, name, bands, passes: int) -> dict:
+    def ascent(self, name: str, bands: Iterable[Band], passes: int) -> dict:
         """Activation maximisation, with at least as many network passes as ours."""
+        bands = Bands(bands)
         scale = self._scale(bands)
         rule = activation_maximisation.Rule(unit=scoring.unit(scale))
         starts = max(1, -(-passes // rule.n_iters))
@@ -127,19 +151,22 @@ class Lab:
         )
         return self._rival(name, "activation maximisation", bands, found, rule, scale)
 
-    def rejection(self, name, bands, passes: int) -> dict:
+    def rejection(self, name: str, bands: Iterable[Band], passes: int) -> dict:
         """Rejection, with two draws (forward alone) for each of our passes (there and back)."""
+        bands = Bands(bands)
         found = rejection.sample(self.networks, bands, draws=2 * passes, seed=self.seed)
         return self._rival(name, "rejection", bands, found, None, self._scale(bands))
 
-    def _scale(self, bands):
+    def _scale(self, bands: Bands) -> Scale:
         return measure(self.networks, bands.neurons)
 
-    def _prior(self):
+    def _prior(self) -> bool:
         size = int(np.prod(self.networks.layer_shape(self.networks.encoder)))
         return size == self.networks.codes.size
 
-    def _rival(self, name, method, bands, found: Iterable, rule, scale):
+    def _rival(
+        self, name: str, method: str, bands: Bands, found: Iterable, rule: Any, scale: Scale
+    ) -> dict[str, Any]:
         began, parts, passes = time.monotonic(), [], 0
         for samples, cost in found:
             parts.append(samples)
@@ -154,7 +181,16 @@ class Lab:
         head["settings"] = options | {"method": method}
         return self._store(name, head, bands, parts, scale, {"method": method, **work}, None)
 
-    def _store(self, name, head, bands, parts, scale, work, trouble):
+    def _store(
+        self,
+        name: str,
+        head: dict[str, Any],
+        bands: Bands,
+        parts: list[Samples],
+        scale: Scale,
+        work: dict[str, Any],
+        trouble: str | None,
+    ) -> dict[str, Any]:
         row = {"neuron": describe(bands, self.networks), "archive": None, **work}
         if trouble:
             row["trouble"] = trouble
@@ -176,7 +212,7 @@ class Lab:
         self.paths.append(path)
         return row | {"archive": path.name}
 
-    def figures(self, samples: Samples, bands: Bands, scale) -> dict:
+    def figures(self, samples: Samples, bands: Iterable[Band], scale: Scale) -> dict:
         """Figures of all samples that `metrics.summary` has not.
 
         Returns:
@@ -185,6 +221,7 @@ class Lab:
             saturated, share of pixel values that are 0 or 255, as in white spots; judge, share of
             images that the judge gives to the class, or None.
         """
+        bands = Bands(bands)
         return {
             "kept": len(samples.images),
             "in_range_of_kept": float(
@@ -195,7 +232,7 @@ class Lab:
             "judge": self._judged(samples.images, bands),
         }
 
-    def _codes(self, c):
+    def _codes(self, c: Array) -> dict[str, float]:
         usual = codes.draw(self.networks, 500, codes.generator(0, 6))
         # Where codes are nearly always 0, as ReLU codes are, a small value is not extreme.
         sd = np.maximum(usual.std(axis=0), usual.std())
@@ -203,27 +240,26 @@ class Lab:
         norms = [float(np.linalg.norm(a, axis=1).mean()) for a in (c, usual)]
         return {"extreme": float(extreme.mean()), "code_norm": norms[0] / max(norms[1], 1e-12)}
 
-    def _judged(self, images, bands):
-        from tf_inverse.training.evaluation import classes
-
+    def _judged(self, images: Array, bands: Bands) -> float | None:
         layer = self.networks.labels and self.networks.labels.layer
         if self.judge is None or len(bands) > 1 or bands[0].neuron.layer != layer:
             return None
-        return float(np.mean(classes(self.judge, images) == bands[0].neuron.unit))
+        return float(np.mean(self.judge.classes(images) == bands[0].neuron.unit))
 
 
-def inside(samples: Samples, bands: Bands) -> dict:
+def inside(samples: Samples, bands: Iterable[Band]) -> dict:
     """How different those images are that lie in range, the others left out.
 
     Returns:
         dict: found_in_range, their number; pair_distance_in_range, None for fewer than two.
     """
+    bands = Bands(bands)
     e = samples.encodings[metrics.in_range(samples.activations, bands.z1, bands.z2)]
     distance = metrics.pair_distance(e) if len(e) > 1 else None
     return {"found_in_range": len(e), "pair_distance_in_range": distance}
 
 
-def plain(bands) -> str:
+def plain(bands: Iterable[Band]) -> str:
     """The targets as part of a file's name.
 
     >>> from tf_inverse.band import Band, Neuron
@@ -233,7 +269,7 @@ def plain(bands) -> str:
     return re.sub(r"[^\w.]+", "-", "-".join(map(str, bands)))
 
 
-def describe(bands, networks) -> str:
+def describe(bands: Bands, networks: Networks) -> str:
     """The targets in a line, as `fc8:8 (ship) at 8 to 10`."""
     from tf_inverse.report import text
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -14,6 +16,12 @@ from tf_inverse.method import loops, seeds
 from tf_inverse.method.normalization import Scale, measure
 from tf_inverse.networks.codes import Codes, Stream
 from tf_inverse.networks.networks import Networks
+from tf_inverse.tensors import Array
+
+if TYPE_CHECKING:
+    from tf_inverse.experiments.runner import Lab
+    from tf_inverse.method.settings import Settings
+
 
 VOLCANO = Neuron("fc8", 980)
 STEPS = 5
@@ -44,7 +52,7 @@ def networks(seed: int = 0) -> Networks:
     )
 
 
-def _drawn(layer, rng):
+def _drawn(layer: keras.layers.Layer, rng: np.random.Generator) -> Array:
     # He's rule: the variance of the output is that of the inputs that each of its entries sums.
     shape = layer.kernel.shape
     inputs = np.prod(shape[:-1])
@@ -53,14 +61,14 @@ def _drawn(layer, rng):
     return np.sqrt(2 / inputs) * rng.standard_normal(shape, np.float32)
 
 
-def bands(networks: Networks) -> tuple[tuple[Band], Scale]:
+def bands(networks: Networks) -> tuple[Bands, Scale]:
     """A range of one unit, from its mean on random codes to a deviation above; and the scale."""
     scale = measure(networks, (VOLCANO,))
     mean, sd = float(scale.z_mean[0]), float(scale.z_sd[0])
     return Bands([Band(VOLCANO, mean, mean + sd)]), scale
 
 
-def stepping(networks: Networks, settings):
+def stepping(networks: Networks, settings: Settings) -> Callable[[], None]:
     """A function that takes one gradient step of section 3.4's search, from where the last ended.
 
     Args:
@@ -71,11 +79,12 @@ def stepping(networks: Networks, settings):
     settings = settings.sized(networks.codes.size)
     posed = loops.problem(networks, (VOLCANO,), settings, scale)
     target = loops.target(chosen, scale)
+    assert settings.beta is not None and settings.diversity is not None
     step = tf.function(seeds.make_step(posed, settings.beta, settings.diversity))
     start = Stream(networks, settings.seed, 1, settings.K).rows(0, settings.K)[0]
     state = seeds.init(start, 1, 2, settings.mu0, posed.slots())
 
-    def go():
+    def go() -> None:
         nonlocal state
         state, info = step(state, target)
         info.z.numpy()  # waits for it
@@ -83,7 +92,7 @@ def stepping(networks: Networks, settings):
     return go
 
 
-def run(lab) -> list[dict]:
+def run(lab: Lab) -> list[dict]:
     """Times single steps of section 3.4's search at K codes.
 
     Args:

@@ -73,7 +73,10 @@ def remembered(
     within = natural.within(bands)
     if within is None:
         return None
-    return _chosen(networks, bands, source, natural.indices[within], most, seed)
+    found = _chosen(networks, bands, source, natural.indices[within], most, seed)
+    return found._replace(
+        looked_at=len(natural.indices), source=f"{found.source} that the network remembers"
+    )
 
 
 def _chosen(networks, bands, source, only, most, seed):

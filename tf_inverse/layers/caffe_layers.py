@@ -1,12 +1,17 @@
 """Caffe's layers without a counterpart in Keras; all [B, H, W, C]."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from tf_inverse.layers.pooled_size import pooled_size
+from tf_inverse.tensors import Array, Shape, Tensor
 
 register = keras.saving.register_keras_serializable("tf_inverse")
 
@@ -15,15 +20,15 @@ LOWEST = -3e38
 
 
 def pooling(
-    mode,
-    window,
-    strides,
-    pads=(0, 0, 0, 0),
-    size=None,
-    overhang=True,
-    padding_counts=None,
-    name=None,
-):
+    mode: str,
+    window: Sequence[int],
+    strides: Sequence[int],
+    pads: Sequence[int] = (0, 0, 0, 0),
+    size: Sequence[int] | None = None,
+    overhang: bool = True,
+    padding_counts: bool | None = None,
+    name: str | None = None,
+) -> keras.layers.Layer:
     """Caffe's Pooling, by Keras's layer where the windows tile the input, else by ours.
 
     Args:
@@ -31,13 +36,13 @@ def pooling(
         window: (height, width).
         strides: (down, right).
         pads: (top, bottom, left, right).
-        size: (height, width) of the input.
+        size: (height, width) of the input, where it is known.
         overhang: As of `Pooling`.
         padding_counts: As of `Pooling`.
         name: Of the layer.
     """
-    exact = all((n - k) % s == 0 for n, k, s in zip(size, window, strides, strict=True))
-    exact = exact or not overhang
+    sides = zip(size or (), window, strides, strict=size is not None)
+    exact = not overhang or (size is not None and all((n - k) % s == 0 for n, k, s in sides))
     if exact and not any(pads):
         kinds = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}
         return kinds[mode](window, strides, padding="valid", name=name)
@@ -57,20 +62,20 @@ class Pooling(keras.layers.Layer):
 
     def __init__(
         self,
-        mode,
-        window,
-        strides,
-        pads=(0, 0, 0, 0),
-        overhang=True,
-        padding_counts=None,
-        **kwargs,
-    ):
+        mode: str,
+        window: Sequence[int],
+        strides: Sequence[int],
+        pads: Sequence[int] = (0, 0, 0, 0),
+        overhang: bool = True,
+        padding_counts: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.mode, self.window, self.overhang = mode, tuple(window), overhang
         self.strides, self.pads = tuple(strides), tuple(pads)
         self.padding_counts = overhang if padding_counts is None else padding_counts
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         """Pool x [B, H, W, C]."""
         _, *sizes, _ = self.compute_output_shape(x.shape)
         axes = [self._axis(i, x.shape[1 + i], sizes[i]) for i in (0, 1)]
@@ -85,7 +90,7 @@ class Pooling(keras.layers.Layer):
             weight = self.window[0] * self.window[1] / np.outer(*areas)
         return mean * ops.cast(weight[None, :, :, None], mean.dtype)
 
-    def _axis(self, i, n, count):
+    def _axis(self, i: int, n: int, count: int) -> tuple[tuple[int, int], Array]:
         """Margins to add along an axis, and how many pixels of each window count."""
         k, s = self.window[i], self.strides[i]
         before, after = self.pads[2 * i : 2 * i + 2]
@@ -95,17 +100,17 @@ class Pooling(keras.layers.Layer):
         inside = np.minimum(starts + k, last) - np.maximum(starts, first)
         return (before, after + beyond), inside
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape [B, H', W', C]."""
         sizes = [
-            pooled_size(n, k, s, *self.pads[2 * i : 2 * i + 2], self.overhang)
+            pooled_size(n, k, s, self.pads[2 * i], self.pads[2 * i + 1], self.overhang)
             for i, (n, k, s) in enumerate(
                 zip(input_shape[1:3], self.window, self.strides, strict=True)
             )
         ]
         return (input_shape[0], *sizes, input_shape[-1])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
         names = ("mode", "window", "strides", "pads", "overhang", "padding_counts")
         return super().get_config() | {name: getattr(self, name) for name in names}
@@ -121,11 +126,19 @@ class LRN(keras.layers.Layer):
     whatever the policy, since x^2 overflows and loses digits in 16 bits.
     """
 
-    def __init__(self, size=5, alpha=1e-4, beta=0.75, k=1.0, across=True, **kwargs):
+    def __init__(
+        self,
+        size: int = 5,
+        alpha: float = 1e-4,
+        beta: float = 0.75,
+        k: float = 1.0,
+        across: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.size, self.alpha, self.beta, self.k, self.across = size, alpha, beta, k, across
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Make the band matrix [C, C], or the window."""
         half = self.size // 2
         if self.across:
@@ -134,7 +147,7 @@ class LRN(keras.layers.Layer):
         else:
             self.window = Pooling("average", (self.size,) * 2, (1, 1), (half,) * 4, dtype="float32")
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         """Normalise x [B, H, W, C]."""
         wide = ops.cast(x, "float32")
         square = ops.square(wide)
@@ -144,13 +157,13 @@ class LRN(keras.layers.Layer):
             scale = self.k + self.window(square) * self.alpha
         return ops.cast(wide * _power_of(scale, -self.beta), x.dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
         names = ("size", "alpha", "beta", "k", "across")
         return super().get_config() | {name: getattr(self, name) for name in names}
 
 
-def _power_of(x, exponent):
+def _power_of(x: Tensor, exponent: float) -> Tensor:
     """Power of positive x; two square roots are several times quicker for the usual -0.75."""
     if exponent != -0.75:
         return ops.power(x, exponent)
@@ -162,23 +175,23 @@ def _power_of(x, exponent):
 class Scale(keras.layers.Layer):
     """A factor and a shift for each channel: Caffe's Scale, and Bias with `use_scale` false."""
 
-    def __init__(self, use_scale=True, use_bias=True, **kwargs):
+    def __init__(self, use_scale: bool = True, use_bias: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.use_scale, self.use_bias = use_scale, use_bias
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Make scale [C] and bias [C]."""
         if self.use_scale:
             self.scale = self.add_weight(name="scale", shape=input_shape[-1:], initializer="ones")
         if self.use_bias:
             self.bias = self.add_weight(name="bias", shape=input_shape[-1:], initializer="zeros")
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         """Scale and shift x [B, ..., C]."""
         x = x * ops.cast(self.scale, x.dtype) if self.use_scale else x
         return x + ops.cast(self.bias, x.dtype) if self.use_bias else x
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
         return super().get_config() | {"use_scale": self.use_scale, "use_bias": self.use_bias}
 
@@ -187,16 +200,18 @@ class Scale(keras.layers.Layer):
 class Power(keras.layers.Layer):
     """Caffe's Power: (shift + scale * x) ** power."""
 
-    def __init__(self, power=1.0, scale=1.0, shift=0.0, **kwargs):
+    def __init__(
+        self, power: float = 1.0, scale: float = 1.0, shift: float = 0.0, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.power, self.scale, self.shift = power, scale, shift
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         """Apply to every element of x."""
         x = self.shift + self.scale * x
         return x if self.power == 1 else ops.power(x, self.power)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
         names = ("power", "scale", "shift")
         return super().get_config() | {name: getattr(self, name) for name in names}
@@ -206,16 +221,18 @@ class Power(keras.layers.Layer):
 class Log(keras.layers.Layer):
     """Caffe's Log: the logarithm of shift + scale * x; base -1 means e."""
 
-    def __init__(self, base=-1.0, scale=1.0, shift=0.0, **kwargs):
+    def __init__(
+        self, base: float = -1.0, scale: float = 1.0, shift: float = 0.0, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.base, self.scale, self.shift = base, scale, shift
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         """Apply to every element of x."""
         y = ops.log(self.shift + self.scale * x)
         return y if self.base == -1 else y / math.log(self.base)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
         names = ("base", "scale", "shift")
         return super().get_config() | {name: getattr(self, name) for name in names}
@@ -225,15 +242,15 @@ class Log(keras.layers.Layer):
 class Slice(keras.layers.Layer):
     """The part of x from `starts`, of `sizes`: one entry each for every axis but the batch."""
 
-    def __init__(self, starts, sizes, **kwargs):
+    def __init__(self, starts: Sequence[int], sizes: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.starts, self.sizes = tuple(starts), tuple(sizes)
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         """Cut the part out of x [B, ...]."""
         parts = [slice(a, a + n) for a, n in zip(self.starts, self.sizes, strict=True)]
         return x[(slice(None), *parts)]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
         return super().get_config() | {"starts": self.starts, "sizes": self.sizes}

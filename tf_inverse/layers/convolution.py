@@ -4,15 +4,27 @@
 The kernels have Keras's shapes either way, so weights fit both.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from tf_inverse.layers.caffe_layers import register
+from tf_inverse.tensors import Shape, Tensor
 
 
 def convolution(
-    filters, kernel, strides=(1, 1), pads=(0, 0, 0, 0), dilation=(1, 1), groups=1, **kw
-):
+    filters: int,
+    kernel: Sequence[int],
+    strides: Sequence[int] = (1, 1),
+    pads: Sequence[int] = (0, 0, 0, 0),
+    dilation: Sequence[int] = (1, 1),
+    groups: int = 1,
+    **kw: Any,
+) -> keras.layers.Layer:
     """Caffe's Convolution as the quickest layer that computes it.
 
     Args:
@@ -39,7 +51,14 @@ def convolution(
     return Convolution(filters, kernel, strides, pads, dilation, groups, **kw)
 
 
-def deconvolution(filters, kernel, strides=(1, 1), pads=(0, 0, 0, 0), groups=1, **kw):
+def deconvolution(
+    filters: int,
+    kernel: Sequence[int],
+    strides: Sequence[int] = (1, 1),
+    pads: Sequence[int] = (0, 0, 0, 0),
+    groups: int = 1,
+    **kw: Any,
+) -> keras.layers.Layer:
     """Caffe's Deconvolution: the full transposed convolution with its border cut off."""
     same = tuple((k - s) // 2 for k, s in zip(kernel, strides, strict=True))
     even = all(k >= s and (k - s) % 2 == 0 for k, s in zip(kernel, strides, strict=True))
@@ -48,11 +67,11 @@ def deconvolution(filters, kernel, strides=(1, 1), pads=(0, 0, 0, 0), groups=1, 
     return Deconvolution(filters, kernel, strides, pads, groups, **kw)
 
 
-def _twice(sides):
+def _twice(sides: Sequence[int]) -> tuple[int, int, int, int]:
     return (sides[0], sides[0], sides[1], sides[1])
 
 
-def folds(strides, dilation) -> bool:
+def folds(strides: Sequence[int], dilation: Sequence[int]) -> bool:
     """Whether a stride is quicker folded into the channels."""
     return strides[0] == strides[1] >= 4 and tuple(dilation) == (1, 1)
 
@@ -69,23 +88,23 @@ class Convolution(keras.layers.Layer):
 
     def __init__(
         self,
-        filters,
-        kernel_size,
-        strides=(1, 1),
-        pads=(0, 0, 0, 0),
-        dilation=(1, 1),
-        groups=1,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        **kwargs,
-    ):
+        filters: int,
+        kernel_size: Sequence[int],
+        strides: Sequence[int] = (1, 1),
+        pads: Sequence[int] = (0, 0, 0, 0),
+        dilation: Sequence[int] = (1, 1),
+        groups: int = 1,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.filters, self.groups, self.use_bias = filters, groups, use_bias
         self.kernel_size, self.strides = tuple(kernel_size), tuple(strides)
         self.pads, self.dilation = tuple(pads), tuple(dilation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Make kernel [kh, kw, I / groups, O] and bias [O]."""
         shape = (*self.kernel_size, input_shape[-1] // self.groups, self.filters)
         self.kernel = self.add_weight(
@@ -94,7 +113,7 @@ class Convolution(keras.layers.Layer):
         if self.use_bias:
             self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         """Convolve x [B, H, W, I]."""
         x = _pad(x, self.pads)
         if self.groups == x.shape[-1] > 1:
@@ -105,14 +124,14 @@ class Convolution(keras.layers.Layer):
             y = grouped(x, self.kernel, self.groups, convolve)
         return y + ops.cast(self.bias, y.dtype) if self.use_bias else y
 
-    def _strided(self, x, kernel):
+    def _strided(self, x: Tensor, kernel: Tensor) -> Tensor:
         if self.dilation == (1, 1):
             return ops.conv(x, kernel, self.strides, padding="valid")
         # TensorFlow has no stride together with a dilation.
         y = ops.conv(x, kernel, 1, padding="valid", dilation_rate=self.dilation)
         return y[:, :: self.strides[0], :: self.strides[1]]
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape [B, H', W', O], rounded down as Caffe does."""
         sizes = [
             (n + sum(self.pads[2 * i : 2 * i + 2]) - (k - 1) * d - 1) // s + 1
@@ -122,7 +141,7 @@ class Convolution(keras.layers.Layer):
         ]
         return (input_shape[0], *sizes, self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
         names = ("filters", "kernel_size", "strides", "pads", "dilation", "groups", "use_bias")
         initializer = keras.initializers.serialize(self.kernel_initializer)
@@ -140,22 +159,22 @@ class Deconvolution(keras.layers.Layer):
 
     def __init__(
         self,
-        filters,
-        kernel_size,
-        strides=(1, 1),
-        pads=(0, 0, 0, 0),
-        groups=1,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        **kwargs,
-    ):
+        filters: int,
+        kernel_size: Sequence[int],
+        strides: Sequence[int] = (1, 1),
+        pads: Sequence[int] = (0, 0, 0, 0),
+        groups: int = 1,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.filters, self.groups, self.use_bias = filters, groups, use_bias
         self.kernel_size, self.strides = tuple(kernel_size), tuple(strides)
         self.pads = tuple(pads)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Make kernel [kh, kw, O / groups, I] and bias [O]."""
         shape = (*self.kernel_size, self.filters // self.groups, input_shape[-1])
         self.kernel = self.add_weight(
@@ -164,7 +183,7 @@ class Deconvolution(keras.layers.Layer):
         if self.use_bias:
             self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         """Spread x [B, H, W, I] over its kernel."""
         parts = zip(
             ops.split(x, self.groups, axis=-1),
@@ -177,7 +196,7 @@ class Deconvolution(keras.layers.Layer):
         y = ops.concatenate(spread, axis=-1)[:, top : top + height, left : left + width]
         return y + ops.cast(self.bias, y.dtype) if self.use_bias else y
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape [B, H', W', O]."""
         sizes = [
             s * (n - 1) + k - sum(self.pads[2 * i : 2 * i + 2])
@@ -187,7 +206,7 @@ class Deconvolution(keras.layers.Layer):
         ]
         return (input_shape[0], *sizes, self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
         names = ("filters", "kernel_size", "strides", "pads", "groups", "use_bias")
         initializer = keras.initializers.serialize(self.kernel_initializer)
@@ -195,7 +214,9 @@ class Deconvolution(keras.layers.Layer):
         return super().get_config() | own
 
 
-def grouped(x, kernel, groups: int, convolve):
+def grouped(
+    x: Tensor, kernel: Tensor, groups: int, convolve: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor:
     """Each group of channels of x [B, H, W, I] by its part of the kernel [kh, kw, I / groups, O].
 
     Args:
@@ -210,7 +231,7 @@ def grouped(x, kernel, groups: int, convolve):
     return ops.concatenate([convolve(*part) for part in parts], axis=-1)
 
 
-def depthwise(x, kernel, strides, dilation):
+def depthwise(x: Tensor, kernel: Tensor, strides: Sequence[int], dilation: Sequence[int]) -> Tensor:
     """Each channel of x [B, H, W, C] by kernels of its own, [kh, kw, 1, C * m], all at once."""
     kh, kw, _, outputs = kernel.shape
     kernel = ops.reshape(kernel, (kh, kw, x.shape[-1], outputs // x.shape[-1]))
@@ -221,7 +242,7 @@ def depthwise(x, kernel, strides, dilation):
     return y[:, :: strides[0], :: strides[1]]
 
 
-def folded(x, kernel, s: int):
+def folded(x: Tensor, kernel: Tensor, s: int) -> Tensor:
     """Convolution of x [B, H, W, I] without padding and with stride s, as a dense one.
 
     Pixels and kernel [kh, kw, I, O] go from space to depth: blocks of s x s pixels are the channels
@@ -243,7 +264,7 @@ def folded(x, kernel, s: int):
     return ops.conv(_fold(x, s), kernel, 1, padding="valid")
 
 
-def _fold(x, s):
+def _fold(x: Tensor, s: int) -> Tensor:
     """Space to depth: [B, H, W, C] -> [B, H / s, W / s, s * s * C]."""
     _, height, width, channels = x.shape
     x = ops.reshape(x, (-1, height // s, s, width // s, s, channels))
@@ -251,5 +272,5 @@ def _fold(x, s):
     return ops.reshape(x, (-1, height // s, width // s, s * s * channels))
 
 
-def _pad(x, pads):
+def _pad(x: Tensor, pads: Sequence[int]) -> Tensor:
     return ops.pad(x, [(0, 0), pads[:2], pads[2:], (0, 0)]) if any(pads) else x

@@ -16,16 +16,18 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from collections.abc import Callable, Iterator
 
 import keras
 import tensorflow as tf
 from keras import ops
 
 from tf_inverse.layers import convolution, taps
+from tf_inverse.tensors import Tensor
 
 
 @contextlib.contextmanager
-def forms(model: keras.Model):
+def forms(model: keras.Model) -> Iterator[None]:
     """While open, the layers of a model that have a quick form compute in it.
 
     Args:
@@ -45,7 +47,7 @@ def forms(model: keras.Model):
             layer.__dict__.pop(name, None)
 
 
-def _form(layer):
+def _form(layer: keras.layers.Layer) -> tuple[str, Callable[..., Tensor]] | tuple[None, None]:
     # By exact type: a subclass may mean another thing.
     if type(layer) is keras.layers.Dense and layer.quantization_mode is None and layer.built:
         return "call", _dense
@@ -57,18 +59,18 @@ def _form(layer):
     return None, None
 
 
-def _grouped(layer, x, kernel):
+def _grouped(layer: keras.layers.Layer, x: Tensor, kernel: Tensor) -> Tensor:
     options = (layer.strides, layer.padding, "channels_last", layer.dilation_rate)
     return convolution.grouped(x, kernel, layer.groups, lambda x, k: ops.conv(x, k, *options))
 
 
-def _folded(layer, x, kernel):
+def _folded(layer: keras.layers.Layer, x: Tensor, kernel: Tensor) -> Tensor:
     if None in x.shape[1:3]:
         return ops.conv(x, kernel, layer.strides)
     return convolution.folded(x, kernel, layer.strides[0])
 
 
-def _dense(layer, x, training=None):
+def _dense(layer: keras.layers.Layer, x: Tensor, training: bool | None = None) -> Tensor:
     kernel = tf.convert_to_tensor(ops.convert_to_tensor(layer.kernel))
     few = len(x.shape) == 2 and kernel.dtype == tf.float32
     y = product(x, kernel) if few else ops.matmul(x, kernel)
@@ -78,10 +80,10 @@ def _dense(layer, x, training=None):
 
 
 @tf.custom_gradient
-def product(x, kernel):
+def product(x: Tensor, kernel: Tensor) -> tuple[Tensor, Callable[..., tuple[Tensor, Tensor]]]:
     """Product of x [B, I] and a kernel [I, O], whose gradient to x is quick for small B."""
 
-    def gradient(d):
+    def gradient(d: Tensor) -> tuple[Tensor, Tensor]:
         to_x = tf.transpose(tf.matmul(kernel, d, transpose_b=True))
         return to_x, tf.matmul(x, d, transpose_a=True)
 

@@ -1,25 +1,31 @@
 """Layers of Caffe's forks and of its last version, without a counterpart in Keras."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from tf_inverse.layers.caffe_layers import register
+from tf_inverse.tensors import Tensor
 
 
 @register
 class Clip(keras.layers.Layer):
     """Every element of x kept between `low` and `high`."""
 
-    def __init__(self, low, high, **kwargs):
+    def __init__(self, low: float, high: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.low, self.high = low, high
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         """Clip every element of x."""
         return ops.clip(x, self.low, self.high)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
         return super().get_config() | {"low": self.low, "high": self.high}
 
@@ -28,7 +34,7 @@ class Clip(keras.layers.Layer):
 class Absolute(keras.layers.Layer):
     """Caffe's AbsVal: |x|."""
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         """Take the absolute value of every element of x."""
         return ops.absolute(x)
 
@@ -37,15 +43,15 @@ class Absolute(keras.layers.Layer):
 class Swish(keras.layers.Layer):
     """Caffe's Swish: x * sigmoid(beta * x)."""
 
-    def __init__(self, beta=1.0, **kwargs):
+    def __init__(self, beta: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.beta = beta
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         """Apply to every element of x."""
         return x * ops.sigmoid(self.beta * x)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
         return super().get_config() | {"beta": self.beta}
 
@@ -54,15 +60,15 @@ class Swish(keras.layers.Layer):
 class Tile(keras.layers.Layer):
     """Copies of x one after the other: `repeats` holds how many, for every axis but the batch."""
 
-    def __init__(self, repeats, **kwargs):
+    def __init__(self, repeats: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.repeats = tuple(repeats)
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         """Repeat x [B, ...]."""
         return ops.tile(x, (1, *self.repeats))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
         return super().get_config() | {"repeats": self.repeats}
 
@@ -75,20 +81,20 @@ class Interpolation(keras.layers.Layer):
     between them; the resizing of TensorFlow aligns the borders of pixels instead.
     """
 
-    def __init__(self, height, width, **kwargs):
+    def __init__(self, height: int, width: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.height, self.width = height, width
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         """Resize x [B, H, W, C] to [B, height, width, C]."""
         return _along(_along(x, 1, self.height), 2, self.width)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
         return super().get_config() | {"height": self.height, "width": self.width}
 
 
-def _along(x, axis, count):
+def _along(x: Tensor, axis: int, count: int) -> Tensor:
     """Interpolate x [B, H, W, C] at `count` places of an axis."""
     size = x.shape[axis]
     places = np.linspace(0, size - 1, count)

@@ -7,19 +7,22 @@ import contextvars
 import pathlib
 import shutil
 import tempfile
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tf_inverse.errors import RefusedInput, UsageError, reason
+from tf_inverse.tensors import StrPath, Tensor
 
 register = keras.saving.register_keras_serializable("tf_inverse")
 _trusted = contextvars.ContextVar("trusted", default=False)
 
 
 @contextlib.contextmanager
-def trust(given: bool):
+def trust(given: bool) -> Iterator[None]:
     """While open, whether the graph of a SavedModel may be loaded: it can read and write files."""
     token = _trusted.set(given)
     try:
@@ -32,20 +35,20 @@ def trust(given: bool):
 class Fixed(keras.layers.Layer):
     """The same value for every row of a batch: an input that the user has decided."""
 
-    def __init__(self, value, kind="float32", **kwargs):
+    def __init__(self, value: Any, kind: str = "float32", **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
         self.value, self.kind = value, kind
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         """[B, ...] of the value, for x [B, ...] of anything."""
         value = tf.constant(self.value, self.kind)
         return tf.repeat(value[tf.newaxis], tf.shape(x)[0], axis=0)
 
-    def compute_output_spec(self, x):
+    def compute_output_spec(self, x: keras.KerasTensor) -> keras.KerasTensor:
         """Shape [B, ...] and the value's own type."""
         return keras.KerasTensor((x.shape[0], *np.shape(self.value)), self.kind)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
         return super().get_config() | {"value": self.value, "kind": self.kind}
 
@@ -57,24 +60,27 @@ class Graph(keras.layers.Layer):
     The SavedModel travels inside the `.keras` file. It is loaded only while `trust(True)` is open.
     """
 
-    def __init__(self, endpoint, outputs, folder=None, **kwargs):
+    def __init__(
+        self, endpoint: str, outputs: dict[str, Any], folder: StrPath | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.endpoint, self.outputs = endpoint, outputs
-        self._kept = None
+        self._kept: tempfile.TemporaryDirectory[str] | None = None
         if folder is not None:
             self._load(folder)
 
-    def _load(self, folder):
+    def _load(self, folder: StrPath) -> None:
         _expect_trust()
         # The files are kept for as long as the layer lives: saving it copies them.
-        self._kept = tempfile.TemporaryDirectory()
-        shutil.copytree(folder, pathlib.Path(self._kept.name) / "model")
+        kept = tempfile.TemporaryDirectory()
+        self._kept = kept
+        shutil.copytree(folder, pathlib.Path(kept.name) / "model")
         loaded = tf.saved_model.load(str(folder))
         # Keras's setattr would look for weights in it.
         self.__dict__["_loaded"] = loaded
         self.__dict__["_function"] = loaded.signatures[self.endpoint]
 
-    def call(self, x):
+    def call(self, x: Tensor | dict[str, Tensor]) -> Tensor | dict[str, Tensor]:
         """What the function gives for x, a tensor or several by name: likewise one or several."""
         function = self._function
         specs = function.structured_input_signature[1]
@@ -85,7 +91,7 @@ class Graph(keras.layers.Layer):
         out = function(**{name: tf.cast(value, specs[name].dtype) for name, value in x.items()})
         return out if len(out) > 1 else next(iter(out.values()))
 
-    def compute_output_spec(self, x):
+    def compute_output_spec(self, x: Any) -> keras.KerasTensor | dict[str, keras.KerasTensor]:
         """The declared outputs."""
         specs = {
             name: keras.KerasTensor((None, *shape), kind)
@@ -93,20 +99,23 @@ class Graph(keras.layers.Layer):
         }
         return specs if len(specs) > 1 else next(iter(specs.values()))
 
-    def save_assets(self, folder):
+    def save_assets(self, folder: StrPath) -> None:
         """Keras's hook: the SavedModel goes into the file."""
+        assert self._kept is not None, "a layer is built with its folder, or loaded"
         shutil.copytree(pathlib.Path(self._kept.name) / "model", pathlib.Path(folder) / "model")
 
-    def load_assets(self, folder):
+    def load_assets(self, folder: StrPath) -> None:
         """Keras's hook: the SavedModel comes out of the file."""
         self._load(pathlib.Path(folder) / "model")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor, less the folder."""
         return super().get_config() | {"endpoint": self.endpoint, "outputs": self.outputs}
 
 
-def graph(folder, name: str, size: tuple[int, ...] | None = None, flag="size") -> keras.Model:
+def graph(
+    folder: StrPath, name: str, size: tuple[int, ...] | None = None, flag: str = "size"
+) -> keras.Model:
     """A SavedModel as a Keras model: its function `serving_default`, or the only one it has.
 
     Args:
@@ -143,21 +152,21 @@ def graph(folder, name: str, size: tuple[int, ...] | None = None, flag="size") -
     return keras.Model(first, layer(first), name=name)
 
 
-def _loaded(folder):
+def _loaded(folder: StrPath) -> Any:
     try:
         return tf.saved_model.load(str(folder))
     except (OSError, ValueError, AttributeError, tf.errors.OpError) as error:
         raise RefusedInput(f"cannot load a SavedModel from {folder}: {reason(error)}") from error
 
 
-def _shape(spec, size):
+def _shape(spec: tf.TensorSpec, size: tuple[int, ...] | None) -> Any:
     known = spec.shape.rank is not None
     if known and (size is None or None not in spec.shape[1:]):
         return spec.shape
     return (None, *(size or (None,)))
 
 
-def _expect_trust():
+def _expect_trust() -> None:
     if not _trusted.get():
         raise RefusedInput(
             "expected --trust for a SavedModel: its graph can read and write files; give it "

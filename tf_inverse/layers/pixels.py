@@ -1,5 +1,10 @@
 """From RGB pixels to what a Caffe network takes, and back."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -7,6 +12,7 @@ from keras import ops
 
 from tf_inverse.errors import UsageError
 from tf_inverse.layers.caffe_layers import register
+from tf_inverse.tensors import Array, Shape, Tensor
 
 # Mean of the training images of ILSVRC 2012, blue first; the documented stand-in for the mean
 # image of the same data.
@@ -21,23 +27,29 @@ class FromPixels(keras.layers.Layer):
     float32 whatever the policy: 16 bits cannot hold a pixel minus a mean.
     """
 
-    def __init__(self, channels="bgr", mean_shape=(3,), scale=1.0, **kwargs):
+    def __init__(
+        self,
+        channels: str = "bgr",
+        mean_shape: Sequence[int] = (3,),
+        scale: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(autocast=False, **kwargs)
         self.channels, self.mean_shape, self.scale = channels, tuple(mean_shape), scale
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Make the mean."""
         self.mean = self.add_weight(
             name="mean", shape=self.mean_shape, initializer="zeros", trainable=False
         )
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         """Turn x [B, H, W, C], RGB 0..255, into the input of a network."""
         mean = ops.cast(self.mean, "float32")
         x = _plus(_ordered(ops.cast(x, "float32"), self.channels), -mean)
         return ops.cast(x if self.scale == 1 else x * self.scale, self.compute_dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
         names = ("channels", "mean_shape", "scale")
         return super().get_config() | {name: getattr(self, name) for name in names}
@@ -47,30 +59,36 @@ class FromPixels(keras.layers.Layer):
 class ToPixels(keras.layers.Layer):
     """A generator's output to RGB 0..255, unclipped: the inverse of `FromPixels`, in float32."""
 
-    def __init__(self, channels="bgr", mean_shape=(3,), scale=1.0, **kwargs):
+    def __init__(
+        self,
+        channels: str = "bgr",
+        mean_shape: Sequence[int] = (3,),
+        scale: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(autocast=False, **kwargs)
         self.channels, self.mean_shape, self.scale = channels, tuple(mean_shape), scale
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Make the mean."""
         self.mean = self.add_weight(
             name="mean", shape=self.mean_shape, initializer="zeros", trainable=False
         )
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         """Turn x [B, H, W, C] in a network's convention into RGB 0..255."""
         x, mean = ops.cast(x, "float32"), ops.cast(self.mean, "float32")
         x = x if self.scale == 1 else x / self.scale
         mean = ops.flip(mean, axis=-1) if self.channels == "bgr" else mean
         return _plus(_ordered(x, self.channels), mean)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
         names = ("channels", "mean_shape", "scale")
         return super().get_config() | {name: getattr(self, name) for name in names}
 
 
-def _ordered(x, channels):
+def _ordered(x: Tensor, channels: str) -> Tensor:
     # A convolution, and the mean added as its bias, go through the pixels once: three times as
     # quick on a CPU as reversing, then adding over, a last axis of 3. Ones and zeros are exact.
     if channels != "bgr":
@@ -79,11 +97,11 @@ def _ordered(x, channels):
     return ops.conv(x, ops.reshape(turned, (1, 1, *turned.shape)), 1)
 
 
-def _plus(x, mean):
+def _plus(x: Tensor, mean: Tensor) -> Tensor:
     return tf.nn.bias_add(x, mean) if len(mean.shape) == 1 else x + mean
 
 
-def centre_crop(mean, height, width):
+def centre_crop(mean: Array, height: int, width: int) -> Array:
     """The middle of a mean image [H, W, C]; a mean of one value a channel stays as it is.
 
     Rounded down as Caffe and PPGN do: 227 of 256 begins at pixel 14.

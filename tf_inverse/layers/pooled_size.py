@@ -1,7 +1,9 @@
 """How many windows a pooling layer has: a rule that the layer itself and Caffe's files share."""
 
 
-def pooled_size(n, k, s, before=0, after=0, overhang=True):
+def pooled_size(
+    n: int, k: int, s: int, before: int = 0, after: int = 0, overhang: bool = True
+) -> int:
     """Number of windows: rounded up, but none may start outside input and first pad.
 
     Without overhang (MatConvNet's rule, and that of Caffe's forks) rounded down: every window lies

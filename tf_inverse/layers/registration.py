@@ -5,8 +5,12 @@ import Keras takes seconds, for which `import tf_inverse` and `tf-inverse --help
 where Keras is not imported yet, its import is what registers the layers.
 """
 
+from __future__ import annotations
+
 import importlib.abc
 import sys
+from types import ModuleType
+from typing import Any
 
 
 def after_keras() -> None:
@@ -17,7 +21,7 @@ def after_keras() -> None:
         sys.meta_path.insert(0, _Waiting())
 
 
-def _register():
+def _register() -> None:
     keras = sys.modules["keras"]
     # Keras is half imported where its own import comes to this package, and has no backend yet.
     if hasattr(keras, "backend") and keras.backend.backend() == "tensorflow":
@@ -27,7 +31,7 @@ def _register():
 class _Waiting(importlib.abc.MetaPathFinder):
     """Finds Keras where Python does, and registers the layers once it has been loaded."""
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         # Others ask as well: TensorFlow looks where Keras lies long before it imports it.
         if name != "keras":
             return None
@@ -37,10 +41,10 @@ class _Waiting(importlib.abc.MetaPathFinder):
         if spec is not None and spec.loader is not None:
             load = spec.loader.exec_module
 
-            def load_and_register(module):
+            def load_and_register(module: ModuleType) -> None:
                 load(module)
                 sys.meta_path.remove(self)
                 _register()
 
-            spec.loader.exec_module = load_and_register
+            spec.loader.exec_module = load_and_register  # type: ignore[method-assign]
         return spec

@@ -13,15 +13,18 @@ from __future__ import annotations
 import contextlib
 import difflib
 import functools
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tf_inverse import private
 from tf_inverse.errors import UsageError
+from tf_inverse.tensors import Tensor
 
 
-def walk(model: keras.layers.Layer, prefix: str = ""):
+def walk(model: keras.layers.Layer, prefix: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
     """(path, layer) of every layer within, each followed by those inside it."""
     for layer in private.layers(model, deep=False):
         yield prefix + layer.name, layer
@@ -43,9 +46,10 @@ def top(model: keras.Model) -> dict[str, keras.layers.Layer]:
 
 def shapes(model: keras.Model) -> dict[str, tuple[int | None, ...]]:
     """Shape, without the batch axis, of what every layer gives; runs the model once, on nothing."""
-    found, layers = {}, dict(walk(model))
+    found: dict[str, tuple[int | None, ...]] = {}
+    layers = dict(walk(model))
 
-    def run(x):
+    def run(x: Tensor) -> Tensor:
         with recorded(layers) as seen:
             model(x, training=False)
         outputs = _tensors(seen, channels_first(layers))
@@ -57,7 +61,7 @@ def shapes(model: keras.Model) -> dict[str, tuple[int | None, ...]]:
     return found
 
 
-def resolve(path: str, names, owner: str) -> str:
+def resolve(path: str, names: Collection[str], owner: str) -> str:
     """The full path of a layer that is named by it or by its last part.
 
     Args:
@@ -79,11 +83,11 @@ def resolve(path: str, names, owner: str) -> str:
         )
     lasts = {name.rpartition("/")[2]: name for name in names}
     near = difflib.get_close_matches(path, [*names, *lasts], 3, 0.4) or list(names)[-3:]
-    near = dict.fromkeys(lasts.get(name, name) for name in near)
+    near = list(dict.fromkeys(lasts.get(name, name) for name in near))
     raise UsageError(f"expected a layer of {owner}, got {path!r}; near it are {', '.join(near)}")
 
 
-def run(model: keras.Model, x, paths: tuple[str, ...]) -> list:
+def run(model: keras.Model, x: Tensor, paths: tuple[str, ...]) -> list:
     """Outputs of the layers at full paths, as the model runs on x without training."""
     layers = dict(walk(model))
     wanted = {path: layers[path] for path in map(functools.partial(_owner, layers), paths)}
@@ -93,21 +97,34 @@ def run(model: keras.Model, x, paths: tuple[str, ...]) -> list:
     return [outputs[path] for path in paths]
 
 
-def _owner(layers, path):
+def trunk(model: keras.Model, paths: tuple[str, ...]) -> Callable[[Tensor], Any]:
+    """A function of the model's input that gives the outputs of the layers at full paths.
+
+    One forward pass serves them all. It stops after the deepest of them; where one is inside
+    another model it runs on, until the graph drops what nobody asks for.
+    """
+    at_top = top(model)
+    if all(path in at_top for path in paths):
+        part = keras.Model(model.inputs, [at_top[path].output for path in paths])
+        return functools.partial(part, training=False)
+    return functools.partial(run, model, paths=paths)
+
+
+def _owner(layers: Collection[str], path: str) -> str:
     while path not in layers:
         path = path.rpartition("/")[0]
     return path
 
 
 @contextlib.contextmanager
-def recorded(layers: dict[str, keras.layers.Layer]):
+def recorded(layers: dict[str, keras.layers.Layer]) -> Iterator[dict[str, list[Any]]]:
     """While open, every call of the layers is noted: path -> list of what they gave."""
     seen: dict[str, list] = {}
     graph = private.default_graph()
 
-    def recording(path, call):
+    def recording(path: str, call: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(call)
-        def recorder(*args, **kwargs):
+        def recorder(*args: Any, **kwargs: Any) -> Any:
             output = call(*args, **kwargs)
             # What a loop gives inside itself, a recurrent cell's step, cannot be had outside.
             if private.default_graph() is graph:
@@ -129,7 +146,7 @@ def recorded(layers: dict[str, keras.layers.Layer]):
                 layer.__dict__[name] = call
 
 
-def _calls(layers):
+def _calls(layers: dict[str, keras.layers.Layer]) -> Iterator[tuple[str, keras.layers.Layer, str]]:
     """(path, layer, method) of whatever Keras calls: a quantised layer has a method of its own."""
     for path, layer in layers.items():
         mode = getattr(layer, "quantization_mode", None)
@@ -162,7 +179,7 @@ FIRST = "channels_first"
 _BEFORE = keras.layers.InputLayer | keras.layers.Rescaling | keras.layers.Permute
 
 
-def _tensors(seen, first):
+def _tensors(seen: dict[str, list[Any]], first: set[str]) -> Iterator[tuple[str, Tensor]]:
     """(path, tensor) of every output of every call of the layers."""
     for path, outputs in seen.items():
         for i, output in enumerate(outputs):
@@ -171,7 +188,7 @@ def _tensors(seen, first):
                 yield part, tf.transpose(h, (0, 2, 3, 1)) if turned else h
 
 
-def _parts(path, output):
+def _parts(path: str, output: Any) -> Iterator[tuple[str, Tensor]]:
     if tf.is_tensor(output):
         yield path, output
         return

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tf_inverse.band import Bands
 from tf_inverse.compute import arithmetic
 from tf_inverse.compute.precision import resolve
 from tf_inverse.errors import reason
@@ -61,7 +62,7 @@ def settled(networks, bands, settings):
     Returns:
         (settings, None), or (settings in float32, a line that says why).
     """
-    wanted = resolve(settings.precision)
+    bands, wanted = Bands(bands), resolve(settings.precision)
     why = wanted != "float32" and _against(networks, bands, wanted)
     kept = dataclasses.replace(settings, precision="float32" if why else wanted)
     return kept, f"searching in float32: {why}" if why else None
@@ -108,9 +109,13 @@ def _against(networks, bands, precision):
         if mode := arithmetic.quantization(model):
             return f"the weights of {model.name} are quantised ({mode})"
     neurons = bands.neurons
-    seen = networks.compiled(
-        ("fidelity", precision, neurons), lambda: measure(networks, neurons, precision)
-    )
+    # What was seen holds for these weights alone: a callback samples while they are trained.
+    weights = tuple(map(arithmetic.digest, (networks.classifier, networks.generator)))
+    known: dict[tuple[str, ...], Errors] = networks.compiled(("fidelity", precision, neurons), dict)
+    if weights not in known:
+        known.clear()
+        known[weights] = measure(networks, neurons, precision)
+    seen = known[weights]
     if seen.trouble:
         return f"{networks.name} does not compute in {precision} ({seen.trouble})"
     for what, share in (("images", seen.images), ("encodings", seen.encodings)):

@@ -9,10 +9,16 @@ natural.h5.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tf_inverse.errors import UsageError
+from tf_inverse.tensors import Array
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import Networks
+
 
 KINDS = ("normal", "uniform", "noise", "gaussian", "bank")
 
@@ -34,7 +40,7 @@ class Codes:
     size: int
     bounds: tuple[float | None, float | None] | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise UsageError(f"expected codes of kind {', '.join(KINDS)}, got {self.kind!r}")
         low, high = self.limits
@@ -67,7 +73,7 @@ class Stream:
         block: Rows drawn at a time.
     """
 
-    def __init__(self, networks, seed: int, p: int, block: int):
+    def __init__(self, networks: Networks, seed: int, p: int, block: int) -> None:
         self.networks, self.seed, self.p, self.block = networks, seed, p, block
         self._blocks: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
@@ -79,13 +85,13 @@ class Stream:
         skip = start - first * self.block
         return c[skip : skip + count], t[skip : skip + count]
 
-    def _draw(self, i):
+    def _draw(self, i: int) -> tuple[Array, Array]:
         rng = generator(self.seed, 1, i)
         t = rng.uniform(size=(self.block, self.p)).astype(np.float32)
         return draw(self.networks, self.block, rng), t
 
 
-def draw(networks, count: int, rng: np.random.Generator) -> np.ndarray:
+def draw(networks: Networks, count: int, rng: np.random.Generator) -> np.ndarray:
     """Random starting codes.
 
     Args:
@@ -95,20 +101,34 @@ def draw(networks, count: int, rng: np.random.Generator) -> np.ndarray:
 
     Returns:
         [count, d] float32, within the bounds.
+
+    Raises:
+        UsageError: The networks have no statistics that codes of this kind are drawn from.
     """
     codes, d = networks.codes, networks.codes.size
     if codes.kind == "normal":
         c = rng.standard_normal((count, d), np.float32)
     elif codes.kind == "uniform":
-        low, high = codes.bounds or (-1, 1)
+        low, high = codes.limits if codes.bounds else (-1.0, 1.0)
         c = rng.uniform(low, high, (count, d)).astype(np.float32)
     elif codes.kind == "noise":
         noise = rng.normal(127.5, 64.0, (count, *networks.image_shape)).clip(0, 255)
         c = networks.encode(noise.astype(np.float32))
     elif codes.kind == "gaussian":
-        mean, factor = networks.natural.gaussian
+        mean, factor = _stored(networks, "gaussian")
         c = mean + rng.standard_normal((count, len(factor)), np.float32) @ factor
     else:
-        bank = networks.natural.bank
+        bank = _stored(networks, "bank")
         c = bank[rng.integers(len(bank), size=count)]
     return np.clip(c, *codes.limits).astype(np.float32)
+
+
+def _stored(networks: Networks, kind: str) -> Any:
+    """What codes of a kind are drawn from: the statistics' `gaussian` or `bank`."""
+    found = getattr(networks.natural, kind, None)
+    if found is None:
+        raise UsageError(
+            f"expected natural statistics with a {kind} for codes of kind {kind}, network "
+            f"{networks.name} has none: take codes of another kind"
+        )
+    return found

@@ -7,17 +7,20 @@ with these.
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 
 from tf_inverse.errors import UsageError
 from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.networks import Networks
+from tf_inverse.tensors import Array
 
 BOX = (0.0, 1.0)
 
 
-def pixels(classifier: keras.Model, encoder: str, **about) -> Networks:
+def pixels(classifier: keras.Model, encoder: str, **about: Any) -> Networks:
     """A classifier of images, sampled over its pixels: x = 255 c.
 
     Args:
@@ -35,7 +38,13 @@ def pixels(classifier: keras.Model, encoder: str, **about) -> Networks:
     return _networks(classifier, _box(shape, 255.0, 0.0), encoder, about)
 
 
-def vectors(model: keras.Model, low=0.0, high=1.0, encoder: str = "x", **about) -> Networks:
+def vectors(
+    model: keras.Model,
+    low: float | Array = 0.0,
+    high: float | Array = 1.0,
+    encoder: str = "x",
+    **about: Any,
+) -> Networks:
     """Any differentiable model of vectors, sampled within a box.
 
     Samples keep the vectors as `images` [n, 1, d, 1] in float32, unrounded; archives of images do
@@ -66,14 +75,16 @@ def vectors(model: keras.Model, low=0.0, high=1.0, encoder: str = "x", **about) 
     return _networks(classifier, _box((1, d, 1), high - low, low), encoder, about)
 
 
-def _box(shape, scale, offset):
+def _box(shape: tuple[int, ...], scale: float | Array, offset: float | Array) -> keras.Model:
     """The box as a generator: codes in [0, 1]^d -> x, as images of the shape."""
     codes = keras.Input((int(np.prod(shape)),), name="code")
     x = keras.layers.Rescaling(scale, offset, name="box")
     return keras.Model(codes, keras.layers.Reshape(shape, name="image")(x(codes)), name="box")
 
 
-def _networks(classifier, generator, encoder, about):
+def _networks(
+    classifier: keras.Model, generator: keras.Model, encoder: str, about: dict[str, Any]
+) -> Networks:
     codes = Codes("uniform", generator.input_shape[-1], BOX)
     about = {"name": classifier.name, **about}
     return Networks(

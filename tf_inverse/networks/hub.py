@@ -14,7 +14,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tf_inverse.archive import atomic, atomic_folder
 from tf_inverse.archive.writer import StorageError
@@ -137,13 +137,13 @@ def find(
     return folder
 
 
-def _pin(address):
+def _pin(address: Address) -> pathlib.Path:
     """Where the commit of a branch or tag is written down."""
     revision = (address.revision or "main").replace("/", "--")
     return address.home() / PINS / revision
 
 
-def _pinned(address):
+def _pinned(address: Address) -> str | None:
     """The commit that was written down, or None."""
     pin = _pin(address)
     commit = pin.read_text(encoding="ascii", errors="replace").strip() if pin.is_file() else ""
@@ -153,7 +153,7 @@ def _pinned(address):
 class _Repository:
     """A repository at one commit, asked through `huggingface_hub`, which knows the user's token."""
 
-    def __init__(self, address, revision):
+    def __init__(self, address: Address, revision: str) -> None:
         try:
             import huggingface_hub
         except ImportError:
@@ -172,7 +172,7 @@ class _Repository:
             raise RefusedInput(f"expected a commit of {address}, got {self.commit!r:.80}")
         self.sizes = {one.rfilename: one.size for one in self.info.siblings or ()}
 
-    def fetch(self, folder, names):
+    def fetch(self, folder: pathlib.Path, names: Names) -> None:
         """Brings network.json, and then the files that it names, into a folder."""
         self._bring([MANIFEST], folder, MAX_MANIFEST)
         others = set(names(folder) or ()) - {MANIFEST}
@@ -182,7 +182,7 @@ class _Repository:
         # What the library notes down beside the files is no part of a network.
         shutil.rmtree(folder / ".cache", ignore_errors=True)
 
-    def _bring(self, files, folder, most):
+    def _bring(self, files: list[str], folder: pathlib.Path, most: int) -> None:
         for name in files:
             if not FILE.fullmatch(name) or not isinstance(self.sizes.get(name), int):
                 raise RefusedInput(f"expected a file {name!r:.80} in {self.address}, found none")
@@ -211,7 +211,7 @@ class _Repository:
             if (got := (folder / name).stat().st_size) != self.sizes[name]:
                 raise RefusedInput(f"expected {self.sizes[name]} bytes of {name}, got {got}")
 
-    def _ask(self, call, *arguments, **options):
+    def _ask(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """What the library answers; its errors, whichever they are, in one line."""
         from huggingface_hub import errors
 

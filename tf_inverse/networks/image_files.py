@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import h5py
 import numpy as np
@@ -13,15 +14,16 @@ from PIL import Image
 
 from tf_inverse.errors import InverseSetError, RefusedInput, UsageError, reason
 from tf_inverse.networks import picture
+from tf_inverse.tensors import Array, StrPath
 
 
 def load(
-    path,
+    path: StrPath,
     size: tuple[int, int],
     split: str = "train",
     channels: int = 3,
     only: Sequence[int] | None = None,
-):
+) -> tuple[Array, Array | None]:
     """Images and labels, every image resized to one size.
 
     Three sources are understood: a folder of pictures (sub-folders are classes, in alphabetical
@@ -61,7 +63,7 @@ def load(
     return images, labels
 
 
-def count(path, split: str = "train") -> int:
+def count(path: StrPath, split: str = "train") -> int:
     """How many images `load` finds.
 
     Args:
@@ -83,7 +85,7 @@ def count(path, split: str = "train") -> int:
 
 
 @contextlib.contextmanager
-def _arrays(path, split):
+def _arrays(path: pathlib.Path, split: str) -> Iterator[tuple[Mapping[str, Any], str]]:
     """An .npz or .h5 file's arrays by name, and what stands before their names."""
     if not path.exists():
         raise FileNotFoundError(
@@ -91,26 +93,30 @@ def _arrays(path, split):
         )
     if path.suffix not in (".npz", ".h5", ".hdf5"):
         raise UsageError(f"expected a folder, .h5 or .npz of images, got {path.name}")
+    with _opened(path) as file:
+        yield (file, split + "_") if path.suffix == ".npz" else (file.get(split, file), "")
+
+
+@contextlib.contextmanager
+def _opened(path: pathlib.Path) -> Iterator[Any]:
+    """An .npz or .h5 file, open; whatever goes wrong with it is refused in one line."""
     try:
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
-                yield arrays, split + "_"
-        else:
-            with h5py.File(path, "r") as file:
-                yield file.get(split, file), ""
+        npz = path.suffix == ".npz"
+        with np.load(path, allow_pickle=False) if npz else h5py.File(path, "r") as file:
+            yield file
     except InverseSetError:
         raise
     except Exception as error:  # readers raise almost anything for a damaged file
         raise RefusedInput(f"cannot read images from {path} ({reason(error)})") from error
 
 
-def _named(arrays, prefix, name):
+def _named(arrays: Mapping[str, Any], prefix: str, name: str) -> Any:
     """The array of a name, that of the split before one of the whole file; None without both."""
     key = prefix + name if prefix + name in arrays else name
     return arrays[key] if key in arrays else None
 
 
-def _found(folder):
+def _found(folder: pathlib.Path) -> list[pathlib.Path]:
     files = _pictures(folder)
     if not files:
         endings = ", ".join(picture.SUFFIXES)
@@ -118,7 +124,13 @@ def _found(folder):
     return files
 
 
-def _from_folder(folder, size, channels, known, only):
+def _from_folder(
+    folder: pathlib.Path,
+    size: tuple[int, int],
+    channels: int,
+    known: Sequence[str],
+    only: Sequence[int] | None,
+) -> tuple[Array, Array | None]:
     files = _found(folder)
     foreign = sorted({p.parent.name for p in files} - set(known)) if known else []
     if foreign:
@@ -126,12 +138,13 @@ def _from_folder(folder, size, channels, known, only):
             f"expected classes of the training part below {folder}, {foreign[0]} is none of them"
         )
     files = [files[i] for i in _numbers(only, len(files), folder)]
-    images = [picture.read(p, size, channels) for p in files]
-    images = np.stack(images) if images else np.zeros((0, *size, channels), np.uint8)
+    images = np.zeros((len(files), *size, channels), np.uint8)
+    for image, file in zip(images, files, strict=True):
+        image[:] = picture.read(file, size, channels)
     return images, np.asarray([known.index(p.parent.name) for p in files]) if known else None
 
 
-def _numbers(only, count, path):
+def _numbers(only: Sequence[int] | None, count: int, path: StrPath) -> list[int]:
     """Numbers of the images to read out of `count`."""
     numbers = [int(i) for i in (range(count) if only is None else only)]
     if any(not 0 <= i < count for i in numbers):
@@ -147,7 +160,7 @@ def classes(folder: pathlib.Path) -> tuple[str, ...]:
     return tuple(sorted({p.parent.name for p in files}))
 
 
-def _pictures(folder):
+def _pictures(folder: pathlib.Path) -> list[pathlib.Path]:
     found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in picture.SUFFIXES)
     return [p for p in found if not any(q.startswith(".") for q in p.relative_to(folder).parts)]
 
@@ -157,25 +170,42 @@ def in_parts(path: pathlib.Path) -> bool:
     parts = ("train", "test")
     if path.is_dir():
         return all((path / part).is_dir() for part in parts)
-    if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as arrays:
-            return all(f"{part}_images" in arrays for part in parts)
-    with h5py.File(path, "r") as file:
-        return all(part in file for part in parts)
+    with _opened(path) as file:
+        form = "{}_images" if path.suffix == ".npz" else "{}"
+        return all(form.format(part) in file for part in parts)
 
 
-def names(path) -> tuple[str, ...]:
-    """Names of the classes: sub-folders in alphabetical order, or an .h5 file's `classes`."""
+def names(path: StrPath) -> tuple[str, ...]:
+    """Names of the classes: sub-folders in alphabetical order, or an .h5 file's `classes`.
+
+    Raises:
+        RefusedInput: The file cannot be read, or its attribute `classes` is no list of names.
+    """
     path = pathlib.Path(path)
     if path.is_dir():
         return classes(path / "train" if in_parts(path) else path)
     if path.suffix in (".h5", ".hdf5"):
-        with h5py.File(path, "r") as file:
-            return tuple(np.asarray(file.attrs.get("classes", ())).astype(str))
+        with _opened(path) as file:
+            if "classes" not in file.attrs:
+                return ()
+            found = np.asarray(file.attrs["classes"])
+            if found.ndim != 1 or found.dtype.kind not in "OSUiu":
+                raise RefusedInput(
+                    f"expected the attribute classes of {path} to be a list of names, one a class, "
+                    f"got {found!s:.80}"
+                )
+            return tuple(one.decode() if isinstance(one, bytes) else str(one) for one in found)
     return ()
 
 
-def _from_arrays(arrays, prefix, size, channels, path, only):
+def _from_arrays(
+    arrays: Mapping[str, Any],
+    prefix: str,
+    size: tuple[int, int],
+    channels: int,
+    path: pathlib.Path,
+    only: Sequence[int] | None,
+) -> tuple[Array, Array | None]:
     labels, images = (_named(arrays, prefix, name) for name in ("labels", "images"))
     labels = None if labels is None else np.asarray(labels, np.int64)
     if images is not None:
@@ -198,7 +228,7 @@ def _from_arrays(arrays, prefix, size, channels, path, only):
     return images, labels if labels is None or only is None else labels[numbers]
 
 
-def _of_one_size(images, size, channels, path):
+def _of_one_size(images: Array, size: tuple[int, int], channels: int, path: pathlib.Path) -> Array:
     if images.ndim != 4 or images.dtype != np.uint8 or images.shape[-1] not in (1, 3, 4):
         raise UsageError(
             f"expected images [N, H, W, 1, 3 or 4] uint8 in {path.name}, "

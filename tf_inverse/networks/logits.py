@@ -8,7 +8,7 @@ from tf_inverse import private
 from tf_inverse.layers import taps
 
 
-def kind(layer) -> str | None:
+def kind(layer: object) -> str | None:
     """What a layer ends in: softmax, sigmoid, or None for anything else."""
     if isinstance(layer, keras.layers.Softmax):
         return "softmax"
@@ -27,7 +27,7 @@ def before(model: keras.Model, path: str) -> str | None:
         None where the layer at the path is another, or takes what no layer gives.
     """
     layer = dict(taps.walk(model)).get(path)
-    if not _is_bare(layer) or len(private.calls(layer)) != 1:
+    if layer is None or not _is_bare(layer) or len(private.calls(layer)) != 1:
         return None
     prefix = path[: len(path) - len(layer.name)]
     if isinstance(private.history(layer.input).operation, keras.layers.InputLayer):
@@ -36,7 +36,7 @@ def before(model: keras.Model, path: str) -> str | None:
     return found if found in dict(taps.walk(model)) else None
 
 
-def _is_bare(layer):
+def _is_bare(layer: object) -> bool:
     return isinstance(layer, keras.layers.Softmax | keras.layers.Activation) and bool(kind(layer))
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from tf_inverse.errors import RefusedInput
+from tf_inverse.tensors import StrPath
 
 
-def check(entries: dict, path) -> None:
+def check(entries: dict, path: StrPath) -> None:
     """Passes fields of the types that `storage.save` writes; those that are left out may be.
 
     Args:
@@ -25,23 +27,23 @@ def check(entries: dict, path) -> None:
             raise RefusedInput(f"expected {what} as {name} in {path}, got {value!r:.80}")
 
 
-def _is_text(value) -> bool:
+def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _is_name(value) -> bool:
+def _is_name(value: Any) -> bool:
     return isinstance(value, str) and value.isprintable()
 
 
-def _is_count(value) -> bool:
+def _is_count(value: Any) -> bool:
     return type(value) is int and 1 <= value < 2**31
 
 
-def _is_bound(value) -> bool:
+def _is_bound(value: Any) -> bool:
     return value is None or type(value) in (int, float)
 
 
-def _is_codes(value) -> bool:
+def _is_codes(value: Any) -> bool:
     if not isinstance(value, dict) or not _is_name(value.get("kind")):
         return False
     bounds = value.get("bounds")
@@ -49,14 +51,14 @@ def _is_codes(value) -> bool:
     return _is_count(value.get("size")) and (bounds is None or pair)
 
 
-def _is_labels(value) -> bool:
+def _is_labels(value: Any) -> bool:
     if not isinstance(value, dict) or not _is_name(value.get("layer")):
         return False
     names = value.get("names")
     return isinstance(names, list) and all(map(_is_text, names))
 
 
-def is_yardstick(value) -> bool:
+def is_yardstick(value: Any) -> bool:
     """Whether a value is a yardstick as JSON has it: see `yardstick.Yardstick`."""
     if not isinstance(value, dict) or set(value) != {"bandwidth", "source", "count"}:
         return False

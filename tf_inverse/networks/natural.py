@@ -17,14 +17,17 @@ from __future__ import annotations
 
 import pathlib
 import urllib.parse
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import h5py
 import numpy as np
 
-from tf_inverse.band import Bands
+from tf_inverse.archive import walk
+from tf_inverse.band import Band, Bands, Neuron
 from tf_inverse.errors import RefusedInput, reason
-from tf_inverse.tensors import Array
+from tf_inverse.tensors import Array, StrPath
 
 FORMAT, VERSION = "tf_inverse natural", 1
 LEVELS = (0, 1, 2, 5, 10, 25, 50, 75, 90, 95, 98, 99, 99.5, 99.8, 99.9, 100)
@@ -87,11 +90,31 @@ class Natural:
         stored = self.encodings if self.bank is None else self.bank
         return 0 if stored is None else len(stored)
 
-    def codes(self, size: int) -> np.ndarray | None:
+    def told(self, bands: Iterable[Band]) -> dict | None:
+        """What an archive tells of all the images, and of each band's unit among them.
+
+        Returns:
+            images (how many), of (what they are), levels (of percentiles), and targets: mean, sd
+            and percentiles of each band's unit, or None; None where no unit has statistics.
+        """
+        units = [self.unit(band.neuron) for band in bands]
+        if not any(units) or not self.images:
+            return None
+        return {
+            "images": self.images,
+            "of": " ".join(self.description.split())[:200],
+            "levels": self.levels.tolist(),
+            "targets": [
+                one and {"mean": one.mean, "sd": one.sd, "percentiles": one.percentiles.tolist()}
+                for one in units
+            ],
+        }
+
+    def codes(self, size: int) -> Array | None:
         """The bank where it is of codes with so many entries, else None."""
         return self.bank if self.bank is not None and self.bank.shape[1] == size else None
 
-    def unit(self, neuron) -> UnitStatistics | None:
+    def unit(self, neuron: Neuron) -> UnitStatistics | None:
         """Statistics of a neuron's unit, or None where there are none (or of a map's mean or max).
 
         Of a convolution they are those of the map's centre; other positions share them.
@@ -102,15 +125,16 @@ class Natural:
         i = neuron.unit
         return UnitStatistics(float(mean[i]), float(sd[i]), self.levels, percentiles[i])
 
-    def within(self, bands: Bands) -> Array | None:
+    def within(self, bands: Iterable[Band]) -> Array | None:
         """Which of the stored images lie in all bands: indices, or None where that is unknown."""
+        bands = Bands(bands)
         if self.encodings is None or any(layer not in self.activations for layer in bands.layers):
             return None
         z = np.stack([self.activations[n.layer][:, n.unit] for n in bands.neurons], axis=1)
         return np.flatnonzero(((z >= bands.z1) & (z <= bands.z2)).all(axis=1))
 
 
-def read(path) -> Natural:
+def read(path: StrPath) -> Natural:
     """Read `natural.h5`.
 
     Raises:
@@ -130,33 +154,19 @@ def read(path) -> Natural:
         raise RefusedInput(said) from error
 
 
-def _arrays(file, path) -> dict[str, h5py.Dataset]:
+def _arrays(file: h5py.File, path: StrPath) -> dict[str, h5py.Dataset]:
     """Every dataset by its path, all of them plain numbers in the file itself."""
-    found, seen, waiting, size = {}, set(), [file], 0
-    while waiting:
-        group = waiting.pop()
-        for name in group:
-            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                raise RefusedInput(f"expected plain numbers in {path}, {name} is a link")
-            item = group[name]
-            address = h5py.h5o.get_info(item.id).addr
-            if address in seen:
-                raise RefusedInput(f"expected each array once in {path}, {item.name} is another")
-            seen.add(address)
-            if isinstance(item, h5py.Group):
-                waiting.append(item)
-                continue
-            if item.dtype.kind not in "fi" or item.is_virtual or item.external:
-                raise RefusedInput(f"expected plain numbers in {path}, {name} is {item.dtype}")
-            size += item.size * 4
-            found[item.name.lstrip("/")] = item
-    if size > MAX_BYTES:
+    found = dict(walk.datasets(file, path))
+    for name, item in found.items():
+        if item.dtype.kind not in "fi" or item.is_virtual or item.external:
+            raise RefusedInput(f"expected plain numbers in {path}, {name} is {item.dtype}")
+    if sum(item.size * 4 for item in found.values()) > MAX_BYTES:
         raise RefusedInput(f"expected at most {MAX_BYTES} bytes of statistics in {path}")
     return dict(sorted(found.items()))
 
 
-def _natural(file, arrays, path):
-    def array(name, *shape, dtype=np.float32):
+def _natural(file: h5py.File, arrays: dict[str, h5py.Dataset], path: StrPath) -> Natural:
+    def array(name: str, *shape: int | None, dtype: Any = np.float32) -> Array:
         """One array, of a shape in which None is any number."""
         if name not in arrays:
             raise RefusedInput(f"expected {name} in the natural statistics {path}; it is missing")
@@ -194,29 +204,29 @@ def _natural(file, arrays, path):
             _layer(name.removeprefix("activations/")): array(name, count, None)
             for name in activations
         },
-        bank=encodings[:bank] if bank > 0 else None,
+        bank=encodings[:bank] if encodings is not None and bank > 0 else None,
         gaussian=gaussian,
         random=random if random >= 0 else None,
         indices=array("indices", count, dtype=np.int64) if "indices" in arrays else None,
     )
 
 
-def _layers(arrays) -> list[str]:
+def _layers(arrays: Iterable[str]) -> list[str]:
     """Names of the groups that hold statistics of a layer, however deep."""
     inside = [name.removeprefix("layers/") for name in arrays if name.startswith("layers/")]
     return list(dict.fromkeys(name.rpartition("/")[0] for name in inside))
 
 
-def _name(layer):
+def _name(layer: str) -> str:
     """A layer's path as one name in HDF5, and back."""
     return urllib.parse.quote(layer, safe=" !#$&'()*+,:;=?@[]")
 
 
-def _layer(name):
+def _layer(name: str) -> str:
     return urllib.parse.unquote(name)
 
 
-def write(path, natural: Natural) -> None:
+def write(path: StrPath, natural: Natural) -> None:
     """Write `natural.h5`; half precision for everything per image, as it is for looking."""
     options = {"compression": "gzip", "compression_opts": 9, "shuffle": True, "track_times": False}
     with h5py.File(path, "w") as file:
@@ -230,13 +240,15 @@ def write(path, natural: Natural) -> None:
                 file.create_dataset(name, data=values.astype("f4"), **options)
         if natural.indices is not None:
             file.create_dataset("indices", data=natural.indices.astype("i4"), **options)
-        halves = {f"activations/{_name(layer)}": z for layer, z in natural.activations.items()}
+        halves: dict[str, Array | None] = {
+            f"activations/{_name(layer)}": z for layer, z in natural.activations.items()
+        }
         halves["encodings"] = natural.encodings
         file.attrs["bank"] = 0 if natural.bank is None else len(natural.bank)
         if natural.random is not None:
             file.attrs["random"] = natural.random
         if natural.gaussian is not None:
             halves |= {"gaussian/mean": natural.gaussian[0], "gaussian/factor": natural.gaussian[1]}
-        for name, values in halves.items():
-            if values is not None:
-                file.create_dataset(name, data=values.astype("f2"), **options)
+        for name, each in halves.items():
+            if each is not None:
+                file.create_dataset(name, data=each.astype("f2"), **options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -20,10 +20,12 @@ from tf_inverse.layers import fast, taps
 from tf_inverse.networks import logits, odds
 from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.natural import Natural
-from tf_inverse.networks.neuron_index import activations, index
+from tf_inverse.networks.neuron_index import index
 from tf_inverse.networks.resize import resize
+from tf_inverse.networks.stored_image import eight_bits
 from tf_inverse.networks.unit_labels import LabelsField
 from tf_inverse.networks.yardstick import Yardstick
+from tf_inverse.tensors import Array, Tensor
 
 ROLES = ("classifier", "generator")
 
@@ -82,7 +84,7 @@ class Networks:
     folder: str | None = None
     yardstick: Yardstick | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         d = self.generator.input_shape[-1]
         if d != self.codes.size:
             raise UsageError(f"expected codes of the generator's size {d}, got {self.codes.size}")
@@ -149,7 +151,13 @@ class Networks:
         """Shape of what each layer gives, by path, models within the model included."""
         return self.compiled("shapes", lambda: taps.shapes(self.classifier))
 
-    def look(self, c, layers: tuple[str, ...], index, likely: tuple[bool, ...] | None = None):
+    def look(
+        self,
+        c: Tensor,
+        layers: tuple[str, ...],
+        index: Tensor,
+        likely: tuple[bool, ...] | None = None,
+    ) -> View:
         """G, E and f at once, differentiable, on the images as they would be stored.
 
         Args:
@@ -163,52 +171,45 @@ class Networks:
         """
         x, likely = self.images(c), likely or self.probabilities(layers)
         e, outputs = self.outputs(x, tuple(dict.fromkeys(layers)))
-        z = _of_neurons(e, outputs, layers, index)
-        return View(x, e, z, _of_neurons(e, outputs, layers, index, likely) if any(likely) else z)
+        z = odds.of_neurons(e, outputs, layers, index)
+        return View(
+            x, e, z, odds.of_neurons(e, outputs, layers, index, likely) if any(likely) else z
+        )
 
-    def images(self, c):
+    def images(self, c: Tensor) -> Tensor:
         """G of codes [K, d], as its images would be stored: whole numbers 0..255, float32.
 
         They are clipped and rounded on the way forward; gradients pass through both as if they were
         not there, so that a saturated pixel can come back.
         """
         x = self.decode(c)
-        return _eight_bits(x) if self.stored == "uint8" else x
+        return eight_bits(x) if self.stored == "uint8" else x
 
-    def decode(self, c):
+    def decode(self, c: Tensor) -> Tensor:
         """G of codes [K, d] as it gives them, neither clipped nor rounded: [K, H, W, C] float32."""
         with self._computing("generator"):
             return self.cropped(tf.cast(self.generator(c, training=False), tf.float32))
 
     @contextlib.contextmanager
-    def _computing(self, role):
+    def _computing(self, role: str) -> Iterator[None]:
         model, kernels = getattr(self, role), self._kernels.get(role, ())
         with arithmetic.computing(model, self.precision, kernels), fast.forms(model):
             yield
 
-    def read(self, x, layers: tuple[str, ...], index):
+    def read(self, x: Tensor, layers: tuple[str, ...], index: Tensor) -> tuple[Tensor, Tensor]:
         """E and f of images: e [K, d_E] and z [K, p] of x [K, H, W, C] in RGB 0..255."""
         e, outputs = self.outputs(x, tuple(dict.fromkeys(layers)))
-        return e, _of_neurons(e, outputs, layers, index)
+        return e, odds.of_neurons(e, outputs, layers, index)
 
     def probabilities(self, layers: tuple[str, ...]) -> tuple[bool, ...]:
         """Of which layers the units are probabilities: what a softmax or a sigmoid gives."""
 
-        def made():
-            found = {}
-
-            def run(x):
-                outputs = self.outputs(x, layers)[1]
-                found.update({name: odds.origin(h) is not None for name, h in outputs.items()})
-                return x
-
-            spec = tf.TensorSpec((None, *self.image_shape), tf.float32)
-            tf.function(run, autograph=False).get_concrete_function(spec)
-            return tuple(found[name] for name in layers)
+        def made() -> tuple[bool, ...]:
+            return odds.probable(lambda x: self.outputs(x, layers)[1], self.image_shape, layers)
 
         return self.compiled(("probabilities", layers), made) if layers else ()
 
-    def outputs(self, x, layers: tuple[str, ...]):
+    def outputs(self, x: Tensor, layers: tuple[str, ...]) -> tuple[Tensor, dict[str, Tensor]]:
         """Encodings e [K, d_E], and what each layer gives by name: float32, in one pass."""
         names = tuple(dict.fromkeys((self.encoder, *layers)))
         with self._computing("classifier"):
@@ -218,7 +219,7 @@ class Networks:
         e = tf.reshape(h[0], (-1, int(np.prod(h[0].shape[1:]))))
         return e, dict(zip(names, h, strict=True))
 
-    def cropped(self, x):
+    def cropped(self, x: Tensor) -> Tensor:
         """The centre square of the generator's image; its corner is (H - crop) // 2, as ppgn's."""
         if self.crop is None:
             return x
@@ -226,24 +227,17 @@ class Networks:
         # The gradient of tf.slice pads; that of a strided slice is ten times as slow on a CPU.
         return tf.slice(x, (0, top, left, 0), (-1, self.crop, self.crop, -1))
 
-    def fitted(self, x):
+    def fitted(self, x: Tensor) -> Tensor:
         """Images at the classifier's size: resized bilinearly, antialiased where they shrink."""
         size = self.classifier.input_shape[1:3]
         if None in size or tuple(x.shape[1:3]) == size:
             return x
         return resize(x, size)
 
-    def _trunk(self, layers):
-        # One forward pass serves E and every neuron, and stops after the deepest layer needed
-        # (that of a nested layer runs on, until the graph drops what nobody asks for).
+    def _trunk(self, layers: tuple[str, ...]) -> Callable[[Tensor], Any]:
         if layers not in self._trunks:
-            paths, at_top = tuple(map(self.layer_path, layers)), taps.top(self.classifier)
-            if all(path in at_top for path in paths):
-                outputs = [at_top[path].output for path in paths]
-                trunk = keras.Model(self.classifier.inputs, outputs)
-                self._trunks[layers] = functools.partial(trunk, training=False)
-            else:
-                self._trunks[layers] = functools.partial(taps.run, self.classifier, paths=paths)
+            paths = tuple(map(self.layer_path, layers))
+            self._trunks[layers] = taps.trunk(self.classifier, paths)
         return self._trunks[layers]
 
     def at(self, precision: str) -> Networks:
@@ -260,13 +254,15 @@ class Networks:
             arithmetic.refresh(kernels)
         return other
 
-    def compiled(self, key, make):
+    def compiled(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """The compiled function of a key, made once a network however many neurons are sampled."""
         if key not in self._compiled:
             self._compiled[key] = make()
         return self._compiled[key]
 
-    def score(self, images: np.ndarray, neurons: tuple[Neuron, ...], batch: int = 64):
+    def score(
+        self, images: np.ndarray, neurons: tuple[Neuron, ...], batch: int = 64
+    ) -> tuple[Array, Array]:
         """Encodings and activations of stored images, in float32.
 
         Args:
@@ -298,17 +294,3 @@ class Networks:
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Encodings [n, d_E] of images [n, H, W, C] in RGB 0..255."""
         return self.score(images, ())[0]
-
-
-@tf.custom_gradient
-def _eight_bits(x):
-    return tf.round(tf.clip_by_value(x, 0.0, 255.0)), lambda d: d
-
-
-def _of_neurons(e, outputs, layers, index, likely=None):
-    """Activations [K, p], or log-odds where they are likely to be probabilities."""
-    columns = [
-        (odds.of_units if one else activations)(outputs[name], index[i : i + 1])
-        for i, (name, one) in enumerate(zip(layers, likely or (False,) * len(layers), strict=True))
-    ]
-    return tf.concat(columns, axis=1) if columns else tf.zeros((tf.shape(e)[0], 0))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from tf_inverse.band import Neuron
+from tf_inverse.tensors import Tensor
 
 MEAN, MAX = -1, -2
 
 
-def index(neurons: tuple[Neuron, ...]):
+def index(neurons: tuple[Neuron, ...]) -> Tensor:
     """Where each neuron is in its layer: a tensor, so that one graph serves every neuron.
 
     Returns:
@@ -20,7 +23,7 @@ def index(neurons: tuple[Neuron, ...]):
     return tf.constant(rows, tf.int32, (len(rows), 3))
 
 
-def activations(h, places):
+def activations(h: Tensor, places: Tensor) -> Tensor:
     """The activations [K, p] of p neurons in their layer's output.
 
     Args:
@@ -33,7 +36,7 @@ def activations(h, places):
     return chosen(tf.gather(h, unit, axis=-1), places)
 
 
-def chosen(maps, places, mean=tf.reduce_mean):
+def chosen(maps: Tensor, places: Tensor, mean: Callable[..., Tensor] = tf.reduce_mean) -> Tensor:
     """The entry [K, p] of each neuron's own map that its place asks for.
 
     Args:

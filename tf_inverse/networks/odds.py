@@ -12,13 +12,15 @@ Sigmoid, whose input are the logits, whichever layer or function of the user's o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tf_inverse import private
-from tf_inverse.networks.neuron_index import chosen
+from tf_inverse.networks.neuron_index import activations, chosen
+from tf_inverse.tensors import Tensor
 
 # Probabilities nearer to 0 or 1 than float32 can tell count as these.
 LEAST, MOST = float(np.finfo(np.float32).tiny), 1.0 - 2.0**-24
@@ -38,7 +40,7 @@ class Origin(NamedTuple):
     logits: Any
 
 
-def origin(h) -> Origin | None:
+def origin(h: Tensor) -> Origin | None:
     """Where probabilities come from; None for a tensor that is none, or that no graph made."""
     if not tf.is_symbolic_tensor(h) or h.shape[-1] is None:
         return None
@@ -55,13 +57,13 @@ def origin(h) -> Origin | None:
     return None
 
 
-def _maker(h):
+def _maker(h: Tensor) -> tf.Operation:
     while h.op.type in _SAME:
         h = h.op.inputs[0]
     return h.op
 
 
-def single(h):
+def single(h: Tensor) -> Tensor:
     """A layer's output in float32; probabilities of half precision anew, from their logits."""
     found = origin(h) if h.dtype != tf.float32 else None
     if found is None or found.logits is None:
@@ -70,7 +72,7 @@ def single(h):
     return tf.nn.softmax(logits) if found.kind == "Softmax" else tf.sigmoid(logits)
 
 
-def log_odds(p):
+def log_odds(p: Tensor) -> Tensor:
     """log(p / (1 - p)) of probabilities of any shape, finite for 0 and 1 too.
 
     >>> float(log_odds(tf.constant(0.5)))
@@ -80,7 +82,7 @@ def log_odds(p):
     return tf.math.log(p) - tf.math.log1p(-p)
 
 
-def of_units(h, places):
+def of_units(h: Tensor, places: Tensor) -> Tensor:
     """Log-odds [K, p] of p units of a layer that gives probabilities, from its logits if it can be.
 
     Args:
@@ -97,15 +99,53 @@ def of_units(h, places):
     return each if len(h.shape) == 2 else chosen(each, places, _mean)
 
 
-def _softmax(logits, unit):
+def _softmax(logits: Tensor, unit: Tensor) -> Tensor:
     own = tf.one_hot(unit, logits.shape[-1], True, False, dtype=tf.bool)
     # Leaving the unit out before the sum is exact where its probability is nearly 1.
     others = tf.where(own, -float("inf"), logits[..., tf.newaxis, :])
     return tf.gather(logits, unit, axis=-1) - tf.reduce_logsumexp(others, axis=-1)
 
 
-def _mean(each, axis):
+def _mean(each: Tensor, axis: int) -> Tensor:
     """Log-odds of the mean probability over a map, from those of its places."""
     return tf.reduce_logsumexp(-tf.nn.softplus(-each), axis) - tf.reduce_logsumexp(
         -tf.nn.softplus(each), axis
     )
+
+
+def probable(
+    outputs: Callable[[Tensor], dict[str, Tensor]],
+    shape: tuple[int, ...],
+    layers: tuple[str, ...],
+) -> tuple[bool, ...]:
+    """Of which layers the units are probabilities.
+
+    Args:
+        outputs: Images -> what each layer gives, by name.
+        shape: Height, width and channels of an image.
+        layers: Names of layers.
+    """
+    found: dict[str, bool] = {}
+
+    def run(x: Tensor) -> Tensor:
+        found.update({name: origin(h) is not None for name, h in outputs(x).items()})
+        return x
+
+    spec = tf.TensorSpec((None, *shape), tf.float32)
+    tf.function(run, autograph=False).get_concrete_function(spec)
+    return tuple(found[name] for name in layers)
+
+
+def of_neurons(
+    e: Tensor,
+    outputs: dict[str, Tensor],
+    layers: tuple[str, ...],
+    index: Tensor,
+    likely: tuple[bool, ...] | None = None,
+) -> Tensor:
+    """Activations [K, p], or log-odds where they are likely to be probabilities."""
+    columns = [
+        (of_units if one else activations)(outputs[name], index[i : i + 1])
+        for i, (name, one) in enumerate(zip(layers, likely or (False,) * len(layers), strict=True))
+    ]
+    return tf.concat(columns, axis=1) if columns else tf.zeros((tf.shape(e)[0], 0))

@@ -7,11 +7,13 @@ others), and none before its size is known to be bearable.
 from __future__ import annotations
 
 import warnings
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from tf_inverse.errors import RefusedInput, reason
+from tf_inverse.tensors import StrPath
 
 FORMATS = {
     "PNG": (".png",),
@@ -27,7 +29,9 @@ SIXTEEN = 65535 / 255
 """Levels of 16 bits for one of 8."""
 
 
-def read(file, size: tuple[int, int] | None, channels: int = 3, name=None) -> np.ndarray:
+def read(
+    file: StrPath | BinaryIO, size: tuple[int, int] | None, channels: int = 3, name: object = None
+) -> np.ndarray:
     """A picture as it is seen: upright as its EXIF says, on white where it is transparent.
 
     Of an animation the first frame is taken. Pictures of 16 bits are scaled from 0..65535, those of
@@ -74,7 +78,7 @@ def fitted(image: Image.Image, size: tuple[int, int] | None, channels: int) -> n
     return np.asarray(image).reshape(image.height, image.width, channels)
 
 
-def _expect_bearable(image, name) -> None:
+def _expect_bearable(image: Image.Image, name: object) -> None:
     if image.width * image.height > MAX_PIXELS:
         raise RefusedInput(
             f"{name}: expected a picture of at most {MAX_PIXELS} pixels, "
@@ -82,7 +86,7 @@ def _expect_bearable(image, name) -> None:
         )
 
 
-def _eight_bits(image, name):
+def _eight_bits(image: Image.Image, name: object) -> Image.Image:
     """The picture with 8 bits a channel."""
     if image.mode.startswith("I;16"):
         levels = np.asarray(image, np.float64) / SIXTEEN

@@ -13,6 +13,8 @@ import functools
 import numpy as np
 import tensorflow as tf
 
+from tf_inverse.tensors import Tensor
+
 
 @functools.lru_cache
 def weights(size: int, to: int) -> np.ndarray:
@@ -34,7 +36,7 @@ def weights(size: int, to: int) -> np.ndarray:
     return triangle / triangle.sum(axis=1, keepdims=True)
 
 
-def resize(x, size: tuple[int, int]):
+def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
     """Images [B, H, W, C] at another size: [B, *size, C].
 
     Args:

@@ -1,5 +1,8 @@
-"""Writes `.keras` files without a second copy of the weights in memory."""
+"""Writes `.keras` files: without a second copy of the weights in memory, or in half precision."""
 
+from __future__ import annotations
+
+import io
 import json
 import pathlib
 import tempfile
@@ -8,8 +11,10 @@ import zipfile
 
 import h5py
 import keras
+import numpy as np
 
 from tf_inverse import private
+from tf_inverse.tensors import Model, StrPath, Tensor
 
 # Bytes of a weight that are copied at a time.
 PIECE = 2**23
@@ -27,7 +32,7 @@ class Frugal:
     def __init__(self, model: keras.Model):
         self.model = model
 
-    def save(self, path) -> None:
+    def save(self, path: StrPath) -> None:
         """Write the `.keras` file."""
         path = pathlib.Path(path)
         metadata = {
@@ -45,13 +50,14 @@ class Frugal:
                 archive.write(weights, weights.name)
 
 
-def _write_weights(file, model):
+def _write_weights(file: h5py.File, model: Model) -> None:
     """Keras's layout: layers/KIND/vars/I, where the second layer of a kind is KIND_1."""
-    counts, written = {}, 0
+    counts: dict[str, int] = {}
+    written = 0
     for layer in model.layers:
         kind = private.snake_case(type(layer).__name__)
         number = counts[kind] = counts.get(kind, -1) + 1
-        variables = {}
+        variables: dict[str, keras.Variable] = {}
         layer.save_own_variables(variables)
         group = file.create_group(f"layers/{kind}{f'_{number}' if number else ''}/vars")
         group.attrs["name"] = layer.name
@@ -61,7 +67,7 @@ def _write_weights(file, model):
     assert written == len(model.weights), "a layer keeps its weights in layers of its own"
 
 
-def _write(group, key, tensor):
+def _write(group: h5py.Group, key: str, tensor: Tensor) -> None:
     data = group.create_dataset(key, tuple(tensor.shape), "float32")
     if not tensor.shape:
         data[()] = tensor.numpy()
@@ -69,3 +75,38 @@ def _write(group, key, tensor):
     rows = max(1, PIECE // (4 * max(1, tensor.shape[1:].num_elements())))
     for i in range(0, tensor.shape[0], rows):
         data[i : i + rows] = tensor[i : i + rows].numpy()
+
+
+def rounded(model: Model) -> Model:
+    """The model with every weight at its nearest half-precision value; changed in place."""
+    model.set_weights([w.astype(np.float16).astype(w.dtype) for w in model.get_weights()])
+    return model
+
+
+def halve(path: pathlib.Path) -> None:
+    """Rewrite a `.keras` file with its weights in half precision.
+
+    Keras reads weights of any precision into variables of the model's own.
+    """
+    with zipfile.ZipFile(path) as whole:
+        parts = {name: whole.read(name) for name in whole.namelist()}
+    parts["model.weights.h5"] = _halved(parts["model.weights.h5"])
+    with zipfile.ZipFile(path, "w") as smaller:
+        for name, data in parts.items():
+            smaller.writestr(zipfile.ZipInfo(name), data)
+
+
+def _halved(data: bytes) -> bytes:
+    out = io.BytesIO()
+    with h5py.File(io.BytesIO(data)) as source, h5py.File(out, "w") as target:
+
+        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
+            if isinstance(item, h5py.Dataset):
+                target.create_dataset(name, data=item[()].astype(np.float16), track_times=False)
+            else:
+                target.require_group(name)
+            target[name].attrs.update(item.attrs)
+
+        source.visititems(copy)
+        target.attrs.update(source.attrs)
+    return out.getvalue()

@@ -6,28 +6,36 @@ loads with safe_mode on, so that no code comes out of a file.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import pathlib
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-
-import h5py
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from tf_inverse.archive import atomic, atomic_folder
-from tf_inverse.errors import RefusedInput, UsageError, reason
-from tf_inverse.networks import cache, hub, manifest_fields, yardstick
+from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.networks import cache, hub, yardstick
 from tf_inverse.networks.codes import Codes
+from tf_inverse.networks.manifest import (
+    FORMAT,
+    MANIFEST,
+    MODELS,
+    ROLES,
+    VERSION,
+    checksums,
+    manifest,
+    written,
+)
 from tf_inverse.networks.unit_labels import Labels
+from tf_inverse.tensors import Model, StrPath
 
-FORMAT, VERSION = "tf_inverse network", 1
+if TYPE_CHECKING:
+    from tf_inverse.networks.natural import Natural
+    from tf_inverse.networks.networks import Networks
+
+
 SHIPPED = pathlib.Path(__file__).parents[1] / "zoo" / "pairs"
-MANIFEST, MAX_MANIFEST = "network.json", 4 << 20
-MODELS = ("classifier", "generator")
-ROLES = (*MODELS, "natural")
 
 
 def shipped() -> list[str]:
@@ -66,60 +74,12 @@ def find(
     )
 
 
-def _is_named(folder) -> bool:
+def _is_named(folder: pathlib.Path) -> bool:
     """Whether a name alone stands for a network's folder, on any machine."""
     return folder.parent == SHIPPED or folder == cache.prepared(folder.name)
 
 
-def manifest(folder: pathlib.Path) -> dict:
-    """`network.json`, with the checksum of every file that it names compared.
-
-    Raises:
-        RefusedInput: Not such a file, another version, a field of another type, or a file that is
-            missing or changed.
-    """
-    entries = _entries(folder)
-    path = folder / MANIFEST
-    if entries.get("version") != VERSION:
-        raise RefusedInput(f"expected version {VERSION} in {path}, got {entries.get('version')!r}")
-    for role in ROLES:
-        if role in entries:
-            _compare(folder, role, entries[role])
-    manifest_fields.check(entries, path)
-    return entries
-
-
-def _entries(folder):
-    path = folder / MANIFEST
-    if path.stat().st_size > MAX_MANIFEST:
-        raise RefusedInput(f"expected at most {MAX_MANIFEST} bytes in {path}")
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise RefusedInput(f"expected JSON in {path}: {reason(error)}") from error
-    if not isinstance(entries, dict) or entries.get("format") != FORMAT:
-        raise RefusedInput(f"expected format {FORMAT!r} in {path}")
-    return entries
-
-
-def _compare(folder, role, entry):
-    name = entry.get("file") if isinstance(entry, dict) else None
-    if not isinstance(name, str) or pathlib.Path(name).name != name:
-        raise RefusedInput(f"expected a plain file name for the {role} in {folder}, got {name!r}")
-    if role != "natural" and not name.endswith(".keras"):
-        # The one kind that is looked through before it is loaded.
-        raise RefusedInput(f"expected a .keras file for the {role} in {folder}, got {name}")
-    if not (folder / name).is_file():
-        raise RefusedInput(f"expected {name} in {folder}, as its network.json says; it is missing")
-    got = atomic.checksum(folder / name)
-    if got != entry.get("sha256"):
-        raise RefusedInput(
-            f"expected sha256 {entry.get('sha256')} of {name} in {folder}, got {got}: the file "
-            f"was changed or damaged; bring the original"
-        )
-
-
-def load(network: str | os.PathLike = "cifar10", trust: bool = False):
+def load(network: str | os.PathLike = "cifar10", trust: bool = False) -> Networks:
     """A pair, ready to sample.
 
     Args:
@@ -157,12 +117,7 @@ def load(network: str | os.PathLike = "cifar10", trust: bool = False):
     )
 
 
-def checksums(entries: dict) -> dict[str, str]:
-    """sha256 of each file that a manifest names, by name."""
-    return {entries[role]["file"]: entries[role]["sha256"] for role in ROLES if role in entries}
-
-
-def _described(folder, entries):
+def _described(folder: pathlib.Path, entries: dict[str, Any]) -> dict[str, Any]:
     """What the manifest says of a pair beside its files, as arguments of `Networks`."""
     try:
         codes, labels = entries["codes"], entries.get("labels")
@@ -181,14 +136,14 @@ def _described(folder, entries):
         ) from error
 
 
-def statistics(folder: pathlib.Path, entries: dict):
+def statistics(folder: pathlib.Path, entries: dict) -> Natural | None:
     """Natural statistics of a network's folder, or None; needs no TensorFlow."""
     from tf_inverse.networks import natural
 
     return natural.read(folder / entries["natural"]["file"]) if "natural" in entries else None
 
 
-def model(path, trust: bool = False):
+def model(path: StrPath, trust: bool = False) -> Model:
     """A Keras model from a `.keras` or `.h5` file, in float32, without any code from the file.
 
     Args:
@@ -201,22 +156,21 @@ def model(path, trust: bool = False):
     from tf_inverse.layers import frozen_inputs
     from tf_inverse.networks import keras_file, trusted
 
-    trust = trust or trusted.remembered(path)
-    with frozen_inputs.trust(trust):
-        return keras_file.load(path, trust)
+    with trusted.loadable(path, trust) as (file, trust), frozen_inputs.trust(trust):
+        return keras_file.load(file, trust)
 
 
 def save(
-    folder,
+    folder: StrPath,
     *,
     name: str,
-    classifier=None,
-    generator=None,
+    classifier: Model | None = None,
+    generator: Model | None = None,
     encoder: str | None = None,
     codes: Codes | None = None,
     crop: int | None = None,
-    labels=None,
-    natural=None,
+    labels: tuple[str, Sequence[str]] | None = None,
+    natural: Natural | None = None,
     licence: str = "",
     source: dict | None = None,
     default: str | None = None,
@@ -288,17 +242,7 @@ def save(
     return folder
 
 
-def written(folder: pathlib.Path) -> set[str] | None:
-    """Names of the files that make a folder a network; None where it is none of ours."""
-    try:
-        entries = _entries(folder)
-    except (RefusedInput, OSError):
-        return None
-    named = (entries.get(role) for role in ROLES)
-    return {MANIFEST, *(str(one.get("file")) for one in named if isinstance(one, dict))}
-
-
-def expect_free(folder, overwrite: bool) -> None:
+def expect_free(folder: StrPath, overwrite: bool) -> None:
     """Refuses, before any work, to write a network where something else is.
 
     Raises:
@@ -307,36 +251,9 @@ def expect_free(folder, overwrite: bool) -> None:
     atomic_folder.expect_free(folder, written, overwrite)
 
 
-def rounded(model):
-    """The model with every weight at its nearest half-precision value; changed in place."""
-    model.set_weights([w.astype(np.float16).astype(w.dtype) for w in model.get_weights()])
-    return model
-
-
-def _store(model, path, half):
+def _store(model: Model, path: pathlib.Path, half: bool) -> None:
     model.save(path)
-    if not half:
-        return
-    # Keras reads weights of any precision into variables of the model's own.
-    with zipfile.ZipFile(path) as whole:
-        parts = {name: whole.read(name) for name in whole.namelist()}
-    parts["model.weights.h5"] = _halved(parts["model.weights.h5"])
-    with zipfile.ZipFile(path, "w") as smaller:
-        for name, data in parts.items():
-            smaller.writestr(zipfile.ZipInfo(name), data)
+    if half:
+        from tf_inverse.networks.saving import halve
 
-
-def _halved(data):
-    out = io.BytesIO()
-    with h5py.File(io.BytesIO(data)) as source, h5py.File(out, "w") as target:
-
-        def copy(name, item):
-            if isinstance(item, h5py.Dataset):
-                target.create_dataset(name, data=item[()].astype(np.float16), track_times=False)
-            else:
-                target.require_group(name)
-            target[name].attrs.update(item.attrs)
-
-        source.visititems(copy)
-        target.attrs.update(source.attrs)
-    return out.getvalue()
+        halve(path)

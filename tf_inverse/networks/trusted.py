@@ -7,17 +7,21 @@ own beside what `fetch` keeps. No TensorFlow.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import re
+import shutil
 import stat
 import sys
+import tempfile
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from tf_inverse.archive import atomic
 from tf_inverse.networks.cache import cache_folder
 from tf_inverse.networks.keras_file import ASSETS
+from tf_inverse.tensors import StrPath
 
 MAX_BYTES = 1 << 20
 FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK
@@ -53,10 +57,29 @@ def remember(paths: Iterable[pathlib.Path]) -> None:
         )
 
 
-def remembered(path) -> bool:
-    """Whether a `.keras` file holds a SavedModel that this user trusted before."""
-    known = _known()
-    return bool(known) and _holds_graph(path) and atomic.checksum(pathlib.Path(path)) in known
+@contextlib.contextmanager
+def loadable(path: StrPath, trust: bool) -> Iterator[tuple[StrPath, bool]]:
+    """The file to load in the place of one, and whether a SavedModel in it may be loaded.
+
+    A file that is trusted for its sha256 alone is copied to where nobody else can write, and the
+    copy is what was hashed and is loaded: between two looks at the file itself, somebody else could
+    put another in its place.
+
+    Args:
+        path: Of a `.keras` or `.h5` file.
+        trust: Whether the user trusts it in any case.
+    """
+    known = set() if trust else _known()
+    if not known or not _holds_graph(path):
+        yield path, trust
+        return
+    with tempfile.TemporaryDirectory(prefix="tf_inverse-") as folder:
+        copy = pathlib.Path(folder) / pathlib.Path(path).name
+        shutil.copyfile(path, copy)
+        if atomic.checksum(copy) in known:
+            yield copy, True
+        else:
+            yield path, False
 
 
 def _known() -> set[str]:
@@ -72,7 +95,7 @@ def _known() -> set[str]:
     return {line for line in text.decode(errors="replace").split() if SHA256.fullmatch(line)}
 
 
-def _holds_graph(path) -> bool:
+def _holds_graph(path: StrPath) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.startswith(ASSETS) for name in archive.namelist())

@@ -49,8 +49,9 @@ class Labels(NamedTuple):
 
 
 def _are_names(value: object) -> bool:
-    names = isinstance(value, Sequence) and not isinstance(value, str | bytes)
-    return names and all(isinstance(name, str) for name in value)
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+        return False
+    return all(isinstance(name, str) for name in value)
 
 
 class LabelsField:

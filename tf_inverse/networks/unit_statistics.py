@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +11,13 @@ from tf_inverse.errors import UsageError
 from tf_inverse.layers import taps
 from tf_inverse.networks import codes
 from tf_inverse.networks.natural import LEVELS
+from tf_inverse.tensors import Array, Tensor
+
+if TYPE_CHECKING:
+    import keras
+
+    from tf_inverse.networks.networks import Networks
+
 
 RANDOM = 100
 """Random codes that a unit is looked at with."""
@@ -44,29 +51,32 @@ class Statistics(NamedTuple):
     percentiles: np.ndarray
 
     @property
-    def dead(self):
+    def dead(self) -> Array:
         """Units that never change, [U]."""
         return self.percentiles[:, 0] == self.percentiles[:, -1]
 
 
-def layers(networks) -> list[Layer]:
+def layers(networks: Networks) -> list[Layer]:
     """Every layer of the classifier that has units: those with a fixed output shape."""
     kinds = {path: kind(layer) for path, layer in taps.walk(networks.classifier)}
-    return [
-        Layer(path, kinds.get(path, "output"), tuple(shape), shape[-1])
+    fixed = {
+        path: tuple(side for side in shape if side is not None)
         for path, shape in networks.shapes.items()
         if shape and None not in shape and kinds.get(path) != "InputLayer"
+    }
+    return [
+        Layer(path, kinds.get(path, "output"), shape, shape[-1]) for path, shape in fixed.items()
     ]
 
 
-def kind(layer) -> str:
+def kind(layer: keras.layers.Layer) -> str:
     """A layer's class, and the activation inside it: what is looked at comes after both."""
     name = type(layer).__name__
     inside = getattr(getattr(layer, "activation", None), "__name__", "linear")
     return name if inside == "linear" or name == "Activation" else f"{name}+{inside}"
 
 
-def stored(networks, layer: str) -> Statistics | None:
+def stored(networks: Networks, layer: str) -> Statistics | None:
     """The statistics over natural images that came with the pair, or None.
 
     They are kept by the layer's path, for which its name may stand.
@@ -86,7 +96,7 @@ def stored(networks, layer: str) -> Statistics | None:
     return Statistics(words, mean, sd, percentiles[:, at])
 
 
-def measure(networks, layer: str, images: np.ndarray, words: str) -> Statistics:
+def measure(networks: Networks, layer: str, images: np.ndarray, words: str) -> Statistics:
     """Measures a layer's units on images.
 
     Args:
@@ -103,13 +113,15 @@ def measure(networks, layer: str, images: np.ndarray, words: str) -> Statistics:
     return Statistics(words, z.mean(axis=0), z.std(axis=0), percentiles)
 
 
-def activations(networks, layer: str, images: np.ndarray) -> np.ndarray:
+def activations(networks: Networks, layer: str, images: np.ndarray) -> np.ndarray:
     """Activations [N, U] of all units of a layer; of a map, at its centre."""
     shape = tuple(networks.layer_shape(layer))
     return responses(networks, [Layer(layer, "", shape, shape[-1])], images)[layer]
 
 
-def responses(networks, layers: list[Layer], images: np.ndarray, batch: int = BATCH) -> dict:
+def responses(
+    networks: Networks, layers: list[Layer], images: np.ndarray, batch: int = BATCH
+) -> dict:
     """Activations of all units of several layers; of maps, at their centre.
 
     Args:
@@ -124,7 +136,7 @@ def responses(networks, layers: list[Layer], images: np.ndarray, batch: int = BA
     names = tuple(layer.name for layer in layers)
     centres = [tuple(size // 2 for size in layer.shape[:-1]) for layer in layers]
 
-    def middle(x):
+    def middle(x: Tensor) -> list[Tensor]:
         h = networks.outputs(x, names)[1]
         return [h[name][(slice(None), *at)] for name, at in zip(names, centres, strict=True)]
 
@@ -137,7 +149,7 @@ def responses(networks, layers: list[Layer], images: np.ndarray, batch: int = BA
     return {name: np.concatenate(z) for name, z in zip(names, columns, strict=True)}
 
 
-def random_images(networks, count: int = RANDOM) -> np.ndarray:
+def random_images(networks: Networks, count: int = RANDOM) -> np.ndarray:
     """Images of random codes, as they would be stored, [count, H, W, C]."""
     c = codes.draw(networks, count, codes.generator(SEED, 0))
     parts = []
@@ -148,12 +160,12 @@ def random_images(networks, count: int = RANDOM) -> np.ndarray:
     return images.astype(np.uint8) if networks.stored == "uint8" else images
 
 
-def labels(networks, layer: str) -> tuple[str, ...]:
+def labels(networks: Networks, layer: str) -> tuple[str, ...]:
     """Labels of a layer's units; empty texts where it has none."""
     return networks.names(layer) or ("",) * networks.layer_shape(layer)[-1]
 
 
-def asked_layer(networks, layer: str | None, search: str | None) -> str | None:
+def asked_layer(networks: Networks, layer: str | None, search: str | None) -> str | None:
     """The layer to list: the one named, the labelled one for a search, or None.
 
     Raises:
@@ -162,23 +174,25 @@ def asked_layer(networks, layer: str | None, search: str | None) -> str | None:
     if layer is not None:
         networks.layer_shape(layer)
         return layer
-    if search is not None and networks.labels is None:
+    if search is None:
+        return None
+    if networks.labels is None:
         raise UsageError(f"expected a network with labels for --search, {networks.name} has none")
-    return None if search is None else networks.labels.layer
+    return networks.labels.layer
 
 
-def natural(networks, layer: str, images: str | None) -> Statistics | None:
+def natural(networks: Networks, layer: str, images: str | None) -> Statistics | None:
     """Natural statistics: measured on the images at a path, or those that came with the pair."""
     if images is None:
         return stored(networks, layer)
     from tf_inverse.networks.image_files import load
 
-    *size, channels = networks.image_shape
-    x, _ = load(images, tuple(size), "test", channels)
+    height, width, channels = networks.image_shape
+    x, _ = load(images, (height, width), "test", channels)
     return measure(networks, layer, x, f"{len(x)} images of {images}")
 
 
-def found(networks, layer: str, text: str | None) -> list[int]:
+def found(networks: Networks, layer: str, text: str | None) -> list[int]:
     """Units whose label contains a text, in any case; every unit where the text is None."""
     names = labels(networks, layer)
     chosen = [i for i, name in enumerate(names) if text is None or text.lower() in name.lower()]

@@ -35,9 +35,9 @@ class Yardstick(NamedTuple):
 
     bandwidth: float
     source: str
-    count: int
+    count: int  # type: ignore[assignment]  # a tuple's method of the name is not needed
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.bandwidth:g}, half the mean distance of {self.count} {self.source}"
 
 
@@ -72,4 +72,6 @@ def of_random_codes(networks: Networks) -> Yardstick:
 
 def read(entry: dict | None) -> Yardstick | None:
     """From the entry of a network's folder or an archive, which was checked; None where none is."""
-    return entry and Yardstick(float(entry["bandwidth"]), entry["source"], entry["count"])
+    if not entry:
+        return None
+    return Yardstick(float(entry["bandwidth"]), entry["source"], entry["count"])

@@ -8,13 +8,12 @@ import shlex
 import numpy as np
 
 from tf_inverse import metrics
-from tf_inverse.report import beside, comparison, encode, judged, ordering, text
+from tf_inverse.report import beside, comparison, encode, judged, ordering, standing, text
 
 # Figures that an archive alone cannot tell: what the run stored of them.
 STORED = ("steps", "seconds", "ess", "r_hat", "probability")
 NEIGHBOURS = 8
 BINS, BINS_ALONE = 40, 16
-PERCENTS = np.arange(101) / 100
 
 
 def figures(archive, bandwidth=None):
@@ -127,7 +126,7 @@ def _archive(archive, name, measured):
     return {
         "name": name,
         "question": text.question(archive.targets, archive.network),
-        "volume": volume(archive),
+        "volume": standing.size(archive),
         "complete": bool(archive.complete),
         "size": list(images.shape[1:3]),
         "targets": [_target(archive, i) for i in range(len(archive.targets))],
@@ -149,7 +148,7 @@ def _archive(archive, name, measured):
 
 def _target(archive, i):
     target = archive.targets[i]
-    natural = natural_activations(archive, i)
+    natural, known = standing.activations(archive, i), standing.quantiles(archive, i)
     z = archive.activations[:][:, i]
     return {
         "name": text.neuron(target),
@@ -158,34 +157,11 @@ def _target(archive, i):
         "z1": float(target["z1"]),
         "z2": float(target["z2"]),
         "decimals": text.decimals(target["z1"], target["z2"]),
-        "natural": None if natural is None else text.natural_band(target, natural),
-        "quantiles": None if natural is None else _short(np.quantile(natural, PERCENTS)),
+        "natural": standing.line(archive, i),
+        "levels": None if known is None else known[0],
+        "quantiles": None if known is None else _short(known[1]),
         "histogram": _histogram(z, natural, target["z1"], target["z2"]),
     }
-
-
-def natural_activations(archive, i):
-    """Activations of the i-th target over natural images, [N], or None where unknown."""
-    natural = archive.natural
-    if natural is None or natural.activations is None or not len(natural.activations):
-        return None
-    return np.asarray(natural.activations)[:, i]
-
-
-def volume(archive):
-    """How large the inverse set is, in a sentence; None where the run did not measure it."""
-    stored = archive.summary or {}
-    return text.share_of_images(stored) if stored.get("probability") else None
-
-
-def natural_lines(archive):
-    """For each target whose natural activations are known, what its range means among them.
-
-    Before them, where the run measured it, how large the inverse set is.
-    """
-    size = [line] if (line := volume(archive)) else []
-    known = [(target, natural_activations(archive, i)) for i, target in enumerate(archive.targets)]
-    return size + [text.natural_band(t, natural) for t, natural in known if natural is not None]
 
 
 def _histogram(z, natural, z1, z2):

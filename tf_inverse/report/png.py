@@ -10,7 +10,7 @@ import numpy as np
 from tf_inverse import archive as archives
 from tf_inverse.archive import atomic
 from tf_inverse.errors import UsageError
-from tf_inverse.report import beside, encode, ordering, overlay, page_data, sheet, text
+from tf_inverse.report import beside, encode, ordering, overlay, page_data, sheet, standing, text
 
 MOST = 2000
 """Most images of one sheet."""
@@ -164,7 +164,7 @@ def title(archive, shown):
             f" ({text.number(figures['vendi_equal_count'], 3)} for {figures['natural']} of them; "
             f"nature has {text.number(figures['vendi_natural'], 3)} for as many)"
         )
-    return [f"{heading(archive)} in {archive.network}", *page_data.natural_lines(archive), line]
+    return [f"{heading(archive)} in {archive.network}", *standing.lines(archive), line]
 
 
 def heading(archive):

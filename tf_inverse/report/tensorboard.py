@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from tf_inverse.errors import UsageError
-from tf_inverse.report import encode, ordering, page_data, png, text
+from tf_inverse.report import encode, ordering, page_data, png, standing, text
 
 SPRITE = 8192
 """Largest side of a sprite image that the Projector shows."""
@@ -145,7 +145,7 @@ def write(archive, folder):
             board.image("most different", encode.png(image), step)
         for i, target in enumerate(archive.targets):
             board.histogram(f"activations/{text.neuron(target)}", z[:, i], 0)
-            natural = page_data.natural_activations(archive, i)
+            natural = standing.activations(archive, i)
             if natural is not None:
                 board.histogram(f"natural activations/{text.neuron(target)}", natural, 0)
     projector(archive, folder)
@@ -187,7 +187,7 @@ def sprites(images):
 
 
 def _words(archive):
-    lines = [text.question(archive.targets, archive.network), *page_data.natural_lines(archive)]
+    lines = [text.question(archive.targets, archive.network), *standing.lines(archive)]
     figures = page_data.figures(archive)
     rows = [
         f"| {name} | {text.figure(key, figures.get(key))} |"

@@ -217,41 +217,6 @@ def _one_in(probability):
     )
 
 
-def standing(z, natural):
-    """Where an activation stands among those of natural images.
-
-    Args:
-        z: Activation.
-        natural: Activations of one unit over natural images, [N].
-
-    Returns:
-        Text such as "p93, +1.8 sd" or "above all, +4.1 sd".
-    """
-    natural = np.asarray(natural, np.float64)
-    share = float(np.mean(natural <= z))
-    place = "above all" if z > natural.max() else "below all" if z < natural.min() else None
-    place = place or f"p{100 * share:.3g}"
-    spread = float(natural.std())
-    return f"{place}, {(z - natural.mean()) / spread:+.1f} sd" if spread > 0 else place
-
-
-def natural_band(target, natural):
-    """What a target's range means beside natural images, as one sentence.
-
-    Args:
-        target: Target dictionary.
-        natural: Activations of its unit over natural images, [N].
-    """
-    natural = np.asarray(natural, np.float64)
-    ends = [f"{number(z)} is {standing(z, natural)}" for z in (target["z1"], target["z2"])]
-    share = float(np.mean((natural >= target["z1"]) & (natural <= target["z2"])))
-    return (
-        f"Over {len(natural)} natural images {neuron(target)} has mean {number(natural.mean(), 3)} "
-        f"and s.d. {number(natural.std(), 3)}; {'; '.join(ends)}; "
-        f"{100 * share:.3g} % of them lie in the range."
-    )
-
-
 def histogram(values, z1, z2, bins=10, width=40):
     """Histogram of activations over a band as text for terminals.
 

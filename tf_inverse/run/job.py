@@ -21,7 +21,7 @@ from tf_inverse.method import diagnostics
 from tf_inverse.method.checkpoint import count
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage, yardstick
-from tf_inverse.report import page_data, png, text
+from tf_inverse.report import png, standing, text
 from tf_inverse.run import origin, signals
 from tf_inverse.run import volume as volumes
 from tf_inverse.version import versions
@@ -213,6 +213,7 @@ def _unfinished(out, writer, stop, trouble, as_json):
 def header(networks, bands, settings, store="images", volume=False) -> dict:
     """What an archive says of its run: everything that its samples and its summary depend on."""
     how = {"store": store} | ({"volume": True} if volume else {})
+    nature = networks.natural and networks.natural.told(bands)
     return {
         "name": f"{' & '.join(map(str, bands))} of {networks.name}",
         "targets": [described(b, networks) for b in bands],
@@ -223,6 +224,7 @@ def header(networks, bands, settings, store="images", volume=False) -> dict:
         "seed": settings.seed,
         "asked": settings.n,
         "yardstick": yardstick.of(networks)._asdict(),
+        **({"nature": nature} if nature else {}),
     }
 
 
@@ -284,4 +286,4 @@ def tell(finished, figures: dict, as_json: bool) -> None:
     for target, z in zip(finished.targets, finished.activations[:].T, strict=True):
         print(text.histogram(z, target["z1"], target["z2"]))
     print(text.table({figures["archive"]: figures}))
-    print("\n".join(page_data.natural_lines(finished)))
+    print("\n".join(standing.lines(finished)))

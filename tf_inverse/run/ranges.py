@@ -21,7 +21,7 @@ DEVIATIONS = 6.0
 """Its end without natural statistics: standard deviations above the mean of random codes."""
 
 
-def rungs(networks, targets: str, ranges: int) -> list[tuple[band.Band, ...]]:
+def rungs(networks, targets: str, ranges: int) -> list[band.Bands]:
     """The inverse sets of a ladder.
 
     Args:

@@ -162,5 +162,6 @@ def render(networks, codes: np.ndarray) -> np.ndarray:
         part = codes[start : start + BATCH]
         filled = np.concatenate([part, np.zeros((BATCH - len(part), part.shape[1]), part.dtype)])
         x = networks.decode(filled).numpy()
+        # In NumPy, beside `networks.stored_image`: a verifier has an opinion of its own.
         parts.append(np.rint(np.clip(x[: len(part)], 0, 255)).astype(np.uint8))
     return np.concatenate(parts)

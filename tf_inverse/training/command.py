@@ -11,7 +11,8 @@ from tf_inverse import adopt
 from tf_inverse.adopt import command as words
 from tf_inverse.adopt import facts, loading
 from tf_inverse.errors import UsageError
-from tf_inverse.networks import image_files, storage
+from tf_inverse.judging import judges
+from tf_inverse.networks import image_files, saving, storage
 from tf_inverse.training import classifier, data, evaluation, own, work
 from tf_inverse.training.classifier import folded
 
@@ -106,7 +107,7 @@ def make_pair(out, classifier, generator, seed, overwrite, **more):
     G = loading.open(generator, "generator", trust=more["trust"])
     networks = own.paired(networks, G, told)
     for model in (networks.classifier, networks.generator):
-        storage.rounded(model)
+        saving.rounded(model)
     parts = _parts(more["data"], networks, seed)
     said = own.labelled(networks, told, _names(more["labels"]), image_files.names(more["data"]))
     _write(networks, parts, told, said, out, half=True, seed=seed, overwrite=overwrite, **more)
@@ -189,9 +190,18 @@ def check(data, out, judge, trust, **_):
     networks = storage.load(out, trust)
     h, w, channels = networks.image_shape
     x, y = image_files.load(data, (h, w), "test", channels)
-    model = storage.model(judge, trust)
-    figures = evaluation.reconstructions(networks, model, x, y)
-    figures["neurons"] = evaluation.samples(networks, model, x, y)
+    if y is None or networks.labels is None:
+        lacking = data if y is None else out
+        raise UsageError(f"expected labels in {lacking}: judges are asked for the class of images")
+    panel = [judges.load(one, channels, trust=trust) for one in judge.split(",") if one]
+    for one in panel:
+        if one.count != len(networks.labels.names):
+            raise UsageError(
+                f"expected a judge of the {len(networks.labels.names)} classes of {out}, "
+                f"{one.name} has {one.count}"
+            )
+    figures = evaluation.reconstructions(networks, panel, x, y)
+    figures["neurons"] = evaluation.samples(networks, panel, x)
     print(json.dumps(figures, indent=1))
 
 
@@ -209,7 +219,7 @@ def _refuse(path, overwrite):
     path.parent.mkdir(parents=True, exist_ok=True)
 
 
-PATHS = ("data", "out", "judge", "start")
+PATHS = ("data", "out", "start")
 KINDS = {
     "generator": (train_generator, ("classifier",)),
     "classifier": (train_classifier, ()),

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tf_inverse.compute import progress
 from tf_inverse.errors import RefusedInput, UsageError, reason
+from tf_inverse.networks.stored_image import stored
 from tf_inverse.report.sheet import contact_sheet
 from tf_inverse.training.generator import Inverter, discriminator
 
@@ -147,7 +148,7 @@ def train(
 
     def sheet(passes):
         y = G(features(tf.constant(shown, tf.float32))[-1], training=False)
-        over_under(shown, np.clip(np.round(y), 0, 255)).save(folder / f"epoch_{passes:03d}.png")
+        over_under(shown, stored(y)).save(folder / f"epoch_{passes:03d}.png")
 
     watch = Watch(manager.save, sheet, steps, first, last, stop)
     if first < last:

@@ -13,13 +13,17 @@ import pathlib
 import re
 import tempfile
 import zipfile
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import h5py
 
 from tf_inverse import private
 from tf_inverse.errors import RefusedInput, reason
 from tf_inverse.networks.keras_file import weights
+from tf_inverse.tensors import StrPath
+
+if TYPE_CHECKING:
+    import keras
 
 MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 ASSETS = "assets/layers/"
@@ -44,7 +48,7 @@ class Contents(NamedTuple):
     assets: bool = False
 
 
-def check(path, trust: bool = False) -> None:
+def check(path: StrPath, trust: bool = False) -> None:
     """Passes a file that holds a model and nothing else, of the size that it declares.
 
     Args:
@@ -57,7 +61,7 @@ def check(path, trust: bool = False) -> None:
     _checked(path, trust)
 
 
-def load(path, trust: bool = False):
+def load(path: StrPath, trust: bool = False) -> keras.Model:
     """The Keras model of a `.keras` or `.h5` file, checked first, without any code from the file.
 
     Args:
@@ -87,7 +91,7 @@ def load(path, trust: bool = False):
     return model
 
 
-def _checked(path, trust: bool) -> tuple[Contents, dict]:
+def _checked(path: StrPath, trust: bool) -> tuple[Contents, dict]:
     """What a file holds, and the configuration that Keras is to read."""
     from tf_inverse.networks.keras_file import config, keras2
 
@@ -103,7 +107,7 @@ def _checked(path, trust: bool) -> tuple[Contents, dict]:
     return contents, entry
 
 
-def _load_weights(model, path) -> None:
+def _load_weights(model: keras.Model, path: StrPath) -> None:
     ending = ".h5" if _is_hdf5(path) else ".keras"
     if pathlib.Path(path).suffixes == [ending]:
         return model.load_weights(path)
@@ -114,11 +118,11 @@ def _load_weights(model, path) -> None:
         return model.load_weights(named)
 
 
-def _is_hdf5(path) -> bool:
+def _is_hdf5(path: StrPath) -> bool:
     return pathlib.Path(path).suffix != ".keras" or h5py.is_hdf5(path)
 
 
-def _contents(path, trust: bool) -> Contents:
+def _contents(path: StrPath, trust: bool) -> Contents:
     try:
         return _of_hdf5(path) if _is_hdf5(path) else _of_archive(path, trust)
     except (zipfile.BadZipFile, OSError, ValueError, KeyError, NotImplementedError) as error:
@@ -126,7 +130,7 @@ def _contents(path, trust: bool) -> Contents:
         raise RefusedInput(f"{path}: damaged {kind} file ({reason(error)})") from error
 
 
-def _of_archive(path, trust: bool) -> Contents:
+def _of_archive(path: StrPath, trust: bool) -> Contents:
     with zipfile.ZipFile(path) as archive:
         assets = _check_members(archive, path, trust)
         config, about = archive.read("config.json").decode(), archive.read("metadata.json")
@@ -138,7 +142,7 @@ def _of_archive(path, trust: bool) -> Contents:
     return Contents(config, _version(version), stored, bool(assets))
 
 
-def _of_hdf5(path) -> Contents:
+def _of_hdf5(path: StrPath) -> Contents:
     size = pathlib.Path(path).stat().st_size
     with h5py.File(path, "r") as file:
         weights.count(file, path, size)
@@ -152,17 +156,17 @@ def _of_hdf5(path) -> Contents:
         return Contents(config, _version(version), weights.count(file["model_weights"], path, size))
 
 
-def _text(file, name: str) -> str:
+def _text(file: h5py.File, name: str) -> str:
     value = file.attrs.get(name, "")
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _version(value) -> str:
+def _version(value: object) -> str:
     """A version as it may be shown: what a file says of itself may be anything."""
     return value if isinstance(value, str) and re.fullmatch(r"\d[\w.+-]{0,30}", value) else ""
 
 
-def _check_members(archive: zipfile.ZipFile, path, trust) -> set[str]:
+def _check_members(archive: zipfile.ZipFile, path: StrPath, trust: bool) -> set[str]:
     infos = {info.filename: info for info in archive.infolist()}
     assets = {name for name in infos if name.startswith(ASSETS) and ".." not in name}
     if assets and not trust:
@@ -181,7 +185,7 @@ def _check_members(archive: zipfile.ZipFile, path, trust) -> set[str]:
     return assets
 
 
-def _refused(path, version: str, error: Exception) -> RefusedInput:
+def _refused(path: StrPath, version: str, error: Exception) -> RefusedInput:
     """The refusal of a model: why, who saved it where that is the reason, and the way out."""
     from tf_inverse.networks.keras_file import config, keras2
 

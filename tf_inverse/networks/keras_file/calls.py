@@ -7,6 +7,9 @@ name a function of TensorFlow; those with the same operation in Keras 3 are turn
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from tf_inverse import private
 from tf_inverse.errors import RefusedInput
 
@@ -41,7 +44,7 @@ def plain(name: str) -> str:
     return name.replace("/", "_")
 
 
-def mapped(value, function):
+def mapped(value: Any, function: Callable[[Any], Any]) -> Any:
     """Applies a function to every [layer, call, output, ...] in lists and dictionaries."""
     if isinstance(value, dict):
         return {key: mapped(one, function) for key, one in value.items()}
@@ -57,7 +60,7 @@ def counted(leaf: list, early: dict[str, int]) -> list:
     return [plain(leaf[0]), leaf[1] - early.get(leaf[0], 0), leaf[2]]
 
 
-def call(node, early: dict[str, int]) -> dict:
+def call(node: Any, early: dict[str, int]) -> dict:
     """One call of a layer: `args` and `kwargs`.
 
     Args:
@@ -70,10 +73,10 @@ def call(node, early: dict[str, int]) -> dict:
     return {"args": [args], "kwargs": kwargs}
 
 
-def _arguments(node: list, early):
+def _arguments(node: list, early: dict[str, int]) -> tuple[Any, dict[str, Any]]:
     keywords: dict = {}
 
-    def argument(leaf):
+    def argument(leaf: list) -> Any:
         keywords.update(leaf[3] if len(leaf) > 3 else {})
         return leaf[2] if leaf[0] == "_CONSTANT_VALUE" else _tensor(leaf, early)
 
@@ -82,7 +85,7 @@ def _arguments(node: list, early):
     return args, mapped(keywords, lambda leaf: _tensor(leaf, early))
 
 
-def _tensor(leaf: list, early) -> dict:
+def _tensor(leaf: list, early: dict[str, int]) -> dict:
     # The tensor is looked up by its history; shape and type are there for form alone.
     config = {"shape": [], "dtype": "float32", "keras_history": counted(leaf, early)}
     return {"class_name": "__keras_tensor__", "config": config}
@@ -120,14 +123,14 @@ def operation(part: dict, early: dict[str, int]) -> dict:
     }
 
 
-def _constant(value):
+def _constant(value: Any) -> Any:
     """A number, a tensor, an array, or the parts of an index, as an argument in a `.keras` file."""
     if isinstance(value, list) and value and all(isinstance(one, int | float) for one in value):
         return {"class_name": "__numpy__", "config": {"value": value, "dtype": "float32"}}
     return [_part(one) for one in value] if isinstance(value, list) else _part(value)
 
 
-def _part(value):
+def _part(value: Any) -> Any:
     if not isinstance(value, dict) or value.get("class_name") == "__keras_tensor__":
         return value
     if value.get("class_name") == "__ellipsis__":

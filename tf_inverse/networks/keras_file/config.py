@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -48,7 +50,7 @@ def declared(entry: dict) -> int:
         return sum(math.prod(variable.shape) for variable in model.variables)
 
 
-def _parts(entry):
+def _parts(entry: Any) -> Iterator[dict[str, Any]]:
     """Every dictionary in a configuration that names a class."""
     left = [entry]
     while left:

@@ -10,11 +10,13 @@ itself. Nothing is imported or run for it; what comes out is checked as any othe
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import keras
 
 from tf_inverse import private
 from tf_inverse.networks.keras_file.calls import Unknown, call, counted, mapped, operation, plain
+from tf_inverse.tensors import Tensor
 
 RENAMED = {
     "Model": "Functional",
@@ -61,7 +63,7 @@ TRAINING = ("initializer", "regularizer", "constraint")
 
 
 @keras.saving.register_keras_serializable("tf_inverse", "hard_sigmoid_of_keras_2")
-def hard_sigmoid(x):
+def hard_sigmoid(x: Tensor) -> Tensor:
     """Keras 2's hard sigmoid, clip(x / 5 + 1 / 2, 0, 1), where Keras 3 divides by 6."""
     return keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
@@ -106,18 +108,18 @@ def _address(name: str, entry: dict) -> dict:
     raise Unknown(f"its layer {name} is none of Keras 3's")
 
 
-def _known(name: str):
+def _known(name: str) -> type[keras.layers.Layer] | None:
     """Keras's own layer of a name, or None."""
     own = private.layer(name) or getattr(keras.layers, name, None)
     return own if inspect.isclass(own) and issubclass(own, keras.layers.Layer) else None
 
 
-def _plain_operation(name: str, entry: dict):
+def _plain_operation(name: str, entry: dict) -> type[keras.Operation] | None:
     """Keras 3's operation of a name, which in its .h5 files differs from a layer by no flags."""
     return None if "trainable" in entry["config"] else private.operation(name)
 
 
-def _sequential(settings, older: bool) -> dict:
+def _sequential(settings: Any, older: bool) -> dict:
     if isinstance(settings, list):  # before Keras 2.3
         settings = {"name": "sequential", "layers": settings}
     layers = settings["layers"]
@@ -189,12 +191,12 @@ def _of_keras_3(name: str, old: str, settings: dict) -> dict:
     return kept
 
 
-def _takes(cls, keyword: str) -> bool:
+def _takes(cls: type, keyword: str) -> bool:
     """Whether a constructor names a keyword, or hands it on to one that does."""
     for one in cls.__mro__:
         if "__init__" not in vars(one):
             continue
-        taken = inspect.signature(one.__init__).parameters
+        taken = inspect.signature(vars(one)["__init__"]).parameters
         if keyword in taken:
             return True
         if not any(each.kind is each.VAR_KEYWORD for each in taken.values()):
@@ -202,7 +204,7 @@ def _takes(cls, keyword: str) -> bool:
     return False
 
 
-def _value(key: str, value):
+def _value(key: str, value: Any) -> Any:
     if key == "dtype" and isinstance(value, dict):
         return value["config"]["name"]
     if key.endswith("activation"):

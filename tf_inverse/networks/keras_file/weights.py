@@ -10,12 +10,12 @@ import math
 
 import h5py
 
+from tf_inverse.archive import walk
 from tf_inverse.errors import RefusedInput
+from tf_inverse.tensors import StrPath
 
-DEEPEST = 64
 
-
-def count(group: h5py.Group, path, size: int) -> int:
+def count(group: h5py.Group, path: StrPath, size: int) -> int:
     """Numbers stored in a group, all of them in the file itself.
 
     Args:
@@ -26,32 +26,10 @@ def count(group: h5py.Group, path, size: int) -> int:
     Raises:
         RefusedInput: Something in the group is a link, packed, elsewhere, or there twice.
     """
-    return _count(group, path, size, set(), 0)
+    return sum(_numbers(item, path, size) for _, item in walk.datasets(group, path))
 
 
-def _count(group, path, size, seen: set[int], depth: int) -> int:
-    if depth > DEEPEST:
-        raise RefusedInput(f"{path}: weights are nested more than {DEEPEST} deep")
-    total = 0
-    for name in group:
-        link = group.get(name, getlink=True)
-        if not isinstance(link, h5py.HardLink):
-            raise RefusedInput(f"{path}: {group.name}/{name:.80} is a link, expected weights")
-        item = group[name]
-        place = h5py.h5o.get_info(item.id).addr
-        if place in seen:
-            # A group inside itself would be walked for ever, and data that is there under many
-            # names would pass for as many weights.
-            raise RefusedInput(f"{path}: {group.name}/{name:.80} is there under two names")
-        seen.add(place)
-        if isinstance(item, h5py.Group):
-            total += _count(item, path, size, seen, depth + 1)
-        elif isinstance(item, h5py.Dataset):
-            total += _numbers(item, path, size)
-    return total
-
-
-def _numbers(item: h5py.Dataset, path, size: int) -> int:
+def _numbers(item: h5py.Dataset, path: StrPath, size: int) -> int:
     creation = item.id.get_create_plist()
     layouts = (h5py.h5d.CONTIGUOUS, h5py.h5d.COMPACT)
     numbers = math.prod(int(side) for side in item.shape)

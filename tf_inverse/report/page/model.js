@@ -37,13 +37,14 @@ function make(tag, properties = {}, ...children) {
   return element;
 }
 
-// The percentile of an activation among natural images, from their 101 quantiles.
+// The percentile of an activation among natural images, from those at some levels.
 function level(target, z) {
   const above = target.quantiles.findIndex((quantile) => quantile > z);
   if (above === 0) return "below nature";
-  if (above < 0) return z > target.quantiles[100] ? "above nature" : "p100";
+  if (above < 0) return z > target.quantiles.at(-1) ? "above nature" : "p100";
   const [left, right] = [target.quantiles[above - 1], target.quantiles[above]];
-  return `p${(above - 1 + (z - left) / (right - left)).toPrecision(3)}`;
+  const [low, high] = [target.levels[above - 1], target.levels[above]];
+  return `p${(low + ((high - low) * (z - left)) / (right - left)).toPrecision(3)}`;
 }
 
 // A value that its band's decimals would show as nothing but zeros keeps its leading digits, as in

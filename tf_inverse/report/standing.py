@@ -1,0 +1,129 @@
+"""Where a range stands among natural images, in words: always said of which set of images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tf_inverse.report.text import neuron, number, share_of_images
+from tf_inverse.tensors import Array
+
+if TYPE_CHECKING:
+    from tf_inverse.archive import Archive
+
+
+def lines(archive: Archive) -> list[str]:
+    """How large the inverse set is, and what each target's range means among natural images.
+
+    Each where it is known.
+    """
+    found = [size(archive)]
+    found += [line(archive, i) for i in range(len(archive.targets))]
+    return [one for one in found if one is not None]
+
+
+def size(archive: Archive) -> str | None:
+    """How large the inverse set is, in a sentence; None where the run did not measure it."""
+    summary = archive.summary or {}
+    return share_of_images(summary) if summary.get("probability") else None
+
+
+def line(archive: Archive, i: int) -> str | None:
+    """What the range of the i-th target means among natural images; None where none are known.
+
+    Percentiles are of all natural images that the network was measured on. An archive of before
+    that was stored has those of the images that are kept with it alone.
+    """
+    target, kept = archive.targets[i], activations(archive, i)
+    told = archive.header.get("nature")
+    if told is None or told["targets"][i] is None:
+        return None if kept is None else natural_band(target, kept)
+    said = whole(target, told, told["targets"][i])
+    if kept is None:
+        return said
+    inside = 0 if archive.natural.encodings is None else len(archive.natural.encodings)
+    return (
+        f"{said} Kept of them are {len(kept)} at random, and {inside} in the range to compare with."
+    )
+
+
+def activations(archive: Archive, i: int) -> Array | None:
+    """Activations of the i-th target over the natural images kept at random, [N], or None."""
+    natural = archive.natural
+    if natural is None or natural.activations is None or not len(natural.activations):
+        return None
+    return np.asarray(natural.activations)[:, i]
+
+
+def quantiles(archive: Archive, i: int) -> tuple[list[float], Array] | None:
+    """Percentile levels, and the i-th target's activation at each, over natural images.
+
+    None where no natural images are known.
+    """
+    told, kept = archive.header.get("nature"), activations(archive, i)
+    if told is not None and told["targets"][i] is not None:
+        return told["levels"], np.array(told["targets"][i]["percentiles"])
+    if kept is None:
+        return None
+    return list(range(101)), np.quantile(kept, np.arange(101) / 100)
+
+
+def whole(target: dict, told: dict, unit: dict) -> str:
+    """A target's range among all natural images that a network was measured on.
+
+    Args:
+        target: Target dictionary.
+        told: An archive's `nature`: how many images, what they are, and percentile levels.
+        unit: Of the target, among those: mean, sd and percentiles.
+    """
+    mean, sd, places = unit["mean"], unit["sd"], []
+    ends = target["z1"], target["z2"]
+    levels = np.interp(ends, unit["percentiles"], told["levels"])
+    for z, level in zip(ends, levels, strict=True):
+        beyond = "below all" if z < unit["percentiles"][0] else "above all"
+        inside = unit["percentiles"][0] <= z <= unit["percentiles"][-1]
+        place = f"p{level:.4g}" if inside else beyond
+        places.append(
+            f"{number(z)} is {place}" + (f", {(z - mean) / sd:+.1f} sd" if sd > 0 else "")
+        )
+    return (
+        f"Over all {told['images']} natural images of the network ({told['of']}) {neuron(target)} "
+        f"has mean {number(mean, 3)} and s.d. {number(sd, 3)}; {'; '.join(places)}; about "
+        f"{levels[1] - levels[0]:.3g} % of them lie in the range."
+    )
+
+
+def standing(z: float, natural: Array) -> str:
+    """Where an activation stands among those of natural images.
+
+    Args:
+        z: Activation.
+        natural: Activations of one unit over natural images, [N].
+
+    Returns:
+        Text such as "p93, +1.8 sd" or "above all, +4.1 sd".
+    """
+    natural = np.asarray(natural, np.float64)
+    share = float(np.mean(natural <= z))
+    place = "above all" if z > natural.max() else "below all" if z < natural.min() else None
+    place = place or f"p{100 * share:.3g}"
+    spread = float(natural.std())
+    return f"{place}, {(z - natural.mean()) / spread:+.1f} sd" if spread > 0 else place
+
+
+def natural_band(target: dict, natural: Array) -> str:
+    """What a target's range means beside natural images, as one sentence.
+
+    Args:
+        target: Target dictionary.
+        natural: Activations of its unit over natural images, [N].
+    """
+    natural = np.asarray(natural, np.float64)
+    ends = [f"{number(z)} is {standing(z, natural)}" for z in (target["z1"], target["z2"])]
+    share = float(np.mean((natural >= target["z1"]) & (natural <= target["z2"])))
+    return (
+        f"Over the {len(natural)} natural images kept at random {neuron(target)} has mean "
+        f"{number(natural.mean(), 3)} and s.d. {number(natural.std(), 3)}; {'; '.join(ends)}; "
+        f"{100 * share:.3g} % of them lie in the range."
+    )
