@@ -103,6 +103,9 @@ def faults(sources):
             here, there = room(module), room(target)
             if here != there and FLOOR[there] >= FLOOR[here]:
                 wrong.append(f"{module} imports {target}: {here} is not above {there}")
+            asks = here == "tools" or module.endswith(".command")
+            if target.endswith(".command") and not asks:
+                wrong.append(f"{module} imports {target}: what a command prints is for tools alone")
     for i, name in enumerate(METHOD):
         for later in METHOD[i + 1 :]:
             if f"tf_inverse.method.{later}" in arrows.get(f"tf_inverse.method.{name}", ()):
@@ -138,6 +141,7 @@ def test_every_room_has_a_floor_and_no_floor_an_empty_room():
         ("networks.codes", "from tf_inverse.networks.networks import Networks", "a circle: "),
         ("band", "from tf_inverse.networks.codes import Codes", "values is not above networks"),
         ("adopt", "from ..export import card", "adopt is not above export"),
+        ("run.draw", "from tf_inverse.run import command", "prints is for tools alone"),
         ("run.job", "from tf_inverse.tools import cli", "run is not above tools"),
     ],
 )

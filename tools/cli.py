@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> None:
     except InverseSetError as error:
         _fail(error, error.exit_code)
     except REFUSED as error:
-        _fail(error, 2)
+        _fail(_plainly(error), 2)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
@@ -76,6 +76,13 @@ def main(argv: list[str] | None = None) -> None:
         if error.errno not in FULL:
             raise
         _fail(f"cannot write: {error.strerror}; make room, or name another folder", 3)
+
+
+def _plainly(error: OSError) -> str:
+    """A refusal of the system without its number: the file, and what is wrong with it."""
+    if error.strerror is None:  # a refusal of our own
+        return str(error)
+    return f"{error.filename}: {error.strerror[:1].lower()}{error.strerror[1:]}"
 
 
 def _fail(error, code):

@@ -20,6 +20,10 @@ def explain(
         tf-inverse explain samples.h5
         tf-inverse explain samples.h5 --methods=occlusion --baseline=black
 
+    Examples:
+        tf-inverse explain truck.h5
+        tf-inverse explain both.h5 --methods=occlusion --baseline=black
+
     Args:
         archive: A finished archive, A.h5.
         methods: Methods, with commas between them.

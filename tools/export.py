@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from tf_inverse.tools import settings_flags
 
+
+@settings_flags.taken("beta", "mu0", "diversity", "patience", "samples_per_seed", "bound")
 def export(
     out: str,
     network: str = "cifar10",
     layers: str | None = None,
-    beta: float | None = None,
-    mu0: float = 10.0,
-    diversity: float | None = None,
-    patience: int | None = None,
-    samples_per_seed: int = 1,
-    bound: str = "both",
+    *,
     version: int = 1,
     trust: bool = False,
     overwrite: bool = False,
     json: bool = False,
+    **settings,
 ) -> None:
     """Writes a SavedModel that samples without this package, for TF Serving or any TensorFlow.
 
@@ -28,12 +27,7 @@ def export(
         out: Folder to write: OUT/1 is the model, OUT/README.md its card.
         network: A name, as cifar10 or caffenet, a folder with network.json, or hf://user/repo.
         layers: Layers whose units can be asked for, A,B; the labelled one by default.
-        beta: Step in standard deviations of codes.
-        mu0: First penalty weight.
-        diversity: Weight of the diversity terms.
-        patience: Steps after which a row of the pool starts again.
-        samples_per_seed: Images a row gives before it starts again.
-        bound: both ends of the range, or paper (the lower one alone).
+        **settings: Fields of `Settings`, as `settings_flags.taken` fills them in.
         version: Number of the model's folder in OUT; others stay beside it.
         trust: Load a SavedModel in the network, where it is not one that you adopted.
         overwrite: Replace that version where it exists.
@@ -45,17 +39,10 @@ def export(
     from tf_inverse.caffe import published
     from tf_inverse.method.settings import Settings
 
-    settings = Settings(
-        beta=beta,
-        mu0=mu0,
-        diversity=diversity,
-        patience=patience,
-        samples_per_seed=samples_per_seed,
-        bound=bound,
-    )
+    asked = Settings(**settings)
     named = tuple(layers.split(",")) if layers else None
     networks = published.load(network, trust=trust)
-    figures = library.write(networks, out, named, settings, version=version, overwrite=overwrite)
+    figures = library.write(networks, out, named, asked, version=version, overwrite=overwrite)
     if json:
         print(jsons.dumps(figures | {"out": out}))
         return

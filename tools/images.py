@@ -3,7 +3,7 @@
 from tf_inverse.report import png
 
 
-def images(archive: str, folder: str) -> None:
+def images(archive: str, folder: str, overwrite: bool = False) -> None:
     """Writes every image as a PNG whose name and metadata hold its activations.
 
     Examples:
@@ -13,6 +13,7 @@ def images(archive: str, folder: str) -> None:
     Args:
         archive: Archive, A.h5, or the folder of a run in progress.
         folder: Folder to write to; a new or empty one.
+        overwrite: Replace the PNG files of an earlier call; other files in the folder stay.
     """
     opened, _ = png.opened([archive])
-    print(f"{png.images(opened[0], folder)} images in {folder}")
+    print(f"{png.images(opened[0], folder, overwrite)} images in {folder}")

@@ -1,19 +1,22 @@
 """tf-inverse ladder: adjacent ranges of one neuron, or neurons and their intersection, in rows."""
 
-import sys
+from __future__ import annotations
+
+from tf_inverse.tools import settings_flags
 
 
+@settings_flags.taken("n", "K", "seed", n=30, texts={"n": "Images of each range."})
 def ladder(
     out: str = "ladder",
     network: str = "cifar10",
     targets: str | None = None,
     ranges: int = 6,
-    n: int = 30,
-    K: int = 10,
-    seed: int = 0,
+    *,
+    nature: str | None = None,
     volume: bool = False,
     trust: bool = False,
     overwrite: bool = False,
+    **settings,
 ) -> int:
     """Samples several ranges of a neuron, from natural to extreme, and sets them in rows.
 
@@ -29,22 +32,18 @@ def ladder(
         targets: LAYER:UNIT for ranges, or several LAYER:UNIT@Z1:Z2; the network's default neuron
             where left out.
         ranges: Ranges of a single target.
-        n: Images of each range.
-        K: Codes at a time.
-        seed: Of all random numbers.
+        **settings: Fields of `Settings`, as `settings_flags.taken` fills them in.
+        nature: Folder or file of natural images, of which those in the range are shown beside the
+            samples; or remembered, for those that an adopted network's statistics were made of.
         volume: Tell how probable each range is, too: about one in how many images.
         trust: Load a SavedModel in the network, where it is not one that you adopted.
         overwrite: Replace an earlier ladder in the folder.
     """
     from tf_inverse.caffe import published
     from tf_inverse.method.settings import Settings
-    from tf_inverse.run.ranges import climb, rungs
+    from tf_inverse.run import command
+    from tf_inverse.run.ranges import rungs
 
-    settings = Settings(n=n, K=K, seed=seed)
     networks = published.load(network, trust)
     steps = rungs(networks, targets or networks.default or "", ranges)
-    code, troubles = climb(out, networks, steps, settings, overwrite, volume)
-    for line in troubles:
-        print(line, file=sys.stderr)
-    print(f"{out}/ladder.png, {out}/ladder.html")
-    return code
+    return command.climb(out, networks, steps, Settings(**settings), overwrite, nature, volume)

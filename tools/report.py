@@ -26,7 +26,8 @@ def report(
         archives: Archives, A.h5 B.h5 ..., or folders of runs in progress.
         out: HTML file to write.
         nature: Folder or file of natural images, of which those in the range of each archive are
-            shown beside its samples.
+            shown beside its samples; or remembered, for those that an adopted network's statistics
+            were made of.
         store_nature: Keep those images in the file beside each archive, so that later reports show
             them without --nature. Mind whose images they are before you pass that file on.
         network: The network that the archives were drawn with, a shipped name or a folder, for

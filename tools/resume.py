@@ -23,6 +23,6 @@ def resume(
         device: auto, cpu, gpu, or gpu:1 and the like, as of sample.
         trust: Load a SavedModel in the network, where it is not one that you adopted.
     """
-    from tf_inverse.run import resume as resuming
+    from tf_inverse.run import command
 
-    return resuming.resume(archive, n, network, json, device, trust)
+    return command.resume(archive, n=n, network=network, device=device, trust=trust, as_json=json)

@@ -33,7 +33,8 @@ def sheet(
         order: activation, found, similar or different.
         maps: Draw the images again under the maps of this method, which `tf-inverse explain` made:
             integrated_gradients, smoothgrad or occlusion.
-        nature: Folder or file of natural images, of which those in the range are drawn below.
+        nature: Folder or file of natural images, of which those in the range are drawn below; or
+            remembered, for those that an adopted network's statistics were made of.
         network: The network to score them with; where the archive was drawn by default.
         trust: Load a SavedModel in the network, where it is not one that you adopted.
         overwrite: Replace an existing PNG.

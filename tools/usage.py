@@ -22,7 +22,8 @@ WIDEST = 100
 GROUPS = {
     "What": (
         "network targets n name layer layers neurons ranges search images nature data classifier "
-        "generator encoder judge by map labels default description licence creator url date"
+        "generator encoder judge by map labels default description licence creator url "
+        "date store_nature"
     ),
     "Method": (
         "K seed method samples_per_seed bound beta mu0 a diversity patience optimizer distance "

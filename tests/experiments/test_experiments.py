@@ -207,7 +207,8 @@ def test_a_neuron_without_images_has_no_ratio_and_no_share(monkeypatch, lab):
     ours = iter([{"ratio": 1.5, "in_range": 1.0, "found": 6}, {"in_range": 0, "found": 0}])
     theirs = {"in_range_of_kept": 0.2, "found_in_range": 1}
     monkeypatch.setattr(recipes, "_beside_ppgn", lambda *given: [next(ours), theirs])
-    monkeypatch.setattr(recipes.neurons, "classes", lambda *given: [None, None])
+    chosen = [Band(Neuron("fc3", unit), 0.0, 1.0) for unit in (0, 1)]
+    monkeypatch.setattr(recipes.neurons, "classes", lambda *given: chosen)
     whole, _, inside_ = recipes.table1(lab).claims
     assert not whole.holds and whole.figures == "ratios 1.50 to 1.50, 1 of 2 at least 1.2"
     assert inside_.holds and inside_.figures.startswith("ours 100 %")

@@ -22,7 +22,7 @@ TARGETS = "fc3:2@0.1:0.4, fc3:1@-1:1"
 @pytest.fixture(scope="module")
 def drawn(tiny, tmp_path_factory):
     path = tmp_path_factory.mktemp("explain") / "two.h5"
-    job.run(path, tiny, tf_inverse.parse(TARGETS, tiny), Settings(n=4, K=4))
+    job.run(tiny, tf_inverse.parse(TARGETS, tiny), Settings(n=4, K=4), path)
     return path
 
 

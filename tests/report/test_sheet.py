@@ -9,7 +9,7 @@ import specimen
 from PIL import Image
 
 from tf_inverse.errors import UsageError
-from tf_inverse.report import ordering, png, sheet, standing, text
+from tf_inverse.report import encode, ordering, png, sheet, standing, text
 
 
 def flat(colours, side=32):
@@ -123,6 +123,11 @@ def test_images_carry_their_activation(tmp_path):
         assert float(picture.text["fc8:ship@8:10"]) == float(z)
     with pytest.raises(FileExistsError, match="is not empty"):
         png.images(archive, tmp_path / "out")
+    # What the images of another archive leave in the folder is what was never ours.
+    (tmp_path / "out" / "1_2.png").write_bytes(encode.png(archive.images[0], []))
+    assert png.images(specimen.write(tmp_path / "b.h5", 3), tmp_path / "out", overwrite=True) == 3
+    assert len(list((tmp_path / "out").iterdir())) == 4
+    assert (tmp_path / "out" / "1_2.png").exists()
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import worlds
 
-from tf_inverse import draw, load, metrics
+from tf_inverse import archive, draw, load, metrics
+from tf_inverse.archive import Samples
 from tf_inverse.band import parse
-from tf_inverse.errors import UsageError
+from tf_inverse.errors import Stalled, Unreachable, UsageError
 from tf_inverse.method import sampler
 from tf_inverse.method.settings import Settings
+from tf_inverse.run import command
 
 TARGET = "fc3:ship@p40:p90"
 
@@ -23,8 +25,11 @@ def test_draw_is_sample_and_keeps_everything(drawn, tiny_folder):
     bands = parse(TARGET, networks)
     batches = sampler.sample(networks, bands, Settings(n=7, K=4, seed=2))
     parts = zip(*(b.samples for b in batches), strict=True)
-    for mine, theirs in zip(drawn.samples, map(np.concatenate, parts), strict=True):
-        np.testing.assert_array_equal(mine, theirs)
+    for mine, theirs in zip(drawn.samples, parts, strict=True):
+        if mine is None:  # this network has no bank to be near to
+            assert set(theirs) == {None}
+        else:
+            np.testing.assert_array_equal(mine, np.concatenate(theirs))
     assert drawn.bands == bands and len(drawn.samples.images) == 7
     z = worlds.activation(networks, drawn.samples.images, bands[0].neuron)
     assert ((z >= bands[0].z1) & (z <= bands[0].z2)).all()
@@ -54,3 +59,91 @@ def test_networks_and_defaults(tiny, tiny_folder):
         draw(tiny, n=2)
     with pytest.raises(TypeError, match="volcano"):
         draw(tiny, "fc3:0@0:1", volcano=1)
+
+
+def test_an_archive_is_that_of_the_command_and_holds_the_same(drawn, tiny_folder, tmp_path):
+    mine, theirs = tmp_path / "mine.h5", tmp_path / "theirs.h5"
+    result = draw(str(tiny_folder), TARGET, n=7, K=4, seed=2, out=mine)
+    networks, settings = load(tiny_folder), Settings(n=7, K=4, seed=2)
+    assert command.run(theirs, networks, parse(TARGET, networks), settings, as_json=True) == 0
+    assert mine.read_bytes() == theirs.read_bytes()
+    assert result.archive == mine and result.trouble is None
+    for name, one, other in zip(Samples._fields, result.samples, drawn.samples, strict=True):
+        np.testing.assert_array_equal(one, other, name)
+    with pytest.raises(FileExistsError, match="--overwrite"):
+        draw(str(tiny_folder), TARGET, n=7, out=mine)
+    with pytest.raises(UsageError, match="end in .h5"):
+        draw(str(tiny_folder), TARGET, n=7, out=tmp_path / "mine.hdf5")
+    codes = draw(str(tiny_folder), TARGET, n=7, K=4, seed=2, out=tmp_path / "c.h5", store="codes")
+    np.testing.assert_array_equal(codes.samples.images, drawn.samples.images)
+
+
+@pytest.fixture(params=[Stalled("no sample in 9 steps", [1.0], 40), KeyboardInterrupt()])
+def ends(request, monkeypatch):
+    """What ends every search after two batches."""
+    real = sampler.sample
+
+    def two(*arguments, **more):
+        for i, batch in enumerate(real(*arguments, **more)):
+            if i == 2:
+                raise request.param
+            yield batch
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sampler, "sample", two)
+        yield type(request.param), patch
+
+
+def test_what_was_found_is_never_lost(ends, tiny_folder, tmp_path, capfd):
+    """In memory and in an archive; a run that was interrupted goes on as if it never was."""
+    kind, patch = ends
+    many = {"n": 60, "K": 4, "seed": 2}
+    with pytest.warns(UserWarning, match="of 60 samples: "):
+        held = draw(str(tiny_folder), TARGET, **many)
+    with pytest.warns(UserWarning, match="of 60 samples: "):
+        written = draw(str(tiny_folder), TARGET, out=tmp_path / "a.h5", **many)
+    for result in (held, written):
+        assert isinstance(result.trouble, kind)
+        assert 0 < len(result) == len(result.samples.images) < 60
+        assert "not all were found" in repr(result)
+    np.testing.assert_array_equal(held.samples.codes, written.samples.codes)
+    assert capfd.readouterr().out == ""
+    patch.undo()
+    if kind is KeyboardInterrupt:
+        went_on = draw(str(tiny_folder), TARGET, out=tmp_path / "a.h5", **many)
+        assert len(went_on) == 60
+        np.testing.assert_array_equal(went_on.samples.codes[: len(held)], held.samples.codes)
+    else:
+        assert not archive.open(tmp_path / "a.h5").complete
+
+
+def test_nothing_found_is_an_error(tiny, tmp_path):
+    with pytest.raises(Unreachable, match=r"found 0.*; never reached: fc3:0@[^,]*\. Choose"):
+        draw(tiny, "fc3:0@1e5:2e5, fc3:1@-1e5:1e5", n=2, K=4, patience=3, out=tmp_path / "a.h5")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_console_shows_a_table_and_pandas_a_frame(drawn):
+    lines = repr(drawn).splitlines()
+    assert "fc3:2 (ship)" in lines[0] and len(lines) < 25
+    assert any(line.split() == ["found", "7"] for line in lines)
+    pytest.importorskip("pandas", reason="needs pandas")
+    frame = drawn.to_frame()
+    assert list(frame.columns) == ["fc3:2", "steps", "chain"] and len(frame) == 7
+    np.testing.assert_array_equal(frame["fc3:2"], drawn.samples.activations[:, 0])
+
+
+def test_models_as_they_are(tiny):
+    """A classifier and a generator are adopted, in memory; both are told apart from a pair."""
+    from tf_inverse import adopt
+
+    models = tiny.classifier, tiny.generator
+    pair = adopt.adopt(*models, image_range=(0, 255)).networks
+    target = pair.default
+    result = draw(models[0], target, generator=models[1], image_range=(0, 255), n=3, K=4)
+    again = draw(pair, target, n=3, K=4)
+    np.testing.assert_array_equal(result.samples.images, again.samples.images)
+    with pytest.raises(UsageError, match="a classifier needs generator="):
+        draw(models[0], target, n=3)
+    with pytest.raises(UsageError, match="generator of its own"):
+        draw(pair, target, generator=models[1], n=3)

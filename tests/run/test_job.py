@@ -17,7 +17,7 @@ from tf_inverse.band import Band, Neuron, parse
 from tf_inverse.errors import Stalled, Unreachable
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage
-from tf_inverse.run import job, verify
+from tf_inverse.run import command, verify
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def run(path, networks, targets, n=8, **options):
     more = {name: options.pop(name) for name in ("store", "overwrite") if name in options}
     settings = Settings(n=n, K=4, **options)
     bands = parse(targets, networks) if isinstance(targets, str) else targets
-    return job.run(path, networks, bands, settings, as_json=True, **more)
+    return command.run(path, networks, bands, settings, as_json=True, **more)
 
 
 @pytest.fixture(scope="module")
@@ -139,8 +139,8 @@ def test_progress_is_a_line_now_and_then_or_a_bar(capsys, monkeypatch):
         for steps, found in ((10, 4), (20, 20), (30, 40)):
             shown.show(Info(steps, found, 0.25, 2, 10.0))
     assert capsys.readouterr().err.splitlines() == [
-        "20/40 found, 20 steps, 25 % accepted, 2 restarts",
-        "40/40 found, 30 steps, 25 % accepted, 2 restarts",
+        "20/40 found, 20 steps, 25 % accepted, 2 restarts, 1.6 a second, 0:12 left",
+        "40/40 found, 30 steps, 25 % accepted, 2 restarts, 3.27 a second",
     ]
     monkeypatch.setattr(progress.time, "monotonic", lambda: 0.0)
     monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True, raising=False)

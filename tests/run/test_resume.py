@@ -15,7 +15,7 @@ from tf_inverse.band import Band, Neuron
 from tf_inverse.errors import UsageError
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage
-from tf_inverse.run import job, resume
+from tf_inverse.run import command
 
 UNIT = 2
 METHODS = ("renewal", "paper", "langevin")
@@ -49,7 +49,7 @@ def bands(networks):
 
 def run(path, networks, bands, n=24, method="renewal", **options):
     settings = Settings(n=n, K=4, seed=5, method=method)
-    return job.run(path, networks, bands, settings, as_json=True, **options)
+    return command.run(path, networks, bands, settings, as_json=True, **options)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_resumed_equals_uninterrupted(
         interrupt(patch, "append", at)
         run(tmp_path / "a.h5", networks, bands, method=method)
     assert not (tmp_path / "a.h5").exists()
-    assert resume.resume(tmp_path / "a.h5", network=network, as_json=True) == 0
+    assert command.resume(tmp_path / "a.h5", network=network, as_json=True) == 0
     assert (tmp_path / "a.h5").read_bytes() == expected
 
 
@@ -101,7 +101,7 @@ def test_killed_before_the_end_alone(tmp_path, network, networks, bands, whole, 
     with monkeypatch.context() as patch, pytest.raises(Killed):
         interrupt(patch, "finish", 1)
         run(tmp_path / "a.h5", networks, bands)
-    assert resume.resume(tmp_path / "a.h5.run", network=network, as_json=True) == 0
+    assert command.resume(tmp_path / "a.h5.run", network=network, as_json=True) == 0
     assert (tmp_path / "a.h5").read_bytes() == whole["renewal"][0]
 
 
@@ -109,10 +109,10 @@ def test_killed_before_the_end_alone(tmp_path, network, networks, bands, whole, 
 def test_n_raised(tmp_path, network, networks, bands, whole, method):
     run(tmp_path / "a.h5", networks, bands, n=10, method=method)
     with pytest.raises(FileExistsError, match="finished with 10 samples; ask for more: --n"):
-        resume.resume(tmp_path / "a.h5", network=network)
+        command.resume(tmp_path / "a.h5", network=network)
     with pytest.raises(UsageError, match="--n of at least 10, got 5"):
-        resume.resume(tmp_path / "a.h5", n=5, network=network)
-    assert resume.resume(tmp_path / "a.h5", n=24, network=network, as_json=True) == 0
+        command.resume(tmp_path / "a.h5", n=5, network=network)
+    assert command.resume(tmp_path / "a.h5", n=24, network=network, as_json=True) == 0
     assert (tmp_path / "a.h5").read_bytes() == whole[method][0]
 
 
@@ -122,7 +122,7 @@ def test_other_weights_are_refused(tmp_path, networks, bands, tmp_path_factory):
     parts = {name: getattr(made, name) for name in ("classifier", "generator", "encoder", "codes")}
     other = storage.save(tmp_path / "other", name="tiny", **parts)
     with pytest.raises(UsageError, match=r"checksums.classifier.keras: .* there, .* now"):
-        resume.resume(tmp_path / "a.h5", n=24, network=other)
+        command.resume(tmp_path / "a.h5", n=24, network=other)
     assert len(archive.open(tmp_path / "a.h5")) == 10
 
 

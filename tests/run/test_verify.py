@@ -104,7 +104,11 @@ def lie_in_images(batch):
 
 
 def repeat(batch):
-    return {name: np.concatenate([a[:1], a[:-1]]) for name, a in batch._asdict().items()}
+    return {
+        name: np.concatenate([a[:1], a[:-1]])
+        for name, a in batch._asdict().items()
+        if a is not None
+    }
 
 
 @pytest.mark.parametrize(
@@ -140,12 +144,16 @@ def test_other_weights(tmp_path, batch, networks):
 
 def test_does_not_fit(tmp_path, batch, networks):
     other = worlds.tiny_networks(size=6)
-    with pytest.raises(RefusedInput, match=r"images of shape \[8, 8, 3\], tiny makes \[6, 6, 3\]"):
+    with pytest.raises(RefusedInput, match=r"images of shape \[8, 8, 3\], not \[6, 6, 3\]"):
         verify.verify(stored(tmp_path / "a.h5", batch, networks), other)
     target = {"layer": "fc9", "unit": 0, "z1": -9.0, "z2": 9.0}
     opened = stored(tmp_path / "b.h5", batch, networks, targets=[target])
     with pytest.raises(UsageError, match="expected a layer"):
         verify.verify(opened, networks)
+    # Another network's missing layer is no fault of the target: its checksums say why.
+    more = {"targets": [target], "checksums": {"classifier.keras": "1" * 64}}
+    with pytest.raises(RefusedInput, match="drawn with, got 'tiny': classifier.keras: sha256 1111"):
+        verify.verify(stored(tmp_path / "c.h5", batch, networks, **more), networks)
 
 
 def test_command(tmp_path, batch):

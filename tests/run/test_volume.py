@@ -13,7 +13,7 @@ from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage
 from tf_inverse.report import page_data, standing, text
-from tf_inverse.run import climb, job, resume, volume
+from tf_inverse.run import climb, command, volume
 
 TARGET = "fc3:ship@p90:p99"
 
@@ -33,7 +33,7 @@ def truth(loaded):
     return float(np.mean((z >= band.z1) & (z <= band.z2)))
 
 
-def command(folder, capsys, *, targets=TARGET, as_json=True, particles=1000):
+def measured(folder, capsys, *, targets=TARGET, as_json=True, particles=1000):
     code = volume.command(
         str(folder),
         targets,
@@ -48,14 +48,14 @@ def command(folder, capsys, *, targets=TARGET, as_json=True, particles=1000):
 
 def test_the_command_tells_what_plain_draws_find(tiny_folder, capsys, truth, monkeypatch):
     monkeypatch.setattr("tf_inverse.compute.device.choose", lambda name: name)
-    code, printed = command(tiny_folder, capsys)
+    code, printed = measured(tiny_folder, capsys)
     told = json.loads(printed.out)
     assert code == 0 and told["low"] < truth < told["high"]
     assert told["low"] < told["probability"] < told["high"] and told["passes"] <= 500
     assert "standard normal" in told["codes"]
     z, share = np.array(told["curve"]["points"]).T
     assert told["curve"]["side"] == "above" and (np.diff(z) > 0).all() and (share <= 1).all()
-    code, printed = command(tiny_folder, capsys, as_json=False)
+    code, printed = measured(tiny_folder, capsys, as_json=False)
     sentence = text.share_of_images(
         {
             f"probability{end}": told[name]
@@ -82,7 +82,7 @@ def test_a_signal_stops_it(tiny_folder, capsys, monkeypatch):
         real(self, stage, passes)
 
     monkeypatch.setattr(climb.Climb, "show", interrupted)
-    code, printed = command(tiny_folder, capsys)
+    code, printed = measured(tiny_folder, capsys)
     assert code == 130 and printed.out == "" and "stopped: 5 passes" in printed.err
 
 
@@ -90,7 +90,8 @@ def test_a_run_with_a_law_tells_its_worth_and_the_size(loaded, tiny_folder, tmp_
     path, short = tmp_path / "rows.h5", tmp_path / "short.h5"
     bands = parse(TARGET, loaded)
     settings = Settings(n=64, K=8, method="langevin")
-    assert job.run(path, loaded, bands, settings, as_json=True, volume=True) == 0
+    more = {"as_json": True, "volume": True}
+    assert command.run(path, loaded, bands, settings, **more) == 0
     opened = archive.open(path)
     summary = opened.summary
     assert opened.settings["method"] == "langevin" and opened.settings["volume"] is True
@@ -103,8 +104,8 @@ def test_a_run_with_a_law_tells_its_worth_and_the_size(loaded, tiny_folder, tmp_
     assert page["archives"][0]["metrics"]["probability"] in sentence
     # A run that asks for more rows later is the same run, and measures the set again.
     first = Settings(n=16, K=8, method="langevin")
-    job.run(short, loaded, bands, first, as_json=True, volume=True)
-    assert resume.resume(short, n=64, network=str(tiny_folder), as_json=True) == 0
+    command.run(short, loaded, bands, first, **more)
+    assert command.resume(short, n=64, network=str(tiny_folder), as_json=True) == 0
     assert short.read_bytes() == path.read_bytes()
 
 

@@ -14,7 +14,7 @@ from tf_inverse.tools import cli
 from tf_inverse import archive, metrics
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage
-from tf_inverse.run import job
+from tf_inverse.run import command
 
 SMALL = ["--n=6", "--K=4", "--precision=float32"]
 
@@ -29,7 +29,7 @@ def network(tiny_folder, tmp_path, monkeypatch):
 def called(monkeypatch):
     """What `sample` would have been called with; nothing is sampled."""
     calls = []
-    monkeypatch.setattr(job, "sample", lambda *a, **k: calls.append((a, k)) or 0)
+    monkeypatch.setattr(command, "sample", lambda *a, **k: calls.append((a, k)) or 0)
     return calls
 
 
@@ -101,6 +101,10 @@ def test_unreachable_is_exit_3_with_every_key(network, capsys):
         (["sample", "--beta=big"], "expected a number for --beta, got 'big'"),
         (["sample", "--json=maybe"], "expected True or False for --json, got 'maybe'"),
         (["sample", *["x"] * 40], "sample takes at most"),
+        (
+            ["adopt", "a", "b", "c", "--labels=nofile"],
+            "nofile: no such file or directory",
+        ),
         (["verify"], "verify needs ARCHIVE: see tf-inverse verify --help"),
     ],
 )
@@ -213,12 +217,12 @@ def test_keyboard_interrupt_is_130(monkeypatch):
     def interrupted(*a, **k):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(job, "sample", interrupted)
+    monkeypatch.setattr(command, "sample", interrupted)
     assert run("sample") == 130
 
 
 def test_anything_else_is_a_bug_and_shows_its_traceback(monkeypatch):
-    monkeypatch.setattr(job, "sample", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr(command, "sample", lambda *a, **k: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.main(["sample"])
 

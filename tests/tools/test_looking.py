@@ -89,7 +89,7 @@ def test_board(folder):
         (["compare", "a.h5", "--bandwidth=-1"], "a positive bandwidth, got -1"),
         (["publish", "a.h5", "--to=x", "--as=csv"], "--as to be one of imagefolder, parquet"),
         (["publish", "a.h5"], "publish needs TO"),
-        (["images", "a.h5", "."], "is not empty; name a new folder"),
+        (["images", "a.h5", "."], "is not empty; give --overwrite, or name"),
     ],
 )
 def test_refusals_are_one_line(folder, capsys, arguments, words):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import pathlib
 from typing import Any, NamedTuple
 
@@ -39,12 +40,14 @@ class Images(NamedTuple):
         classes: [N] number of each image's class, or None.
         names: Of the classes, or ().
         words: What they are.
+        source: Absolute path that they were read from, or None.
     """
 
     pixels: np.ndarray
     classes: Any = None
     names: tuple[str, ...] = ()
     words: str = "images given at adoption"
+    source: str | None = None
 
 
 def load(networks, images) -> Images | None:
@@ -54,7 +57,8 @@ def load(networks, images) -> Images | None:
     *size, channels = networks.image_shape
     pixels, classes = image_files.load(images, tuple(size), "test", channels)
     names = image_files.names(images) if classes is not None else ()
-    return Images(pixels, classes, names, f"images of {pathlib.Path(images).name}")
+    words = f"images of {pathlib.Path(images).name}"
+    return Images(pixels, classes, names, words, os.path.abspath(images))
 
 
 def labels(networks, images: Images | None):
@@ -105,6 +109,7 @@ def statistics(networks, images: Images, stored: Natural | None = None, seed: in
         activations={layer: a[shown] for layer, a in z.items()},
         random=min(BANK, len(images.pixels)),
         indices=np.asarray(shown, np.int64),
+        source=images.source,
     )
 
 
@@ -195,7 +200,7 @@ def told(networks, images: Images | None) -> dict:
     named = networks.labels is not None and networks.labels.names == images.names
     count = networks.layer_shape(defaults.output(networks))[-1]
     if len(images.names) != count:
-        facts["labels"] = f"not the {len(images.names)} classes of the images: {count} outputs"
+        facts["labels"] = f"{count} outputs, but classes of the images: {len(images.names)}"
     elif named:
         facts |= _agreement(networks, images)
     return {"natural": facts}

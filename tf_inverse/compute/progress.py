@@ -39,6 +39,8 @@ class Progress:
 
     def __init__(self, asked: int):
         self.asked, self.last = asked, time.monotonic()
+        self.first: int | None = None
+        self.began = 0.0
         self.terminal = sys.stderr.isatty()
 
     def __enter__(self) -> Progress:
@@ -49,8 +51,13 @@ class Progress:
             print(file=sys.stderr)
 
     def show(self, info: Info) -> None:
-        """Tell of a batch: `sampler.Info`."""
+        """Tell of a batch: `sampler.Info`; the rate is that since the first call.
+
+        The first batch takes as long as compiling does, and a run that goes on has samples already.
+        """
         now = time.monotonic()
+        if self.first is None:
+            self.first, self.began = info.found, now
         if not self.terminal and now - self.last < EVERY and info.found < self.asked:
             return
         self.last = now
@@ -58,6 +65,11 @@ class Progress:
             f"{info.found}/{self.asked} found, {info.steps} steps, "
             f"{100 * info.acceptance:.0f} % accepted, {info.restarts} restarts"
         )
+        if info.found > self.first and now > self.began:
+            speed = (info.found - self.first) / (now - self.began)
+            text += f", {rate(speed)}"
+            if info.found < self.asked:
+                text += f", {left((self.asked - info.found) / speed)}"
         draw(text, self.terminal, info.found, self.asked)
 
 

@@ -22,7 +22,7 @@ from tf_inverse.method.normalization import measure
 from tf_inverse.method.sampler import sample
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import codes
-from tf_inverse.run import job, origin
+from tf_inverse.run import figures, origin, record
 from tf_inverse.tensors import Array
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class Lab:
             trouble, steps = str(error), max(steps, error.steps)
         seconds = time.monotonic() - began
         work = {"steps": steps, "passes": steps * settings.K, "seconds": seconds}
-        head = job.header(networks, bands, settings)
+        head = record.header(networks, bands, settings)
         work = {"method": settings.method, **work}
         return self._store(name, head, bands, parts, scale, work, trouble)
 
@@ -176,7 +176,7 @@ class Lab:
         options = {"store": "images", "n": self.n, "seed": self.seed} | (
             rule._asdict() if rule else {}
         )
-        head = job.header(self.networks, bands, settings)
+        head = record.header(self.networks, bands, settings)
         head["name"] = f"{method}: {head['name']}"
         head["settings"] = options | {"method": method}
         return self._store(name, head, bands, parts, scale, {"method": method, **work}, None)
@@ -201,8 +201,8 @@ class Lab:
         samples = Samples.joined(parts)
         row |= self.figures(samples, bands, scale)
         samples = samples.rows(metrics.evenly(np.arange(len(samples.images)), self.n))
-        nature = job.natural(self.networks, bands)
-        row |= job.summary(samples, bands, self.settings(), scale, nature)
+        nature = figures.natural(self.networks, bands)
+        row |= figures.summary(samples, bands, self.settings(), scale, nature)
         row |= inside(samples, bands)
         path = self.out / f"{name}.h5"
         head |= origin.told(self.networks.folder, path)
@@ -273,5 +273,5 @@ def describe(bands: Bands, networks: Networks) -> str:
     """The targets in a line, as `fc8:8 (ship) at 8 to 10`."""
     from tf_inverse.report import text
 
-    told = [job.described(b, networks) for b in bands]
+    told = [record.described(b, networks) for b in bands]
     return " and ".join(f"{text.neuron(t)}, {text.band(t)}" for t in told)

@@ -192,7 +192,18 @@ def _explained(error, bands, scale, best, found):
             parts[-1] += f", s.d. {sd:.4g}"
         if flat:
             parts[-1] += ", the same for all random codes: a dead unit, or one they do not reach"
+    if len(bands) > 1 and not found:
+        parts.append(_missed(bands, best))
     text = f"{error}; found {found}. {'; '.join(parts)}. Choose a range nearer to those values"
     text += ", other starting codes (--seed) or more --patience"
     kind = type(error)
     return kind(text, best, error.steps, found)
+
+
+def _missed(bands: Bands, best: np.ndarray) -> str:
+    """Which bands of an intersection no code was in: those whose lower end was never reached."""
+    pairs = zip(bands, best, strict=True)
+    missed = [str(band) for band, reached in pairs if not reached >= band.z1]  # or is NaN
+    if missed:
+        return f"never reached: {', '.join(missed)}"
+    return "each lower end was reached, but never all ranges at once"

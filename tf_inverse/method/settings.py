@@ -18,27 +18,31 @@ class Settings:
     """What a run is asked for; every field is a flag of `tf-inverse sample`.
 
     Attributes:
-        n: Samples asked for.
-        K: Codes at a time.
+        n: Samples to draw.
+        K: Codes at a time; `tf-inverse sample` takes auto, too: as many as pay and fit in the
+            device's memory.
         seed: Of all random numbers.
-        method: "renewal" (design), "paper" (section 3.4: seeds, then walk), or "langevin" (the law
-            of the codes, conditioned on the range: docs/law.md).
-        samples_per_seed: Renewal: samples a row gives before it starts again from a fresh code.
-        bound: "both" sides of the range, or "paper" for the lower one alone, as eqs. 7-10 print it.
-        beta: Step, in standard deviations of codes; None for what suits their size: see `sized`.
+        method: renewal, paper (section 3.4's seeds and walk), or langevin (rows with a law: the
+            codes' own, conditioned on the range; docs/law.md).
+        samples_per_seed: Renewal: samples that a row of the pool gives before it starts again from
+            a fresh code.
+        bound: both ends of the range, or paper (the lower one alone, as eqs. 7-10 print it).
+        beta: Step in standard deviations of codes; by default what suits the method and the size of
+            codes.
         mu0: First penalty weight.
-        a: Paper: factor of mu after each round.
-        diversity: Weight of the diversity terms; 0 leaves them out (eq. 14). Renewal: as among ten
-            codes, whatever K is.
+        a: Paper: factor of the penalty weight after each round.
+        diversity: Weight of the diversity terms, for renewal as among ten codes whatever K is; 0
+            leaves them out (eq. 14). Each method has its default.
         patience: Renewal: steps after which a row without a sample starts again. Paper: rounds of
-            100 steps after which the search for seeds ends.
-        optimizer: Name of a Keras optimizer in place of the normalised gradient step, or None.
-        distance: What the diversity terms keep apart: "encodings" (eq. 5), "images" (eqs. 3-4),
-            "codes" (eq. 13), or "none" (eq. 14).
-        chunk: Codes in memory at a time, a divisor of K; None for all. With K = n it makes eq. 15,
-            all samples at once, bounded in memory for a third more work.
-        precision: Of the search: "float32", "bfloat16", "float16", or "auto" for what suits the
-            machine. What is stored is decided in float32 whatever it is.
+            100 steps after which the search for seeds ends. Each method has its default.
+        optimizer: Name of a Keras optimizer in place of the normalised gradient step, as adam.
+        precision: Of the search: float32, bfloat16, float16, or auto for what suits the machine.
+            What is stored is decided in float32 whatever it is. Commands take auto by default, for
+            speed; a program takes float32, which gives the same samples on machines of all kinds.
+        distance: What is kept apart: encodings (eq. 5), images (eqs. 3-4), codes (eq. 13), or none
+            (eq. 14).
+        chunk: Codes in memory at a time, a divisor of K; all by default. With K = n it makes eq.
+            15, all samples at once, bounded in memory for a third more work.
 
     Raises:
         UsageError: A value that cannot be.

@@ -64,6 +64,7 @@ class UnitStatistics:
 class Natural:
     """Statistics of a network's units over natural images; see the module for the arrays.
 
+    `source` is the absolute path of the images where these are new, for `storage.save` to note.
     The arrays are left out of its text: TensorFlow's warnings and a notebook's cell show the text
     of the whole network, which would be hundreds of lines of numbers.
     """
@@ -77,7 +78,8 @@ class Natural:
     bank: np.ndarray | None = field(default=None, repr=False)
     gaussian: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
     random: int | None = None
-    indices: np.ndarray | None = field(default=None, repr=False)
+    indices: Array | None = field(default=None, repr=False)
+    source: str | None = None
 
     @property
     def typical(self) -> int:

@@ -43,6 +43,10 @@ def shipped() -> list[str]:
     return sorted(p.parent.name for p in SHIPPED.glob("*/network.json"))
 
 
+IMAGES = "images"
+"""Entry of `natural` in network.json: where its images are, seen from the network's folder."""
+
+
 def find(
     network: str | os.PathLike,
     others: Mapping[str, Callable[[], pathlib.Path]] = MappingProxyType({}),
@@ -143,6 +147,19 @@ def statistics(folder: pathlib.Path, entries: dict) -> Natural | None:
     return natural.read(folder / entries["natural"]["file"]) if "natural" in entries else None
 
 
+def natural_images(folder: StrPath) -> pathlib.Path | None:
+    """Where the images of a network's natural statistics were, or None where it does not tell.
+
+    Args:
+        folder: Of the network.
+    """
+    folder = pathlib.Path(folder)
+    place = manifest(folder).get("natural", {}).get(IMAGES)
+    if not isinstance(place, str) or "\0" in place:
+        return None
+    return pathlib.Path(os.path.normpath(folder / place))
+
+
 def model(path: StrPath, trust: bool = False) -> Model:
     """A Keras model from a `.keras` or `.h5` file, in float32, without any code from the file.
 
@@ -221,6 +238,10 @@ def save(
         if natural is not None:
             natural_file.write(made / "natural.h5", natural)
             entries["natural"] = {"file": "natural.h5"}
+            if natural.source is not None:
+                # From the folder as it will be named, so that both can be moved together.
+                place = os.path.relpath(natural.source, os.path.abspath(folder))
+                entries["natural"][IMAGES] = place
         for role in ROLES:
             if role in entries:
                 entries[role]["sha256"] = atomic.checksum(made / entries[role]["file"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pathlib
+import re
 
 import numpy as np
 
@@ -16,6 +17,9 @@ MOST = 2000
 """Most images of one sheet."""
 
 ORDERS = ("activation", "found", "similar", "different")
+
+# The files of `images`, by their names and by the metadata that is written into them.
+_NAME, _OWN = re.compile(r"\d+_[-+.\w]+\.png"), re.compile(rb"Software\0+tf_inverse")
 
 
 def opened(paths):
@@ -172,23 +176,27 @@ def heading(archive):
     return " and ".join(f"{text.neuron(t)} from {text.band(t)}" for t in archive.targets)
 
 
-def images(archive, folder):
+def images(archive, folder, overwrite=False):
     """Writes each image as a PNG whose name and metadata hold its activations.
 
     Args:
         archive: archive.Archive that stores images.
         folder: A folder to be, or an empty one.
+        overwrite: Take one that holds something: the images of an earlier call are replaced.
 
     Returns:
         Number of files.
 
     Raises:
-        FileExistsError: The folder holds something.
+        FileExistsError: The folder holds something, and overwrite is False.
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.iterdir()):
-        raise FileExistsError(f"{folder} is not empty; name a new folder")
+    if any(folder.iterdir()) and not overwrite:
+        raise FileExistsError(f"{folder} is not empty; give --overwrite, or name a new folder")
+    for earlier in folder.iterdir():
+        if _NAME.fullmatch(earlier.name) and _OWN.search(earlier.read_bytes()):
+            earlier.unlink()
     z, steps, chain = archive.activations[:], archive.steps[:], archive.chain[:]
     texts = text.captions(z, archive.targets)
     for i, label in enumerate(texts):

@@ -93,7 +93,7 @@ class KerasSampler(keras.callbacks.Callback):
             UsageError: No model was attached yet.
         """
         self._expect_attached()
-        return _joined(self._batches())
+        return Samples.joined(self._batches())
 
     def _expect_attached(self):
         if self.networks is None:
@@ -138,7 +138,7 @@ class KerasSampler(keras.callbacks.Callback):
             # A neuron that cannot be sampled yet must not end the training.
             self.trouble[epoch] = str(error)
         if batches:
-            self.samples[epoch] = _joined(batches)
+            self.samples[epoch] = Samples.joined(batches)
             self._show(epoch)
 
     def _batches(self):
@@ -161,7 +161,3 @@ class KerasSampler(keras.callbacks.Callback):
             log.image(f"inverse set/{self.targets}", contents.getvalue(), epoch)
             for one, values in zip(self.bands, z.T, strict=True):
                 log.histogram(f"activations/{one.neuron}", values, epoch)
-
-
-def _joined(batches):
-    return Samples.joined(batches)

@@ -1,65 +1,115 @@
-"""A whole sample in memory: for notebooks and small programs."""
+"""A whole sample in one call: for notebooks and programs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import dataclasses
+import pathlib
+import warnings
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from tf_inverse.archive import Samples
-from tf_inverse.band import Bands, parse
+from tf_inverse.band import parse
 from tf_inverse.caffe.published import load
-from tf_inverse.method.normalization import measure
-from tf_inverse.method.sampler import sample
+from tf_inverse.errors import UsageError
 from tf_inverse.method.settings import Settings
 from tf_inverse.run import job
+from tf_inverse.run.result import Result
+
+if TYPE_CHECKING:
+    import keras
+
+    from tf_inverse.networks.networks import Networks
+
+__all__ = ["Result", "draw"]
 
 
-@dataclass(frozen=True)
-class Result:
-    """Samples with what they are of; shows itself as a sheet in a notebook.
+def draw(
+    network: str | pathlib.Path | Networks | keras.Model = "cifar10",
+    targets: str | None = None,
+    *,
+    generator: keras.Model | str | None = None,
+    out: str | pathlib.Path | None = None,
+    store: str = "images",
+    overwrite: bool = False,
+    **options: Any,
+) -> Result:
+    """Samples until n are found, in memory or into an archive.
 
-    Attributes:
-        samples: images [n, H, W, C] uint8, codes, encodings, activations [n, p], steps, chain.
-        bands: Neurons and ranges.
-        networks: What they were drawn from.
-        summary: Figures of `metrics.summary`.
-    """
+    The samples depend on the settings alone: with `out` and without it they are the same, and the
+    archive is the one that `tf-inverse sample` writes. (One default differs: a program searches in
+    float32, see `Settings.precision`.)
 
-    samples: Samples
-    bands: Bands
-    networks: Any
-    summary: dict
-
-    def _repr_html_(self):
-        if self.samples.images.dtype != np.uint8:  # vectors are no pictures
-            return None
-        from tf_inverse.report.html import inline
-
-        targets = [job.described(b, self.networks) for b in self.bands]
-        return inline(self.samples, targets, self.networks.name)
-
-
-def draw(network="cifar10", targets: str | None = None, **options) -> Result:
-    """Sample until n are found and keep all of them in memory.
+    Where fewer than n were found, those are returned with a warning, and `result.trouble` holds
+    what stopped the run: `Stalled`, or KeyboardInterrupt after Ctrl-C. A run into an archive that
+    Ctrl-C stopped is unfinished, and the same call goes on with it.
 
     Args:
-        network: A shipped name, a folder, or `networks.Networks`.
-        targets: As `band.parse` reads them; the network's own default where left out.
-        **options: Fields of `settings.Settings`, as n=50.
+        network: A shipped name, a folder, or `Networks`; or with `generator` a classifier, as a
+            Keras model or text that `tf_inverse.adopt` takes.
+        targets: As `parse` reads them; the network's own default where left out.
+        generator: A generator to sample with this classifier: a Keras model or text. The two are
+            fitted and checked as `tf_inverse.adopt` does it, and nothing is written.
+        out: Archive to write, ending in .h5; all samples stay in memory where it is left out.
+        store: "images", or "codes" for a small archive.
+        overwrite: Replace an archive that is there.
+        **options: Fields of `Settings`, as n=50; and with `generator` the arguments of
+            `tf_inverse.adopt`, as image_range=(-1, 1).
+
+    Returns:
+        The samples with figures.
 
     Raises:
-        InverseSetError: As `sampler.sample` and `band.parse`.
+        Unreachable: No sample was found.
+        KeyboardInterrupt: Stopped before a sample was found.
+        FileExistsError: `out` is a finished archive.
+        InverseSetError: An argument cannot be, as `adopt` and `parse` say.
 
     Example:
         draw("cifar10", "fc8:ship@9:11", n=50)
+        draw(my_classifier, "logits:0@2:5", generator=my_generator, n=50, out="first.h5")
     """
-    networks = network if hasattr(network, "look") else load(network)
-    settings = Settings(**options)
+    fields = {field.name for field in dataclasses.fields(Settings)}
+    pairing = {name: value for name, value in options.items() if name not in fields}
+    settings = Settings(**{name: value for name, value in options.items() if name in fields})
+    if out is not None:
+        out = job.expect_free(out, store, overwrite)
+    networks = _networks(network, generator, pairing)
     bands = parse(targets or networks.default or "", networks)
-    scale = measure(networks, bands.neurons)
-    batches = sample(networks, bands, settings, scale=scale)
-    samples = Samples.joined(batch.samples for batch in batches)
-    figures = job.summary(samples, bands, settings, scale, job.natural(networks, bands))
-    return Result(samples, bands, networks, figures)
+    result = job.run(
+        networks,
+        bands,
+        settings,
+        out,
+        store=store,
+        overwrite=overwrite,
+        resume=not overwrite,
+        say=lambda text: warnings.warn(text, stacklevel=4),
+    )
+    if result.trouble is not None:
+        warnings.warn(
+            f"{len(result)} of {settings.n} samples: {result.trouble}; see the result's trouble",
+            stacklevel=2,
+        )
+    return result
+
+
+def _networks(network, generator, pairing: dict) -> Networks:
+    """The pair to sample: given, loaded, or made of two models."""
+    if generator is not None:
+        if hasattr(network, "look"):
+            raise UsageError(f"{network.name} has a generator of its own: leave out generator=")
+        from tf_inverse import adopt
+
+        return adopt.adopt(network, generator, **pairing).networks
+    if pairing:
+        raise TypeError(
+            f"draw has no argument {min(pairing)!r}; there are the fields of Settings, and with "
+            "generator= the arguments of tf_inverse.adopt"
+        )
+    if hasattr(network, "look"):
+        return network
+    if not isinstance(network, (str, pathlib.Path)):
+        raise UsageError(
+            f"expected a network's name, a folder, or Networks, got a {type(network).__name__}; "
+            "a classifier needs generator="
+        )
+    return load(network)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tf_inverse.errors import UsageError
+from tf_inverse.networks import storage
 from tf_inverse.report import beside
 from tf_inverse.run import origin
 
+REMEMBERED = "remembered"
+"""What stands for the images that a network's statistics were made of, where they still are."""
+
 if TYPE_CHECKING:
     from tf_inverse.archive import Archive
+    from tf_inverse.band import Bands
+    from tf_inverse.networks.networks import Networks
 
 
 def of_archives(
@@ -24,7 +31,7 @@ def of_archives(
 
     Args:
         archives: Each is scored by the network that it was drawn with.
-        source: Folder or file of images; where it is None, those that lie beside the archives.
+        source: As of `of_bands`; where it is None, the images that lie beside the archives.
         network: The network of all of them, a name or a folder; found again by default.
         trust: As of `storage.load`.
         store: Put what was found beside each archive.
@@ -33,13 +40,10 @@ def of_archives(
         UsageError: `store` without a source; no images; a network that is not found again.
         RefusedInput: An image, a network or a file beside an archive that cannot be read.
     """
+    expect_source(source, store)
     if source is None:
-        if store:
-            raise UsageError("expected --nature=FOLDER of the images that --store-nature keeps")
         return [beside.nature(one) for one in archives]
     # TensorFlow takes seconds to start: only where images are to be scored.
-    from tf_inverse.explain import nature
-    from tf_inverse.networks import storage
     from tf_inverse.run import verify
 
     found, loaded = [], {}
@@ -47,8 +51,54 @@ def of_archives(
         where = origin.find(one, network)
         if where not in loaded:
             loaded[where] = storage.load(where, trust)
-        natural = nature.beside(loaded[where], verify.bands(one, loaded[where]), source)
-        if store:
+        natural = of_bands(loaded[where], verify.bands(one, loaded[where]), source)
+        if store and natural is not None:
             beside.store(one.path, natural)
         found.append(natural)
     return found
+
+
+def expect_source(source: str | None, store: bool) -> None:
+    """Refuses, before any work, images that are not there.
+
+    Raises:
+        UsageError: They are to be stored, and there are none.
+        FileNotFoundError: Nothing is at their path.
+    """
+    if source is None and store:
+        raise UsageError("expected --nature=FOLDER of the images that --store-nature keeps")
+    if source not in (None, REMEMBERED) and not os.path.exists(source):
+        raise FileNotFoundError(f"expected images at --nature={source}, there is nothing")
+
+
+def of_bands(networks: Networks, bands: Bands, source: str) -> beside.Nature | None:
+    """The natural images of some bands.
+
+    Args:
+        networks: Their classifier scores the images.
+        bands: What the images are to lie in.
+        source: Folder or file of images, or `REMEMBERED` for those that the network's folder says
+            its statistics are of.
+
+    Returns:
+        None where the network remembers images, but not the activations of these neurons.
+
+    Raises:
+        UsageError: The network remembers no images, or they are not where they were.
+    """
+    from tf_inverse.explain import nature
+
+    if source != REMEMBERED:
+        return nature.beside(networks, bands, source)
+    place = networks.folder and storage.natural_images(networks.folder)
+    if not place:
+        raise UsageError(
+            f"expected --nature=FOLDER of images: {networks.name} does not remember where those of "
+            "its statistics are"
+        )
+    if not place.exists():
+        raise UsageError(
+            f"expected the images of {networks.name} at {place}, where they were: they are not "
+            "there any more; give --nature=FOLDER"
+        )
+    return nature.remembered(networks, bands, place)

@@ -6,13 +6,21 @@ One neuron: adjacent ranges from natural to extreme. Several neurons: each alone
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tf_inverse import archive, band
 from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.report import html, png
-from tf_inverse.run import job
+from tf_inverse.run import job, natures
+
+if TYPE_CHECKING:
+    from tf_inverse.band import Bands, Neuron
+    from tf_inverse.method.settings import Settings
+    from tf_inverse.networks.networks import Networks
+    from tf_inverse.run.result import Result
 
 BEYOND = 0.5
 """How far a ladder goes beyond the largest natural activation, as a share of median to largest."""
@@ -21,7 +29,7 @@ DEVIATIONS = 6.0
 """Its end without natural statistics: standard deviations above the mean of random codes."""
 
 
-def rungs(networks, targets: str, ranges: int) -> list[band.Bands]:
+def rungs(networks: Networks, targets: str, ranges: int) -> list[Bands]:
     """The inverse sets of a ladder.
 
     Args:
@@ -50,7 +58,7 @@ def rungs(networks, targets: str, ranges: int) -> list[band.Bands]:
     ]
 
 
-def extent(networks, neuron) -> tuple[float, float]:
+def extent(networks: Networks, neuron: Neuron) -> tuple[float, float]:
     """From the natural median to well beyond the largest natural activation of a neuron.
 
     Without natural statistics, from the mean over random codes upward.
@@ -65,7 +73,15 @@ def extent(networks, neuron) -> tuple[float, float]:
     return float(scale.z_mean[0]), float(scale.z_mean[0] + DEVIATIONS * scale.z_sd[0])
 
 
-def climb(out, networks, steps, settings, overwrite=False, volume=False) -> tuple[int, list[str]]:
+def climb(
+    out,
+    networks: Networks,
+    steps: Iterable[Bands],
+    settings: Settings,
+    overwrite: bool = False,
+    run: Callable[..., Result] = job.run,
+    nature: str | None = None,
+) -> list[str]:
     """Samples every rung into OUT/rung-1.h5 ... and draws OUT/ladder.png and OUT/ladder.html.
 
     Args:
@@ -74,36 +90,41 @@ def climb(out, networks, steps, settings, overwrite=False, volume=False) -> tupl
         steps: From `rungs`.
         settings: `settings.Settings`, n for each rung.
         overwrite: Replace archives and pictures that exist.
-        volume: Tell how probable each range is, too, in a column of the page.
+        nature: As of `natures.of_bands`, for a row of natural images below each rung; or None.
+        run: Samples one rung, as `job.run` does; the command's own tells of it, too.
 
     Returns:
-        (exit code: 0, 3 where a rung has fewer samples than asked, or that of a stop;
-        a line for each such rung).
+        A line for each rung with fewer samples than asked for.
+
+    Raises:
+        KeyboardInterrupt: Stopped within a rung; the rungs before it are whole.
+        FileExistsError: A ladder is there, and overwrite is False.
     """
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
     if (out / "ladder.png").exists() and not overwrite:
         raise FileExistsError(f"{out / 'ladder.png'} exists; give --overwrite or another --out")
-    code, paths, troubles = 0, [], []
+    sampled, troubles = {}, []
     for i, bands in enumerate(steps, 1):
         path = out / f"rung-{i}.h5"
         try:
-            more = {"overwrite": overwrite, "volume": volume}
-            stopped = job.run(path, networks, bands, settings, **more)
+            trouble = run(networks, bands, settings, path, overwrite=overwrite).trouble
         except Unreachable as error:
-            code, stopped = error.exit_code, 0
-            troubles.append(f"{' & '.join(map(str, bands))}: {error}")
-        if stopped:
-            return stopped, troubles
+            trouble = error
+        if isinstance(trouble, KeyboardInterrupt):
+            raise trouble
+        if trouble is not None:
+            troubles.append(f"{' & '.join(map(str, bands))}: {trouble}")
         if path.exists():
-            paths.append(path)
-    if paths:
-        draw(out, [archive.open(path) for path in paths])
-    return code, troubles
+            sampled[path] = band.Bands(bands)
+    if sampled:
+        shown = [nature and natures.of_bands(networks, one, nature) for one in sampled.values()]
+        draw(out, [archive.open(path) for path in sampled], shown)
+    return troubles
 
 
-def draw(out: pathlib.Path, found) -> None:
-    """Puts the archives of a ladder into one picture and one page."""
-    png.save(out / "ladder.png", png.ladder(found), overwrite=True)
-    page = html.render(found, [png.heading(one) for one in found])
+def draw(out: pathlib.Path, found, shown) -> None:
+    """Puts the archives of a ladder into one picture and one page, natural images beside each."""
+    png.save(out / "ladder.png", png.ladder(found, natures=shown), overwrite=True)
+    page = html.render(found, [png.heading(one) for one in found], shown)
     png.save(out / "ladder.html", page.encode("utf-8"), overwrite=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from typing import TYPE_CHECKING, NamedTuple
 
 from tf_inverse import archive as archives
 from tf_inverse.archive import run_folder
@@ -10,16 +11,30 @@ from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.method.settings import Settings
 from tf_inverse.run import origin
 
+if TYPE_CHECKING:
+    from tf_inverse.band import Bands
+    from tf_inverse.networks.networks import Networks
 
-def resume(
+
+class Plan(NamedTuple):
+    """The run of an archive, to be gone on with by `job.run(..., resume=True)`."""
+
+    networks: Networks
+    bands: Bands
+    settings: Settings
+    out: pathlib.Path
+    store: str
+    volume: bool
+
+
+def plan(
     path,
     n: int | None = None,
     network: str | None = None,
-    as_json: bool = False,
     device: str = "auto",
     trust: bool = False,
-) -> int:
-    """Carries on an unfinished run, or a finished one to more samples.
+) -> Plan:
+    """All that it takes to go on with an unfinished run, or with a finished one to more samples.
 
     The result equals that of a run which was never interrupted, bit for bit on the same machine.
 
@@ -27,12 +42,8 @@ def resume(
         path: The archive, OUT.h5, finished or not; or its run's folder.
         n: Samples in all; as many as were asked for by default.
         network: A shipped name or a folder; found as `origin.find` does by default.
-        as_json: Print one JSON object in place of the table.
         device: As of `device.choose`; another than before changes the last bits.
         trust: As of `storage.load`.
-
-    Returns:
-        Exit code, as of `job.run`.
 
     Raises:
         FileExistsError: It is finished, and no more samples are asked for.
@@ -50,17 +61,16 @@ def resume(
             raise FileExistsError(
                 f"{out} is finished with {len(opened)} samples; ask for more: --n"
             )
-        settings, more = _settings(opened, n)
+        settings, store, volume = _settings(opened, n)
         where = origin.find(opened, network)
 
     from tf_inverse.compute import device as devices
     from tf_inverse.networks import storage
-    from tf_inverse.run import job, verify
+    from tf_inverse.run import verify
 
     devices.choose(device)
     networks = storage.load(where, trust)
-    bands = verify.bands(opened, networks)
-    return job.run(out, networks, bands, settings, resume=True, as_json=as_json, **more)
+    return Plan(networks, verify.bands(opened, networks), settings, out, store, volume)
 
 
 def _latest(out: pathlib.Path) -> pathlib.Path:
@@ -69,11 +79,10 @@ def _latest(out: pathlib.Path) -> pathlib.Path:
     return run if (run / run_folder.HEADER).exists() else out
 
 
-def _settings(opened: archives.Archive, n: int | None) -> tuple[Settings, dict]:
-    """The settings, and what else `job.run` was told."""
+def _settings(opened: archives.Archive, n: int | None) -> tuple[Settings, str, bool]:
     values = dict(opened.settings)
-    more = {"store": values.pop("store", "images"), "volume": values.pop("volume", False)}
+    store, volume = values.pop("store", "images"), values.pop("volume", False)
     try:
-        return Settings(**values | {"n": n or opened.asked}), more
+        return Settings(**values | {"n": n or opened.asked}), store, volume
     except TypeError as error:
         raise RefusedInput(f"{opened.path}: settings of another version ({error})") from error

@@ -9,7 +9,7 @@ import numpy as np
 
 from tf_inverse import archive as archives
 from tf_inverse.band import Band, Bands, Neuron, placed
-from tf_inverse.errors import RefusedInput
+from tf_inverse.errors import RefusedInput, UsageError
 
 # Of the largest activation or encoding: float32 sums in another order, on another machine.
 TOLERANCE = 1e-4
@@ -52,10 +52,9 @@ def verify(archive: archives.Archive, networks) -> Verification:
     targets = bands(archive, networks)
     expected = tuple(networks.image_shape)
     if archive.images.shape[1:] != expected:
-        raise RefusedInput(
-            f"{archive.path}: images of shape {list(archive.images.shape[1:])}, "
-            f"{networks.name} makes {list(expected)}"
-        )
+        shapes = f"images of shape {list(archive.images.shape[1:])}, not {list(expected)}"
+        _refuse_others(archive, networks, shapes)
+        raise RefusedInput(f"{archive.path}: {shapes} as {networks.name} makes them")
     found = _Findings(archive, targets)
     neurons = targets.neurons
     for start in range(0, len(archive), BATCH):
@@ -69,8 +68,13 @@ def bands(archive: archives.Archive, networks) -> Bands:
 
     Raises:
         UsageError: A layer, unit or position that the networks do not have.
+        RefusedInput: Likewise, and they are not the networks that the archive was drawn with.
     """
-    return Bands(_band(target, networks) for target in archive.targets)
+    try:
+        return Bands(_band(target, networks) for target in archive.targets)
+    except UsageError as error:
+        _refuse_others(archive, networks, str(error))
+        raise
 
 
 def _band(target: dict, networks) -> Band:
@@ -134,6 +138,21 @@ class _Deviation:
 
     def small(self) -> bool:
         return self.largest <= TOLERANCE * self.scale
+
+
+def _refuse_others(archive: archives.Archive, networks, seen: str) -> None:
+    """Says so where the networks are not those that an archive was drawn with.
+
+    Args:
+        archive: The archive.
+        networks: `networks.Networks` that do not fit it.
+        seen: What does not fit.
+    """
+    if others := _other_files(archive, networks):
+        raise RefusedInput(
+            f"expected the network {archive.network!r} that {archive.path} was drawn with, got "
+            f"{networks.name!r}: {'; '.join(others)} ({seen})"
+        )
 
 
 def _other_files(archive: archives.Archive, networks) -> list[str]:

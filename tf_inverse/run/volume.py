@@ -149,12 +149,16 @@ def as_dict(volume: Volume) -> dict:
 def measured(
     networks: Networks, bands: band.Bands, seed: int, scale: Scale, stop: signals.Stop
 ) -> dict:
-    """Figures of the volume for a run's summary; none where the estimate fails or is stopped."""
+    """Figures of the volume for a run's summary; none where it is too small to be estimated.
+
+    Raises:
+        KeyboardInterrupt: `stop` asked for the end.
+    """
     with Climb(stop) as climb:
         try:
             return estimate(networks, bands, seed, scale=scale, watch=climb.show).figures()
         except Stopped:
-            return {}
+            raise KeyboardInterrupt(climb.told()) from None
         except Unreachable as error:
             print(f"no volume: {error}", file=sys.stderr)
             return {}

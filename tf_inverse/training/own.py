@@ -107,7 +107,7 @@ def labelled(networks, told, given, classes) -> list[str]:
         return []
     count = networks.layer_shape(defaults.output(networks))[-1]
     if classes and len(classes) != count:
-        return [f"no labels: the data have {len(classes)} classes, the classifier {count} units"]
+        return [f"no labels: classes of the data: {len(classes)}, units of the classifier: {count}"]
     networks.labels = adopt.labelled(networks, (None, classes) if classes else None)
     return []
 

@@ -32,7 +32,7 @@ from tf_inverse.export.inputs import question
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import codes, storage
 from tf_inverse.networks.networks import index
-from tf_inverse.run import job
+from tf_inverse.run import command as running
 
 N, SEED, CODES = 10, 0, 24
 COMPARED = ("images", "codes", "activations", "steps", "chain")
@@ -156,9 +156,9 @@ class Trial:
         if self.entry.form == "object":
             words, printed = io.StringIO(), io.StringIO()
             with contextlib.redirect_stderr(words), contextlib.redirect_stdout(printed):
-                settings = job.placed({"n": N, "precision": precision}, name="auto", xla=None)
+                settings = running.placed({"n": N, "precision": precision}, name="auto", xla=None)
                 bands = parse(self.target, self.networks)
-                job.run(out, self.networks, bands, settings, overwrite=True, as_json=True)
+                running.run(out, self.networks, bands, settings, overwrite=True, as_json=True)
             return json.loads(printed.getvalue()), words.getvalue()
         arguments = [f"{out}", f"--network={self.pair}", f"--n={N}", "--overwrite", "--json"]
         # What is left out is what a user leaves out.

@@ -1,0 +1,258 @@
+"""What the commands sample, resume and ladder do and print; no other module prints of a run."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import json
+import pathlib
+import sys
+from typing import TYPE_CHECKING
+
+from tf_inverse import archive, band
+from tf_inverse.caffe import published
+from tf_inverse.compute import capacity, device, precision
+from tf_inverse.compute.profiling import Profile
+from tf_inverse.compute.progress import Progress
+from tf_inverse.errors import Unreachable, UsageError
+from tf_inverse.method.settings import Settings
+from tf_inverse.networks import storage
+from tf_inverse.report import beside, png, standing, text
+from tf_inverse.run import job, natures, ranges, record, signals
+from tf_inverse.run import resume as resuming
+from tf_inverse.run import volume as sizes
+
+if TYPE_CHECKING:
+    from tf_inverse.run.result import Result
+
+
+def say(line: str) -> None:
+    """Prints a note beside the output: on standard error."""
+    print(line, file=sys.stderr)
+
+
+def sample(
+    out, network, targets, options, *, store, how, overwrite, as_json, trust=False, **more
+) -> int:
+    """`tf-inverse sample`: see tools/run.py for the arguments; returns the exit code.
+
+    Args:
+        out: Path of the archive.
+        network: A shipped name or a folder.
+        targets: As `band.parse` reads them, or None.
+        options: Fields of `settings.Settings`; K may be "auto".
+        store: As of `job.run`.
+        how: Arguments of `device.choose`.
+        overwrite: As of `job.run`.
+        as_json: As of `run`.
+        trust: As of `storage.load`.
+        **more: tensorboard, profile, nature and volume, as of `told`.
+    """
+    out = job.expect_free(out, store, overwrite)
+    natures.expect_source(more.get("nature"), more.get("store_nature", False))
+    entries = storage.manifest(published.find(network))
+    targets = targets or entries.get("default")
+    if not targets:
+        raise UsageError(f"expected --targets={band.FORM}: network {network} names no default")
+    automatic = options["K"] == "auto"
+    settings = placed(options | {"K": capacity.LEAST if automatic else options["K"]}, **how)
+    networks = published.load(network, trust)
+    bands = band.parse(targets, networks)
+    if automatic:
+        K = capacity.suggest(networks, bands.layers, settings.n, device.memory())
+        settings = dataclasses.replace(settings, K=K)
+        say(f"{K} codes at a time")
+    # An unfinished run of the same settings goes on; Writer refuses one of other settings.
+    more |= {"overwrite": overwrite, "resume": not overwrite}
+    return run(out, networks, bands, settings, store=store, as_json=as_json, **more)
+
+
+def resume(path, *, as_json: bool = False, **found) -> int:
+    """`tf-inverse resume`: goes on with a run; returns the exit code, as of `run`.
+
+    Args:
+        path: The archive, OUT.h5, finished or not; or its run's folder.
+        as_json: As of `run`.
+        **found: n, network, device and trust, as of `resume.plan`.
+    """
+    plan = resuming.plan(path, **found)
+    return run(
+        plan.out,
+        plan.networks,
+        plan.bands,
+        plan.settings,
+        store=plan.store,
+        volume=plan.volume,
+        resume=True,
+        as_json=as_json,
+    )
+
+
+def climb(out, networks, steps, settings, overwrite: bool, nature=None, volume=False) -> int:
+    """`tf-inverse ladder`: samples its rungs; returns the exit code, 3 where one lacks samples."""
+    with signals.deferred(say) as stop:
+        try:
+            one = functools.partial(told, stop=stop, volume=volume)
+            troubles = ranges.climb(out, networks, steps, settings, overwrite, one, nature)
+        except KeyboardInterrupt:
+            return stop.exit_code
+    for line in troubles:
+        say(line)
+    print(f"{out}/ladder.png, {out}/ladder.html")
+    return Unreachable.exit_code if troubles else 0
+
+
+def placed(options: dict, **how) -> Settings:
+    """The settings, once the device is chosen and the precision; what was left to us is told.
+
+    Args:
+        options: Fields of `settings.Settings`.
+        **how: Arguments of `device.choose`.
+    """
+    asked = Settings(**options)  # refuses before TensorFlow takes time to start
+    where = device.choose(**how)
+    settings = dataclasses.replace(asked, precision=precision.resolve(asked.precision))
+    if options["precision"] == "auto":
+        say(f"searching in {settings.precision} on {where}")
+    return settings
+
+
+def run(out, networks, bands, settings, **more) -> int:
+    """Samples into an archive and tells the outcome.
+
+    Args:
+        out: Path of the archive.
+        networks: `networks.Networks`.
+        bands: From `band.parse`.
+        settings: `settings.Settings`.
+        **more: As of `told`.
+
+    Returns:
+        Exit code: 0, or 130 or 143 where it was stopped.
+
+    Raises:
+        Unreachable: Fewer were found than asked for, after the outcome was told.
+    """
+    with signals.deferred(say) as stop:
+        try:
+            result = told(networks, bands, settings, out, stop=stop, **more)
+        except KeyboardInterrupt:
+            return stop.exit_code
+    if isinstance(result.trouble, Unreachable):
+        raise result.trouble
+    return stop.exit_code if result.trouble else 0
+
+
+def told(
+    networks,
+    bands,
+    settings,
+    out,
+    *,
+    stop: signals.Stop,
+    store="images",
+    tensorboard=None,
+    profile=None,
+    overwrite=False,
+    resume=False,
+    as_json=False,
+    nature=None,
+    store_nature=False,
+    volume=False,
+) -> Result:
+    """Samples into an archive; prints progress, notes and the outcome, and draws the sheet.
+
+    Args:
+        networks: `networks.Networks`.
+        bands: From `band.parse`.
+        settings: `settings.Settings`.
+        out: Path of the archive.
+        stop: Whether a signal asked for the end.
+        store: As of `job.run`.
+        tensorboard: Folder for live curves, or None.
+        profile: Folder for a trace of some steps, and the run's cost is told; or None.
+        overwrite: As of `job.run`.
+        resume: As of `job.run`.
+        as_json: Print one JSON object in place of the table.
+        nature: As of `natures.of_bands`, for a group of natural images in the sheet; or None.
+        store_nature: Keep them beside the archive.
+        volume: Tell how probable the bands are, too.
+
+    Returns:
+        The result of `job.run`.
+
+    Raises:
+        Unreachable: No sample was found.
+        KeyboardInterrupt: Stopped before a sample was found.
+    """
+    how = {"store": store, "overwrite": overwrite, "resume": resume}
+    try:
+        with contextlib.ExitStack() as stack:
+            watch = _watcher(stack, networks, bands, settings, tensorboard)
+            cost = stack.enter_context(Profile(profile)) if profile else None
+            how |= {"say": say, "watch": watch, "stop": stop.__bool__}
+            how |= {"timed": cost.timed if cost else None}
+            how |= {"volume": functools.partial(sizes.measured, stop=stop) if volume else None}
+            result = job.run(networks, bands, settings, out, **how)
+    except (Unreachable, KeyboardInterrupt) as error:
+        _unfinished(out, 0, settings.n, error, as_json)
+        raise
+    if isinstance(result.trouble, KeyboardInterrupt):
+        _unfinished(out, len(result), settings.n, result.trouble, as_json)
+        return result
+    figures = result.summary | {"archive": str(out)}
+    if cost:
+        figures["profile"] = cost.figures()
+    with archive.open(out) as finished:
+        # Of a very large sample, the most different images.
+        rows, columns = (None, None) if len(finished) <= png.MOST else (40, 50)
+        natural = natures.of_bands(networks, bands, nature) if nature else None
+        if natural is not None and store_nature:
+            beside.store(finished.path, natural)
+        sheet = png.contact(finished, rows, columns, nature=natural)
+        png.save(pathlib.Path(out).with_suffix(".png"), sheet, overwrite=True)
+        tell(finished, figures, as_json)
+    if cost and not as_json:
+        print(cost.told())
+    return result
+
+
+def _watcher(stack, networks, bands, settings, tensorboard):
+    """One function for all that is shown of a batch, on the terminal and in TensorBoard."""
+    progress = stack.enter_context(Progress(settings.n))
+    if not tensorboard:
+        return lambda batch: progress.show(batch.info)
+    from tf_inverse.report import tensorboard as board
+
+    made = stack.enter_context(board.Board(tensorboard))
+    targets = [record.described(one, networks) for one in bands]
+
+    def watch(batch):
+        progress.show(batch.info)
+        board.live(made, batch.info, batch.samples.activations, targets)
+
+    return watch
+
+
+def _unfinished(out, found: int, asked: int, trouble, as_json: bool) -> None:
+    """Tells of a run without a finished archive."""
+    if as_json:
+        figures = {"found": found, "asked": asked, "archive": None}
+        steps = getattr(trouble, "steps", None)
+        print(json.dumps(dict.fromkeys(text.FIGURES) | figures | {"steps": steps}))
+    if isinstance(trouble, KeyboardInterrupt):
+        how = f"; tf-inverse resume {out} goes on" if found else ""
+        say(f"stopped with {found} samples{how}")
+
+
+def tell(finished, figures: dict, as_json: bool) -> None:
+    """Prints the outcome: one JSON object, or a table with a histogram of activations."""
+    if as_json:
+        print(json.dumps(figures))
+        return
+    print(f"{png.heading(finished)} in {finished.network}")
+    for target, z in zip(finished.targets, finished.activations[:].T, strict=True):
+        print(text.histogram(z, target["z1"], target["z2"]))
+    print(text.table({figures["archive"]: figures}))
+    print("\n".join(standing.lines(finished)))

@@ -1,0 +1,71 @@
+"""The figures of a run: its samples measured, and the natural images that they are set beside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tf_inverse import metrics
+from tf_inverse.band import Bands
+from tf_inverse.method import diagnostics
+
+if TYPE_CHECKING:
+    from tf_inverse.archive import Archive, Samples
+    from tf_inverse.method.normalization import Scale
+    from tf_inverse.method.settings import Settings
+    from tf_inverse.networks.networks import Networks
+
+
+def natural(networks: Networks, bands: Bands) -> dict | None:
+    """Natural images beside the samples, or None where the networks have no statistics of them.
+
+    Args:
+        networks: The pair that is sampled.
+        bands: Neurons with their ranges, p of them.
+
+    Returns:
+        name -> array: activations [N, p] of natural images, encodings [N', dE] of those that lie in
+        the bands, mean [p] and sd [p] of each neuron.
+    """
+    stored = networks.natural
+    within = stored and stored.within(bands)
+    if within is None:
+        return None
+    units = [stored.unit(neuron) for neuron in bands.neurons]
+    # The bank is drawn at random; what follows it was chosen for its activations.
+    columns = [stored.activations[n.layer][: stored.typical, n.unit] for n in bands.neurons]
+    return {
+        "activations": np.stack(columns, axis=1).astype(np.float32),
+        "encodings": stored.encodings[within].astype(np.float32),
+        "mean": np.array([u.mean for u in units], np.float32),
+        "sd": np.array([u.sd for u in units], np.float32),
+    }
+
+
+def summary(
+    samples: Samples | Archive, bands: Bands, settings: Settings, scale: Scale, nature: dict | None
+) -> dict:
+    """The figures of `metrics.summary`; of chains with a law also what they are worth.
+
+    Args:
+        samples: A run's samples, in memory or in its archive.
+        bands: Neurons with their ranges.
+        settings: What was asked for.
+        scale: From `normalization.measure`.
+        nature: From `natural`.
+    """
+    ways = metrics.ways(samples.from_start, samples.from_bank)
+    measured = ways | metrics.summary(
+        samples.encodings[:],
+        samples.activations[:],
+        bands.z1,
+        bands.z2,
+        asked=settings.n,
+        bandwidth=scale.bandwidth,
+        natural_encodings=nature and nature["encodings"],
+    )
+    if settings.method != "langevin":
+        return measured
+    columns = samples.activations[:], samples.encodings[:], samples.chain[:]
+    return measured | diagnostics.of_sample(*columns)

@@ -1,0 +1,60 @@
+"""What an archive says of its run: everything that its samples and its figures depend on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tf_inverse.band import Band, Bands
+from tf_inverse.networks import yardstick
+from tf_inverse.version import versions
+
+if TYPE_CHECKING:
+    from tf_inverse.method.settings import Settings
+    from tf_inverse.networks.networks import Networks
+
+
+def header(
+    networks: Networks,
+    bands: Bands,
+    settings: Settings,
+    store: str = "images",
+    volume: bool = False,
+) -> dict:
+    """The header of an archive, of plain values.
+
+    Args:
+        networks: The pair that is sampled.
+        bands: Neurons with their ranges.
+        settings: What is asked for.
+        store: "images" or "codes".
+        volume: Whether the summary is to tell how probable the bands are.
+    """
+    how = {"store": store} | ({"volume": True} if volume else {})
+    nature = networks.natural and networks.natural.told(bands)
+    return {
+        "name": f"{' & '.join(map(str, bands))} of {networks.name}",
+        "targets": [described(b, networks) for b in bands],
+        "settings": settings.asdict() | how,
+        "versions": versions(),
+        "checksums": networks.checksums,
+        "network": networks.name,
+        "seed": settings.seed,
+        "asked": settings.n,
+        "yardstick": yardstick.of(networks)._asdict(),
+        **({"nature": nature} if nature else {}),
+    }
+
+
+def described(target: Band, networks: Networks) -> dict:
+    """A band as an archive's `targets` tells it."""
+    layer, unit, at = target.neuron
+    labels = networks.names(layer)
+    return {
+        "text": str(target),
+        "layer": layer,
+        "unit": unit,
+        "at": list(at) if isinstance(at, tuple) else at,
+        "label": labels[unit] if labels else None,
+        "z1": target.z1,
+        "z2": target.z2,
+    }
