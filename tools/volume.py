@@ -14,6 +14,10 @@ def volume(
 
     The codes come from the network's own distribution of codes; how it is estimated: docs/law.md.
 
+    Examples:
+        tf-inverse volume --targets="fc8:ship@p99:p99.8"
+        tf-inverse volume --targets="fc8:ship@12:14, fc8:truck@5:8" --particles=4000
+
     Args:
         targets: LAYER:UNIT@Z1:Z2, several of them separated by commas for their intersection; left
             out, the first label at its high natural range.
