@@ -59,8 +59,6 @@ class Splitting:
         self.kernel.first = np.zeros_like(self.kernel.first)
 
     def _move(self, population, level):
-        if self.kernel.law.members > 1:
-            self.kernel.hops_to(population.i)
         walkers = langevin.Walkers(population.u, population.i)
         return self._take(walkers, self.size, level, ROUNDS)._replace(eve=population.eve)
 

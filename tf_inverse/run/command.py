@@ -110,9 +110,12 @@ def placed(options: dict, **how) -> Settings:
         options: Fields of `settings.Settings`.
         **how: Arguments of `device.choose`.
     """
-    asked = Settings(**options)  # refuses before TensorFlow takes time to start
+    Settings(**options | {"precision": "auto"})  # refuses before TensorFlow takes time to start
     where = device.choose(**how)
-    settings = dataclasses.replace(asked, precision=precision.resolve(asked.precision))
+    wanted = precision.resolve(options["precision"])
+    if options["precision"] == "auto" and options["method"] == "langevin":
+        wanted = "float32"
+    settings = Settings(**options | {"precision": wanted})
     if options["precision"] == "auto":
         say(f"searching in {settings.precision} on {where}")
     return settings
