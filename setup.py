@@ -34,6 +34,7 @@ test = [
     "nbclient",
     "nbformat",
     "ipykernel",
+    'arviz-stats>=0.8; python_version >= "3.11"',
     "vendi-score==0.0.3",
     *tensorboard,
     *matconvnet,

@@ -29,7 +29,7 @@ FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 VALUES = ("band", "diversity", "errors", "grammar", "metrics", "private", "tensors", "version")
 # In running order: no module of the method imports one that comes after it.
 METHOD = ("rule", "lagrangian", "problem", "pool", "step_size", "seeds", "walk", "renewal")
-METHOD += ("loops", "sampler")
+METHOD += ("loops", "langevin", "splitting", "kernel", "volume", "chains", "sampler")
 
 
 def modules():

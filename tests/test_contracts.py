@@ -58,7 +58,14 @@ def test_steps_take_a_state_and_give_its_like(name):
     np.testing.assert_array_equal(state.c, np.ones((3, 2)))
 
 
-@pytest.mark.parametrize("method", ["renewal", "paper"])
+GRAPHS = {
+    "renewal": {"renewal"},
+    "paper": {"seeds", "walk"},
+    "langevin": {"splitting", "chains"},
+}
+
+
+@pytest.mark.parametrize("method", GRAPHS)
 def test_one_trace_however_many_neurons(band, method):
     networks = worlds.tiny_networks()
     for unit in (0, 2):
@@ -69,7 +76,7 @@ def test_one_trace_however_many_neurons(band, method):
     kept = {key: one for key, one in networks._compiled.items() if key[0] not in others}
     assert kept.pop(("read", ())).experimental_get_tracing_count() == 1
     kept = {key[0]: one for key, one in kept.items()}
-    kinds = {"read", "look"} | ({"renewal"} if method == "renewal" else {"seeds", "walk"})
+    kinds = {"read", "look"} | GRAPHS[method]
     assert set(kept) == kinds and len(networks._compiled) == len(kinds) + 3
     for kind, one in kept.items():
         function = one[0] if isinstance(one, tuple) else one
