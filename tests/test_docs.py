@@ -187,6 +187,16 @@ def test_export_page(desk, monkeypatch):
     assert len(names["watcher"].samples[4].images)
 
 
+def test_law_page(desk, capsys):
+    for words in book.commands(book.ROOT / "docs/law.md"):
+        run(words)
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    opened = archive.open("rows.h5")
+    assert opened.settings["method"] == "langevin"
+    # The run and the command split the same codes.
+    assert opened.summary["probability"] == told["probability"]
+
+
 def test_publishing_page(desk):
     run(["sample", "truck.h5", "--targets=fc8:truck@p60:p95"])
     for words in book.commands(book.ROOT / "docs/publishing.md"):

@@ -31,6 +31,7 @@ COMMANDS = {
     "board": "board:board",
     "publish": "publish:publish",
     "units": "units:units",
+    "volume": "volume:volume",
     "ladder": "ladder:ladder",
     "convert": "convert:convert",
     "pair": "pair:pair",

@@ -10,6 +10,7 @@ def convert(
     mean: str | None = None,
     scale: float | None = None,
     channels: str = "bgr",
+    size: str | None = None,
     input: str | None = None,
     role: str | None = None,
     code: str = "fc6",
@@ -37,7 +38,8 @@ def convert(
             left out, the prototxt's.
         scale: What the network multiplies pixels by once the mean is off; the prototxt's, or 1.
         channels: Order of the network's channels, bgr or rgb.
-        input: CHANNELS,HEIGHT,WIDTH, where the prototxt declares none or in its place.
+        size: ROWS,COLUMNS,CHANNELS of the input, where the prototxt declares none or in its place.
+        input: The size as CHANNELS,HEIGHT,WIDTH, the earlier form.
         role: classifier or generator; left out, told by the input.
         code: Codes of a generator, fc6, fc6_eucl, fc7, fc8, pool5, conv4, conv3, norm2 or norm1.
         ignore: Layers of the weight file that may stay unused, A,B,...
@@ -54,7 +56,8 @@ def convert(
         mean=mean,
         scale=scale,
         channels=channels,
-        input_shape=input,
+        size=size,
+        input=input,
         role=role,
         code=code,
         ignore=ignore,

@@ -13,6 +13,7 @@ def ladder(
     ranges: int = 6,
     *,
     nature: str | None = None,
+    volume: bool = False,
     trust: bool = False,
     overwrite: bool = False,
     **settings,
@@ -34,6 +35,7 @@ def ladder(
         **settings: Fields of `Settings`, as `settings_flags.taken` fills them in.
         nature: Folder or file of natural images, of which those in the range are shown beside the
             samples; or remembered, for those that an adopted network's statistics were made of.
+        volume: Tell how probable each range is, too: about one in how many images.
         trust: Load a SavedModel in the network, where it is not one that you adopted.
         overwrite: Replace an earlier ladder in the folder.
     """
@@ -44,4 +46,4 @@ def ladder(
 
     networks = published.load(network, trust)
     steps = rungs(networks, targets or networks.default or "", ranges)
-    return command.climb(out, networks, steps, Settings(**settings), overwrite, nature)
+    return command.climb(out, networks, steps, Settings(**settings), overwrite, nature, volume)

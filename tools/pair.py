@@ -20,19 +20,19 @@ def pair(
         tf-inverse pair net gan.keras --encoder=fc6 --out=mine --overwrite
 
     Args:
-        classifier: Folder with a classifier, or a .keras file.
-        generator: Folder with a generator, or a .keras file.
+        classifier: Folder with a classifier, or a .keras file, or another form that adopt takes.
+        generator: Folder with a generator, likewise.
         encoder: Layer of the classifier whose output is the encoding.
         out: Folder to write.
         crop: Side of the centre square cut from the generator's image; 0 for none, left out the
             classifier's side where the image is at most a quarter larger.
         codes: Starting codes, normal, uniform or noise; noise where the encoding fits the codes.
-        bounds: Smallest and largest entry of a code, 0,30; that for noise.
+        bounds: Smallest and largest entry of a code, 0:30; that for noise.
         name: Name of the pair, the classifier's.
         trust: Load a SavedModel in either, where it is not one that you adopted.
         overwrite: Replace an existing folder.
     """
-    from tf_inverse.caffe import command
+    from tf_inverse.adopt import command
 
     report, folder = command.pair(
         classifier,

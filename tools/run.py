@@ -12,6 +12,7 @@ def sample(
     targets: str | None = None,
     *,
     store: str = "images",
+    volume: bool = False,
     device: str = "auto",
     xla: bool | None = None,
     tensorboard: str | None = None,
@@ -36,6 +37,7 @@ def sample(
             out, the first label at its high natural range.
         **settings: Fields of `Settings`, as `settings_flags.taken` fills them in.
         store: images, or codes (with thumbnails; a tenth of the size).
+        volume: Tell how probable the range is, too: about one in how many images.
         device: auto, cpu, gpu, or gpu:1 and the like; auto is the first GPU where there is one.
         xla: Compile the loop with XLA; left out, on a GPU only.
         tensorboard: Folder for live curves of the run; needs the extra [tensorboard].
@@ -57,6 +59,7 @@ def sample(
         targets,
         settings,
         store=store,
+        volume=volume,
         how={"name": device, "xla": xla},
         tensorboard=tensorboard,
         profile=profile,

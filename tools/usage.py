@@ -23,11 +23,11 @@ GROUPS = {
     "What": (
         "network targets n name layer layers neurons ranges search images nature data classifier "
         "generator encoder judge by map labels default description licence creator url "
-        "date store_nature"
+        "date store_nature volume"
     ),
     "Method": (
         "K seed method samples_per_seed bound beta mu0 a diversity patience optimizer distance "
-        "bandwidth methods baseline start rate epochs batch plain epsilon code compare"
+        "bandwidth methods baseline start rate epochs batch plain epsilon code compare particles"
     ),
     "Form of inputs": (
         "range pixels codes bounds crop fixed size code_size image weights prototxt caffemodel mat "

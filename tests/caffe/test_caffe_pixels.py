@@ -90,7 +90,7 @@ def test_what_is_given_comes_before_what_is_described():
         "mean: as given, in place of the prototxt's 104,117,123",
         "scale: as given, in place of the prototxt's 0.5",
     ]
-    mean, scale, said = means.choose(None, None, None)
+    (mean, scale, _), said = means.choose(None, None, None)
     assert mean.tolist() == [0] and scale == 1.0 and "neither the prototxt nor" in said[0]
 
 

@@ -139,11 +139,11 @@ def test_pair_refuses_what_does_not_fit(converted, capsys):
     small, painter, out = (converted / name for name in ("small", "painter", "pair"))
     pair = ("pair", small, painter, f"--out={out}")
     for arguments, message in (
-        ((*pair, "--encoder=fc9"), "expected --encoder to be a layer of small, got 'fc9'"),
-        ((*pair, "--encoder=conv1", "--codes=noise"), "--codes=noise; the generator takes 5"),
-        ((*pair, "--bounds=1"), "expected --bounds=LOW,HIGH, got '1'"),
+        ((*pair, "--encoder=fc9"), "expected a layer of small, got 'fc9'; near it are fc8"),
+        ((*pair, "--encoder=conv1", "--codes=noise"), "--codes=noise; painter takes 5"),
+        ((*pair, "--bounds=1"), "expected --bounds=LOW:HIGH, as -1:1, got '1'"),
         (("pair", painter, small, f"--out={out}"), "expected a classifier in"),
-        (("pair", small, converted / "none", f"--out={out}"), "expected a network"),
+        (("pair", small, converted / "none", f"--out={out}"), "or a network's folder for the gen"),
         (("pair", small, painter), "expected --out=FOLDER"),
         (("pair", small, painter, f"--out={small}"), "exists; give --overwrite"),
     ):
@@ -245,7 +245,9 @@ def test_words_that_cannot_be_are_refused_before_anything_runs(
         (("caffe", *both, "--role=judge", out), 2, "expected --role of classifier or generator"),
         (("caffe", *both, "--mean=1,2", out), 2, "one or three numbers"),
         (("caffe", *both, "--input=3,8", out), 2, "--input=CHANNELS,HEIGHT,WIDTH"),
-        (("caffe", *both, "--input=3,9,9", out), 4, "'a/fc6' (InnerProduct): expected blobs"),
+        (("caffe", *both, "--size=8,8", out), 2, "--size=ROWS,COLUMNS,CHANNELS"),
+        (("caffe", *both, "--input=3,8,8", "--size=8,8,3", out), 2, "or --input, not both"),
+        (("caffe", *both, "--size=9,9,3", out), 4, "'a/fc6' (InnerProduct): expected blobs"),
         (("caffe", both[0], f"--caffemodel={files / 'none'}", out), 2, "found none at"),
         (("caffe", both[0], f"--caffemodel={files / 'small.prototxt'}", out), 4, "damaged"),
         (("matconvnet", files / "small.caffemodel", out), 4, "cannot read"),

@@ -23,7 +23,7 @@ def desk(tmp_path_factory):
     for i, picture in enumerate(np.random.default_rng(2).integers(0, 256, (80, 8, 8, 3), np.uint8)):
         Image.fromarray(picture).save(folder / "photos" / f"{i:02d}.png")
     made = worlds.tiny_networks()
-    statistics = nature.statistics(made, nature.load(made, folder / "photos"))
+    statistics = nature.statistics(made, nature.load(folder / "photos", made.image_shape))
     names = ("name", "classifier", "generator", "encoder", "codes", "labels")
     fields = {name: getattr(made, name) for name in names}
     storage.save(folder / "tiny", default="fc3:2@p10:p90", natural=statistics, **fields)

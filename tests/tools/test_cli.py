@@ -122,7 +122,7 @@ def test_refused_before_anything_runs(called, capsys, arguments, words):
         (["--n=0"], "expected n to be a whole number >= 1, got 0"),
         (["--K=--5"], "expected K to be a whole number >= 1, got '--5'"),
         (["--K=ten"], "expected K to be a whole number >= 1, got 'ten'"),
-        (["--method=ppgn"], "expected method to be renewal or paper, got 'ppgn'"),
+        (["--method=ppgn"], "expected method to be renewal or paper or langevin, got 'ppgn'"),
         (["--precision=float8"], "expected precision auto, float32, bfloat16, float16"),
         (["--store=nothing"], "expected --store=images or --store=codes, got 'nothing'"),
         (["--targets=fc3:9@1:2"], "expected a unit of fc3 from 0 to 3, got 9"),

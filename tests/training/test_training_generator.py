@@ -14,7 +14,7 @@ from test_training import SIZE, run, small, world
 from tf_inverse.tools import cli
 
 from tf_inverse import adopt, archive
-from tf_inverse.adopt import facts, nature
+from tf_inverse.adopt import facts, loading, nature
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.networks import image_files, storage
 from tf_inverse.networks.codes import Codes
@@ -22,8 +22,6 @@ from tf_inverse.networks.codes import generator as random_numbers
 from tf_inverse.networks.natural import LEVELS
 from tf_inverse.networks.networks import Networks
 from tf_inverse.training import data, generator, loop, own, quality, statistics, work
-
-PLAIN = {"encoder": None, "image": None, "pixel_range": (0.0, 255.0), "fixed": {}, "size": None}
 
 
 def pair(model, encoder="relu6", d=6):
@@ -330,9 +328,8 @@ def test_codes_of_a_classifier_of_any_kind(make, pixels, tmp_path):
     keras.utils.set_random_seed(0)
     make().save(tmp_path / "my.keras")
     mine = keras.models.load_model(tmp_path / "my.keras")
-    told = facts.known(str(tmp_path / "my.keras"), None)
-    options = PLAIN | {"pixel_range": pixels}
-    networks = own.untrained(str(tmp_path / "my.keras"), told, **options)
+    opened = loading.open(str(tmp_path / "my.keras"), "classifier")
+    networks = own.untrained(facts.classifier(opened, pixels))
     channels = 1 if make is _grey else 3
     assert networks.image_shape == (10, 6, channels)
     x = np.random.default_rng(0).uniform(0, 255, (4, 10, 6, channels)).astype("f4")
@@ -348,11 +345,12 @@ def test_codes_of_a_classifier_of_any_kind(make, pixels, tmp_path):
 
 
 def test_images_of_another_size_than_the_classifiers():
-    told = facts.known(None, None)
     model = keras.Sequential([keras.Input((None, None, 3)), keras.layers.GlobalMaxPooling2D()])
+    models = (loading.open(one, "classifier") for one in (model, _sequential()))
+    of_any_size, sized = map(facts.classifier, models)
     with pytest.raises(UsageError, match="expected --image=ROWS,COLUMNS: .* of any size"):
-        own.untrained(model, told, **PLAIN)
-    networks = own.untrained(_sequential(), told, **PLAIN | {"image": (20, 12)})
+        own.untrained(of_any_size)
+    networks = own.untrained(sized, image=(20, 12))
     assert networks.image_shape == (20, 12, 3)
 
 

@@ -1,32 +1,41 @@
-"""Any classifier and any generator as a pair: opened, brought to the conventions, and checked."""
+"""Any classifier and any generator as a pair: facts of each, then joined, then checked."""
 
 from __future__ import annotations
 
+import os
 import pathlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 
-from tf_inverse.adopt import adapters, check, defaults, ends, facts, loading, nature, notes
+from tf_inverse.adopt import adapters, check, defaults, facts, join, loading, nature, notes
+from tf_inverse.caffe import join as converted
 from tf_inverse.compute import arithmetic
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.networks import codes as distributions
-from tf_inverse.networks import logits, storage, yardstick
+from tf_inverse.networks import storage, yardstick
 from tf_inverse.networks.networks import Networks
+from tf_inverse.tensors import Array, Model
+from tf_inverse.zoo.generator import ARCHITECTURES
+
+Source = Model | str | os.PathLike
+"""A Keras model, or text as of `loading.FORMS`."""
+
+PPGN_BOUNDS = (0.0, 30.0)
+"""PPGN keeps the codes of fc6 within these bounds; a pair does where nothing else is known."""
 
 
 class Adopted(NamedTuple):
     """A pair, and what was found out about it: plain values by name."""
 
     networks: Networks
-    measured: dict
+    measured: dict[str, Any]
 
 
 def adopt(
-    classifier,
-    generator,
-    encoder=None,
+    classifier: Source,
+    generator: Source,
+    encoder: join.Encoder = None,
     *,
     name: str | None = None,
     image_range: tuple[float, float] | None = None,
@@ -34,12 +43,13 @@ def adopt(
     codes: str | None = None,
     bounds: tuple[float, float] | None = None,
     crop: int | None = None,
-    fixed: dict | None = None,
-    labels: tuple[str | None, tuple[str, ...]] | None = None,
-    images=None,
+    fixed: dict[str, Any] | None = None,
+    labels: facts.Named | None = None,
+    images: Array | str | os.PathLike | None = None,
     size: tuple[int, ...] | None = None,
     code_size: int | None = None,
-    **opening,
+    trust: bool = False,
+    weights: str | None = "imagenet",
 ) -> Adopted:
     """A pair from a classifier and a generator.
 
@@ -66,7 +76,8 @@ def adopt(
             Their classes, where they are as many as the outputs, are the labels if none are given.
         size: (H, W, C) of the classifier's input, where it leaves that open.
         code_size: Entries of a code, where the generator leaves that open.
-        **opening: trust, weights of `loading.open`, for all models.
+        trust: As of `loading.open`, for all models.
+        weights: As of `loading.open`, for all models.
 
     Raises:
         UsageError: Something does not fit; the line says what there is and what to change.
@@ -74,63 +85,85 @@ def adopt(
     Example:
         pair, measured = adopt("keras:MobileNetV2", my_generator, image_range=(-1, 1))
     """
-    told = facts.known(classifier, generator)
+    opening = {"trust": trust, "weights": weights}
     f = loading.open(classifier, "classifier", size=size, **opening)
     G = loading.open(generator, "generator", size=code_size and (code_size,), **opening)
-    fixed, kind = _named(fixed or {}, f, G), codes or told.codes or "normal"
-    facts.expect_stored(kind, told.natural)
-    free = adapters.generator(G, fixed=_of(G, fixed))
-    d = free.input_shape[-1]
-    values = image_range or told.image_range or check.likely_range(free, d, kind)
-    G = adapters.generator(G, values, _of(G, fixed))
-    crop = _crop(crop or told.crop, G.output_shape)
-    read = notes.read(f, _of(f, fixed))
-    f, path = with_conventions(
-        f, encoder or told.encoder, pixel_range, G.output_shape[-1], _of(f, fixed), opening
-    )
-    networks = Networks(
-        name=name or f.name,
-        classifier=f,
-        generator=G,
-        encoder=path,
-        codes=distributions.Codes(kind, d, bounds or (told.bounds if codes is None else None)),
-        crop=crop,
-        natural=told.natural,
-    )
-    check.codes_fit(networks, G)
-    given = nature.load(networks, images)
-    labels = labels or told.labels or nature.labels(networks, given)
-    networks.labels = labelled(networks, labels)
-    share = check.CLIPPED if image_range else check.SHARE
-    # A folder's generator keeps to the conventions, and may overshoot as it has learned to.
-    seen = check.images(networks, values, 1.0 if values == told.image_range else share)
-    networks.default = defaults.target(networks, seen)
-    networks.natural = facts.joined(networks, told, given)
-    networks.default = nature.default(networks, seen)
-    findings = measured(networks, seen, values) | nature.told(networks, given)
-    said = {"notes": [read, *notes.chosen(networks, encoder or told.encoder)]}
-    return Adopted(networks, findings | {"licence": told.licence} | said)
+    mine, theirs = facts.shares(fixed or {}, f.model, G.model)
+    G = facts.generator(G, image_range, theirs, codes=codes, bounds=bounds, crop=crop)
+    f = facts.classifier(f, pixel_range, mine)
+    said, photos = [notes.read(f)], nature.load(images, G.image)
+    classes = photos.names if photos else ()
+    networks = join.join(f, G, encoder, name=name, labels=labels, classes=classes, opening=opening)
+    seen = check.images(networks, G.pixels, G.beyond)
+    target = defaults.target(networks, seen)
+    natural = nature.known(networks, photos)
+    target = nature.in_percentiles(networks, natural, target, seen)
+    found = measured(networks, target, seen, G.pixels) | nature.findings(networks, natural, photos)
+    said += notes.chosen(networks, bool(encoder or f.encoder))
+    networks.natural, networks.default = natural, target
+    return Adopted(networks, found | {"licence": facts.licence(f, G), "notes": said})
 
 
-def with_conventions(
-    f, encoder, pixel_range, channels: int, fixed: dict, opening: dict
-) -> tuple[keras.Model, str]:
-    """A classifier that takes images in 0..255, and the path of its encoder.
+def pair(
+    classifier: Source,
+    generator: Source,
+    encoder: str = "relu6",
+    *,
+    name: str | None = None,
+    codes: str | None = None,
+    bounds: tuple[float | None, float | None] | None = None,
+    crop: int | None = None,
+    trust: bool = False,
+) -> tuple[Networks, list[str], dict[str, Any]]:
+    """A pair of converted models, with the habits of the paper's networks where nothing is said.
 
     Args:
-        f: From `loading.open`.
-        encoder: As of `adopt`.
-        pixel_range: As of `adopt`.
-        channels: Of the images that will come.
-        fixed: Values of further inputs of the classifier, by name.
-        opening: trust, weights of `loading.open`, for an encoder of its own.
+        classifier: As of `adopt`; it takes images in 0..255.
+        generator: As of `adopt`; it gives images in 0..255.
+        encoder: Layer of the classifier.
+        name: Of the pair; that of the classifier's folder, or the classifier's, if left out.
+        codes: How codes are drawn; encodings of noise if left out, where the generator takes codes
+            of their size, else normal.
+        bounds: Smallest and largest entry of a code; those of the paper's generator for the encoder
+            if left out, where codes are encodings of noise.
+        crop: As of `adopt`; 0 for none. If left out the classifier's side, where the image is at
+            most a quarter larger.
+        trust: As of `loading.open`.
+
+    Returns:
+        (the pair, lines of the check, what its folder says of it beside that: licence and source).
+
+    Raises:
+        UsageError: They do not fit.
+        ConversionError: The round trip E(G(c)) has another size or is not finite.
     """
-    f = ends.with_logits(adapters.classifier(f, pixel_range, channels, fixed))
-    return _with_encoder(f, encoder, pixel_range, channels, opening)
+    opening = {"trust": trust}
+    f = facts.classifier(loading.open(classifier, "classifier", **opening))
+    G = facts.generator(loading.open(generator, "generator", **opening), adapters.PIXELS)
+    if codes is None:
+        codes = "noise" if join.encoding_size(f.model, encoder) == G.size else "normal"
+    if codes == "noise":
+        known = {built.encoder: built.code_bounds for built in ARCHITECTURES.values()}
+        bounds = bounds or known.get(encoder, PPGN_BOUNDS)
+    if crop is None:
+        crop = converted.crop_side(f.model, G.model)
+    G = G._replace(codes=codes, bounds=bounds, crop=crop or None)
+    networks = join.join(f, G, encoder, name=name or f.entries.get("name"), opening=opening)
+    networks.natural = nature.known(networks, None)
+    roles = {"classifier": f.entries, "generator": G.entries}
+    licences = {role: entries.get("licence") for role, entries in roles.items()}
+    said = [f"{role.capitalize()}: {text}" for role, text in licences.items() if text]
+    source = {role: entries.get("source") for role, entries in roles.items()}
+    return networks, converted.round_trip(networks), {"licence": " ".join(said), "source": source}
 
 
 def write(
-    adopted: Adopted, out, *, licence: str = "", half: bool = False, overwrite: bool = False
+    adopted: Adopted,
+    out: str | os.PathLike,
+    *,
+    licence: str = "",
+    half: bool = False,
+    overwrite: bool = False,
 ) -> pathlib.Path:
     """Write a pair's folder, read it again and compare, and only then put it in its place.
 
@@ -147,17 +180,9 @@ def write(
         UsageError: What was read does not give what was written.
     """
     networks = adopted.networks
-    return storage.save(
+    return storage.save_pair(
         out,
-        name=networks.name,
-        classifier=networks.classifier,
-        generator=networks.generator,
-        encoder=networks.encoder,
-        codes=networks.codes,
-        crop=networks.crop,
-        labels=networks.labels,
-        natural=networks.natural,
-        default=networks.default,
+        networks,
         measure=yardstick.of(networks),
         licence=licence or adopted.measured["licence"],
         source={"measured": adopted.measured},
@@ -179,82 +204,28 @@ def _read_again(made):
         ) from error
 
 
-def _crop(side, shape):
-    if side is not None and not 1 <= side <= min(shape[1:3]):
-        raise UsageError(f"expected --crop from 1 to {min(shape[1:3])} of {shape[1:]}, got {side}")
-    return side
-
-
-def _named(fixed, *models):
-    names = [one.name for model in models for one in model.inputs]
-    unknown = [name for name in fixed if name not in names]
-    if unknown:
-        raise UsageError(
-            f"expected --fixed of an input, {unknown[0]} is none; there is {', '.join(names)}"
-        )
-    return fixed
-
-
-def _of(model, fixed):
-    names = [one.name for one in model.inputs]
-    return {name: value for name, value in fixed.items() if name in names}
-
-
-def _with_encoder(f, encoder, pixel_range, channels, opening):
-    if encoder is None:
-        path = defaults.penultimate(f)
-        return (f, path) if path else _pooled(f)
-    if isinstance(encoder, str) and not _is_model(encoder):
-        return f, encoder
-    own = loading.open(encoder, "classifier", **opening | {"size": None})
-    own = adapters.classifier(own, pixel_range, channels)
-    return adapters.with_encoder(f, own)
-
-
-def _pooled(f):
-    f = ends.with_pooled(f)
-    return f, logits.source(f.outputs[-1])
-
-
-def _is_model(text):
-    return text.startswith("keras:") or pathlib.Path(text).exists()
-
-
-def labelled(networks, labels) -> tuple[str, tuple[str, ...]] | None:
-    """Labels as of `adopt`, of the output where they name no layer; None where there are none.
-
-    Raises:
-        UsageError: There are more or fewer than the layer has units.
-    """
-    if labels is None:
-        return None
-    layer, names = labels
-    layer = networks.layer_path(layer or defaults.output(networks))
-    count = networks.layer_shape(layer)[-1]
-    if len(names) != count:
-        raise UsageError(f"expected {count} labels for the units of {layer}, got {len(names)}")
-    return layer, tuple(names)
-
-
-def measured(networks, seen, values) -> dict:
+def measured(
+    networks: Networks, target: str | None, seen: check.Seen, pixels: tuple[float, float]
+) -> dict[str, Any]:
     """What was found out about a pair: plain values by name.
 
     Args:
-        networks: `networks.Networks`.
+        networks: The pair.
+        target: The default one.
         seen: From `check.images`.
-        values: (low, high) of the generator's own images.
+        pixels: (low, high) of the generator's own images.
     """
     d_E = int(np.prod(networks.layer_shape(networks.encoder)))
     return {
         "codes": [networks.codes.kind, networks.codes.size],
         "image": list(networks.image_shape),
-        "declared range": list(values),
+        "declared range": list(pixels),
         "pixels": [float(seen.images.min()), float(seen.images.max())],
         "pixels clipped": float(np.mean((seen.images < 0.0) | (seen.images > 255.0))),
         "classifier": list(networks.classifier.input_shape[1:]),
         "encoder": [networks.encoder, d_E],
         "encoding": {"mean": float(seen.encodings.mean()), "sd": float(seen.encodings.std())},
-        "target": networks.default,
+        "target": target,
         "half precision": arithmetic.halves(networks.classifier),
     }
 

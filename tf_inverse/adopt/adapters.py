@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import pathlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -11,11 +12,16 @@ import numpy as np
 from tf_inverse.errors import UsageError
 from tf_inverse.layers.frozen_inputs import Fixed
 from tf_inverse.networks import picture as files
+from tf_inverse.tensors import Array, Model
 
 PIXELS = (0.0, 255.0)
 # Rec. 601, as every reader of pictures turns RGB into grey.
 LUMA = ((0.299,), (0.587,), (0.114,))
 CHANNELS = (1, 3)
+
+Range = tuple[float, float]
+Fixings = dict[str, Any] | None
+"""A value for each further input of a model, by name."""
 
 
 class Picture(NamedTuple):
@@ -28,13 +34,13 @@ class Picture(NamedTuple):
         first: Whether channels come first.
     """
 
-    shape: tuple
-    size: tuple
+    shape: tuple[int | None, ...]
+    size: tuple[int | None, ...]
     channels: int
     first: bool
 
 
-def picture(model, fixed=None) -> Picture:
+def picture(model: Model, fixed: Fixings = None) -> Picture:
     """The image input of a classifier.
 
     Args:
@@ -55,7 +61,9 @@ def picture(model, fixed=None) -> Picture:
     return Picture(shape[1:], shape[2:] if first else shape[1:3], channels, first)
 
 
-def classifier(model, values=PIXELS, channels: int | None = None, fixed=None) -> keras.Model:
+def classifier(
+    model: Model, values: Range = PIXELS, channels: int | None = None, fixed: Fixings = None
+) -> Model:
     """A classifier that takes images of `channels` channels in 0..255.
 
     Args:
@@ -89,7 +97,7 @@ def classifier(model, values=PIXELS, channels: int | None = None, fixed=None) ->
     )
 
 
-def generator(model, values=PIXELS, fixed=None) -> keras.Model:
+def generator(model: Model, values: Range = PIXELS, fixed: Fixings = None) -> Model:
     """A generator of images in 0..255 from codes alone.
 
     Args:
@@ -100,12 +108,9 @@ def generator(model, values=PIXELS, fixed=None) -> keras.Model:
     Raises:
         UsageError: Its output is not one image, or an input is neither the code nor fixed.
     """
-    code = _free(model, fixed or {}, "generator")
-    if None in code.shape[1:]:
-        raise UsageError(f"expected codes of a fixed size, {model.name} takes {code.shape[1:]}")
+    code, size = _free(model, fixed or {}, "generator"), code_size(model, fixed)
     shape = _image_shape(model)
     first, flat = _channels_first((None, *shape)), len(shape) == 2
-    size = int(np.prod(code.shape[1:]))
     kept = (values, first, flat, len(code.shape)) == (PIXELS, False, False, 2)
     if kept and _of_one_tensor(model):
         return model
@@ -126,6 +131,30 @@ def generator(model, values=PIXELS, fixed=None) -> keras.Model:
     return keras.Model(c, y, name=model.name)
 
 
+def code_size(model: Model, fixed: Fixings = None) -> int:
+    """Entries of a code of a generator.
+
+    Raises:
+        UsageError: It has an input that is neither the code nor fixed, or leaves the size open.
+    """
+    shape = _free(model, fixed or {}, "generator").shape[1:]
+    if None in shape:
+        raise UsageError(f"expected codes of a fixed size, {model.name} takes {shape}")
+    return math.prod(shape)
+
+
+def image_shape(model: Model) -> tuple[int, int, int]:
+    """Rows, columns and channels of a generator's image, in whichever layout it gives them.
+
+    Raises:
+        UsageError: Its output is not one image.
+    """
+    shape = _image_shape(model)
+    if len(shape) == 2:
+        return (*shape, 1)
+    return (*shape[1:], shape[0]) if _channels_first((None, *shape)) else shape
+
+
 def _image_shape(model):
     shapes = [tuple(out.shape[1:]) for out in model.outputs]
     shape = shapes[0]
@@ -139,7 +168,7 @@ def _image_shape(model):
     )
 
 
-def prepared(model, matrix: np.ndarray, shift: np.ndarray) -> keras.Model:
+def prepared(model: Model, matrix: Array, shift: Array) -> Model:
     """A classifier of RGB 0..255 that does x A + b before anything else.
 
     Args:
@@ -158,7 +187,7 @@ def prepared(model, matrix: np.ndarray, shift: np.ndarray) -> keras.Model:
     return keras.Model(x, model(h), name=model.name)
 
 
-def with_encoder(classifier, encoder) -> tuple[keras.Model, str]:
+def with_encoder(classifier: Model, encoder: Model) -> tuple[Model, str]:
     """A classifier and another model on the same images as one; the path of the encoding.
 
     Args:
@@ -175,7 +204,7 @@ def with_encoder(classifier, encoder) -> tuple[keras.Model, str]:
 
 
 def _free(model, fixed, role):
-    """The one input that is left when the others are fixed."""
+    """The only input that is left when the others are fixed."""
     names = [one.name for one in model.inputs]
     unknown = [name for name in fixed if name not in names]
     free = [one for one in model.inputs if one.name not in fixed]
@@ -207,7 +236,7 @@ def _inputs(model):
 
 
 def _read(model, fixed, values):
-    """What inputs are fixed at, with the pixels of a picture in place of its file's name."""
+    """Values of fixed inputs, with the pixels of a picture in place of its file's name."""
     shapes = {one.name: tuple(one.shape[1:]) for one in model.inputs}
     return {
         name: _pixels(value, shapes[name], values) if _is_file(value, shapes[name]) else value

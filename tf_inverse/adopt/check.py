@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -209,20 +208,3 @@ def _stops(op, inputs):
     except (LookupError, TypeError):
         return True
     return all(g is None for g in gradients)
-
-
-def codes_fit(networks, generator: keras.Model) -> None:
-    """Refuses codes that start as encodings of another size than the generator takes.
-
-    Raises:
-        UsageError: With both sizes.
-    """
-    if networks.codes.kind != "noise":
-        return
-    d_E = int(np.prod(networks.layer_shape(networks.encoder)))
-    if d_E != networks.codes.size:
-        raise UsageError(
-            f"expected codes of the encoder's size {d_E} ({networks.encoder}) for --codes="
-            f"{networks.codes.kind}; {generator.name} takes {networks.codes.size}: give "
-            f"--codes=normal or uniform, or another --encoder"
-        )

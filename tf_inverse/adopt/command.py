@@ -1,16 +1,17 @@
-"""What `tf-inverse adopt` does, with its words turned into values."""
+"""What `tf-inverse adopt` and `tf-inverse pair` do, with their words turned into values."""
 
 from __future__ import annotations
 
 import json
 import pathlib
+from typing import Any
 
-from tf_inverse import adopt
+from tf_inverse import adopt, grammar
 from tf_inverse.errors import UsageError
 from tf_inverse.networks import storage
 
 
-def run(classifier, generator, out, **words) -> list[str]:
+def run(classifier: str, generator: str, out: str, **words: Any) -> list[str]:
     """Adopt and write; the arguments are those of the command. Returns the lines to print."""
     storage.expect_free(out, words["overwrite"])
     adopted = adopt.adopt(
@@ -18,15 +19,15 @@ def run(classifier, generator, out, **words) -> list[str]:
         generator,
         words["encoder"],
         name=words["name"],
-        image_range=span("range", words["range"]),
-        pixel_range=span("pixels", words["pixels"]),
+        image_range=grammar.span("range", words["range"]),
+        pixel_range=grammar.span("pixels", words["pixels"]),
         codes=words["codes"],
-        bounds=span("bounds", words["bounds"]),
+        bounds=grammar.span("bounds", words["bounds"]),
         crop=words["crop"],
         fixed=values(words["fixed"]),
         labels=lines(words["labels"]),
         images=words["images"],
-        size=shape(words["size"]),
+        size=grammar.shape("size", words["size"]),
         code_size=words["code_size"],
         weights=None if words["weights"] == "none" else words["weights"],
         trust=words["trust"],
@@ -39,27 +40,20 @@ def run(classifier, generator, out, **words) -> list[str]:
     return [*said, *(f"{name}: {json.dumps(value)}" for name, value in facts.items())]
 
 
-def span(flag: str, text: str | None) -> tuple[float, float] | None:
-    """LOW:HIGH of a flag as numbers."""
-    if text is None:
-        return None
-    try:
-        low, high = (float(part) for part in text.split(":"))
-    except ValueError:
-        low = high = 0.0
-    if not low < high:
-        raise UsageError(f"expected --{flag}=LOW:HIGH, as -1:1, got {text!r}")
-    return low, high
+def pair(
+    classifier: str, generator: str, *, out: str | None, overwrite: bool = False, **words: Any
+) -> tuple[list[str], pathlib.Path]:
+    """Join and write; the arguments are those of the command, and `adopt.pair`'s defaults hold.
 
-
-def shape(text: str | None) -> tuple[int, ...] | None:
-    """ROWS,COLUMNS,CHANNELS as numbers."""
-    if text is None:
-        return None
-    parts = text.split(",")
-    if len(parts) != 3 or not all(part.isdigit() and 1 <= int(part) <= 4096 for part in parts):
-        raise UsageError(f"expected --size=ROWS,COLUMNS,CHANNELS, got {text!r}")
-    return tuple(int(part) for part in parts)
+    Returns:
+        (lines of the report, folder).
+    """
+    if out is None:
+        raise UsageError("expected --out=FOLDER to write")
+    storage.expect_free(out, overwrite)
+    words["bounds"] = grammar.span("bounds", words.get("bounds"))
+    networks, report, said = adopt.pair(classifier, generator, **words)
+    return report, storage.save_pair(out, networks, overwrite=overwrite, **said)
 
 
 def values(text: str | None) -> dict[str, float | str]:

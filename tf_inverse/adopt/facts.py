@@ -1,73 +1,173 @@
-"""What is known already of models that come from a network's folder."""
+"""Facts of a classifier and of a generator, each gathered once, before either meets the other."""
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, NamedTuple
 
-from tf_inverse.adopt import adapters, loading, nature
+from tf_inverse.adopt import adapters, check, loading
 from tf_inverse.errors import UsageError
-from tf_inverse.networks import storage
 from tf_inverse.networks.natural import Natural
 from tf_inverse.networks.unit_labels import Labels
+from tf_inverse.tensors import Model
 
 STORED = ("bank", "gaussian")
+"""Kinds of codes that lie in the folder of a network."""
+
+Named = tuple[str | None, tuple[str, ...]]
+"""A layer, or None for the output, and a name for each of its units."""
 
 
-class Known(NamedTuple):
-    """Of the classifier: encoder, labels, statistics of its units. Of the generator: the rest.
+class Classifier(NamedTuple):
+    """Facts of a classifier.
 
     Attributes:
-        encoder: Layer, or None.
-        labels: Names of a layer's units, or None.
-        codes: Kind of codes, or None.
-        bounds: Of codes, or None.
-        image_range: (low, high) of the generator's images, or None.
-        crop: Side of the centre square, or None.
-        natural: `natural.Natural` of both, or None.
-        licence: Of both, in words.
+        model: The model as it came.
+        picture: How its image input is read.
+        pixels: (low, high) of the pixels that it takes.
+        fixed: Values of its further inputs, by name.
+        entries: What the folder of its network says, with `folder`; empty where it has none.
     """
 
-    encoder: str | None = None
-    labels: Labels | None = None
-    codes: str | None = None
-    bounds: tuple[float | None, float | None] | None = None
-    image_range: tuple[float, float] | None = None
-    crop: int | None = None
-    natural: Any = None
-    licence: str = ""
+    model: Model
+    picture: adapters.Picture
+    pixels: tuple[float, float]
+    fixed: dict[str, Any]
+    entries: dict[str, Any]
+
+    @property
+    def encoder(self) -> str | None:
+        """The layer that its folder names."""
+        return self.entries.get("encoder")
+
+    @property
+    def labels(self) -> Labels | None:
+        """The labels that its folder has."""
+        return Labels.read(self.entries.get("labels"))
 
 
-def known(classifier, generator) -> Known:
-    """What the folders of two sources say; nothing of sources that are no folders."""
-    f, G = loading.about(classifier), loading.about(generator)
-    labels, codes = f.get("labels"), G.get("codes") or {}
-    return Known(
-        encoder=f.get("encoder"),
-        labels=Labels.read(labels),
-        codes=codes.get("kind"),
-        bounds=codes.get("bounds") and tuple(codes["bounds"]),
-        image_range=adapters.PIXELS if G else None,
-        crop=G.get("generator", {}).get("crop"),
-        natural=_natural(f, G),
-        licence="; ".join(dict.fromkeys(filter(None, (f.get("licence"), G.get("licence"))))),
-    )
+class Generator(NamedTuple):
+    """Facts of a generator.
+
+    Attributes:
+        model: The model as it came.
+        size: d, entries of a code.
+        image: Rows, columns and channels of its image, after the crop.
+        pixels: (low, high) of the pixels that it gives.
+        beyond: Share of its pixels that may lie outside of them.
+        fixed: Values of its further inputs, by name.
+        codes: Kind of codes that it takes, or None where nothing tells.
+        bounds: Smallest and largest entry of a code, or None.
+        crop: Side of the centre square that is cut from its image, or None.
+        entries: As of `Classifier`.
+    """
+
+    model: Model
+    size: int
+    image: tuple[int, int, int]
+    pixels: tuple[float, float]
+    beyond: float
+    fixed: dict[str, Any]
+    codes: str | None
+    bounds: tuple[float | None, float | None] | None
+    crop: int | None
+    entries: dict[str, Any]
 
 
-def _natural(f, G):
-    mine, theirs = (storage.statistics(one["folder"], one) if one else None for one in (f, G))
-    if mine is None or theirs is None or f["folder"] == G["folder"]:
-        return mine or theirs and dataclasses.replace(theirs, layers={}, activations={})
-    if theirs.bank is not None:
-        # A file keeps the bank as the first of its encodings: those of the classifier give way.
-        mine = dataclasses.replace(
-            mine, encodings=theirs.encodings, activations={}, bank=theirs.bank, random=None
+def shares(fixed: dict[str, Any], *models: Model) -> list[dict[str, Any]]:
+    """Values of further inputs by name, those of each model.
+
+    Raises:
+        UsageError: A name is of no input of any of them.
+    """
+    inputs = [[one.name for one in model.inputs] for model in models]
+    every = [name for names in inputs for name in names]
+    if unknown := [name for name in fixed if name not in every]:
+        raise UsageError(
+            f"expected --fixed of an input, {unknown[0]} is none; there is {', '.join(every)}"
         )
-    return dataclasses.replace(mine, gaussian=theirs.gaussian)
+    return [{name: fixed[name] for name in fixed if name in names} for names in inputs]
+
+
+def classifier(
+    opened: loading.Opened,
+    pixels: tuple[float, float] = adapters.PIXELS,
+    fixed: dict[str, Any] | None = None,
+) -> Classifier:
+    """The facts of a classifier.
+
+    Args:
+        opened: From `loading.open`.
+        pixels: (low, high) of the pixels that it takes.
+        fixed: Values of its further inputs, by name.
+
+    Raises:
+        UsageError: It has no image input, or an input that is neither the image nor fixed.
+    """
+    picture = adapters.picture(opened.model, fixed)
+    return Classifier(opened.model, picture, pixels, fixed or {}, opened.entries)
+
+
+def generator(
+    opened: loading.Opened,
+    pixels: tuple[float, float] | None = None,
+    fixed: dict[str, Any] | None = None,
+    *,
+    codes: str | None = None,
+    bounds: tuple[float | None, float | None] | None = None,
+    crop: int | None = None,
+) -> Generator:
+    """The facts of a generator: what the user says comes before what its folder says.
+
+    Args:
+        opened: From `loading.open`.
+        pixels: (low, high) of the pixels that it gives; told from its images if left out, where it
+            does not come from a network's folder.
+        fixed: Values of its further inputs, by name.
+        codes: Kind of codes.
+        bounds: Smallest and largest entry of a code.
+        crop: Side of the centre square that is cut from its image.
+
+    Raises:
+        UsageError: It does not give one image from one code, or the image is smaller than the crop.
+    """
+    model, entries = opened
+    fixed, stored = fixed or {}, entries.get("codes") or {}
+    size, image = adapters.code_size(model, fixed), adapters.image_shape(model)
+    kind = codes or stored.get("kind")
+    if codes is None and stored.get("bounds"):
+        bounds = bounds or tuple(stored["bounds"])
+    share = check.SHARE if pixels is None else check.CLIPPED
+    if pixels is None and not entries:
+        free = adapters.generator(model, fixed=fixed)
+        pixels = check.likely_range(free, size, kind or "normal")
+    pixels = pixels or adapters.PIXELS
+    # A folder's generator keeps to the conventions, and may overshoot as it has learned to.
+    beyond = 1.0 if entries and pixels == adapters.PIXELS else share
+    crop = crop or (entries.get("generator") or {}).get("crop")
+    image = _cropped(image, crop)
+    return Generator(model, size, image, pixels, beyond, fixed, kind, bounds, crop, entries)
+
+
+def _cropped(image, crop):
+    rows, columns, channels = image
+    if crop is None:
+        return image
+    if not 1 <= crop <= min(rows, columns):
+        raise UsageError(f"expected --crop from 1 to {min(rows, columns)} of {image}, got {crop}")
+    return (crop, crop, channels)
+
+
+def licence(*models: Classifier | Generator) -> str:
+    """What the weights of the models may be used for, as far as their folders say."""
+    return "; ".join(dict.fromkeys(filter(None, (one.entries.get("licence") for one in models))))
 
 
 def expect_stored(kind: str, natural: Natural | None) -> None:
     """Refuses codes from a file that there is none of.
+
+    Args:
+        kind: Of codes.
+        natural: Statistics of the generator's folder, or None.
 
     Raises:
         UsageError: With what else there is.
@@ -77,46 +177,4 @@ def expect_stored(kind: str, natural: Natural | None) -> None:
     raise UsageError(
         f"expected codes that are normal, uniform or noise; a {kind} of codes comes with a "
         f"network's folder as the generator, where that has one"
-    )
-
-
-def joined(networks, told: Known, images) -> Natural | None:
-    """Statistics of a pair: those that came with its models, and those measured on images.
-
-    Args:
-        networks: `networks.Networks`.
-        told: From `known`.
-        images: From `nature.load`.
-
-    Raises:
-        UsageError: Codes come from a file, but statistics of the classifier from nowhere.
-    """
-    stored = told.natural and _placed(networks, told.natural)
-    if stored is not None and told.encoder != networks.encoder:
-        # Encodings of another layer; only as codes do they still count.
-        stored = dataclasses.replace(stored, encodings=stored.bank, activations={}, random=None)
-    if images is not None:
-        return nature.statistics(networks, images, stored)
-    if stored is not None and not stored.layers:
-        if networks.codes.kind in STORED:
-            raise UsageError(
-                f"expected --images: codes are a {networks.codes.kind} of the generator's folder, "
-                f"which has no statistics of {networks.name}; or give --codes=normal"
-            )
-        return None
-    return stored
-
-
-def _placed(networks, stored):
-    """Statistics by the paths that layers have in a classifier which was wrapped since."""
-    known = networks.shapes
-
-    def path(layer):
-        ends = [name for name in known if name.endswith(f"/{layer}")]
-        return ends[0] if layer not in known and len(ends) == 1 else layer
-
-    return dataclasses.replace(
-        stored,
-        layers={path(layer): one for layer, one in stored.layers.items()},
-        activations={path(layer): z for layer, z in stored.activations.items()},
     )

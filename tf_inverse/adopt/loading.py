@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import os
 import pathlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -15,12 +18,27 @@ from tf_inverse.caffe import published
 from tf_inverse.errors import UsageError, reason
 from tf_inverse.layers import frozen_inputs
 from tf_inverse.networks import hub, storage
+from tf_inverse.tensors import Array, Model
 
 FORMS = "a .keras or .h5 file, a SavedModel's folder, keras:NAME, or a network's folder"
 SIZES = {"classifier": "--size=ROWS,COLUMNS,CHANNELS", "generator": "--code-size=NUMBER"}
 
 
-def open(source, role: str, *, trust: bool = False, size=None, weights: str | None = "imagenet"):
+class Opened(NamedTuple):
+    """A model, and what the folder of its network says; that is empty where it has none."""
+
+    model: Model
+    entries: dict[str, Any]
+
+
+def open(
+    source: Model | str | os.PathLike,
+    role: str,
+    *,
+    trust: bool = False,
+    size: tuple[int, ...] | None = None,
+    weights: str | None = "imagenet",
+) -> Opened:
     """A Keras model, in the precision that it is stored in.
 
     Args:
@@ -35,30 +53,28 @@ def open(source, role: str, *, trust: bool = False, size=None, weights: str | No
         RefusedInput: A file that cannot be loaded safely.
     """
     if isinstance(source, keras.Model):
-        return built(source, size, role)
+        return Opened(built(source, size, role), {})
     text, path = str(source), pathlib.Path(source)
+    entries = about(source)
     with frozen_inputs.trust(trust):
         if text.startswith("keras:"):
-            return application(text.removeprefix("keras:"), weights, size)
+            return Opened(application(text.removeprefix("keras:"), weights, size), entries)
         if path.suffix in (".keras", ".h5", ".hdf5") and path.is_file():
-            return built(storage.model(path, trust=trust), size, role)
+            return Opened(built(storage.model(path, trust=trust), size, role), entries)
         if (path / "saved_model.pb").is_file():
-            return frozen_inputs.graph(path, path.name, size, SIZES[role])
-    entries = about(source)
+            return Opened(frozen_inputs.graph(path, path.name, size, SIZES[role]), entries)
     if not entries:
         raise UsageError(f"expected {FORMS} for the {role}, got {text!r}")
     if role not in entries:
         raise UsageError(f"expected a {role} in {entries['folder']}, it has none")
-    return storage.model(entries["folder"] / entries[role]["file"], trust=trust)
+    return Opened(storage.model(entries["folder"] / entries[role]["file"], trust=trust), entries)
 
 
-def about(source) -> dict:
-    """What the folder of a network says of it, and `folder`; nothing for any other source.
+def about(source: str | os.PathLike) -> dict[str, Any]:
+    """The entries of a network's folder, with `folder` itself; empty for any other source.
 
-    Of a model's file in such a folder it says what it says of the folder.
+    A model's file in such a folder stands for the folder.
     """
-    if not isinstance(source, str | pathlib.Path):
-        return {}
     path = pathlib.Path(source)
     if path.is_file() and path.name in (storage.written(path.parent) or ()):
         source = path.parent
@@ -69,7 +85,9 @@ def about(source) -> dict:
     return storage.manifest(where) | {"folder": where}
 
 
-def application(name: str, weights: str | None = "imagenet", size=None) -> keras.Model:
+def application(
+    name: str, weights: str | None = "imagenet", size: tuple[int, ...] | None = None
+) -> Model:
     """A model of keras.applications with its preprocessing inside and without a final softmax.
 
     Args:
@@ -100,7 +118,7 @@ def application(name: str, weights: str | None = "imagenet", size=None) -> keras
     return adapters.prepared(model, *affine(prepare))
 
 
-def affine(prepare) -> tuple[np.ndarray, np.ndarray]:
+def affine(prepare: Callable[[Array], Array]) -> tuple[Array, Array]:
     """The matrix A [3, 3] and the shift b [3] of a preprocessing x A + b of RGB pixels.
 
     Every preprocessing of keras.applications is of this form; four pixels tell it.
@@ -110,7 +128,7 @@ def affine(prepare) -> tuple[np.ndarray, np.ndarray]:
     return (np.array(rows) - shift) / 255.0, shift
 
 
-def built(model: keras.Model, size=None, role: str = "classifier") -> keras.Model:
+def built(model: Model, size: tuple[int, ...] | None = None, role: str = "classifier") -> Model:
     """The model with known shapes: a subclassed one is called once, inside a functional one.
 
     Args:

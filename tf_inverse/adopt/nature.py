@@ -1,20 +1,26 @@
-"""What natural images say of a pair at adoption, as `train pair` has it of a pair of its own."""
+"""Statistics of a pair over natural images, and what there is to say of these images."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 import pathlib
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from tf_inverse import band
 from tf_inverse.adopt import defaults
+from tf_inverse.adopt.facts import STORED
 from tf_inverse.errors import UsageError
 from tf_inverse.networks import codes, image_files, unit_statistics
 from tf_inverse.networks.natural import LEVELS, Natural
 from tf_inverse.networks.stored_image import stored
+from tf_inverse.tensors import Array
+
+if TYPE_CHECKING:
+    from tf_inverse.adopt.check import Seen
+    from tf_inverse.networks.networks import Networks
 
 BANK = 500
 NEAR = 50
@@ -33,7 +39,7 @@ AT_A_TIME = 1 << 26
 
 
 class Images(NamedTuple):
-    """Natural images, and what their source says of them.
+    """Natural images, and the words of their source.
 
     Attributes:
         pixels: [N, H, W, C] in 0..255, of the generator's size.
@@ -43,48 +49,67 @@ class Images(NamedTuple):
         source: Absolute path that they were read from, or None.
     """
 
-    pixels: np.ndarray
-    classes: Any = None
+    pixels: Array
+    classes: Array | None = None
     names: tuple[str, ...] = ()
     words: str = "images given at adoption"
     source: str | None = None
 
 
-def load(networks, images) -> Images | None:
-    """Images as they are given to `adopt.adopt`: an array, a path, or None."""
+def load(images: Array | str | os.PathLike | None, image: tuple[int, int, int]) -> Images | None:
+    """Natural images of a pair's size, or None where none are given.
+
+    Args:
+        images: An array, or a path that `image_files.load` reads.
+        image: Rows, columns and channels of the pair's images.
+    """
     if images is None or isinstance(images, np.ndarray):
         return images if images is None else Images(images)
-    *size, channels = networks.image_shape
+    *size, channels = image
     pixels, classes = image_files.load(images, tuple(size), "test", channels)
     names = image_files.names(images) if classes is not None else ()
     words = f"images of {pathlib.Path(images).name}"
     return Images(pixels, classes, names, words, os.path.abspath(images))
 
 
-def labels(networks, images: Images | None):
-    """(layer, names) where the images' classes are as many as the output has units; else None."""
-    if images is None or not images.names:
-        return None
-    layer = defaults.output(networks)
-    fits = len(images.names) == networks.layer_shape(layer)[-1]
-    return (layer, images.names) if fits else None
-
-
-def statistics(networks, images: Images, stored: Natural | None = None, seed: int = 0) -> Natural:
-    """Statistics of every layer's units over images, and the images to show beside samples.
+def known(networks: Networks, images: Images | None) -> Natural | None:
+    """All natural statistics of a pair: those measured on images, and those that came with it.
 
     Args:
-        networks: `networks.Networks`.
+        networks: From `join.join`.
         images: From `load`.
-        stored: What came with the models' folders, or None: encodings that are there stay, as
-            codes may be among them.
+
+    Raises:
+        UsageError: Codes come from a file, but statistics of the classifier from nowhere.
+    """
+    if images is not None:
+        return statistics(networks, images)
+    if networks.natural is None or networks.natural.layers:
+        return networks.natural
+    if networks.codes.kind in STORED:
+        raise UsageError(
+            f"expected --images: codes are a {networks.codes.kind} of the generator's folder, "
+            f"which has no statistics of {networks.name}; or give --codes=normal"
+        )
+    return None
+
+
+def statistics(networks: Networks, images: Images, seed: int = 0) -> Natural:
+    """Statistics of every layer's units over images, and the images to show beside samples.
+
+    What came with the models' folders stays where it is not measured anew; encodings stay in any
+    case, as codes may be among them.
+
+    Args:
+        networks: With its labels, if it has any.
+        images: From `load`.
         seed: Chooses the images to show.
 
     Raises:
-        UsageError: That has other percentiles.
+        UsageError: The folder's statistics have other percentiles.
     """
-    levels = np.array(LEVELS)
-    if stored is not None and not np.array_equal(stored.levels, levels):
+    levels, before = np.array(LEVELS), networks.natural
+    if before is not None and not np.array_equal(before.levels, levels):
         raise UsageError("expected the folder's statistics at this version's percentiles")
     ends = tuple(map(networks.layer_path, defaults.ends(networks)))
     first = (*ends, networks.layer_path(networks.encoder))
@@ -97,11 +122,11 @@ def statistics(networks, images: Images, stored: Natural | None = None, seed: in
                 z[layer] = a
             layers[layer] = a.mean(axis=0), a.std(axis=0), np.percentile(a, levels, axis=0).T
     made = Natural(len(images.pixels), images.words, levels, layers)
-    if stored is not None:
-        made = dataclasses.replace(made, layers=stored.layers | layers, gaussian=stored.gaussian)
-    if stored is not None and stored.encodings is not None:
+    if before is not None:
+        made = dataclasses.replace(made, layers=before.layers | layers, gaussian=before.gaussian)
+    if before is not None and before.encodings is not None:
         kept = ("encodings", "activations", "bank", "random", "indices")
-        return dataclasses.replace(made, **{name: getattr(stored, name) for name in kept})
+        return dataclasses.replace(made, **{name: getattr(before, name) for name in kept})
     shown = chosen(z[ends[0]], seed)
     return dataclasses.replace(
         made,
@@ -113,7 +138,7 @@ def statistics(networks, images: Images, stored: Natural | None = None, seed: in
     )
 
 
-def chosen(z: np.ndarray, seed: int) -> list[int]:
+def chosen(z: Array, seed: int) -> list[int]:
     """Images to keep for showing beside samples, by their activations [N, units] of one layer.
 
     Returns:
@@ -164,37 +189,47 @@ def _batch(group):
     return int(np.clip(AT_A_TIME // max(whole, 1), 1, unit_statistics.BATCH))
 
 
-def default(networks, seen) -> str | None:
-    """The default target's neuron at the highest natural range that random codes come up to.
+def in_percentiles(
+    networks: Networks, natural: Natural | None, target: str | None, seen: Seen
+) -> str | None:
+    """A target's neuron at the highest natural range that random codes come up to.
 
     Args:
-        networks: With statistics, and with the default target of `defaults.target`.
+        networks: The pair.
+        natural: From `known`.
+        target: From `defaults.target`.
         seen: From `check.images`.
 
     Returns:
-        The target in percentiles; the one that is there where none is natural.
+        The target in percentiles; the same target where none of its ranges is natural.
     """
-    if networks.default is None or networks.natural is None:
-        return networks.default
-    (one,) = band.parse(networks.default, networks)
-    unit = networks.natural.unit(one.neuron)
+    if target is None or natural is None:
+        return target
+    (one,) = band.parse(target, networks)
+    unit = natural.unit(one.neuron)
     if unit is None:
-        return networks.default
+        return target
     images = stored(seen.images)
     most = networks.score(images, (one.neuron,))[1].max()
     for low, high in RANGES:
         z1, z2 = unit.percentile(low), unit.percentile(high)
-        some = (high - low) / 100 * networks.natural.images >= 1
+        some = (high - low) / 100 * natural.images >= 1
         if some and z1 < z2 and z1 <= most:
             return f"{one.neuron}@p{low:g}:p{high:g}"
-    return networks.default
+    return target
 
 
-def told(networks, images: Images | None) -> dict:
-    """What the user is to know of natural images, as plain values by name."""
+def findings(networks: Networks, natural: Natural | None, images: Images | None) -> dict[str, Any]:
+    """Figures of natural images that the user is told, by name; empty where there are no images.
+
+    Args:
+        networks: The pair, with its labels.
+        natural: From `known`.
+        images: From `load`.
+    """
     if images is None:
         return {}
-    facts = {"images": len(images.pixels), "layers": len(networks.natural.layers)}
+    facts = {"images": len(images.pixels), "layers": len(natural.layers)}
     if not images.names:
         return {"natural": facts}
     named = networks.labels is not None and networks.labels.names == images.names

@@ -1,32 +1,37 @@
-"""What was decided for the user, a sentence each."""
+"""Sentences about choices that were made for the user."""
 
 from __future__ import annotations
 
-from tf_inverse.adopt import adapters, defaults, ends
+from typing import TYPE_CHECKING
+
+from tf_inverse.adopt import defaults, ends
 from tf_inverse.errors import UsageError
 from tf_inverse.layers import taps
 from tf_inverse.networks import logits
+
+if TYPE_CHECKING:
+    from tf_inverse.adopt.facts import Classifier
+    from tf_inverse.networks.networks import Networks
 
 NARROW = 8
 """A side of fewer pixels is more likely the number of channels of a series than a picture's."""
 
 
-def read(f, fixed: dict) -> str:
-    """How the input of a classifier is read.
+def read(f: Classifier) -> str:
+    """A sentence that tells how the input of a classifier is read.
 
     Args:
-        f: As it came.
-        fixed: Values of further inputs, by name.
+        f: Facts of the classifier.
 
     Raises:
         UsageError: Its input is no picture.
     """
-    image = adapters.picture(f, fixed)
+    image = f.picture
     sides = [side or "any" for side in image.size]
     if 1 in sides:
         raise UsageError(
-            f"expected a classifier of pictures, {f.name} takes {list(image.shape)}, which is a "
-            f"row of numbers; docs/vectors.md tells how those are sampled"
+            f"expected a classifier of pictures, {f.model.name} takes {list(image.shape)}, which "
+            f"is a row of numbers; docs/vectors.md tells how those are sampled"
         )
     colour = {1: "grey", 3: "colour"}[image.channels]
     text = f"an input {list(image.shape)} is read as a {colour} picture, {sides[0]} pixels high "
@@ -36,15 +41,15 @@ def read(f, fixed: dict) -> str:
     return text
 
 
-def chosen(networks, encoder: str | None) -> list[str]:
-    """What the encoding and the default target are, where that needs a word.
+def chosen(networks: Networks, asked: bool) -> list[str]:
+    """Sentences that tell of the encoding and the default target, where they need a word.
 
     Args:
         networks: The pair.
-        encoder: The layer that was asked for, or None.
+        asked: Whether the user, or the classifier's folder, named the encoder.
     """
     f, said = networks.classifier, []
-    if encoder is None and networks.encoder.endswith(ends.POOLED):
+    if not asked and networks.encoder.endswith(ends.POOLED):
         layer = networks.encoder.removesuffix(ends.POOLED)
         said.append(
             f"every layer has a map: the encoding is the mean over the map of {layer}, which is "

@@ -1,11 +1,19 @@
-"""What joins a classifier and a generator: the crop between them, and a look at both as one."""
+"""The crop between a converted classifier and a generator, and a check of both as one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tf_inverse.errors import ConversionError
+from tf_inverse.tensors import Model
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import Networks
 
 
-def crop_side(f, G) -> int | None:
+def crop_side(f: Model, G: Model) -> int | None:
     """The classifier's side, where the generator's image is a little larger: 256 against 227.
 
     Of an image more than a quarter larger the crop would keep too little: that one is resized.
@@ -14,7 +22,7 @@ def crop_side(f, G) -> int | None:
     return side if side and side < whole <= 1.25 * side else None
 
 
-def round_trip(networks) -> list[str]:
+def round_trip(networks: Networks) -> list[str]:
     """E(G(c)) of two random codes: finite, and of the encoder's size.
 
     Returns:

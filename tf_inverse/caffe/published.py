@@ -37,7 +37,7 @@ def find(network: str | os.PathLike) -> pathlib.Path:
         UsageError: There is no such network.
     """
     if hub.is_address(network):
-        return hub.find(network, storage.written, storage.manifest)
+        return hub.find(network)
     return storage.find(network, {name: functools.partial(prepare, name) for name in PAIRS})
 
 
@@ -111,18 +111,14 @@ def _converted(name, pair, classifier_file, generator_file, say):
         codes=Codes("noise", int(np.prod(built.shape)), built.code_bounds),
         crop=join.crop_side(f.model, G.model),
         labels=f.labels,
+        default=pair.default,
     )
     for line in join.round_trip(networks):
         say(line)
-    return storage.save(
+    return storage.save_pair(
         prepared(name),
-        name=name,
-        classifier=Frugal(f.model),
-        generator=Frugal(G.model),
-        encoder=networks.encoder,
-        codes=networks.codes,
-        crop=networks.crop,
-        labels=networks.labels,
+        networks,
+        models=Frugal,
         licence=" ".join(
             f"{role}: {SOURCES[part].licence}"
             for role, part in (("Classifier", pair.classifier), ("Generator", pair.generator))
@@ -131,7 +127,6 @@ def _converted(name, pair, classifier_file, generator_file, say):
             "classifier": {"published": pair.classifier, **f.source},
             "generator": {"published": pair.generator, **G.source},
         },
-        default=pair.default,
     )
 
 

@@ -17,10 +17,12 @@ from tf_inverse import diversity
 from tf_inverse.archive import Samples
 from tf_inverse.band import Band, Bands
 from tf_inverse.errors import Stalled, Unreachable
-from tf_inverse.method import fidelity, loops
+from tf_inverse.method import chains, fidelity, loops
 from tf_inverse.method.checkpoint import count, entry
 from tf_inverse.method.normalization import Scale, measure
 from tf_inverse.method.settings import Settings
+
+METHODS = loops.METHODS | {"langevin": chains.langevin_chains}
 
 # Scores of one image differ between batch sizes by a few units in the last place of float32.
 TOLERANCE = 1e-5
@@ -76,7 +78,7 @@ def sample(
         warnings.warn(why, stacklevel=2)
     scale = scale or measure(networks, bands.neurons)
     keeper = _Keeper(networks, bands, settings, state, scale)
-    chunks = loops.METHODS[settings.method](networks, bands, settings, scale, state)
+    chunks = METHODS[settings.method](networks, bands, settings, scale, state)
     best, quiet = np.full(len(bands), -np.inf), 0
     while keeper.found < settings.n:
         try:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from tf_inverse.compute.precision import PRECISIONS
 from tf_inverse.errors import UsageError
+from tf_inverse.method.rule import RULE
 
-METHODS = ("renewal", "paper")
+METHODS = ("renewal", "paper", "langevin")
 BOUNDS = ("both", "paper")
 DISTANCES = ("encodings", "images", "codes", "none")
 
@@ -22,7 +23,8 @@ class Settings:
         K: Codes at a time; `tf-inverse sample` takes auto, too: as many as pay and fit in the
             device's memory.
         seed: Of all random numbers.
-        method: renewal, or paper (section 3.4's seeds and walk).
+        method: renewal, paper (section 3.4's seeds and walk), or langevin (rows with a law: the
+            codes' own, conditioned on the range; docs/law.md).
         samples_per_seed: Renewal: samples that a row of the pool gives before it starts again from
             a fresh code.
         bound: both ends of the range, or paper (the lower one alone, as eqs. 7-10 print it).
@@ -90,6 +92,14 @@ class Settings:
                 raise UsageError(f"expected {name} > 0, got {value!r}")
         if self.chunk is not None and (self.chunk < 1 or self.K % self.chunk):
             raise UsageError(f"expected chunk to divide K = {self.K}, got {self.chunk!r}")
+        if self.method == "langevin":
+            # What a chain tests has to be what is stored: half precision would change its law.
+            if self.precision not in ("auto", "float32"):
+                raise UsageError(
+                    f"expected precision float32 for method langevin, whose law is that of what is "
+                    f"stored, got {self.precision!r}"
+                )
+            object.__setattr__(self, "precision", "float32")
         if self.distance == "none":
             object.__setattr__(self, "diversity", 0.0)
         if not 0 <= self.diversity < float("inf"):
@@ -119,9 +129,10 @@ class Settings:
 
 
 PRESETS = {
-    "renewal": {"diversity": 0.05, "patience": 300},
+    "renewal": {"diversity": RULE.diversity, "patience": RULE.patience},
     "paper": {"diversity": 1.0, "patience": 10},
+    "langevin": {"diversity": 0.0, "patience": 10},
 }
-LENGTHS = {"renewal": 4.0, "paper": 0.5}
+LENGTHS = {"renewal": RULE.length, "paper": 0.5, "langevin": 0.5}
 # In every entry, for the smallest codes.
-LONGEST = {"renewal": 0.2, "paper": 0.1}
+LONGEST = {"renewal": RULE.beta, "paper": 0.1, "langevin": 0.1}

@@ -263,6 +263,36 @@ def save(
     return folder
 
 
+def save_pair(
+    folder: StrPath,
+    networks: Networks,
+    *,
+    models: Callable[[Model], Any] = lambda model: model,
+    **options: Any,
+) -> pathlib.Path:
+    """Write the folder of a pair; see `save`.
+
+    Args:
+        folder: To be made.
+        networks: The pair: `networks.Networks`.
+        models: What is put in a model's place to be saved: `saving.Frugal`, say.
+        **options: licence, source, measure, half, overwrite, check of `save`.
+    """
+    return save(
+        folder,
+        name=networks.name,
+        classifier=models(networks.classifier),
+        generator=models(networks.generator),
+        encoder=networks.encoder,
+        codes=networks.codes,
+        crop=networks.crop,
+        labels=networks.labels,
+        natural=networks.natural,
+        default=networks.default,
+        **options,
+    )
+
+
 def expect_free(folder: StrPath, overwrite: bool) -> None:
     """Refuses, before any work, to write a network where something else is.
 

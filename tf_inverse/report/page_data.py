@@ -10,6 +10,8 @@ import numpy as np
 from tf_inverse import metrics
 from tf_inverse.report import beside, comparison, encode, judged, ordering, standing, text
 
+# Figures that an archive alone cannot tell: what the run stored of them.
+STORED = ("steps", "seconds", "ess", "r_hat", "probability")
 NEIGHBOURS = 8
 BINS, BINS_ALONE = 40, 16
 
@@ -39,7 +41,7 @@ def figures(archive, bandwidth=None):
     if measured["vendi_natural"] is None and bandwidth is None:
         measured["vendi_natural"] = stored.get("vendi_natural")
     measured |= metrics.ways(archive.from_start, archive.from_bank) | judged.agreement(archive)
-    return measured | {key: stored.get(key) for key in ("steps", "seconds")}
+    return measured | {key: stored.get(key) for key in STORED}
 
 
 def compared(archives, names, bandwidth=None):
@@ -124,6 +126,7 @@ def _archive(archive, name, measured):
     return {
         "name": name,
         "question": text.question(archive.targets, archive.network),
+        "volume": standing.size(archive),
         "complete": bool(archive.complete),
         "size": list(images.shape[1:3]),
         "targets": [_target(archive, i) for i in range(len(archive.targets))],

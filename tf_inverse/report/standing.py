@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tf_inverse.report.text import neuron, number
+from tf_inverse.report.text import neuron, number, share_of_images
 from tf_inverse.tensors import Array
 
 if TYPE_CHECKING:
@@ -14,9 +14,19 @@ if TYPE_CHECKING:
 
 
 def lines(archive: Archive) -> list[str]:
-    """What the range of each target means among natural images, where those are known."""
-    found = [line(archive, i) for i in range(len(archive.targets))]
+    """How large the inverse set is, and what each target's range means among natural images.
+
+    Each where it is known.
+    """
+    found = [size(archive)]
+    found += [line(archive, i) for i in range(len(archive.targets))]
     return [one for one in found if one is not None]
+
+
+def size(archive: Archive) -> str | None:
+    """How large the inverse set is, in a sentence; None where the run did not measure it."""
+    summary = archive.summary or {}
+    return share_of_images(summary) if summary.get("probability") else None
 
 
 def line(archive: Archive, i: int) -> str | None:

@@ -39,6 +39,16 @@ FIGURES = {
     "common": ("at one count", "samples of each archive in the next two rows"),
     "vendi_common": ("Vendi score", "that of so many of the samples: of random choices, the mean"),
     "vendi_common_profile": ("... of orders", "Vendi scores of the same orders"),
+    "ess": (
+        "effective rows",
+        "of chains with a law: how many independent samples would tell as much, by the worst of "
+        "several statistics",
+    ),
+    "r_hat": ("R-hat", "how far those chains disagree, likewise; 1 where they do not"),
+    "probability": (
+        "one in",
+        "of how many images that the generator draws from its codes one lies in every band",
+    ),
     "agreement": (
         "judges agree",
         "share of samples that judges give to a class that stands for the neuron, their mean; one "
@@ -91,6 +101,8 @@ def figure(key, value):
     >>> figure("in_range", 0.995), figure("vendi", 12.3456)
     ('99.5 %', '12.35')
     """
+    if key == "probability" and value:
+        return _one_in(value)
     if key in SHARES and value is not None:
         return f"{100 * value:.4g} %"
     if isinstance(value, list):
@@ -179,6 +191,30 @@ def question(targets, network):
     """What the sample answers, as one sentence."""
     parts = [f"{neuron(target)} from {band(target)}" for target in targets]
     return f"Which inputs hold {' and '.join(parts)} in {network or 'the network'}?"
+
+
+def share_of_images(figures):
+    """How large the inverse set is, as one sentence.
+
+    Args:
+        figures: With `probability`, `probability_low` and `probability_high`, as in `FIGURES`.
+
+    >>> share_of_images(dict(probability=2.43e-5, probability_low=2e-5, probability_high=3e-5))
+    'about 1 in 41,000 of the images that this generator draws (1 in 33,000 to 50,000)'
+    """
+    names = ("probability", "probability_high", "probability_low")
+    middle, most, least = (_one_in(figures[name]) for name in names)
+    return f"about 1 in {middle} of the images that this generator draws (1 in {most} to {least})"
+
+
+def _one_in(probability):
+    """One over a probability, two digits of it: 1.2, 56, 41,000."""
+    one_in = 1.0 / probability
+    return (
+        f"{one_in:.2g}"
+        if one_in < 10
+        else f"{round(one_in, 1 - math.floor(math.log10(one_in))):,.0f}"
+    )
 
 
 def histogram(values, z1, z2, bins=10, width=40):

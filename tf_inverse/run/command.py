@@ -21,6 +21,7 @@ from tf_inverse.networks import storage
 from tf_inverse.report import beside, png, standing, text
 from tf_inverse.run import job, natures, ranges, record, signals
 from tf_inverse.run import resume as resuming
+from tf_inverse.run import volume as sizes
 
 if TYPE_CHECKING:
     from tf_inverse.run.result import Result
@@ -46,7 +47,7 @@ def sample(
         overwrite: As of `job.run`.
         as_json: As of `run`.
         trust: As of `storage.load`.
-        **more: tensorboard and profile, as of `run`.
+        **more: tensorboard, profile, nature and volume, as of `told`.
     """
     out = job.expect_free(out, store, overwrite)
     natures.expect_source(more.get("nature"), more.get("store_nature", False))
@@ -82,16 +83,17 @@ def resume(path, *, as_json: bool = False, **found) -> int:
         plan.bands,
         plan.settings,
         store=plan.store,
+        volume=plan.volume,
         resume=True,
         as_json=as_json,
     )
 
 
-def climb(out, networks, steps, settings, overwrite: bool, nature: str | None = None) -> int:
+def climb(out, networks, steps, settings, overwrite: bool, nature=None, volume=False) -> int:
     """`tf-inverse ladder`: samples its rungs; returns the exit code, 3 where one lacks samples."""
     with signals.deferred(say) as stop:
         try:
-            one = functools.partial(told, stop=stop)
+            one = functools.partial(told, stop=stop, volume=volume)
             troubles = ranges.climb(out, networks, steps, settings, overwrite, one, nature)
         except KeyboardInterrupt:
             return stop.exit_code
@@ -110,7 +112,10 @@ def placed(options: dict, **how) -> Settings:
     """
     Settings(**options | {"precision": "auto"})  # refuses before TensorFlow takes time to start
     where = device.choose(**how)
-    settings = Settings(**options | {"precision": precision.resolve(options["precision"])})
+    wanted = precision.resolve(options["precision"])
+    if options["precision"] == "auto" and options["method"] == "langevin":
+        wanted = "float32"
+    settings = Settings(**options | {"precision": wanted})
     if options["precision"] == "auto":
         say(f"searching in {settings.precision} on {where}")
     return settings
@@ -157,6 +162,7 @@ def told(
     as_json=False,
     nature=None,
     store_nature=False,
+    volume=False,
 ) -> Result:
     """Samples into an archive; prints progress, notes and the outcome, and draws the sheet.
 
@@ -174,6 +180,7 @@ def told(
         as_json: Print one JSON object in place of the table.
         nature: As of `natures.of_bands`, for a group of natural images in the sheet; or None.
         store_nature: Keep them beside the archive.
+        volume: Tell how probable the bands are, too.
 
     Returns:
         The result of `job.run`.
@@ -189,6 +196,7 @@ def told(
             cost = stack.enter_context(Profile(profile)) if profile else None
             how |= {"say": say, "watch": watch, "stop": stop.__bool__}
             how |= {"timed": cost.timed if cost else None}
+            how |= {"volume": functools.partial(sizes.measured, stop=stop) if volume else None}
             result = job.run(networks, bands, settings, out, **how)
     except (Unreachable, KeyboardInterrupt) as error:
         _unfinished(out, 0, settings.n, error, as_json)

@@ -8,6 +8,7 @@ import numpy as np
 
 from tf_inverse import metrics
 from tf_inverse.band import Bands
+from tf_inverse.method import diagnostics
 
 if TYPE_CHECKING:
     from tf_inverse.archive import Archive, Samples
@@ -45,7 +46,7 @@ def natural(networks: Networks, bands: Bands) -> dict | None:
 def summary(
     samples: Samples | Archive, bands: Bands, settings: Settings, scale: Scale, nature: dict | None
 ) -> dict:
-    """The figures of `metrics.summary`.
+    """The figures of `metrics.summary`; of chains with a law also what they are worth.
 
     Args:
         samples: A run's samples, in memory or in its archive.
@@ -55,7 +56,7 @@ def summary(
         nature: From `natural`.
     """
     ways = metrics.ways(samples.from_start, samples.from_bank)
-    return ways | metrics.summary(
+    measured = ways | metrics.summary(
         samples.encodings[:],
         samples.activations[:],
         bands.z1,
@@ -64,3 +65,7 @@ def summary(
         bandwidth=scale.bandwidth,
         natural_encodings=nature and nature["encodings"],
     )
+    if settings.method != "langevin":
+        return measured
+    columns = samples.activations[:], samples.encodings[:], samples.chain[:]
+    return measured | diagnostics.of_sample(*columns)

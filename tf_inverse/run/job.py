@@ -61,6 +61,7 @@ def run(
     watch: Callable[[Batch], object] = lambda batch: None,
     stop: Callable[[], bool] = lambda: False,
     timed: Callable[[Iterator, int], Iterable] | None = None,
+    volume: Callable[[Networks, Bands, int, Scale], dict] | None = None,
 ) -> Result:
     """Samples until n are found; what was found is never lost.
 
@@ -76,6 +77,7 @@ def run(
         watch: Called with each batch, after it was kept.
         stop: Asked after each batch whether to end early.
         timed: Hands on the batches it is given, as `Profile.timed` does.
+        volume: Measures how probable the bands are, as `volume.measured` does; or None.
 
     Returns:
         The result. Where fewer were found than asked for, `trouble` says why: `Stalled` for a
@@ -100,7 +102,7 @@ def run(
     nature = figures.natural(networks, bands)
     keeper: Keeper = Memory()
     if out is not None:
-        head = record.header(networks, bands, settings, store)
+        head = record.header(networks, bands, settings, store, volume is not None)
         head |= origin.told(networks.folder, out)
         keeper = archive.Writer(out, head, overwrite=overwrite, resume=resume, natural=nature)
     with keeper:
@@ -111,11 +113,19 @@ def run(
         )
         if not keeper.found:
             _drop(keeper, trouble)
+        size = {}
+        if volume and not isinstance(trouble, KeyboardInterrupt):
+            try:
+                size = volume(networks, bands, settings.seed, scale)
+            except KeyboardInterrupt as stopped:
+                trouble = stopped
         if out is not None and isinstance(trouble, KeyboardInterrupt):
             found = {"found": keeper.found, "asked": settings.n}
             return Result(bands, networks, settings, found, trouble, keeper.path)
         with _opened(keeper) as samples:
-            told = figures.summary(samples, bands, settings, scale, nature) | {"steps": steps}
+            told = (
+                figures.summary(samples, bands, settings, scale, nature) | {"steps": steps} | size
+            )
         if out is not None:
             keeper.finish(told)
     told |= {"seconds": time.monotonic() - began}

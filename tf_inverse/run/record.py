@@ -1,4 +1,4 @@
-"""What an archive says of its run: everything that its samples depend on."""
+"""What an archive says of its run: everything that its samples and its figures depend on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
 
 
-def header(networks: Networks, bands: Bands, settings: Settings, store: str = "images") -> dict:
+def header(
+    networks: Networks,
+    bands: Bands,
+    settings: Settings,
+    store: str = "images",
+    volume: bool = False,
+) -> dict:
     """The header of an archive, of plain values.
 
     Args:
@@ -21,12 +27,14 @@ def header(networks: Networks, bands: Bands, settings: Settings, store: str = "i
         bands: Neurons with their ranges.
         settings: What is asked for.
         store: "images" or "codes".
+        volume: Whether the summary is to tell how probable the bands are.
     """
+    how = {"store": store} | ({"volume": True} if volume else {})
     nature = networks.natural and networks.natural.told(bands)
     return {
         "name": f"{' & '.join(map(str, bands))} of {networks.name}",
         "targets": [described(b, networks) for b in bands],
-        "settings": settings.asdict() | {"store": store},
+        "settings": settings.asdict() | how,
         "versions": versions(),
         "checksums": networks.checksums,
         "network": networks.name,

@@ -24,6 +24,7 @@ class Plan(NamedTuple):
     settings: Settings
     out: pathlib.Path
     store: str
+    volume: bool
 
 
 def plan(
@@ -60,7 +61,7 @@ def plan(
             raise FileExistsError(
                 f"{out} is finished with {len(opened)} samples; ask for more: --n"
             )
-        settings, store = _settings(opened, n)
+        settings, store, volume = _settings(opened, n)
         where = origin.find(opened, network)
 
     from tf_inverse.compute import device as devices
@@ -69,7 +70,7 @@ def plan(
 
     devices.choose(device)
     networks = storage.load(where, trust)
-    return Plan(networks, verify.bands(opened, networks), settings, out, store)
+    return Plan(networks, verify.bands(opened, networks), settings, out, store, volume)
 
 
 def _latest(out: pathlib.Path) -> pathlib.Path:
@@ -78,10 +79,10 @@ def _latest(out: pathlib.Path) -> pathlib.Path:
     return run if (run / run_folder.HEADER).exists() else out
 
 
-def _settings(opened: archives.Archive, n: int | None) -> tuple[Settings, str]:
+def _settings(opened: archives.Archive, n: int | None) -> tuple[Settings, str, bool]:
     values = dict(opened.settings)
-    store = values.pop("store", "images")
+    store, volume = values.pop("store", "images"), values.pop("volume", False)
     try:
-        return Settings(**values | {"n": n or opened.asked}), store
+        return Settings(**values | {"n": n or opened.asked}), store, volume
     except TypeError as error:
         raise RefusedInput(f"{opened.path}: settings of another version ({error})") from error

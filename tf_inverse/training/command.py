@@ -7,9 +7,9 @@ import pathlib
 
 import keras
 
-from tf_inverse import adopt
+from tf_inverse import adopt, grammar
+from tf_inverse.adopt import adapters, facts, loading
 from tf_inverse.adopt import command as words
-from tf_inverse.adopt import facts, loading
 from tf_inverse.errors import UsageError
 from tf_inverse.judging import judges
 from tf_inverse.networks import image_files, saving, storage
@@ -39,7 +39,7 @@ def train_classifier(
     data, out, start, image, rate, epochs, plain, epsilon, code, batch, seed, overwrite, **_
 ):
     """A classifier: out/network.keras, and classifier.keras for use."""
-    size = _image(image) or SIZE
+    size = grammar.size("image", image, "ROWS,COLUMNS", least=4) or SIZE
     _refuse(out / "network.keras", overwrite)
     options = {"epochs": epochs or 11, "plain": plain, "epsilon": epsilon, "seed": seed}
     options |= {"backup": out / "backup", "batch": batch or 128, "lr": rate or 2e-3}
@@ -55,7 +55,7 @@ def train_classifier(
 
 def train_judge(data, out, image, rate, epochs, batch, seed, overwrite, **_):
     """Another architecture, another seed, never perturbed: out/judge.keras."""
-    size = _image(image) or SIZE
+    size = grammar.size("image", image, "ROWS,COLUMNS", least=4) or SIZE
     _refuse(out / "judge.keras", overwrite)
     options = {"epochs": epochs or 7, "plain": 0, "epsilon": 0.0, "seed": seed + 1}
     options |= {"backup": out / "judge.backup", "batch": batch or 128, "lr": rate or 2e-3}
@@ -81,18 +81,14 @@ def train_generator(out, overwrite, **options):
 def _train_generator(
     out, sheet, state, *, classifier, compare, rate, epochs, batch, seed, overwrite, **more
 ):
-    told = facts.known(classifier, None)
-    networks = own.untrained(classifier, told, **_opening(more))
-    parts = _parts(more["data"], networks, seed)
-    said = own.labelled(networks, told, _names(more["labels"]), image_files.names(more["data"]))
+    f = _classifier(classifier, more)
+    networks, parts, said = _begun(f, out, seed, more)
     options = {"epochs": epochs, "batch": batch or 64, "rate": rate or 5e-4, "seed": seed}
-    compare = tuple(compare.split(",")) if compare else ()
-    networks = own.train(
-        networks, parts.train, state, compare=compare, overwrite=overwrite, **options
-    )
+    options |= {"compare": grammar.names(compare), "overwrite": overwrite}
+    networks = own.train(networks, parts.train, state, **options)
     if isinstance(networks, int):
         return networks
-    _write(networks, parts, told, said, out, seed=seed, overwrite=overwrite, **more)
+    _write(networks, parts, out, (f,), said, seed=seed, overwrite=overwrite, **more)
     own.reconstructed(networks, parts.test).save(sheet)
     work.clear(state)
     return 0
@@ -101,57 +97,70 @@ def _train_generator(
 def make_pair(out, classifier, generator, seed, overwrite, **more):
     """A pair's folder out of two models, with weights in half precision."""
     storage.expect_free(out, overwrite)
-    generator = generator or _beside(classifier)
-    told = facts.known(classifier, generator)
-    networks = own.untrained(classifier, told, **_opening(more))
-    G = loading.open(generator, "generator", trust=more["trust"])
-    networks = own.paired(networks, G, told)
-    for model in (networks.classifier, networks.generator):
-        saving.rounded(model)
-    parts = _parts(more["data"], networks, seed)
-    said = own.labelled(networks, told, _names(more["labels"]), image_files.names(more["data"]))
-    _write(networks, parts, told, said, out, half=True, seed=seed, overwrite=overwrite, **more)
+    f = _classifier(classifier, more)
+    source = generator or _beside(classifier, f)
+    G = loading.open(source, "generator", trust=more["trust"])
+    G = facts.generator(G, adapters.PIXELS)
+    networks, parts, said = _begun(f, out, seed, more, G)
+    options = {"half": True, "seed": seed, "overwrite": overwrite}
+    _write(networks, parts, out, (f, G), said, **options, **more)
 
 
-def _beside(classifier):
-    """The generator of the classifier's folder, or generator.keras beside the classifier's file."""
-    about = loading.about(classifier)
-    if "generator" in about:
-        return str(about["folder"])
-    path = pathlib.Path(classifier).parent / "generator.keras"
-    if not path.is_file():
-        raise UsageError(
-            f"expected --generator=FILE, or generator.keras beside {classifier}, or a folder that "
-            f"train generator made as --classifier"
-        )
-    return str(path)
+def _classifier(source, more):
+    """The facts of the classifier, as the user gave it."""
+    size = grammar.shape("size", more["size"])
+    opened = loading.open(source, "classifier", size=size, **_opening(more))
+    return facts.classifier(
+        opened, grammar.span("pixels", more["pixels"]), words.values(more["fixed"])
+    )
 
 
 def _opening(more):
-    """What is said of the classifier, as arguments of `own.untrained`."""
-    return {
-        "encoder": more["encoder"],
-        "image": _image(more["image"]),
-        "pixel_range": words.span("pixels", more["pixels"]),
-        "fixed": words.values(more["fixed"]),
-        "size": words.shape(more["size"]),
-        "trust": more["trust"],
-        "weights": None if more["weights"] == "none" else more["weights"],
-    }
+    weights = None if more["weights"] == "none" else more["weights"]
+    return {"trust": more["trust"], "weights": weights}
 
 
-def _parts(path, networks, seed):
+def _begun(f, out, seed, more, G=None):
+    """The networks, with their name and labels, the images, and what there is to say of labels.
+
+    The generator draws black where no facts of one are given; else weights are rounded to half
+    precision, as they will be stored.
+    """
+    image = grammar.size("image", more["image"], "ROWS,COLUMNS", least=4)
+    networks = own.untrained(f, more["encoder"], image, _opening(more))
+    if G is not None:
+        networks = own.paired(networks, G)
+        for model in (networks.classifier, networks.generator):
+            saving.rounded(model)
+    path, given = more["data"], _names(more["labels"])
     *size, channels = networks.image_shape
-    return data.load(path, tuple(size), channels, seed)
+    parts = data.load(path, tuple(size), channels, seed)
+    known = (None, given) if given else f.labels
+    labels, said = own.labels_of(networks, known, image_files.names(path))
+    networks.name, networks.labels = more["name"] or out.name, labels
+    return networks, parts, said
 
 
-def _write(networks, parts, told, said, out, *, seed, half=False, overwrite, **more):
-    """The folder of a pair, and what there is to say of it beside what was said before."""
-    networks.name, path = more["name"] or out.name, more["data"]
+def _beside(source, f):
+    """The generator of the classifier's folder, or generator.keras beside the classifier's file."""
+    if "generator" in f.entries:
+        return f.entries["folder"]
+    path = pathlib.Path(source).parent / "generator.keras"
+    if not path.is_file():
+        raise UsageError(
+            f"expected --generator=FILE, or generator.keras beside {source}, or a folder that "
+            f"train generator made as --classifier"
+        )
+    return path
+
+
+def _write(networks, parts, out, models, said, *, seed, half=False, overwrite, **more):
+    """Writes the folder of a pair, and prints what there is to say of it."""
+    path = more["data"]
     adopted, found = own.completed(
         networks,
         parts,
-        told,
+        licence=facts.licence(*models),
         classes=image_files.names(path),
         seed=seed,
         description=more["description"] or f"{len(parts.natural)} images of {path.name}",
@@ -160,9 +169,9 @@ def _write(networks, parts, told, said, out, *, seed, half=False, overwrite, **m
     recipe = {"recipe": "tf-inverse train", "data": path.name, "seed": seed}
     adopted = adopted._replace(measured=adopted.measured | recipe)
     adopt.write(adopted, out, licence=more["licence"], half=half, overwrite=overwrite)
-    said, facts = said + found, adopted.measured | {"folder": str(out)}
+    said = said + found
     if more["json"]:
-        print(json.dumps(facts | {"words": said}))
+        print(json.dumps(adopted.measured | {"folder": str(out), "words": said}))
         return
     print(*said, sep="\n")
     print(f"sample it with: tf-inverse sample --network={out}")
@@ -173,16 +182,6 @@ def _names(text):
     if text is None:
         return None
     return words.lines(text)[1] if pathlib.Path(text).is_file() else tuple(text.split(","))
-
-
-def _image(text):
-    """ROWS,COLUMNS as numbers."""
-    if text is None:
-        return None
-    parts = text.split(",")
-    if len(parts) != 2 or not all(part.isdigit() and 4 <= int(part) <= 4096 for part in parts):
-        raise UsageError(f"expected --image=ROWS,COLUMNS, at least 4, got {text!r}")
-    return tuple(int(part) for part in parts)
 
 
 def check(data, out, judge, trust, **_):

@@ -6,18 +6,19 @@ import dataclasses
 import hashlib
 import math
 import sys
+from typing import Any
 
 import keras
 import numpy as np
 
 from tf_inverse import adopt
-from tf_inverse.adopt import adapters, check, defaults, loading, nature
+from tf_inverse.adopt import adapters, check, defaults, facts, join, nature
 from tf_inverse.errors import UsageError
-from tf_inverse.layers import taps
 from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.networks import Networks
+from tf_inverse.networks.unit_labels import Labels
 from tf_inverse.run import signals
-from tf_inverse.training import generator, loop, quality, work
+from tf_inverse.training import data, generator, loop, quality, work
 from tf_inverse.training.classifier import folded
 from tf_inverse.training.statistics import described
 
@@ -28,36 +29,33 @@ SEEN = 500
 """Images whose encodings tell their scale."""
 
 
-def untrained(classifier, told, *, encoder, image, pixel_range, fixed, size, **opening) -> Networks:
-    """A classifier with conventions, and in the place of its generator one that draws black.
+def untrained(
+    f: facts.Classifier,
+    encoder: join.Encoder = None,
+    image: tuple[int, int] | None = None,
+    opening: dict[str, Any] | None = None,
+) -> Networks:
+    """A classifier with conventions, and in the place of its generator a model that draws black.
 
     Args:
-        classifier: As of `adopt.adopt`.
-        told: From `facts.known`.
+        f: Facts of the classifier.
         encoder: As of `adopt.adopt`.
         image: Height and width of the images to come; the classifier's own if None.
-        pixel_range: As of `adopt.adopt`.
-        fixed: As of `adopt.adopt`, of the classifier alone.
-        size: As of `adopt.adopt`.
-        **opening: trust, weights of `loading.open`.
+        opening: As of `join.classifier`.
 
     Raises:
         UsageError: The classifier leaves its input or its encoding open.
     """
-    f = loading.open(classifier, "classifier", size=size, **opening)
-    f, path = adopt.with_conventions(f, encoder or told.encoder, pixel_range, None, fixed, opening)
-    image = image or f.input_shape[1:3]
+    model, path = join.classifier(f, encoder, None, opening or {})
+    image = image or model.input_shape[1:3]
     if None in image:
         raise UsageError(
-            f"expected --image=ROWS,COLUMNS: {f.name} takes images of any size, and its generator "
-            f"draws one"
+            f"expected --image=ROWS,COLUMNS: {model.name} takes images of any size, and its "
+            f"generator draws one"
         )
-    shapes = taps.shapes(f)
-    code = shapes[taps.resolve(path, shapes, f.name)]
-    if None in code:
-        raise UsageError(f"expected --size=ROWS,COLUMNS,CHANNELS: the code {path} has none fixed")
-    blank = _blank(math.prod(code), (*image, f.input_shape[-1]))
-    return Networks(f.name, f, blank, path, Codes("normal", math.prod(code)))
+    code = join.encoding_size(model, path)
+    blank = _blank(code, (*image, model.input_shape[-1]))
+    return Networks(model.name, model, blank, path, Codes("normal", code))
 
 
 def _blank(code, size):
@@ -67,49 +65,44 @@ def _blank(code, size):
     return keras.Model(c, keras.layers.UpSampling2D(size[:2])(x))
 
 
-def paired(networks, G, told) -> Networks:
+def paired(networks: Networks, G: facts.Generator) -> Networks:
     """The networks of `untrained` with a generator in its place.
 
     Args:
         networks: From `untrained`.
-        G: From `loading.open`.
-        told: From `facts.known`.
+        G: Facts of the generator.
 
     Raises:
         UsageError: Its codes are not of the encoding's size.
     """
-    G = adapters.generator(G)
-    if G.input_shape[-1] != networks.codes.size:
+    if G.size != networks.codes.size:
         raise UsageError(
             f"expected a generator of codes of {networks.encoder}'s size {networks.codes.size}, "
-            f"{G.name} takes {G.input_shape[-1]}: choose another --encoder"
+            f"{G.model.name} takes {G.size}: choose another --encoder"
         )
-    return dataclasses.replace(networks, generator=G, crop=told.crop)
+    return dataclasses.replace(networks, generator=join.generator(G), crop=G.crop)
 
 
-def labelled(networks, told, given, classes) -> list[str]:
-    """Labels the output: by what the user gave, the classifier's folder, or the data's classes.
+def labels_of(
+    networks: Networks,
+    known: facts.Named | None,
+    classes: tuple[str, ...],
+) -> tuple[Labels | None, list[str]]:
+    """Labels of the output, and what there is to say of them.
 
     Args:
-        networks: From `untrained`; changed in place.
-        told: From `facts.known`.
-        given: Names, or None.
+        networks: From `untrained`.
+        known: Labels that the user gave, or that the classifier's folder has.
         classes: Names of the data's classes; not taken where the output has more or fewer units.
 
-    Returns:
-        What there is to say of it.
-
     Raises:
-        UsageError: Other labels are more or fewer than the units.
+        UsageError: The labels that are known are more or fewer than the units.
     """
-    if given or told.labels:
-        networks.labels = adopt.labelled(networks, (None, given) if given else told.labels)
-        return []
     count = networks.layer_shape(defaults.output(networks))[-1]
-    if classes and len(classes) != count:
-        return [f"no labels: classes of the data: {len(classes)}, units of the classifier: {count}"]
-    networks.labels = adopt.labelled(networks, (None, classes) if classes else None)
-    return []
+    if known is None and classes and len(classes) != count:
+        said = f"no labels: classes of the data: {len(classes)}, units of the classifier: {count}"
+        return None, [said]
+    return join.labelled(networks, known or ((None, classes) if classes else None)), []
 
 
 def train(networks, x, state, *, compare, epochs, batch, rate, seed, overwrite) -> Networks | int:
@@ -171,34 +164,44 @@ def _spread(networks, x):
     return float(e.mean()), float(e.std())
 
 
-def completed(networks, parts, told, *, classes, seed, description, default):
+def completed(
+    networks: Networks,
+    parts: data.Data,
+    *,
+    classes: tuple[str, ...],
+    seed: int,
+    description: str,
+    default: str | None,
+    licence: str,
+) -> tuple[adopt.Adopted, list[str]]:
     """A pair with all that a run wants: statistics, codes and a default target.
 
     Args:
-        networks: `networks.Networks`, with its labels.
-        parts: `data.Data`.
-        told: From `facts.known`.
+        networks: The pair, with its labels.
+        parts: Images.
         classes: Names of the data's classes.
         seed: Of the bank.
         description: What the images are.
         default: Targets of a run that names none; chosen if None.
+        licence: What the weights may be used for.
 
     Returns:
-        `adopt.Adopted`, whose measured values have the figures of `quality`, and sentences to
-        print.
+        The pair, whose measured values have the figures of `quality`, and sentences to print.
     """
     networks = described(networks, parts.natural, seed, description)
     theirs = networks.labels is not None and networks.labels.names == classes
     figures = quality.figures(networks, parts.test, parts.labels if theirs else None)
     seen, said = check.images(networks, adapters.PIXELS, 1.0), []
     try:
-        networks.default = default or defaults.target(networks, seen)
         if not default:
-            networks.default = nature.default(networks, seen)
+            target = defaults.target(networks, seen)
+            default = nature.in_percentiles(networks, networks.natural, target, seen)
     except UsageError as error:
         said.append(f"no default target, so that sample needs --targets: {error}")
-    measured = adopt.measured(networks, seen, adapters.PIXELS) | {"licence": told.licence}
-    return adopt.Adopted(networks, measured | {"figures": figures}), said + quality.words(figures)
+    networks.default = default
+    measured = adopt.measured(networks, default, seen, adapters.PIXELS)
+    measured |= {"licence": licence, "figures": figures}
+    return adopt.Adopted(networks, measured), said + quality.words(figures)
 
 
 def reconstructed(networks, x: np.ndarray):

@@ -7,6 +7,7 @@ function buildSummaries() {
     if (archives.length > 1) words.append(make("h2", {}, archive.name));
     if (archives.length > 1 && archive.name !== targetWords(archive)) words.append(make("p", {}, archive.question));
     const notes = archive.targets.filter((target) => target.natural).map((target) => target.natural);
+    if (archive.volume) notes.unshift(archive.volume);
     const said = (archive.judges ?? []).map((judge) => judge.words);
     for (const text of [...notes, outcome(archive), ...said]) words.append(make("p", { className: "note" }, text));
     byId("summaries").append(make("article", {}, words, ...archive.targets.map(chart)));

@@ -1,0 +1,208 @@
+"""A pair from the facts of a classifier and a generator: conventions, codes, statistics, labels."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import pathlib
+from typing import Any
+
+from tf_inverse.adopt import adapters, defaults, ends, facts, loading
+from tf_inverse.errors import UsageError
+from tf_inverse.layers import taps
+from tf_inverse.networks import logits, storage
+from tf_inverse.networks.codes import Codes
+from tf_inverse.networks.natural import Natural
+from tf_inverse.networks.networks import Networks
+from tf_inverse.networks.unit_labels import Labels
+from tf_inverse.tensors import Model
+
+Encoder = str | pathlib.Path | Model | None
+"""A layer's name or path, another model of images, or None for whichever suits."""
+
+
+def classifier(
+    f: facts.Classifier, encoder: Encoder, channels: int | None, opening: dict[str, Any]
+) -> tuple[Model, str]:
+    """A classifier that takes images in 0..255, and the path of its encoder.
+
+    Args:
+        f: Facts of the classifier.
+        encoder: As of `adopt.adopt`.
+        channels: Of the images that will come; the classifier's own if None.
+        opening: trust, weights of `loading.open`, for an encoder of its own.
+
+    Raises:
+        UsageError: The encoder is neither a layer nor a model, or no layer can be one.
+    """
+    model = ends.with_logits(adapters.classifier(f.model, f.pixels, channels, f.fixed))
+    encoder = encoder or f.encoder
+    if encoder is None:
+        path = defaults.penultimate(model)
+        return (model, path) if path else _pooled(model)
+    if isinstance(encoder, str) and not _is_model(encoder):
+        return model, encoder
+    own = loading.open(encoder, "classifier", **opening).model
+    return adapters.with_encoder(model, adapters.classifier(own, f.pixels, channels))
+
+
+def _is_model(text):
+    return text.startswith("keras:") or pathlib.Path(text).exists()
+
+
+def _pooled(model):
+    model = ends.with_pooled(model)
+    return model, logits.source(model.outputs[-1])
+
+
+def generator(G: facts.Generator) -> Model:
+    """A generator of images in 0..255 from codes alone."""
+    return adapters.generator(G.model, G.pixels, G.fixed)
+
+
+def encoding_size(model: Model, path: str) -> int:
+    """Entries of the encoding that a layer of a classifier gives.
+
+    Raises:
+        UsageError: The classifier has no such layer, or leaves its size open.
+    """
+    at_top = taps.top(model).get(path)
+    if at_top is not None:
+        shape = at_top.output.shape[1:]
+    else:
+        shapes = taps.shapes(model)
+        shape = shapes[taps.resolve(path, shapes, model.name)]
+    if None in shape:
+        raise UsageError(f"expected --size=ROWS,COLUMNS,CHANNELS: the code {path} has none fixed")
+    return math.prod(shape)
+
+
+def join(
+    f: facts.Classifier,
+    G: facts.Generator,
+    encoder: Encoder = None,
+    *,
+    name: str | None = None,
+    labels: facts.Named | None = None,
+    classes: tuple[str, ...] = (),
+    opening: dict[str, Any],
+) -> Networks:
+    """A pair with all that is known before it is looked at.
+
+    Args:
+        f: Facts of the classifier.
+        G: Facts of the generator.
+        encoder: As of `adopt.adopt`.
+        name: Of the pair; the classifier's if left out.
+        labels: Of units; if left out the folder's, or else the classes.
+        classes: Names of the classes of natural images: labels of the output, where it has as many
+            units.
+        opening: As of `classifier`.
+
+    Raises:
+        UsageError: What is asked for is not there, or does not fit.
+    """
+    made = generator(G)
+    model, path = classifier(f, encoder, made.output_shape[-1], opening)
+    mine, theirs = statistics(f, G)
+    kind = G.codes or "normal"
+    facts.expect_stored(kind, theirs)
+    networks = Networks(
+        name=name or model.name,
+        classifier=model,
+        generator=made,
+        encoder=path,
+        codes=Codes(kind, G.size, G.bounds),
+        crop=G.crop,
+    )
+    expect_noise_fits(networks)
+    networks.natural = _stored(f, G, mine, theirs, networks)
+    networks.labels = labelled(networks, labels or f.labels or _classes(networks, classes))
+    return networks
+
+
+def _classes(networks, names):
+    output = defaults.output(networks)
+    return (output, names) if names and len(names) == networks.layer_shape(output)[-1] else None
+
+
+def expect_noise_fits(networks: Networks) -> None:
+    """Refuses codes that start as encodings of another size than the generator takes.
+
+    Raises:
+        UsageError: With both sizes.
+    """
+    if networks.codes.kind != "noise":
+        return
+    d_E = math.prod(networks.layer_shape(networks.encoder))
+    if d_E != networks.codes.size:
+        raise UsageError(
+            f"expected codes of the encoder's size {d_E} ({networks.encoder}) for --codes="
+            f"{networks.codes.kind}; {networks.generator.name} takes {networks.codes.size}: give "
+            f"--codes=normal or uniform, or another --encoder"
+        )
+
+
+def labelled(networks: Networks, labels: facts.Named | None) -> Labels | None:
+    """Labels with the full path of their layer, of the output where they name none.
+
+    Raises:
+        UsageError: There are more or fewer than the layer has units.
+    """
+    if labels is None:
+        return None
+    layer, names = labels
+    layer = networks.layer_path(layer or defaults.output(networks))
+    count = networks.layer_shape(layer)[-1]
+    if len(names) != count:
+        raise UsageError(f"expected {count} labels for the units of {layer}, got {len(names)}")
+    return Labels(layer, tuple(names))
+
+
+def statistics(f: facts.Classifier, G: facts.Generator) -> tuple[Natural | None, Natural | None]:
+    """Natural statistics of the classifier's folder and of the generator's, each read once."""
+    mine, theirs = (one.entries.get("folder") for one in (f, G))
+    read = {
+        one.entries["folder"]: storage.statistics(one.entries["folder"], one.entries)
+        for one in {mine: f, theirs: G}.values()
+        if one.entries
+    }
+    return read.get(mine), read.get(theirs)
+
+
+def _stored(f, G, mine, theirs, networks):
+    """Statistics of a pair out of those of two folders: units of one, codes of the other."""
+    if mine is None or theirs is None:
+        stored = mine or (theirs and dataclasses.replace(theirs, layers={}, activations={}))
+    elif f.entries["folder"] == G.entries["folder"]:
+        stored = mine
+    else:
+        stored = mine
+        if theirs.bank is not None:
+            # A file keeps the bank as the first of its encodings: the classifier's give way.
+            stored = dataclasses.replace(
+                mine, encodings=theirs.encodings, activations={}, bank=theirs.bank, random=None
+            )
+        stored = dataclasses.replace(stored, gaussian=theirs.gaussian)
+    if stored is None:
+        return None
+    stored = _placed(networks, stored)
+    if f.encoder != networks.encoder:
+        # Encodings of another layer; only as codes do they still count.
+        stored = dataclasses.replace(stored, encodings=stored.bank, activations={}, random=None)
+    return stored
+
+
+def _placed(networks, stored):
+    """Statistics by the paths that layers have in a classifier which was wrapped since."""
+    known = networks.shapes
+
+    def path(layer):
+        ends = [name for name in known if name.endswith(f"/{layer}")]
+        return ends[0] if layer not in known and len(ends) == 1 else layer
+
+    return dataclasses.replace(
+        stored,
+        layers={path(layer): one for layer, one in stored.layers.items()},
+        activations={path(layer): z for layer, z in stored.activations.items()},
+    )

@@ -1,0 +1,85 @@
+"""The forms of values on the command line, each read in one place: ranges, sizes, lists.
+
+A range is LOW:HIGH, a size ROWS,COLUMNS or ROWS,COLUMNS,CHANNELS. Forms of earlier versions are
+read as well, and a line says how they are written now.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from tf_inverse.errors import UsageError
+
+MOST = 4096
+"""Rows, columns or channels of an image."""
+
+
+def span(flag: str, text: str | None) -> tuple[float, float] | None:
+    """The numbers of LOW:HIGH; of LOW,HIGH too, which is the earlier form.
+
+    Args:
+        flag: Name of the flag, for messages.
+        text: As the user wrote it; None gives None.
+
+    Raises:
+        UsageError: It is neither, or LOW is not below HIGH.
+
+    >>> span("bounds", "0:30")
+    (0.0, 30.0)
+    """
+    if text is None:
+        return None
+    parts = text.split(":") if ":" in text else text.split(",")
+    try:
+        low, high = (float(part) for part in parts)
+    except ValueError:
+        low = high = 0.0
+    if not low < high:
+        raise UsageError(f"expected --{flag}=LOW:HIGH, as -1:1, got {text!r}")
+    if ":" not in text:
+        say(f"--{flag}={text} is read as --{flag}={low:g}:{high:g}, as ranges are written now")
+    return low, high
+
+
+def size(flag: str, text: str | None, form: str, least: int = 1) -> tuple[int, ...] | None:
+    """The numbers of a size, as many as its form has names.
+
+    Args:
+        flag: Name of the flag, for messages.
+        text: As the user wrote it; None gives None.
+        form: Names with commas: "ROWS,COLUMNS".
+        least: Smallest of each.
+
+    Raises:
+        UsageError: It is of another form, or a number is too small or above `MOST`.
+
+    >>> size("image", "64,48", "ROWS,COLUMNS")
+    (64, 48)
+    """
+    if text is None:
+        return None
+    parts = text.split(",")
+    fits = all(part.isdecimal() and least <= int(part) <= MOST for part in parts)
+    if len(parts) != form.count(",") + 1 or not fits:
+        limit = f", at least {least}" if least > 1 else ""
+        raise UsageError(f"expected --{flag}={form}{limit}, got {text!r}")
+    return tuple(int(part) for part in parts)
+
+
+def shape(flag: str, text: str | None) -> tuple[int, int, int] | None:
+    """The numbers of ROWS,COLUMNS,CHANNELS; see `size`."""
+    return size(flag, text, "ROWS,COLUMNS,CHANNELS")
+
+
+def names(text: str | None) -> tuple[str, ...]:
+    """The words of a list with commas; none where there is no list.
+
+    >>> names("fc8,,prob"), names(None)
+    (('fc8', 'prob'), ())
+    """
+    return tuple(filter(None, (text or "").split(",")))
+
+
+def say(line: str) -> None:
+    """A line for the user, on standard error: standard output is for results."""
+    print(line, file=sys.stderr)
