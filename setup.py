@@ -49,7 +49,7 @@ setup(
     long_description=(here / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",
-    python_requires=">=3.10",
+    python_requires=">=3.11",
     packages=[*find_packages(include=["tf_inverse", "tf_inverse.*"]), "tf_inverse.tools"],
     package_dir={"tf_inverse.tools": "tools"},
     package_data={"tf_inverse": ["py.typed", "zoo/pairs/*/*", "zoo/labels/*", "report/page/*"]},
@@ -81,8 +81,7 @@ setup(
         "Intended Audience :: Science/Research",
         "Operating System :: POSIX :: Linux",
         "Programming Language :: Python :: 3",
-        # Those that TensorFlow 2.21 has wheels for; each was tried (tools/dev/try_package.py).
-        "Programming Language :: Python :: 3.10",
+        # TensorFlow 2.21 has wheels for them, and Keras 3.15 takes them; tried by try_package.py.
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
         "Programming Language :: Python :: 3.13",

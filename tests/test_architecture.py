@@ -28,8 +28,8 @@ FLOORS = (
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 VALUES = ("band", "diversity", "errors", "grammar", "metrics", "private", "tensors", "version")
 # In running order: no module of the method imports one that comes after it.
-METHOD = ("lagrangian", "problem", "step_size", "seeds", "walk", "renewal", "loops")
-METHOD += ("langevin", "splitting", "kernel", "volume", "chains", "sampler")
+METHOD = ("rule", "lagrangian", "problem", "pool", "step_size", "seeds", "walk", "renewal")
+METHOD += ("loops", "langevin", "splitting", "kernel", "volume", "chains", "sampler")
 
 
 def modules():

@@ -11,7 +11,9 @@ import worlds
 
 import tf_inverse
 from tf_inverse.band import Neuron
+from tf_inverse.method import pool as pool_module
 from tf_inverse.method import renewal, seeds, walk
+from tf_inverse.method.rule import Rule
 from tf_inverse.method.sampler import sample
 from tf_inverse.method.settings import Settings
 
@@ -21,8 +23,8 @@ TARGET = worlds.target((0.0, 1.0))
 def steps():
     """name -> (step, state, further arguments)."""
     problem, c = worlds.linear_problem([1.0, 2.0]), np.ones((3, 2), np.float32)
-    rule = renewal.Rule(0.2, 0.01, 10.0, 1.05, 0.1, 0.15, 0.15, 300, 20, 1)
-    fresh = renewal.Fresh(tf.zeros((6, 2)), tf.zeros((6, 1)))
+    rule = Rule(0.2, 0.01, 10.0, 1.05, 0.1, 0.15, 0.15, 300, 20, 1)
+    fresh = pool_module.Fresh(tf.zeros((6, 2)), tf.zeros((6, 1)))
     walking = walk.WalkState(
         tf.constant(c),
         tf.zeros((3, 2)),
@@ -35,8 +37,8 @@ def steps():
         "walk": (walk.make_step(problem, 1.0), walking, ()),
         "renewal": (
             renewal.make_step(problem, rule),
-            renewal.init(c, np.zeros((3, 1)), 2, 2, 10.0),
-            (fresh, tf.constant(0)),
+            pool_module.init(c, np.zeros((3, 1)), 2, 2, 10.0),
+            (fresh,),
         ),
     }
 

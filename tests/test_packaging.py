@@ -34,7 +34,7 @@ def test_every_file_of_the_package_is_installed(setup):
 
 def test_classifiers_name_the_pythons_that_are_allowed(setup):
     named = re.findall(r"Python :: (3\.\d+)", " ".join(setup.get_classifiers()))
-    assert named == ["3.10", "3.11", "3.12", "3.13"]
+    assert named == ["3.11", "3.12", "3.13"]
     assert setup.python_requires == f">={named[0]}"
     assert f"{sys.version_info.major}.{sys.version_info.minor}" in named
 

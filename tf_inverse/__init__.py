@@ -23,7 +23,7 @@ from tf_inverse.version import __version__
 
 if TYPE_CHECKING:
     # For type checkers and editors, which do not follow __getattr__.
-    from tf_inverse import adopt, archive, export, metrics
+    from tf_inverse import adopt, archive, export, metrics, publish
     from tf_inverse.band import Band, Bands, Neuron, parse
     from tf_inverse.caffe.published import load
     from tf_inverse.errors import (
@@ -77,6 +77,7 @@ _MODULES = {
     "domains": "networks.domains",
     "export": "export",
     "metrics": "metrics",
+    "publish": "publish",
 }
 
 __all__ = [
@@ -105,6 +106,7 @@ __all__ = [
     "load",
     "metrics",
     "parse",
+    "publish",
     "sample",
     "save",
 ]

@@ -242,8 +242,10 @@ def test_label_of_a_conditional_generator(one_hot):
             adopt.adopt(nested(), G, "fc", fixed={"label": 3})
 
 
-def test_encoder_of_its_own():
+@pytest.mark.parametrize("functional", [False, True])
+def test_encoder_of_its_own(functional):
     E = keras.Sequential([keras.Input((4, 4, 3)), layers.Flatten(), layers.Dense(9)], name="E")
+    E = keras.Model(E.inputs, E.outputs, name="E") if functional else E
     networks = adopt.adopt(nested(), generator(), E).networks
     x = images()
     e, z = networks.score(x, (Neuron("logits", 0),))

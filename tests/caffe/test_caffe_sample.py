@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from oracles import caffe_cv2
 
+from tf_inverse.adopt import command as adopting
 from tf_inverse.band import Band, Neuron
 from tf_inverse.caffe import command
 from tf_inverse.method.sampler import sample
@@ -11,7 +12,7 @@ from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage
 
 VOLCANO = Neuron("fc8", 980)
-FLAGS = dict.fromkeys(("prototxt", "mean", "input_shape", "role", "ignore")) | {
+FLAGS = dict.fromkeys(("prototxt", "mean", "size", "input", "role", "ignore")) | {
     "scale": 1.0,
     "channels": "bgr",
     "code": "fc6",
@@ -26,7 +27,7 @@ def networks(tmp_path_factory):
         _, _, file = caffe_cv2.full_size(name, where)
         command.convert(name, str(file), out=where / f"{name}_keras", **FLAGS)
         file.unlink()
-    _, pair = command.pair(where / "caffenet_keras", where / "generator_keras", out=where / "pair")
+    _, pair = adopting.pair(where / "caffenet_keras", where / "generator_keras", out=where / "pair")
     return storage.load(pair)
 
 

@@ -18,6 +18,7 @@ from tf_inverse.band import Band, Bands, Neuron
 from tf_inverse.compute import device, precision
 from tf_inverse.errors import UsageError
 from tf_inverse.method import loops, renewal, seeds, walk
+from tf_inverse.method import pool as pool_module
 from tf_inverse.method.normalization import Scale
 from tf_inverse.method.sampler import sample
 from tf_inverse.method.settings import Settings
@@ -143,9 +144,9 @@ def graphs(networks, neurons, options):
     c, t = np.zeros((K, networks.codes.size), np.float32), np.zeros((K, p), np.float32)
     if settings.method == "renewal":
         size = loops.distance_size(networks, settings)
-        pool = renewal.init(c, t, 2 * p, size, 10.0, problem.slots())
+        pool = pool_module.init(c, t, 2 * p, size, 10.0, problem.slots())
         advance = renewal.make_advance(problem, loops.rule(settings), loops.STEPS)
-        fresh = renewal.Fresh(*(tf.constant(np.repeat(rows, 2, axis=0)) for rows in (c, t)))
+        fresh = pool_module.Fresh(*(tf.constant(np.repeat(rows, 2, axis=0)) for rows in (c, t)))
         return {"renewal": advance.get_concrete_function(pool, target, fresh)}
     state = seeds.init(c, p, 2 * p, 10.0, problem.slots())
     walking = walk.WalkState(

@@ -1,5 +1,6 @@
 """The exported SavedModel against the library, and in a process without the package and Keras."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -283,6 +284,22 @@ def test_versions_stand_beside_each_other(networks, tmp_path, monkeypatch):
     assert sorted(p.name for p in out.iterdir()) == ["1", "2", "README.md", "card.json"]
     models = {v: (out / v / "saved_model.pb").read_text() for v in ("1", "2")}
     assert models == {"1": "c", "2": "b"}
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        # Killed as soon as the version has its name: it has its own card by then.
+        patch.setattr(export, "_put_starts", lambda *_: pytest.fail("too late"))
+        real = export.atomic_folder.folder
+
+        @contextlib.contextmanager
+        def killed(*arguments):
+            with real(*arguments) as made:
+                yield made
+            raise KeyboardInterrupt
+
+        patch.setattr(export.atomic_folder, "folder", killed)
+        export.write(networks, out, version=2, overwrite=True)
+    assert (out / "2" / "saved_model.pb").read_text() == "d"
+    inside = json.loads((out / "2" / "card.json").read_text())
+    assert inside["checksums"] == networks.checksums
     (out / "1" / "notes.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="1 holds notes.txt, which tf-inverse did not write"):
         export.write(networks, out, overwrite=True)

@@ -6,9 +6,11 @@ import pytest
 import tensorflow as tf
 import worlds
 
+from tf_inverse.method import pool as pool_module
 from tf_inverse.method import renewal
+from tf_inverse.method.rule import Rule
 
-RULE = renewal.Rule(
+RULE = Rule(
     beta=0.2, diversity=0.3, mu0=10.0, growth=1.05, damping=0.1, width=0.15, shortest=0.15,
     patience=300, stall=20, samples_per_seed=1,
 )  # fmt: skip
@@ -19,12 +21,14 @@ ENDS, SD = ((1.0, 2.0), (-1.0, 1.0)), np.array([0.5, 2.0])
 
 def fresh(rng, rows, d=4, p=2):
     codes = rng.standard_normal((rows, d)).astype(np.float32)
-    return renewal.Fresh(tf.constant(codes), tf.constant(rng.uniform(size=(rows, p)), tf.float32))
+    return pool_module.Fresh(
+        tf.constant(codes), tf.constant(rng.uniform(size=(rows, p)), tf.float32)
+    )
 
 
 def pool_of(rng, K, m, d=4, p=2, d_E=5, **changes):
     first = fresh(rng, K, d, p)
-    pool = renewal.init(first.c.numpy(), first.t.numpy(), m, d_E, RULE.mu0)
+    pool = pool_module.init(first.c.numpy(), first.t.numpy(), m, d_E, RULE.mu0)
     return pool._replace(**{k: tf.constant(v, pool._asdict()[k].dtype) for k, v in changes.items()})
 
 
@@ -79,7 +83,9 @@ def test_step_by_step_equal_to_the_rule(bound):
     for _ in range(30):
         before = pool
         C, lam, mu, done, short, stride = expected_step(world, pool, RULE)
-        pool, view, found, report = step(pool, target, spare, tf.constant(used))
+        left = pool_module.Fresh(*(rows[used:] for rows in spare))
+        pool, (view, found, report) = step(pool, target, left)
+        first = used
         np.testing.assert_array_equal(found, done)
         total += sum((world.encoder @ c for c in before.c.numpy()[done]), np.zeros(5))
         samples += done.sum()
@@ -94,7 +100,7 @@ def test_step_by_step_equal_to_the_rule(bound):
         np.testing.assert_allclose(pool.short, short, rtol=1e-4, atol=1e-4)
         np.testing.assert_allclose(pool.stride, stride, rtol=2e-3, atol=1e-4)
         np.testing.assert_array_equal(pool.age, np.where(done, 0, before.age + 1))
-        assert int(report.used) == used and int(report.restarts) == 0
+        assert int(report.used) == used - first and int(report.restarts) == 0
     assert samples > 4 and int(pool.found) == samples and int(pool.step) == 30
     np.testing.assert_allclose(pool.total, total, rtol=1e-4)
 
@@ -104,8 +110,10 @@ def test_rows_too_old_start_again_and_are_counted():
     rng = np.random.default_rng(2)
     pool = pool_of(rng, 3, 4, age=[299, 5, 298], lam=np.ones((3, 4)), given=[0, 0, 0])
     spare = fresh(rng, 9)
-    pool, _, done, report = renewal.make_step(problem, RULE)(pool, target, spare, 4)
-    assert not np.any(done) and int(report.restarts) == 1 and int(report.used) == 5
+    pool, (_, done, report) = renewal.make_step(problem, RULE)(
+        pool, target, pool_module.Fresh(*(rows[4:] for rows in spare))
+    )
+    assert not np.any(done) and int(report.restarts) == 1 and int(report.used) == 1
     np.testing.assert_array_equal(pool.age, [0, 6, 299])
     np.testing.assert_array_equal(pool.c[0], spare.c[4])
     np.testing.assert_array_equal(pool.t[0], spare.t[4])
@@ -119,8 +127,9 @@ def test_samples_per_seed_keeps_the_code_and_changes_the_aim():
     pool, spare = pool_of(rng, 2, 4), fresh(rng, 20)
     step = renewal.make_step(problem, rule)
     for i, renewed in enumerate([False, True, False, True]):
-        pool, _, done, report = step(pool, target, spare, 2 * i)
-        assert np.all(done) and int(report.used) == 2 * i + 2
+        left = pool_module.Fresh(*(rows[2 * i :] for rows in spare))
+        pool, (_, done, report) = step(pool, target, left)
+        assert np.all(done) and int(report.used) == 2
         np.testing.assert_array_equal(pool.t, spare.t[2 * i : 2 * i + 2])
         same = np.all(pool.c.numpy() == spare.c[2 * i : 2 * i + 2].numpy(), axis=1)
         assert same.tolist() == [renewed] * 2
@@ -131,7 +140,7 @@ def test_a_pool_that_is_tracked_remembers_where_its_rows_began():
     problem, target = worlds.linear_problem(W, E=E), worlds.target((0.5, 0.9), (-1, 1))
     rng, rule = np.random.default_rng(7), RULE._replace(samples_per_seed=2, patience=9)
     first = fresh(rng, 5)
-    pool = renewal.init(first.c.numpy(), first.t.numpy(), 4, 5, RULE.mu0, tracked=True)
+    pool = pool_module.init(first.c.numpy(), first.t.numpy(), 4, 5, RULE.mu0, tracked=True)
     advance, begun, renewed, seen = renewal.make_advance(problem, rule, 1), first.c.numpy(), 0, 0
     for _ in range(40):
         before, spare = begun.copy(), fresh(rng, 10)
@@ -151,7 +160,7 @@ def test_a_row_that_is_not_finite_is_given_up():
     rng = np.random.default_rng(4)
     pool, spare = pool_of(rng, 2, 4), fresh(rng, 9)
     pool = pool._replace(c=tf.constant([[np.nan] * 4, [0.1] * 4], tf.float32))
-    pool, _, _, report = renewal.make_step(problem, RULE)(pool, target, spare, 0)
+    pool, (_, _, report) = renewal.make_step(problem, RULE)(pool, target, spare)
     assert np.isfinite(pool.c).all() and int(report.restarts) >= 1
     np.testing.assert_array_equal(pool.c[0], spare.c[0])
 

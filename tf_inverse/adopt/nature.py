@@ -108,8 +108,8 @@ def statistics(networks: Networks, images: Images, seed: int = 0) -> Natural:
     Raises:
         UsageError: The folder's statistics have other percentiles.
     """
-    levels, stored = np.array(LEVELS), networks.natural
-    if stored is not None and not np.array_equal(stored.levels, levels):
+    levels, before = np.array(LEVELS), networks.natural
+    if before is not None and not np.array_equal(before.levels, levels):
         raise UsageError("expected the folder's statistics at this version's percentiles")
     ends = tuple(map(networks.layer_path, defaults.ends(networks)))
     first = (*ends, networks.layer_path(networks.encoder))
@@ -122,11 +122,11 @@ def statistics(networks: Networks, images: Images, seed: int = 0) -> Natural:
                 z[layer] = a
             layers[layer] = a.mean(axis=0), a.std(axis=0), np.percentile(a, levels, axis=0).T
     made = Natural(len(images.pixels), images.words, levels, layers)
-    if stored is not None:
-        made = dataclasses.replace(made, layers=stored.layers | layers, gaussian=stored.gaussian)
-    if stored is not None and stored.encodings is not None:
+    if before is not None:
+        made = dataclasses.replace(made, layers=before.layers | layers, gaussian=before.gaussian)
+    if before is not None and before.encodings is not None:
         kept = ("encodings", "activations", "bank", "random", "indices")
-        return dataclasses.replace(made, **{name: getattr(stored, name) for name in kept})
+        return dataclasses.replace(made, **{name: getattr(before, name) for name in kept})
     shown = chosen(z[ends[0]], seed)
     return dataclasses.replace(
         made,

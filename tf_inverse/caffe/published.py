@@ -37,7 +37,7 @@ def find(network: str | os.PathLike) -> pathlib.Path:
         UsageError: There is no such network.
     """
     if hub.is_address(network):
-        return hub.find(network, storage.written, storage.manifest)
+        return hub.find(network)
     return storage.find(network, {name: functools.partial(prepare, name) for name in PAIRS})
 
 

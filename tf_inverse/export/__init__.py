@@ -61,11 +61,16 @@ def write(
     if not out.exists():
         with atomic_folder.folder(out, _card_of) as made:
             figures = _save(functions, made / str(version))
-            _put_card(made, exported, functions, figures)
+            for folder in (made / str(version), made):
+                _put_card(folder, exported, functions, figures)
+            _put_starts(made, exported)
         return figures
+    # A version comes with its card: the copy beside it may lag where the process is killed.
     with atomic_folder.folder(out / str(version), _model_of, overwrite) as made:
         figures = _save(functions, made)
+        _put_card(made, exported, functions, figures)
     _put_card(out, exported, functions, figures)
+    _put_starts(out, exported)
     return figures
 
 
@@ -92,7 +97,7 @@ def _card_of(out):
 
 def _model_of(folder):
     """What the folder of a version holds; None where it holds no SavedModel."""
-    files = ("saved_model.pb", "fingerprint.pb", "variables", "assets")
+    files = ("saved_model.pb", "fingerprint.pb", "variables", "assets", "card.json", "README.md")
     return files if (folder / files[0]).is_file() else None
 
 
@@ -100,6 +105,9 @@ def _put_card(out, exported, functions, figures):
     facts = card.facts(exported, functions, figures, versions())
     atomic.write(out / "card.json", (json.dumps(facts, indent=1) + "\n").encode())
     atomic.write(out / "README.md", card.text(facts).encode())
+
+
+def _put_starts(out, exported):
     c = starts(exported.networks)
     if c is not None:
         buffer = io.BytesIO()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tf_inverse.method.pool import FIELDS
+
 STARTS = "starts.npy"
 MEANING = {
     "codes": "codes c; of step and sample, fresh ones to start (again) from, drawn as below",
@@ -17,19 +19,6 @@ MEANING = {
     "limit": "gradient steps after which to stop, in tens",
     "encodings": "encodings e",
     "activations": "activations z of the neurons",
-    "c": "codes of the pool",
-    "lam": "multipliers, zero at first; one column a neuron and side",
-    "mu": "penalty weights, mu0 at first",
-    "t": "aims as shares of the range",
-    "age": "steps since the row started, zero at first",
-    "given": "samples since the row started, zero at first",
-    "short": "how far short of its aims a row was at its last look, in bands; any at age 0",
-    "stride": "its last step as a share of beta; any at age 0",
-    "nearest": "how near to its aim it came, in bands; any at age 0",
-    "since": "steps since it came that near; any at age 0",
-    "total": "sum of the scaled encodings of all samples, zero at first",
-    "found": "samples so far, zero at first; of sample, how many there are",
-    "step": "gradient steps so far, zero at first",
     "done": "rows whose code came in as a sample: images[done] are samples",
     "used": "fresh rows taken",
     "steps": "gradient step at which each was found",
@@ -37,6 +26,8 @@ MEANING = {
     "taken": "gradient steps in all",
     "best": "largest activation met, a neuron",
 }
+MEANING |= {name: field.meaning for name, field in FIELDS.items()}
+MEANING["found"] += "; of sample, how many there are"
 SUMMARY = {
     "generate": "codes to images",
     "encode": "images to encodings",

@@ -6,7 +6,7 @@ import functools
 
 import tensorflow as tf
 
-from tf_inverse.method.renewal import ROWS
+from tf_inverse.method.pool import FIELDS, ROWS
 
 
 def shapes(function, wanted):
@@ -65,12 +65,13 @@ def state(pool, which, sides: int) -> list:
     """Refuses a state of `step` whose parts do not belong together.
 
     Args:
-        pool: `renewal.Pool`.
+        pool: `pool.PoolState`.
         which: Neurons, [p, 4].
         sides: Margins a neuron.
     """
     named = {name: getattr(pool, name) for name in ROWS if name != "c"}
     p = tf.shape(which)[0]
+    columns = [name for name, field in FIELDS.items() if "p" in field.axes]
     return [
         _equal(
             [tf.shape(one)[0] for one in named.values()],
@@ -78,9 +79,9 @@ def state(pool, which, sides: int) -> list:
             f"as many rows in {', '.join(named)} as in c",
         ),
         _equal(
-            [tf.shape(pool.t)[1], tf.shape(pool.short)[1]],
+            [tf.shape(getattr(pool, name))[1] for name in columns],
             p,
-            "a column of t and short for each neuron",
+            f"a column of {' and '.join(columns)} for each neuron",
         ),
         _equal([tf.shape(pool.lam)[1]], sides * p, "a column of lam for each neuron and side"),
     ]

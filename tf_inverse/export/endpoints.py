@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tf_inverse.export import acceptance, checks
 from tf_inverse.method import loops, renewal
+from tf_inverse.method.pool import FIELDS, Fresh, PoolState, init
 from tf_inverse.method.problem import Problem, Target
 from tf_inverse.networks.networks import View
 from tf_inverse.networks.neuron_index import activations
@@ -70,24 +71,13 @@ def specs(exported: Exported) -> dict[str, tf.TensorSpec]:
         "rows": ((), tf.int32),
         "count": ((), tf.int32),
         "limit": ((), tf.int64),
-        "c": ((None, d), tf.float32),
-        "lam": ((None, None), tf.float32),
-        "mu": ((None, 1), tf.float32),
-        "t": ((None, None), tf.float32),
-        "age": ((None,), tf.int32),
-        "given": ((None,), tf.int32),
-        "short": ((None, None), tf.float32),
-        "stride": ((None,), tf.float32),
-        "nearest": ((None,), tf.float32),
-        "since": ((None,), tf.int32),
-        "total": ((d_E,), tf.float32),
-        "found": ((), tf.int64),
-        "step": ((), tf.int64),
     }
+    for name, field in FIELDS.items():
+        shapes[name] = (field.shape(d=d, d_E=d_E), tf.as_dtype(field.dtype))
     return {name: tf.TensorSpec(shape, dtype, name) for name, (shape, dtype) in shapes.items()}
 
 
-STATE = renewal.Pool._fields[:-2]
+STATE = tuple(FIELDS)
 INPUTS = {
     "generate": ("codes",),
     "encode": ("images",),
@@ -170,22 +160,20 @@ def runs(exported: Exported, shared: Shared) -> dict[str, Any]:
 
     def step(*inputs):
         given = dict(zip(INPUTS["step"], inputs, strict=True))
-        pool = renewal.Pool(*(given.pop(name) for name in STATE))
+        pool = PoolState(*(given.pop(name) for name in STATE))
         neurons, ranges, sd, codes, aims = given.values()
         with tf.control_dependencies(checks.state(pool, neurons, sides)):
             target = _target(exported, neurons, ranges, sd, codes, aims, tf.shape(pool.c)[0])
-        fresh = renewal.Fresh(codes, aims)
-        pool, view, done, report = shared.step(pool, target, fresh, tf.constant(0))
+        fresh = Fresh(codes, aims)
+        pool, info = shared.step(pool, target, fresh)
         state = {name: getattr(pool, name) for name in STATE}
-        images = tf.cast(view.x, tf.uint8)
-        more = {"activations": view.z, "done": done, "used": report.used}
+        images = tf.cast(info.view.x, tf.uint8)
+        more = {"activations": info.view.z, "done": info.done, "used": info.report.used}
         return state | {"images": images} | more
 
     def sample(neurons, ranges, sd, codes, aims, rows, count, limit):
         target = _target(exported, neurons, ranges, sd, codes, aims, rows)
-        pool = renewal.init(
-            codes[:rows], aims[:rows], sides * tf.shape(neurons)[0], d_E, settings.mu0
-        )
+        pool = init(codes[:rows], aims[:rows], sides * tf.shape(neurons)[0], d_E, settings.mu0)
         kept, used, best = acceptance.nothing(networks, ranges), rows, ranges[:, 0] * 0.0 - np.inf
         while (
             tf.shape(kept.chain)[0] < count
@@ -195,7 +183,7 @@ def runs(exported: Exported, shared: Shared) -> dict[str, Any]:
             tf.autograph.experimental.set_loop_options(
                 shape_invariants=[(kept, acceptance.any_rows(kept))]
             )
-            fresh = renewal.Fresh(codes[used : used + 2 * rows], aims[used : used + 2 * rows])
+            fresh = Fresh(codes[used : used + 2 * rows], aims[used : used + 2 * rows])
             pool, buffer, report = shared.advance(pool, target, fresh)
             used, best = used + report.used, tf.maximum(best, report.best)
             kept = acceptance.add(kept, buffer, target, rows, shared.read, settings.bound)

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from tf_inverse import archive as archives
+from tf_inverse import grammar
 from tf_inverse.adopt import command as words
 from tf_inverse.errors import UsageError
 from tf_inverse.judging import agreement, judges, matching
@@ -112,7 +113,7 @@ def _judges(by, networks, options):
     sources = [part for part in by.split(",") if part]
     if not sources:
         raise UsageError("expected at least one judge, as --by=FILE,FILE")
-    spans = [words.span("pixels", part) for part in options["pixels"].split(",")]
+    spans = [grammar.span("pixels", part) for part in options["pixels"].split(",")]
     if len(spans) not in (1, len(sources)):
         raise UsageError(
             f"expected --pixels=LOW:HIGH for all judges or for each of {len(sources)}, got "
@@ -125,7 +126,7 @@ def _judges(by, networks, options):
             networks.image_shape[-1],
             pixels=span,
             labels=labels and labels[1],
-            size=words.shape(options["size"]),
+            size=grammar.shape("size", options["size"]),
             weights=None if options["weights"] == "none" else options["weights"],
             trust=options["trust"],
         )

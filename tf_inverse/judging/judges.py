@@ -97,8 +97,9 @@ def load(
         UsageError: It is no classifier of images, or has more or fewer classes than labels.
         RefusedInput: A file that cannot be loaded safely.
     """
-    model = loading.open(source, "classifier", size=size, trust=trust, weights=weights)
-    told, file = loading.about(source), _file(source)
+    opening = {"size": size, "trust": trust, "weights": weights}
+    model, told = loading.open(source, "classifier", **opening)
+    file = _file(source)
     name = pathlib.Path(source).stem if file else told.get("name", model.name)
     model = adapters.classifier(model, pixels, channels)
     shape = model.outputs[0].shape

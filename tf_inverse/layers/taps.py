@@ -38,7 +38,9 @@ def top(model: keras.Model) -> dict[str, keras.layers.Layer]:
     return {
         layer.name: layer
         for layer in model.layers
-        if len(private.calls(layer)) == 1
+        # A model within it tells its own output, not what it gives when it is called here.
+        if not private.is_functional(layer)
+        and len(private.calls(layer)) == 1
         and isinstance(layer.output, keras.KerasTensor)
         and getattr(layer, "data_format", None) != FIRST
     }

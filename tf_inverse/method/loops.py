@@ -10,19 +10,19 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inverse.errors import SeedsNotFound
+from tf_inverse.method import pool as pools
 from tf_inverse.method import renewal, seeds, walk
 from tf_inverse.method.checkpoint import count, entry
 from tf_inverse.method.problem import Problem, Target, optimizer
+from tf_inverse.method.rule import RULE, Rule
 from tf_inverse.networks.codes import Stream
 from tf_inverse.networks.networks import index
 
-STEPS = 10
+STEPS = RULE.steps
 ROUND = 100
 QUIET = 4
 TUPLES = {"slots": "slot", "start": "start"}
 """Fields of a state that are tuples of tensors, and the names of their entries."""
-
-RULE = {"growth": 1.05, "damping": 0.1, "width": 0.15, "shortest": 0.15, "stall": 20}
 
 
 def enough(settings) -> int:
@@ -97,15 +97,14 @@ def distance_size(networks, settings) -> int:
     return math.prod(shapes.get(settings.distance) or networks.layer_shape(networks.encoder))
 
 
-def rule(settings) -> renewal.Rule:
+def rule(settings) -> Rule:
     """The numbers of the pool."""
-    return renewal.Rule(
-        settings.beta,
-        settings.diversity,
-        settings.mu0,
+    return RULE._replace(
+        beta=settings.beta,
+        diversity=settings.diversity,
+        mu0=settings.mu0,
         patience=settings.patience,
         samples_per_seed=settings.samples_per_seed,
-        **RULE,
     )
 
 
@@ -197,14 +196,14 @@ def renew(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
     )
     stream, aim = Stream(networks, settings.seed, p, K), target(bands, scale)
     m, d_E = settings.sides * p, distance_size(networks, settings)
-    pool = renewal.init(*stream.rows(0, K), m, d_E, settings.mu0, slots, tracked=True)
+    pool = pools.init(*stream.rows(0, K), m, d_E, settings.mu0, slots, tracked=True)
     cursor = K
     if state is not None:
         pool, cursor = _restored(state, pool), count(state, "cursor")
     before = _arrays(pool, cursor=cursor)
     while True:
         start = int(pool.step)
-        fresh = renewal.Fresh(*map(tf.constant, stream.rows(cursor, 2 * K)))
+        fresh = pools.Fresh(*map(tf.constant, stream.rows(cursor, 2 * K)))
         pool, buffer, report = advance(pool, aim, fresh)
         cursor += int(report.used)
         after = _arrays(pool, cursor=cursor)

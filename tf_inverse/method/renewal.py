@@ -1,11 +1,8 @@
-"""The pool: every row is a run of its own, and starts again when it has given its samples.
+"""Renewal, the default method: docs/algorithm.md states it in ten numbered lines, R1 to R10.
 
-Section 3.4's walk stays near its seeds (design: 205 samples hold 16 to 75 different images). Here K
-rows run side by side, each with its own multipliers, penalty weight and age, and each aims at a
-point t of its own, drawn uniformly in the band. A row whose image lies in every band and within w
-of its aim (or farther off, the older the row) is a sample; after `samples_per_seed` of them it
-starts again from a fresh code. So does a row that comes no nearer. All rows are pushed away from
-each other and from the running mean of everything found so far.
+Section 3.4's walk stays near its seeds. Here K rows run side by side, each with its own
+multipliers, penalty weight and age, and each aims at a point of its own in the band. A row that
+reached its aim gives a sample and starts again from a fresh code.
 """
 
 from __future__ import annotations
@@ -14,97 +11,31 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_inverse import private
 from tf_inverse.compute.device import compiled
 from tf_inverse.method import step_size
 from tf_inverse.method.lagrangian import margins, next_multipliers, walk_lagrangian
+from tf_inverse.method.pool import Fresh, PoolState, unsized
 from tf_inverse.method.problem import Buffer, Problem, Target, empty, put
-
-# Rows of which the weight of diversity speaks, the paper's K.
-COMPANY = 10
-
-
-class Rule(NamedTuple):
-    """The numbers of the pool.
-
-    Attributes:
-        beta: Largest step, in standard deviations of codes.
-        diversity: Weight of diversity and separation, as among ten rows.
-        mu0: First penalty weight of a row.
-        growth: Factor of the penalty weight a step.
-        damping: Share of the way that multipliers go to their next value a step.
-        width: w, as a share of the band.
-        shortest: Smallest share of beta; a row steps shorter as it nears its aim.
-        patience: Steps after which a row without a sample is restarted.
-        stall: Steps without coming nearer after which it is, too.
-        samples_per_seed: Samples a row gives before it starts again.
-    """
-
-    beta: float
-    diversity: float
-    mu0: float
-    growth: float
-    damping: float
-    width: float
-    shortest: float
-    patience: int
-    stall: int
-    samples_per_seed: int
+from tf_inverse.method.rule import Rule
+from tf_inverse.networks.networks import View
 
 
-class Pool(NamedTuple):
-    """What the next step needs, a row each but for the last five.
-
-    Of a row of age 0 the four from `short` on say nothing.
+class PoolInfo(NamedTuple):
+    """What a caller wants of one step.
 
     Attributes:
-        c: Codes, [K, d].
-        lam: Multipliers, [K, m].
-        mu: Penalty weights, [K, 1].
-        t: Aims as shares of the band, [K, p].
-        age: Steps since the row started or gave its last sample, [K] int32.
-        given: Samples since the row started, [K] int32.
-        short: How far short of its aims a row was at its last look, in bands, [K, p].
-        stride: Its last step as a share of beta, [K].
-        nearest: How near to its aim it came, in bands, [K].
-        since: Steps since it came that near, [K] int32.
-        total: Sum of the scaled encodings of all samples, [d_E].
-        found: How many they are, int64.
-        step: Gradient steps taken, int64.
-        slots: Variables of an optimizer, where there is one.
-        start: (Codes that the rows began at, [K, d]), or () where nobody asks how far they went.
+        view: Look at the codes before they moved.
+        done: Rows whose code came in as a sample, [K].
+        report: Figures of the step; `report.used` counts the fresh rows taken.
     """
 
-    c: Any
-    lam: Any
-    mu: Any
-    t: Any
-    age: Any
-    given: Any
-    short: Any
-    stride: Any
-    nearest: Any
-    since: Any
-    total: Any
-    found: Any
-    step: Any
-    slots: tuple = ()
-    start: tuple = ()
-
-
-# What has a row for each code.
-ROWS = Pool._fields[:-5]
-
-
-class Fresh(NamedTuple):
-    """Random numbers for restarts, drawn outside the graph: codes c [R, d] and aims t [R, p]."""
-
-    c: Any
-    t: Any
+    view: View
+    done: Any
+    report: Report
 
 
 class Report(NamedTuple):
-    """What a reader wants of some steps.
+    """Figures of some steps.
 
     Attributes:
         best: Largest activation of each target, [p].
@@ -123,133 +54,92 @@ class Report(NamedTuple):
     used: Any
 
 
-def init(c, t, m, d_E: int, mu0: float, slots: tuple = (), tracked: bool = False) -> Pool:
-    """A pool of fresh rows: codes c [K, d], aims t [K, p] in [0, 1]; m margins a row.
+class Aim(NamedTuple):
+    """Where the rows are with respect to their aims.
 
-    Where it is tracked, it remembers the codes that its rows began at.
+    Attributes:
+        g: Margins to within w of each row's own aim, [K, m].
+        short: How far short of its aims a row is, in bands as the search measures it, [K, p].
+        shown: The same in activations, [K, p].
     """
-    c, t = (tf.convert_to_tensor(rows, tf.float32) for rows in (c, t))
-    K = tf.shape(c)[0]
-    return Pool(
-        c,
-        tf.zeros((K, m)),
-        tf.fill((K, 1), tf.constant(mu0, tf.float32)),
-        t,
-        tf.zeros((K,), tf.int32),
-        tf.zeros((K,), tf.int32),
-        tf.zeros_like(t),
-        tf.zeros((K,)),
-        tf.zeros((K,)),
-        tf.zeros((K,), tf.int32),
-        tf.zeros((d_E,)),
-        tf.constant(0, tf.int64),
-        tf.constant(0, tf.int64),
-        slots,
-        (c,) if tracked else (),
-    )
+
+    g: Any
+    short: Any
+    shown: Any
 
 
-def make_step(problem: Problem, rule: Rule):
-    """One step of the pool.
+def aim(problem: Problem, rule: Rule, view: View, pool: PoolState, target: Target) -> Aim:
+    """Lines R2 and R3: margins and distances to each row's own aim."""
+    whole = target.z2 - target.z1
+    w, at = rule.width * whole, target.z1 + pool.t * whole
+    low, high = target.along(at - w), target.along(at + w)
+    g = margins(view.s, low, high, target.sd, bound=problem.bound)
+    along = short = (at - view.z) / whole
+    if target.likely is not None:
+        along = tf.where(target.likely, rule.width * target.short(view.s, at, w), short)
+    if problem.bound == "paper":
+        short, along = tf.nn.relu(short), tf.nn.relu(along)
+    return Aim(g, along, short)
+
+
+def lagrangian(problem: Problem, rule: Rule, pool: PoolState, target: Target):
+    """Line R4: the function (e, view) -> scalar that a step goes down."""
+    found = tf.cast(pool.found, tf.float32)
+    mean = pool.total / tf.maximum(found, 1.0)
+
+    def cost(e, view):
+        K = tf.cast(tf.shape(e)[0], tf.float32)
+        # Every sample weighs as a row of the pool would, were there K of them.
+        weight = K * tf.minimum(found, 1.0)
+        # Eq. 5's sum over pairs pushes a row harder the more rows there are; how many run side
+        # by side is a matter of speed here, and is not to change what comes out.
+        scale = tf.sqrt(rule.diversity * rule.company / K)
+        g = aim(problem, rule, view, pool, target).g
+        e0 = scale * mean[tf.newaxis]
+        return walk_lagrangian(scale * e, g, pool.lam, pool.mu, e0, weight[tf.newaxis])
+
+    return cost
+
+
+def keep(problem: Problem, rule: Rule, view: View, at: Aim, pool: PoolState, target: Target):
+    """Lines R5 and R6: the rows that give a sample, and those that have come no nearer.
 
     Returns:
-        step(pool, target, fresh, used) -> (pool, view, done, report): `done` [K] are the rows whose
-        code came in as a sample; `used` counts fresh rows taken so far.
+        done [K], stalled [K], and the fields `nearest` and `since` after this step.
     """
-
-    def aimed(view, pool, target):
-        """Margins to within w of each row's own aim, and how far short of it it is in bands.
-
-        The latter twice: as the search measures it, and in activations.
-        """
-        whole = target.z2 - target.z1
-        w, aim = rule.width * whole, target.z1 + pool.t * whole
-        low, high = target.along(aim - w), target.along(aim + w)
-        g = margins(view.s, low, high, target.sd, bound=problem.bound)
-        along = short = (aim - view.z) / whole
-        if target.likely is not None:
-            along = tf.where(target.likely, rule.width * target.short(view.s, aim, w), short)
-        if problem.bound == "paper":
-            short, along = tf.nn.relu(short), tf.nn.relu(along)
-        return g, along, short
-
-    def step(pool: Pool, target: Target, fresh: Fresh, used):
-        found = tf.cast(pool.found, tf.float32)
-        mean = pool.total / tf.maximum(found, 1.0)
-
-        def lagrangian(e, view):
-            K = tf.cast(tf.shape(e)[0], tf.float32)
-            # Every sample weighs as a row of the pool would, were there K of them.
-            weight = K * tf.minimum(found, 1.0)
-            # Eq. 5's sum over pairs pushes a row harder the more rows there are; how many run side
-            # by side is a matter of speed here, and is not to change what comes out.
-            scale = tf.sqrt(rule.diversity * COMPANY / K)
-            g, _, _ = aimed(view, pool, target)
-            e0 = scale * mean[tf.newaxis]
-            return walk_lagrangian(scale * e, g, pool.lam, pool.mu, e0, weight[tf.newaxis])
-
-        view, gradient, finite = problem.descend(pool.c, target, lagrangian)
-        g, short, shown = aimed(view, pool, target)
-        off = tf.reduce_max(tf.abs(short), axis=1)
-        missed = off if target.likely is None else tf.reduce_max(tf.abs(shown), axis=1)
-        new = pool.age == 0
-        nearest, since = step_size.progress(off, pool.nearest, pool.since, new)
-        stalled = since >= rule.stall
-        # An aim that proves out of reach is given up by and by: any place in the band will do.
-        reach = rule.width + tf.cast(pool.age, tf.float32) / rule.patience
-        done = ((missed <= reach) | stalled) & problem.feasible(view.z, target)
-        stride = step_size.strides(short, off, pool.short, pool.stride, new, rule.shortest)
-        beta = rule.beta * stride[:, tf.newaxis]
-        lam = pool.lam + rule.damping * (next_multipliers(g, pool.lam, pool.mu) - pool.lam)
-        c, slots = problem.move(pool.c, gradient, beta, pool.slots)
-        moved = pool._replace(
-            c=c,
-            slots=slots,
-            lam=lam,
-            mu=rule.growth * pool.mu,
-            age=pool.age + 1,
-            short=short,
-            stride=stride,
-            nearest=nearest,
-            since=since,
-            total=pool.total
-            + tf.reduce_sum(tf.where(done[:, None], problem.scaled(view.e), 0.0), 0),
-            found=pool.found + tf.reduce_sum(tf.cast(done, tf.int64)),
-            step=pool.step + 1,
-        )
-        lost = ~done & (stalled | (moved.age >= rule.patience) | ~finite)
-        pool, used = renewed(moved, rule, done, lost, fresh, used)
-        report = Report(
-            best=tf.reduce_max(tf.where(tf.math.is_finite(view.z), view.z, -float("inf")), axis=0),
-            finite=tf.reduce_sum(tf.cast(finite, tf.int32)),
-            alive=tf.reduce_sum(tf.cast(tf.reduce_any(gradient != 0.0, axis=1) | done, tf.int32)),
-            restarts=tf.reduce_sum(tf.cast(lost, tf.int32)),
-            mu=tf.reduce_mean(pool.mu),
-            used=used,
-        )
-        return pool, view, done, report
-
-    return step
+    off = tf.reduce_max(tf.abs(at.short), axis=1)
+    missed = off if target.likely is None else tf.reduce_max(tf.abs(at.shown), axis=1)
+    nearest, since = step_size.progress(off, pool.nearest, pool.since, pool.age == 0, rule.nearer)
+    stalled = since >= rule.stall
+    # An aim that proves out of reach is given up by and by: any place in the band will do.
+    reach = rule.width + tf.cast(pool.age, tf.float32) / rule.patience
+    done = ((missed <= reach) | stalled) & problem.feasible(view.z, target)
+    return done, stalled, {"nearest": nearest, "since": since}
 
 
-def renewed(pool: Pool, rule: Rule, done, lost, fresh: Fresh, used) -> tuple[Pool, Any]:
-    """The pool with a new aim for rows that gave a sample, and a fresh code where they ended.
+def stride(rule: Rule, at: Aim, pool: PoolState):
+    """Line R7: the length of each row's step as a share of beta, [K]."""
+    off = tf.reduce_max(tf.abs(at.short), axis=1)
+    return step_size.strides(at.short, off, pool.short, pool.stride, pool.age == 0, rule.shortest)
+
+
+def restart(pool: PoolState, rule: Rule, done, lost, fresh: Fresh):
+    """Lines R9 and R10: new aims for rows that gave a sample, fresh codes where they ended.
 
     Args:
         pool: After the move.
         rule: The numbers.
         done: Rows that gave a sample, [K].
         lost: Rows that are given up, [K].
-        fresh: Random numbers; both kinds of row take one each.
-        used: How many were taken before.
+        fresh: Random numbers, at least K rows; both kinds of row take one each.
 
     Returns:
-        The pool, and how many are taken now.
+        The pool, and how many fresh rows were taken.
     """
     given = pool.given + tf.cast(done, tf.int32)
     ended = lost | (given >= rule.samples_per_seed)
     anew = done | lost
-    at = used + tf.cumsum(tf.cast(anew, tf.int32)) - 1
+    at = tf.cumsum(tf.cast(anew, tf.int32)) - 1
     at = tf.clip_by_value(at, 0, tf.shape(fresh.t)[0] - 1)
     column = anew[:, tf.newaxis]
     pool = pool._replace(
@@ -262,7 +152,7 @@ def renewed(pool: Pool, rule: Rule, done, lost, fresh: Fresh, used) -> tuple[Poo
         slots=tuple(_reset(slot, ended) for slot in pool.slots),
         start=tuple(tf.where(ended[:, None], tf.gather(fresh.c, at), c) for c in pool.start),
     )
-    return pool, used + tf.reduce_sum(tf.cast(anew, tf.int32))
+    return pool, tf.reduce_sum(tf.cast(anew, tf.int32))
 
 
 def _reset(slot, ended):
@@ -274,29 +164,49 @@ def _reset(slot, ended):
     return reset
 
 
-def _unsized(pool, target, fresh):
-    # The graph is not to know how many rows and neurons there are: it would fold the numbers into
-    # its constants, and round otherwise than an export does, which serves any number of both.
-    def open_(tensor, *columns):
-        return private.unsized(tensor, (None, *columns))
+def make_step(problem: Problem, rule: Rule):
+    """One step of the pool: step(state, target, fresh) -> (state, PoolInfo)."""
 
-    d = pool.c.shape[1]
-    pool = pool._replace(
-        c=open_(pool.c, d),
-        lam=open_(pool.lam, None),
-        mu=open_(pool.mu, 1),
-        t=open_(pool.t, None),
-        age=open_(pool.age),
-        given=open_(pool.given),
-        short=open_(pool.short, None),
-        stride=open_(pool.stride),
-        nearest=open_(pool.nearest),
-        since=open_(pool.since),
-        start=tuple(open_(c, d) for c in pool.start),
+    def step(pool: PoolState, target: Target, fresh: Fresh) -> tuple[PoolState, PoolInfo]:
+        cost = lagrangian(problem, rule, pool, target)
+        view, gradient, finite = problem.descend(pool.c, target, cost)
+        at = aim(problem, rule, view, pool, target)
+        done, stalled, progress = keep(problem, rule, view, at, pool, target)
+        length = stride(rule, at, pool)
+        # Lines R1 and R8: every row moves, with multipliers and a penalty weight of its own.
+        lam = pool.lam + rule.damping * (next_multipliers(at.g, pool.lam, pool.mu) - pool.lam)
+        beta = rule.beta * length[:, tf.newaxis]
+        c, slots = problem.move(pool.c, gradient, beta, pool.slots)
+        encodings = tf.where(done[:, None], problem.scaled(view.e), 0.0)
+        moved = pool._replace(
+            c=c,
+            slots=slots,
+            lam=lam,
+            mu=rule.growth * pool.mu,
+            age=pool.age + 1,
+            short=at.short,
+            stride=length,
+            total=pool.total + tf.reduce_sum(encodings, 0),
+            found=pool.found + tf.reduce_sum(tf.cast(done, tf.int64)),
+            step=pool.step + 1,
+            **progress,
+        )
+        lost = ~done & (stalled | (moved.age >= rule.patience) | ~finite)
+        after, used = restart(moved, rule, done, lost, fresh)
+        return after, PoolInfo(view, done, _report(view, gradient, finite, done, lost, pool, used))
+
+    return step
+
+
+def _report(view, gradient, finite, done, lost, pool, used):
+    return Report(
+        best=tf.reduce_max(tf.where(tf.math.is_finite(view.z), view.z, -float("inf")), axis=0),
+        finite=tf.reduce_sum(tf.cast(finite, tf.int32)),
+        alive=tf.reduce_sum(tf.cast(tf.reduce_any(gradient != 0.0, axis=1) | done, tf.int32)),
+        restarts=tf.reduce_sum(tf.cast(lost, tf.int32)),
+        mu=tf.reduce_mean(pool.mu),
+        used=used,
     )
-    likely = None if target.likely is None else open_(target.likely)
-    target = Target(target.index, *map(open_, target[1:4]), likely)
-    return pool, target, Fresh(open_(fresh.c, d), open_(fresh.t, None))
 
 
 def make_advance(problem: Problem, rule: Rule, steps: int, step=None):
@@ -315,26 +225,25 @@ def make_advance(problem: Problem, rule: Rule, steps: int, step=None):
     step = step or make_step(problem, rule)
 
     @compiled
-    def advance(pool: Pool, target: Target, fresh: Fresh):
-        pool, target, fresh = _unsized(pool, target, fresh)
+    def advance(pool: PoolState, target: Target, fresh: Fresh):
+        pool, target, fresh = unsized(pool, target, fresh)
         K, R = tf.shape(pool.c)[0], tf.shape(fresh.t)[0]
         # Each sample takes a fresh row: there are never more samples than those.
         rows = tf.minimum(K * steps, R)
         buffer: Buffer = empty(rows, problem.image, pool.c, problem.stored, pool.start)
-        low = target.z1 * 0.0 - float("inf")
-        report = Report(low, 0, 0, 0, tf.constant(0.0), 0)
+        report = Report(target.z1 * 0.0 - float("inf"), 0, 0, 0, tf.constant(0.0), 0)
         end = pool.step + steps
         while pool.step < end and report.used + K <= R:
-            c, i, start = pool.c, pool.step, pool.start
-            pool, view, done, now = step(pool, target, fresh, report.used)
-            buffer = put(buffer, view.x, c, i, done, start)
+            c, i, start, used = pool.c, pool.step, pool.start, report.used
+            pool, info = step(pool, target, Fresh(fresh.c[used:], fresh.t[used:]))
+            now, buffer = info.report, put(buffer, info.view.x, c, i, info.done, start)
             report = Report(
                 tf.maximum(report.best, now.best),
                 report.finite + now.finite,
                 report.alive + now.alive,
                 report.restarts + now.restarts,
                 now.mu,
-                now.used,
+                used + now.used,
             )
         return pool, buffer, report
 

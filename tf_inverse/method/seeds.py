@@ -47,7 +47,7 @@ class SeedInfo(NamedTuple):
 
 
 def init(c, p: int, m: int, mu0: float, slots: tuple = ()) -> SeedState:
-    """lambda_0 = 0 for m margins a row of p neurons, mu_0 given."""
+    """The first state, Line P1: lambda_0 = 0 for m margins a row of p neurons, mu_0 given."""
     K = len(c)
     return SeedState(
         tf.constant(c, tf.float32),
@@ -85,7 +85,7 @@ def paced(s, target: Target, before, stride, first):
 
 
 def make_step(problem: Problem, beta: float, diversity: float):
-    """One gradient step of eq. 8.
+    """One gradient step of eq. 8, Line P2.
 
     Args:
         problem: The networks.
@@ -116,7 +116,7 @@ def make_step(problem: Problem, beta: float, diversity: float):
 
 
 def make_round(problem: Problem, beta: float, diversity: float, a: float, steps: int):
-    """A round: `steps` steps of eq. 8, or fewer when all are feasible; then lambda and mu.
+    """A round: `steps` steps of eq. 8, or fewer when all are feasible; then lambda and mu, Line P3.
 
     Returns:
         Compiled round(state, target) -> (state, info).

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tf_inverse.compute.precision import PRECISIONS
 from tf_inverse.errors import UsageError
+from tf_inverse.method.rule import RULE
 
 METHODS = ("renewal", "paper", "langevin")
 BOUNDS = ("both", "paper")
@@ -128,10 +129,10 @@ class Settings:
 
 
 PRESETS = {
-    "renewal": {"diversity": 0.05, "patience": 300},
+    "renewal": {"diversity": RULE.diversity, "patience": RULE.patience},
     "paper": {"diversity": 1.0, "patience": 10},
     "langevin": {"diversity": 0.0, "patience": 10},
 }
-LENGTHS = {"renewal": 4.0, "paper": 0.5, "langevin": 0.5}
+LENGTHS = {"renewal": RULE.length, "paper": 0.5, "langevin": 0.5}
 # In every entry, for the smallest codes.
-LONGEST = {"renewal": 0.2, "paper": 0.1, "langevin": 0.1}
+LONGEST = {"renewal": RULE.beta, "paper": 0.1, "langevin": 0.1}

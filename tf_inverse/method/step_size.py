@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-# A row comes nearer where what is left of the way shrinks by a tenth.
-NEARER = 0.9
-
 
 def strides(short, off, before, stride, new, shortest: float):
     """The length of every row's next step, as a share of beta.
@@ -38,7 +35,7 @@ def strides(short, off, before, stride, new, shortest: float):
     return tf.where(known, tf.minimum(plain, secant), plain)
 
 
-def progress(off, nearest, since, new):
+def progress(off, nearest, since, new, nearer: float):
     """How near every row has come, and how long ago.
 
     Args:
@@ -46,9 +43,10 @@ def progress(off, nearest, since, new):
         nearest: What counts as its nearest so far, [K].
         since: Steps since then, [K] int32.
         new: Rows of which nothing is known yet, [K].
+        nearer: Share to which the way must shrink to count as coming nearer.
 
     Returns:
         The same two, after this step.
     """
-    nearer = new | (off < NEARER * nearest)
-    return tf.where(nearer, off, nearest), tf.where(nearer, 0, since + 1)
+    came = new | (off < nearer * nearest)
+    return tf.where(came, off, nearest), tf.where(came, 0, since + 1)

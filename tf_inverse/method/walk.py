@@ -49,7 +49,7 @@ class WalkInfo(NamedTuple):
 
 
 def make_step(problem: Problem, diversity: float):
-    """One step of eq. 10.
+    """One step of eq. 10, Lines P4 and P5.
 
     Args:
         problem: The networks.
@@ -70,6 +70,7 @@ def make_step(problem: Problem, diversity: float):
             return walk_lagrangian(e, g, lam, mu, e, weights)
 
         view, g, finite = problem.descend(c, target, lagrangian)
+        # Line P6: the feasible candidates are samples.
         feasible = problem.feasible(view.z, target)
         info = WalkInfo(view.z, feasible, view.x, tf.reduce_sum(tf.cast(finite, tf.int32)))
         accepted = tf.reduce_mean(tf.cast(feasible, tf.float32))

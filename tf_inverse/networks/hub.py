@@ -11,28 +11,21 @@ from __future__ import annotations
 import os
 import pathlib
 import re
-import shutil
 import sys
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tf_inverse.archive import atomic, atomic_folder
-from tf_inverse.archive.writer import StorageError
-from tf_inverse.errors import InverseSetError, RefusedInput, UsageError, printable, reason
+from tf_inverse.errors import UsageError, printable
 from tf_inverse.networks.cache import cache_folder
+from tf_inverse.networks.hub_repository import COMMIT, Repository
+from tf_inverse.networks.manifest import MANIFEST, manifest
 
-MOST_BYTES = 4 << 30
-MANIFEST, MAX_MANIFEST = "network.json", 4 << 20
 PINS = "pins"
-FILE = re.compile(r"\w[\w.\-]{0,200}")
-COMMIT = re.compile(r"[0-9a-f]{40}")
 # A path object makes one slash of two.
 ADDRESS = re.compile(
     r"hf:/{1,2}(?P<user>[A-Za-z0-9][\w.\-]{0,95})/(?P<repo>[A-Za-z0-9][\w.\-]{0,95})"
     r"(@(?P<revision>[A-Za-z0-9][\w.\-/]{0,200}))?"
 )
-Names = Callable[[pathlib.Path], Iterable[str] | None]
-"""Names of the files of a network whose `network.json` is in a folder; None where it is none."""
 
 
 class Address(NamedTuple):
@@ -95,15 +88,11 @@ def kept(network: str) -> pathlib.Path | None:
     return folder if (folder / MANIFEST).is_file() else None
 
 
-def find(
-    network: str | os.PathLike, names: Names, check: Callable[[pathlib.Path], object]
-) -> pathlib.Path:
+def find(network: str | os.PathLike) -> pathlib.Path:
     """The folder of a network on the hub, fetched where it is not in the cache.
 
     Args:
         network: Its address.
-        names: Tells which files belong to it.
-        check: Called with the fetched folder before it gets its name; what it raises stops that.
 
     Raises:
         UsageError: No such repository or revision, or the hub cannot be reached.
@@ -119,7 +108,7 @@ def find(
     if commit and (address.place(commit) / MANIFEST).is_file():
         return address.place(commit)
     try:
-        found = _Repository(address, commit or revision)
+        found = Repository(str(address), f"{address.user}/{address.repo}", commit or revision)
     except UsageError as error:
         if not pinned or commit or not (address.place(pinned) / MANIFEST).is_file():
             raise
@@ -128,8 +117,9 @@ def find(
     folder = address.place(found.commit)
     if not (folder / MANIFEST).is_file():
         with atomic_folder.folder(folder, lambda _: None) as made:
-            found.fetch(made, names)
-            check(made)
+            found.fetch(made)
+            # What is damaged or no network gets no name.
+            manifest(made)
     if not commit:
         pin = _pin(address)
         pin.parent.mkdir(exist_ok=True)
@@ -148,88 +138,3 @@ def _pinned(address: Address) -> str | None:
     pin = _pin(address)
     commit = pin.read_text(encoding="ascii", errors="replace").strip() if pin.is_file() else ""
     return commit if COMMIT.fullmatch(commit) else None
-
-
-class _Repository:
-    """A repository at one commit, asked through `huggingface_hub`, which knows the user's token."""
-
-    def __init__(self, address: Address, revision: str) -> None:
-        try:
-            import huggingface_hub
-        except ImportError:
-            raise UsageError(
-                f"expected huggingface_hub to fetch {address}: pip install 'tf_inverse[hub]'"
-            ) from None
-        self.address = address
-        # Read when it is asked, not when the library is imported.
-        self.hub = huggingface_hub.HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
-        name = f"{address.user}/{address.repo}"
-        self.info = self._ask(
-            self.hub.model_info, name, revision=revision, files_metadata=True, timeout=30
-        )
-        self.commit = str(self.info.sha)
-        if not COMMIT.fullmatch(self.commit):
-            raise RefusedInput(f"expected a commit of {address}, got {self.commit!r:.80}")
-        self.sizes = {one.rfilename: one.size for one in self.info.siblings or ()}
-
-    def fetch(self, folder: pathlib.Path, names: Names) -> None:
-        """Brings network.json, and then the files that it names, into a folder."""
-        self._bring([MANIFEST], folder, MAX_MANIFEST)
-        others = set(names(folder) or ()) - {MANIFEST}
-        if not others:
-            raise RefusedInput(f"expected a network in {self.address}; its {MANIFEST} is not one")
-        self._bring(sorted(others), folder, MOST_BYTES)
-        # What the library notes down beside the files is no part of a network.
-        shutil.rmtree(folder / ".cache", ignore_errors=True)
-
-    def _bring(self, files: list[str], folder: pathlib.Path, most: int) -> None:
-        for name in files:
-            if not FILE.fullmatch(name) or not isinstance(self.sizes.get(name), int):
-                raise RefusedInput(f"expected a file {name!r:.80} in {self.address}, found none")
-        size, free = sum(self.sizes[name] for name in files), shutil.disk_usage(folder).free
-        if size > most:
-            raise RefusedInput(
-                f"expected at most {most} bytes of {', '.join(files)} in {self.address}, it has "
-                f"{size}"
-            )
-        if size > free:
-            raise StorageError(
-                f"expected {size} bytes free in {cache_folder()}, found {free}; make room, or set "
-                f"TF_INVERSE_CACHE to another folder"
-            )
-        if files != [MANIFEST]:
-            told = f"fetching {self.address}, commit {self.commit}: {size / 1e6:.1f} MB"
-            print(printable(told), file=sys.stderr)
-        for name in files:
-            self._ask(
-                self.hub.hf_hub_download,
-                f"{self.address.user}/{self.address.repo}",
-                name,
-                revision=self.commit,
-                local_dir=folder,
-            )
-            if (got := (folder / name).stat().st_size) != self.sizes[name]:
-                raise RefusedInput(f"expected {self.sizes[name]} bytes of {name}, got {got}")
-
-    def _ask(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        """What the library answers; its errors, whichever they are, in one line."""
-        from huggingface_hub import errors
-
-        try:
-            return call(*arguments, **options)
-        except InverseSetError:
-            raise
-        except errors.GatedRepoError:
-            why = "its owner wants to be asked first: do so on its page, then hf auth login"
-        except errors.RepositoryNotFoundError:
-            why = "the hub has none of that name, or it is private: see hf auth login"
-        except errors.RevisionNotFoundError:
-            why = "the hub has no such revision of it"
-        except Exception as error:  # of the HTTP library below, which differs between versions
-            if getattr(error, "errno", None) in atomic.FULL:
-                raise StorageError(
-                    f"cannot write into {cache_folder()} ({reason(error)}): make room, or set "
-                    f"TF_INVERSE_CACHE to another folder"
-                ) from error
-            why = f"the hub cannot be reached ({reason(error)}): check the network"
-        raise UsageError(f"cannot fetch {self.address}: {why}")

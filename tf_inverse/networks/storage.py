@@ -264,7 +264,11 @@ def save(
 
 
 def save_pair(
-    folder, networks, *, models: Callable = lambda model: model, **options
+    folder: StrPath,
+    networks: Networks,
+    *,
+    models: Callable[[Model], Any] = lambda model: model,
+    **options: Any,
 ) -> pathlib.Path:
     """Write the folder of a pair; see `save`.
 

@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import pathlib
+from typing import Any
 
 from tf_inverse.archive import atomic_folder
 from tf_inverse.archive.reader import Archive
@@ -62,18 +63,18 @@ def write(
     return to
 
 
-def _put(path, value):
+def _put(path: pathlib.Path, value: dict[str, Any]) -> None:
     path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _run(archive, form, names):
+def _run(archive: Archive, form: str, names: list[str]) -> dict[str, Any]:
     """The header, without the network's folder, which is a matter of the machine it was on."""
     header = {name: value for name, value in archive.header.items() if name != "folder"}
     about_file = {"format": FORMAT, "form": form, "files": names}
     return about_file | header | {"found": len(archive), "summary": archive.summary}
 
 
-def _written(folder):
+def _written(folder: pathlib.Path) -> list[str] | None:
     """Names of the files that make a folder a data set of ours; None where it is none."""
     path = folder / RUN
     try:

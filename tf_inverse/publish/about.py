@@ -99,12 +99,12 @@ def lacking(told: About) -> list[str]:
     return [f"not told, and readers will ask for it: {', '.join(flags)}"] if flags else []
 
 
-def _day(date):
+def _day(date: str | None) -> str:
     if date is None:
         seconds = os.environ.get("SOURCE_DATE_EPOCH", "")
-        now = datetime.datetime.now(datetime.timezone.utc)
+        now = datetime.datetime.now(datetime.UTC)
         if seconds.isdecimal():
-            now = datetime.datetime.fromtimestamp(int(seconds), datetime.timezone.utc)
+            now = datetime.datetime.fromtimestamp(int(seconds), datetime.UTC)
         return now.date().isoformat()
     try:
         return datetime.date.fromisoformat(date).isoformat()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 from tf_inverse.archive import attributes
 from tf_inverse.publish.about import UNKNOWN, About
@@ -21,7 +22,7 @@ How alike nature they are depends on the generator. Values of `activation` colum
 filter at a bound of a range, cast the bound to float32 first."""
 
 
-def card(table: Table, about: About, form) -> str:
+def card(table: Table, about: About, form: Any) -> str:
     """The card as Markdown.
 
     Args:
@@ -54,10 +55,10 @@ def card(table: Table, about: About, form) -> str:
     )
 
 
-def _header(table, about, form):
+def _header(table: Table, about: About, form: Any) -> list[str]:
     """The YAML. Values are written as JSON, which YAML holds: no text from a file can break out."""
     size = next((name for most, name in SIZES if len(table) < most), "n>1M")
-    fields = {
+    fields: dict[str, Any] = {
         "pretty_name": about.name,
         **_licence(about.licence),
         "size_categories": [size],
@@ -71,14 +72,14 @@ def _header(table, about, form):
     return ["---", *(f"{key}: {json.dumps(value)}" for key, value in fields.items()), "---", ""]
 
 
-def _licence(licence):
+def _licence(licence: str) -> dict[str, str]:
     """The hub takes identifiers alone; every other text is of a licence called other."""
     if re.fullmatch(r"[a-z0-9][a-z0-9.\-]*", licence):
         return {"license": licence}
     return {"license": "other", "license_name": "see-below"}
 
 
-def _targets(table):
+def _targets(table: Table) -> list[str]:
     lines = [
         "",
         "## Neurons and ranges",
@@ -92,7 +93,7 @@ def _targets(table):
     return lines
 
 
-def _columns(table, form):
+def _columns(table: Table, form: Any) -> list[str]:
     _, fields = form.described(table)
     known = (FILE_NAME, IMAGE, *table.scalars, *table.vectors)
     columns = [column for column in known if column.name in fields]
@@ -107,11 +108,11 @@ def _columns(table, form):
     return lines
 
 
-def _reading(form):
+def _reading(form: Any) -> list[str]:
     return ["", "## Read it", "", "```python", form.READ.rstrip(), "```", ""]
 
 
-def _origin(table, about):
+def _origin(table: Table, about: About) -> list[str]:
     archive = table.archive
     known = about.licence != UNKNOWN
     licence = about.licence if known else "nobody said; ask before you pass it on"
@@ -124,11 +125,11 @@ def _origin(table, about):
     return [*lines, f"- Made with {_plain(versions)}.", ""]
 
 
-def _plain(words):
+def _plain(words: object) -> str:
     """A text that Markdown and HTML show as it is, in one line."""
     line = " ".join(str(words).split())
     return re.sub(r"([\\`*_\[\]<>|#~$])", r"\\\1", line)
 
 
-def _code(words):
+def _code(words: object) -> str:
     return " ".join(str(words).split()).replace("`", "'")

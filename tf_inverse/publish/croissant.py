@@ -6,6 +6,7 @@ Format: MLCommons Croissant 1.1, JSON-LD over schema.org; the context is the spe
 from __future__ import annotations
 
 import pathlib
+from typing import Any
 
 from tf_inverse.archive import atomic
 from tf_inverse.publish.about import About
@@ -99,7 +100,7 @@ def metadata(
     }
 
 
-def _file(path):
+def _file(path: pathlib.Path) -> dict[str, Any]:
     return {
         "@type": "cr:FileObject",
         "@id": path.name,
@@ -111,7 +112,7 @@ def _file(path):
     }
 
 
-def _samples(table, sources):
+def _samples(table: Table, sources: dict[str, dict]) -> dict[str, Any]:
     columns = (FILE_NAME, IMAGE, *table.scalars, *table.vectors)
     return {
         "@type": "cr:RecordSet",
@@ -122,7 +123,7 @@ def _samples(table, sources):
     }
 
 
-def _field(records, column):
+def _field(records: str, column: Column) -> dict[str, Any]:
     array = {"isArray": True, "arrayShape": str(column.width)} if column.width else {}
     return {
         "@type": "cr:Field",
@@ -145,7 +146,7 @@ _TARGET = (
 )
 
 
-def _targets(table):
+def _targets(table: Table) -> dict[str, Any]:
     """The neurons and their ranges, as data in the metadata themselves."""
     fields = [_field("targets", Column(n, "text", None, m)) for n, _, m in _TARGET]
     for field, (_, kind, _m) in zip(fields, _TARGET, strict=True):

@@ -35,7 +35,7 @@ def write(table: Table, folder: pathlib.Path) -> None:
     """
     arrays = {
         column.name: np.lib.format.open_memmap(
-            folder / f"{column.name}s.npy", "w+", np.float32, (len(table), column.width)
+            folder / f"{column.name}s.npy", "w+", np.float32, (len(table), column.width or 0)
         )
         for column in table.vectors
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+from typing import Any
 
 from tf_inverse.errors import UsageError
 from tf_inverse.publish import croissant
@@ -41,7 +42,7 @@ def write(table: Table, folder: pathlib.Path) -> None:
                 out.write_table(_group(table, range(start, min(start + ROWS, rows.stop)), schema))
 
 
-def _schema(table):
+def _schema(table: Table) -> pa.Schema:
     """Types of the columns, and the same in the words of `datasets`, which only these tell images.
 
     A vector is a list of fixed length; `Sequence` is its name that old versions know as well.
@@ -51,7 +52,8 @@ def _schema(table):
     features: dict[str, dict] = {"image": {"_type": "Image"}}
     for column in (*table.scalars, *table.vectors):
         word = words.get(column.dtype, column.dtype)
-        kind, feature = pa.type_for_alias(word), {"dtype": word, "_type": "Value"}
+        kind = pa.type_for_alias(word)
+        feature: dict[str, Any] = {"dtype": word, "_type": "Value"}
         if column.width is not None:
             kind = pa.list_(kind, column.width)
             feature = {"feature": feature, "length": column.width, "_type": "Sequence"}
@@ -61,7 +63,7 @@ def _schema(table):
     return pa.schema(fields, metadata={"huggingface": told})
 
 
-def _group(table, rows, schema):
+def _group(table: Table, rows: range, schema: pa.Schema) -> pa.Table:
     images = [{"bytes": table.png(i), "path": f"{table.key(i)}.png"} for i in rows]
     columns = {"image": images} | table.values(rows)
     for column in table.vectors:

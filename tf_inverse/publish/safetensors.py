@@ -20,7 +20,8 @@ except ImportError:
 DATA_FILES: tuple[str, ...] = ()  # the `datasets` library does not read this form
 FILES = (
     "`samples-*.safetensors`: `images` uint8 [n, H, W, C], `codes`, `encodings` and `activations` "
-    "(a column a neuron) float32, `steps` int64 and `chain` int32, a row a sample.",
+    "(a column a neuron) float32, `steps` int64 and `chain` int32, a row a sample; of newer "
+    "archives also `from_start` and `from_bank`, float32: how far a code has come.",
 )
 READ = """\
 import glob
@@ -43,10 +44,11 @@ def write(table: Table, folder: pathlib.Path) -> None:
         "seed": str(archive.seed),
         "network": archive.network,
     }
+    columns = (*COLUMNS, *table.optional)
     for name, rows in zip(table.names("safetensors"), table.parts(), strict=True):
         part = slice(rows.start, rows.stop)
         # The library writes an array's memory as it lies: it has to lie in order.
-        arrays = {c: np.ascontiguousarray(getattr(archive, c)[part]) for c in COLUMNS}
+        arrays = {c: np.ascontiguousarray(getattr(archive, c)[part]) for c in columns}
         library.save_file(arrays, folder / name, told | {"first row": str(rows.start)})
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tf_inverse.archive import schema
 from tf_inverse.archive.reader import Archive
 from tf_inverse.report import encode, text
 from tf_inverse.tensors import Array
@@ -49,7 +50,7 @@ class Table:
         shape: [H, W, C] of an image.
     """
 
-    def __init__(self, archive: Archive):
+    def __init__(self, archive: Archive) -> None:
         self.archive, self.shape = archive, tuple(archive.images.shape[1:])
         self.scalars = (
             Column("row", "int64", None, "row of the archive, from zero"),
@@ -59,6 +60,10 @@ class Table:
             ),
             Column("step", "int64", None, "gradient step of the run that found it"),
             Column("chain", "int32", None, "row of the pool, or seed, that it came from"),
+            *(
+                Column(name, "float32", None, schema.COLUMNS[name].description)
+                for name in self.optional
+            ),
             Column("seed", "int64", None, "seed of the run's random numbers"),
             Column("network", "text", None, "network whose neurons it excites"),
             Column("targets", "text", None, "neurons and ranges, LAYER:UNIT@Z1:Z2"),
@@ -79,6 +84,11 @@ class Table:
         """Names of the columns of activations, one a target."""
         p = len(self.archive.targets)
         return ("activation",) if p == 1 else tuple(f"activation_{i + 1}" for i in range(p))
+
+    @property
+    def optional(self) -> list[str]:
+        """Names of the archive's columns that others may lack."""
+        return [name for name in schema.OPTIONAL if name in self.archive.columns]
 
     def parts(self) -> list[range]:
         """The rows of each file of a form: as many as PART holds, at least one."""
@@ -101,6 +111,7 @@ class Table:
             **{name: z[:, i] for i, name in enumerate(self.activations)},
             "step": archive.steps[part],
             "chain": archive.chain[part],
+            **{name: archive.columns[name][part] for name in self.optional},
             "seed": np.full(n, archive.seed, np.int64),
             "network": [archive.network] * n,
             "targets": [", ".join(map(asked, archive.targets))] * n,

@@ -6,6 +6,7 @@ import io
 import json
 import pathlib
 import tarfile
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -39,7 +40,7 @@ def write(table: Table, folder: pathlib.Path) -> None:
             _tar(table, rows, folder / name)
 
 
-def _tar(table, rows, path):
+def _tar(table: Table, rows: range, path: pathlib.Path) -> None:
     with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as out:
         for row, record in zip(rows, table.records(rows), strict=True):
             for suffix, data in _files(table, row, record):
@@ -49,7 +50,7 @@ def _tar(table, rows, path):
                 out.addfile(entry, io.BytesIO(data))
 
 
-def _files(table, row, record):
+def _files(table: Table, row: int, record: dict) -> Iterator[tuple[str, bytes]]:
     yield "png", table.png(row)
     yield "json", json.dumps(record).encode()
     for name, vectors in table.arrays(range(row, row + 1)).items():

@@ -100,9 +100,8 @@ def labels_of(
     """
     count = networks.layer_shape(defaults.output(networks))[-1]
     if known is None and classes and len(classes) != count:
-        return None, [
-            f"no labels: the data have {len(classes)} classes, the classifier {count} units"
-        ]
+        said = f"no labels: classes of the data: {len(classes)}, units of the classifier: {count}"
+        return None, [said]
     return join.labelled(networks, known or ((None, classes) if classes else None)), []
 
 
