@@ -65,7 +65,7 @@ def check_contents(wheel: pathlib.Path) -> None:
 def use(python: str, wheel: pathlib.Path, folder: pathlib.Path) -> None:
     """Installs the wheel for one Python and draws a sample there."""
     programs, started = environment(folder, python), time.monotonic()
-    # A package without a wheel for this Python would be compiled for many minutes: an error is told.
+    # What has no wheel for this Python is an error, and not many minutes of a compiler.
     call(programs / "pip", "install", "--quiet", "--only-binary=:all:", wheel)
     installed = time.monotonic() - started
     call(programs / "tf-inverse", "sample", "--n=10", "--precision=float32", where=folder)
