@@ -50,12 +50,19 @@ def displayed(self, node):
 
 
 def plain(app, what, name, obj, options, lines):
-    """Keeps bars and stars of docstrings as they are: |e| is a length there, and no markup."""
+    """Keeps docstrings as their readers in an editor see them.
+
+    Examples are code. Bars and stars are no markup: |e| is a length.
+    """
     marked = re.compile(r"(?<!\\)([|*])")
-    lines[:] = [
-        line if "`" in line or line.lstrip().startswith(">>>") else marked.sub(r"\\\1", line)
-        for line in lines
-    ]
+    example = False
+    for i, line in enumerate(lines):
+        if line in ("Example:", "Examples:"):
+            lines[i], example = line + ":", True
+            continue
+        example = example and (not line or line.startswith(" "))
+        if not example and "`" not in line and not line.lstrip().startswith(">>>"):
+            lines[i] = marked.sub(r"\\\1", line)
 
 
 def setup(app):

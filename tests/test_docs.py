@@ -194,9 +194,10 @@ def test_own_network_page(desk, monkeypatch):
 
 
 def test_first_steps_page(desk):
-    page = book.ROOT / "docs/first_steps.md"
+    page, elsewhere = book.ROOT / "docs/first_steps.md", book.commands(book.PAGES[0])
     for words in book.commands(page):
-        run([NATURAL.sub("@p40:p98", word) for word in words])
+        if words[0] == "sample" or words not in elsewhere:
+            run([NATURAL.sub("@p40:p98", word) for word in words])
     assert len(archive.open("truck.h5")) == 4 and len(archive.open("both.h5").targets) == 2
     assert pathlib.Path("few.png").is_file() and len(list(pathlib.Path("pictures").iterdir())) == 3
     short, batches = (NATURAL.sub("@p40:p98", one) for one in book.blocks(page, "python"))
