@@ -55,14 +55,16 @@ def plain(app, what, name, obj, options, lines):
     Examples are code. Bars and stars are no markup: |e| is a length.
     """
     marked = re.compile(r"(?<!\\)([|*])")
-    example = False
-    for i, line in enumerate(lines):
+    kept, example = [], False
+    for line in lines:
         if line in ("Example:", "Examples:"):
-            lines[i], example = line + ":", True
+            kept += [line + ":", ""]
+            example = True
             continue
         example = example and (not line or line.startswith(" "))
-        if not example and "`" not in line and not line.lstrip().startswith(">>>"):
-            lines[i] = marked.sub(r"\\\1", line)
+        is_code = example or "`" in line or line.lstrip().startswith(">>>")
+        kept.append(line if is_code else marked.sub(r"\\\1", line))
+    lines[:] = kept
 
 
 def setup(app):

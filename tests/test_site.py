@@ -45,6 +45,14 @@ def test_every_public_name_is_in_the_reference(site):
             assert f"tf_inverse.{name}" in there, name
 
 
+def test_examples_of_docstrings_are_code(site):
+    example = re.search(
+        r"Example:</p>\s*<div class=\"highlight.*?</div>", site["reference"], re.DOTALL
+    )
+    assert re.sub("<.*?>", "", example[0]).count("\ndraw(") == 2  # a line each
+    assert "::" not in re.sub(r"<(code|pre|script).*?</\1>", "", site["reference"], flags=re.DOTALL)
+
+
 def test_equations_are_drawn_by_the_browser_itself(site):
     text = (book.ROOT / "docs/method.md").read_text(encoding="utf-8")
     displayed = text.count("$$") // 2
