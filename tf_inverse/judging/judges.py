@@ -14,6 +14,7 @@ from tf_inverse.compute import arithmetic
 from tf_inverse.errors import UsageError, reason
 from tf_inverse.networks.resize import resize
 from tf_inverse.tensors import Array, Model
+from tf_inverse.zoo.labels import for_classes
 
 BATCH = 100
 
@@ -88,7 +89,8 @@ def load(
         source: A Keras model, or text: see `loading.FORMS`.
         channels: Of the images that it will see.
         pixels: (low, high) of the pixels that it takes.
-        labels: Names of its classes; those of its folder by default.
+        labels: Names of its classes; those of its folder by default, and ImageNet's of keras:NAME
+            with its weights.
         size: Shape of its input without the batch axis, where it leaves that open.
         weights: Of keras:NAME.
         trust: Whether a SavedModel may be loaded.
@@ -110,6 +112,9 @@ def load(
         )
     if labels is None and told.get("labels"):
         labels = tuple(told["labels"]["names"])
+    elif labels is None and str(source).startswith("keras:") and weights == "imagenet":
+        # Keras has its classes in the order of ImageNet's synsets, as everybody has.
+        labels = tuple(for_classes(shape[-1]) or ()) or None
     if labels is not None and len(labels) != shape[-1]:
         raise UsageError(f"expected {shape[-1]} labels for the judge {name}, got {len(labels)}")
     judge = Judge(name, model, labels, atomic.checksum(file) if file else None)
