@@ -73,11 +73,8 @@ def size(flag: str, text: str | None, form: str, least: int = 1) -> tuple[int, .
 
 def shape(flag: str, text: str | None) -> tuple[int, int, int] | None:
     """The numbers of ROWS,COLUMNS,CHANNELS; see `size`."""
-    numbers = size(flag, text, "ROWS,COLUMNS,CHANNELS")
-    if numbers is None:
-        return None
-    rows, columns, channels = numbers
-    return rows, columns, channels
+    found = size(flag, text, "ROWS,COLUMNS,CHANNELS")
+    return None if found is None else (found[0], found[1], found[2])
 
 
 def names(text: str | None) -> tuple[str, ...]:
