@@ -46,7 +46,7 @@ class Judge:
         return replace(self, labels=labels) if fits else self
 
     def outputs(self, images: Array) -> Array:
-        """What it gives for images [N, H, W, C] in 0..255: [N, classes] float32."""
+        """The classifier's outputs for images [N, H, W, C] in 0..255, [N, classes] float32."""
         size = self.model.input_shape[1:3]
         parts = [np.zeros((0, self.count), np.float32)]
         with arithmetic.computing(self.model, "float32"):
@@ -99,8 +99,7 @@ def load(
         UsageError: It is no classifier of images, or has more or fewer classes than labels.
         RefusedInput: A file that cannot be loaded safely.
     """
-    opening = {"size": size, "trust": trust, "weights": weights}
-    model, told = loading.open(source, "classifier", **opening)
+    model, told = loading.open(source, "classifier", size=size, trust=trust, weights=weights)
     file = _file(source)
     name = pathlib.Path(source).stem if file else told.get("name", model.name)
     model = adapters.classifier(model, pixels, channels)
@@ -125,6 +124,7 @@ def load(
     return judge
 
 
-def _file(source):
+def _file(source: str | pathlib.Path | Model) -> pathlib.Path | None:
+    """The one file that a judge is read from; None where it is a model, a folder or a name."""
     path = pathlib.Path(source) if isinstance(source, str | pathlib.Path) else None
     return path if path is not None and path.is_file() else None
