@@ -231,7 +231,7 @@ class Search:
             "aims": self.aims.copy(),
             "gave": self.gave.copy(),
             "seen": np.array(sorted(self.seen), np.uint64),
-            "found": np.int64(len(self.cells)),
+            "samples": np.int64(len(self.cells)),
         }
 
     def _restore(self, state: dict[str, Array], codes: Array, z: Array) -> None:
@@ -242,5 +242,5 @@ class Search:
         self.aims = entry(state, "aims", np.int64, self.aims.shape).copy()
         self.gave = entry(state, "gave", np.uint8, self.gave.shape).copy()
         self.seen = set(entry(state, "seen", np.uint64, (None,)).tolist())
-        rows = count(state, "found")
+        rows = count(state, "samples")
         self.codes, self.cells = codes[:rows], self.grid.cell_of(z[:rows])

@@ -46,16 +46,25 @@ def of(archive: Archive, summary: dict | None = None) -> Cells:
     Raises:
         RefusedInput: It is no archive of a plane, or what it says of its cells is damaged.
     """
-    edges = archive.settings.get(PLANE)
-    if not isinstance(edges, dict) or len(archive.targets) != 2:
-        raise RefusedInput(f"{archive.path}: no plane of two neurons (tf-inverse plane makes one)")
-    grid = Grid(*(_edges(edges.get(name), name, archive.path) for name in ("across", "up")))
+    grid = edges(archive)
     at, e = grid.cell_of(archive.activations[:]), archive.encodings[:]
     members = [_medoid_first(e, np.flatnonzero(at == cell)) for cell in range(grid.cells)]
     tried = _tried((summary or archive.summary).get(PLANE), grid.shape, archive.path)
     stopped = archive.in_progress
     words = [_word(len(rows), i, tried, stopped) for i, rows in enumerate(members)]
     return Cells(grid, members, words, tried)
+
+
+def edges(archive: Archive) -> Grid:
+    """The cells that the settings of a plane's archive tell.
+
+    Raises:
+        RefusedInput: They tell none, or what they tell is damaged.
+    """
+    told = archive.settings.get(PLANE)
+    if not isinstance(told, dict) or len(archive.targets) != 2:
+        raise RefusedInput(f"{archive.path}: no plane of two neurons (tf-inverse plane makes one)")
+    return Grid(*(_edges(told.get(name), name, archive.path) for name in ("across", "up")))
 
 
 def _edges(values, name, path) -> Array:
@@ -99,13 +108,13 @@ def _word(samples: int, cell: int, tried: Array | None, stopped: bool) -> str:
     return f"{UNREACHABLE}: tried {steps} steps"
 
 
-def axis(archive: Archive, i: int, edges: Array) -> list[list[str]]:
+def axis(archive: Archive, i: int, values: Array) -> list[list[str]]:
     """Each edge of an axis in words: the activation, and its natural percentile where known."""
     known, labels = standing.quantiles(archive, i), []
-    for edge in edges.tolist():
+    for edge in values.tolist():
         label = [number(edge, 3)]
         if known is not None:
-            levels, values = known
-            label.append(f"p{float(np.interp(edge, values, levels)):.3g}")
+            levels, percentiles = known
+            label.append(f"p{float(np.interp(edge, percentiles, levels)):.3g}")
         labels.append(label)
     return labels

@@ -81,6 +81,11 @@ def _latest(out: pathlib.Path) -> pathlib.Path:
 
 def _settings(opened: archives.Archive, n: int | None) -> tuple[Settings, str, bool]:
     values = dict(opened.settings)
+    if "plane" in values:
+        raise UsageError(
+            f"{opened.path} is of a plane: the command that began it, tf-inverse plane, goes on "
+            "with it"
+        )
     store, volume = values.pop("store", "images"), values.pop("volume", False)
     try:
         return Settings(**values | {"n": n or opened.asked}), store, volume
