@@ -11,7 +11,7 @@ import worlds
 
 from tf_inverse.band import Band, Neuron
 from tf_inverse.errors import SeedsNotFound, Stalled, Unreachable, UsageError
-from tf_inverse.method import loops, normalization
+from tf_inverse.method import loops, normalization, sampler
 from tf_inverse.method.sampler import Samples, sample
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks.codes import Codes, Stream, draw, generator
@@ -131,7 +131,7 @@ def test_only_true_and_new_images_are_kept(tiny, bands, monkeypatch):
     inside = [i for i in range(60) if bands[0].z1 <= z[i] <= bands[0].z2]
     rows = np.arange(len(codes))
     chunk = loops.Chunk(images, codes, rows, rows % K, {}, {}, 10, 10, np.array([1.0]))
-    monkeypatch.setitem(loops.METHODS, "renewal", lambda *_: iter([chunk]))
+    monkeypatch.setitem(sampler.METHODS, "renewal", lambda *_: iter([chunk]))
     batches, found = run(tiny, bands, n=len(inside))
     assert 5 < len(inside) < 40 and found.steps.tolist() == inside
     np.testing.assert_array_equal(found.images, images[inside])
@@ -292,7 +292,7 @@ def test_scale_is_measured_on_random_codes(tiny):
         ({"seed": 2**63}, "expected seed to be a whole number"),
         ({"samples_per_seed": 0}, "expected samples_per_seed to be a whole number >= 1"),
         ({"patience": 0}, "expected patience to be a whole number >= 1, got 0"),
-        ({"method": "ppgn"}, "expected method to be renewal or paper, got 'ppgn'"),
+        ({"method": "ppgn"}, "expected method to be renewal or paper or langevin, got 'ppgn'"),
         ({"bound": "upper"}, "expected bound to be both or paper, got 'upper'"),
         ({"beta": 0.0}, "expected beta > 0, got 0.0"),
         ({"mu0": float("inf")}, "expected mu0 > 0, got inf"),

@@ -9,7 +9,7 @@ import specimen
 from PIL import Image
 
 from tf_inverse.archive import side_file
-from tf_inverse.errors import UsageError
+from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.report import beside, html, overlay, png
 
 RNG = np.random.default_rng(0)
@@ -92,3 +92,27 @@ def test_sheets_have_rows_of_maps_and_of_nature(archive):
     assert plain[1] < with_nature[1] < both[1]
     ladder = sized(png.ladder([archive, archive], natures=[nature(), None]))
     assert ladder[1] > sized(png.ladder([archive, archive]))[1]
+
+
+def test_what_lies_beside_is_checked_before_it_is_shown(archive):
+    """Sections that hold other arrays or facts than ours are refused in one line."""
+    maps = np.zeros((6, 1, 4, 4), np.float32)
+    images, z, numbers = (
+        np.zeros((2, 4, 4, 3), np.uint8),
+        np.zeros((2, 1), np.float32),
+        np.arange(2),
+    )
+    whole = {"images": images, "activations": z, "numbers": numbers}
+    facts = {"inside": 2, "looked_at": 9, "source": "photos"}
+    for name, arrays, told in (
+        (side_file.ATTRIBUTION, {"occlusion": maps}, {"done": 6}),
+        (side_file.ATTRIBUTION, {"occlusion": maps}, {"done": {"occlusion": -1}}),
+        (side_file.ATTRIBUTION, {"occlusion": maps[:, 0]}, {"done": {"occlusion": 6}}),
+        (side_file.NATURE, whole | {"images": images[..., 0]}, facts),
+        (side_file.NATURE, whole, facts | {"source": 3}),
+        (side_file.NATURE, {"images": images}, facts),
+    ):
+        side_file.put(archive.path, name, arrays, told)
+        with pytest.raises(RefusedInput, match="a.h5.extra.h5: expected .*; remove it and"):
+            html.render([archive], ["a"])
+        side_file.beside(archive.path).unlink()

@@ -18,7 +18,7 @@ from tf_inverse.networks import storage
 from tf_inverse.run import command
 
 UNIT = 2
-METHODS = ("renewal", "paper", "langevin")
+METHODS = ("renewal", "paper")
 
 
 class Killed(BaseException):

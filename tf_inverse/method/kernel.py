@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tf_inverse.band import Bands
     from tf_inverse.method.normalization import Scale
     from tf_inverse.method.settings import Settings
-    from tf_inverse.networks.networks import Networks
+    from tf_inverse.networks.networks import Networks, View
     from tf_inverse.tensors import Array
 
 BLOCK = 5
@@ -76,15 +76,31 @@ class Kernel:
         self.advances = {name: advance(name, cycle) for name, cycle in self.cycles.items()}
 
     def draw(self, rng: np.random.Generator, count: int) -> langevin.Walkers:
-        """Codes from their law."""
+        """Codes from their law, `count` of them."""
         u = rng.standard_normal((count, self.law.size), np.float32)
         return langevin.Walkers(u, rng.integers(self.law.members, size=count, dtype=np.int32))
 
-    def take(self, name, walkers, level, rng, rounds, angles):
-        """Rounds of moves within {score >= level}, at most `BLOCK` of them.
+    def take(
+        self,
+        name: str,
+        walkers: langevin.Walkers,
+        level: float,
+        rng: np.random.Generator,
+        rounds: int,
+        angles: Array,
+    ) -> tuple[langevin.Walkers, Array, Array, View, Array]:
+        """Rounds of moves within {score >= level}.
+
+        Args:
+            name: Whose cycle of moves: "splitting" or "chains".
+            walkers: Codes in the set, K of them.
+            level: Of the set; 0 for the bands, minus infinity for all codes.
+            rng: Draws all that the moves need.
+            rounds: From 0, which looks alone, to `BLOCK`.
+            angles: Length of each move of the cycle.
 
         Returns:
-            Walkers, accepted share of each move of the cycle, scores, View and codes, in NumPy.
+            Walkers, accepted share of each move of the cycle, scores [K], View and codes [K, d].
         """
         cycle, K = self.cycles[name], len(walkers.u)
         steps, used = BLOCK * len(cycle), rounds * len(cycle)
@@ -112,7 +128,14 @@ class Kernel:
 
 
 def adapted(angles: Array, cycle: tuple[str, ...], accepted: Array, gain: float) -> Array:
-    """Longer moves where more than enough are accepted, shorter ones where fewer are."""
+    """Longer moves where more than enough are accepted, shorter ones where fewer are.
+
+    Args:
+        angles: Length of each move of the cycle.
+        cycle: Names of the moves.
+        accepted: Share of each move that was accepted.
+        gain: How far to go: the logarithm of a length changes by the gain times what is too many.
+    """
     following = [
         angle if ACCEPTANCE[name] is None else angle * math.exp(gain * (rate - ACCEPTANCE[name]))
         for angle, name, rate in zip(angles, cycle, accepted, strict=True)

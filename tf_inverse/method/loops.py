@@ -292,6 +292,3 @@ def _seeds(networks, bands, settings, scale, aim, start):
         best,
         int(state.step),
     )
-
-
-METHODS = {"renewal": renew, "paper": paper}

@@ -27,8 +27,9 @@ class Rule(NamedTuple):
             the most different samples; infinitely many would be the paper's walk.
         nearer: What is left of the way must shrink to this share to count as coming nearer.
         company: Rows for which the weight of diversity is stated, the paper's K.
-        length: Longest step of the code as a whole, in standard deviations of codes. In the
-            project's measurements (tools/dev/steps.py) it needed the fewest steps.
+        length: Longest step of the code as a whole, in standard deviations of codes. A length of 2
+            needs about 13 % fewer steps, but its samples stay nearer to where they began, and
+            an independent judge gives fewer of them to the class (docs/speed.md).
         steps: Gradient steps that the compiled loop takes before it hands back samples.
     """
 

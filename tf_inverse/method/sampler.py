@@ -22,7 +22,8 @@ from tf_inverse.method.checkpoint import count, entry
 from tf_inverse.method.normalization import Scale, measure
 from tf_inverse.method.settings import Settings
 
-METHODS = loops.METHODS | {"langevin": chains.langevin_chains}
+# Method -> what makes its chunks; its defaults are in `settings.PRESETS`.
+METHODS = {"renewal": loops.renew, "paper": loops.paper, "langevin": chains.langevin_chains}
 
 # Scores of one image differ between batch sizes by a few units in the last place of float32.
 TOLERANCE = 1e-5

@@ -4,12 +4,36 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tf_inverse.compute.precision import PRECISIONS
 from tf_inverse.errors import UsageError
 from tf_inverse.method.rule import RULE
 
-METHODS = ("renewal", "paper", "langevin")
+
+class Preset(NamedTuple):
+    """The defaults of a method, and how long its steps are where no beta is given.
+
+    Attributes:
+        diversity: Weight of the diversity terms.
+        patience: Steps or rounds without success after which a search is given up.
+        length: Longest step of the code as a whole, in standard deviations of codes.
+        longest: Longest step of one entry, which bounds beta for the smallest codes.
+    """
+
+    diversity: float
+    patience: int
+    length: float
+    longest: float
+
+
+# A new method has a row here and its maker of chunks in `sampler.METHODS`.
+PRESETS = {
+    "renewal": Preset(RULE.diversity, RULE.patience, RULE.length, RULE.beta),
+    "paper": Preset(1.0, 10, 0.5, 0.1),
+    "langevin": Preset(0.0, 10, 0.5, 0.1),
+}
+METHODS = tuple(PRESETS)
 BOUNDS = ("both", "paper")
 DISTANCES = ("encodings", "images", "codes", "none")
 
@@ -73,9 +97,9 @@ class Settings:
                 raise UsageError(
                     f"expected {name} to be {' or '.join(names)}, got {getattr(self, name)!r}"
                 )
-        for name, value in PRESETS[self.method].items():
+        for name in ("diversity", "patience"):
             if getattr(self, name) is None:
-                object.__setattr__(self, name, value)
+                object.__setattr__(self, name, getattr(PRESETS[self.method], name))
         for name, low in (
             ("n", 1),
             ("K", 1),
@@ -113,26 +137,15 @@ class Settings:
     def sized(self, d: int) -> Settings:
         """The settings for codes of d entries: with a step beta, where none was given.
 
-        The longest step takes the code as a whole `LENGTHS` standard deviations far, whatever its
-        size. With one and the same step in every entry, a code of 4096 entries would be thrown from
-        one side of its range to the other (`tools/dev/steps.py`).
+        The longest step takes the code as a whole `Preset.length` standard deviations far, whatever
+        its size. With one and the same step in every entry, a code of 4096 entries would be thrown
+        from one side of its range to the other (`tools/dev/steps.py`).
         """
         if self.beta is not None:
             return self
-        return dataclasses.replace(
-            self, beta=min(LONGEST[self.method], LENGTHS[self.method] / d**0.5)
-        )
+        preset = PRESETS[self.method]
+        return dataclasses.replace(self, beta=min(preset.longest, preset.length / d**0.5))
 
     def asdict(self) -> dict:
         """As plain values, for archives."""
         return dataclasses.asdict(self)
-
-
-PRESETS = {
-    "renewal": {"diversity": RULE.diversity, "patience": RULE.patience},
-    "paper": {"diversity": 1.0, "patience": 10},
-    "langevin": {"diversity": 0.0, "patience": 10},
-}
-LENGTHS = {"renewal": RULE.length, "paper": 0.5, "langevin": 0.5}
-# In every entry, for the smallest codes.
-LONGEST = {"renewal": RULE.beta, "paper": 0.1, "langevin": 0.1}

@@ -74,7 +74,7 @@ def make_step(problem: Problem, diversity: float):
         feasible = problem.feasible(view.z, target)
         info = WalkInfo(view.z, feasible, view.x, tf.reduce_sum(tf.cast(finite, tf.int32)))
         accepted = tf.reduce_mean(tf.cast(feasible, tf.float32))
-        # Longer steps while most candidates are feasible, shorter ones while few are.
+        # Line P7: longer steps while most candidates are feasible, shorter ones while few are.
         following = beta * tf.exp(ADAPTATION * (accepted - ACCEPTANCE))
         c, slots = problem.move(c, g, beta, slots)
         return WalkState(c, lam, mu, following, i + 1, slots), info

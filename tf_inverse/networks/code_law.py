@@ -25,8 +25,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tf_inverse.networks.codes import stored
+
 if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
+    from tf_inverse.tensors import Tensor
 
 KERNEL = 0.25
 """Width of the kernel around a bank's members, in standard deviations of each entry."""
@@ -55,41 +58,65 @@ def law(networks: Networks) -> CodeLaw:
         networks: With a bank or a Gaussian in its natural statistics, where its codes are of those.
     """
     codes = networks.codes
-    size, members, text = codes.size, 1, "independent standard normal entries"
-    low, high = codes.limits
+    made, (low, high) = KINDS[codes.kind](networks), codes.limits
 
-    def unclipped(u, i):
-        return u
+    def code(u: Tensor, i: Tensor) -> Tensor:
+        return tf.clip_by_value(made.code(u, i), low, high)
 
-    if codes.kind == "uniform":
-        bottom, top = codes.bounds or (-1.0, 1.0)
-        text = f"independent entries, uniform from {bottom:g} to {top:g}"
-
-        def unclipped(u, i):
-            return bottom + (top - bottom) * 0.5 * tf.math.erfc(-u / math.sqrt(2.0))
-
-    elif codes.kind == "gaussian":
-        mean, factor = (tf.constant(a) for a in networks.natural.gaussian)
-        size, text = len(factor), f"the Gaussian of rank {len(factor)} fitted to natural codes"
-
-        def unclipped(u, i):
-            return mean + tf.matmul(u, factor)
-
-    elif codes.kind == "noise":
-        size, text = math.prod(networks.image_shape), "encodings of images of normal noise"
-
-        def unclipped(u, i):
-            x = tf.reshape(127.5 + 64.0 * u, (-1, *networks.image_shape))
-            return networks.outputs(tf.clip_by_value(x, 0.0, 255.0), ())[0]
-
-    elif codes.kind == "bank":
-        bank = networks.natural.bank.astype(np.float32)
-        members, width = len(bank), tf.constant(KERNEL * bank.std(axis=0))
-        text = f"{members} natural codes with normal kernels of {KERNEL:g} s.d. of each entry"
-
-        def unclipped(u, i):
-            return tf.gather(bank, i) + width * u
-
+    text = made.text
     if (low, high) != (-np.inf, np.inf) and codes.kind != "uniform":
         text += f", clipped to {low:g} to {high:g}"
-    return CodeLaw(size, members, lambda u, i: tf.clip_by_value(unclipped(u, i), low, high), text)
+    return made._replace(code=code, text=text)
+
+
+def _normal(networks: Networks) -> CodeLaw:
+    return CodeLaw(networks.codes.size, 1, lambda u, i: u, "independent standard normal entries")
+
+
+def _uniform(networks: Networks) -> CodeLaw:
+    low, high = networks.codes.limits if networks.codes.bounds else (-1.0, 1.0)
+
+    def code(u: Tensor, i: Tensor) -> Tensor:
+        return low + (high - low) * 0.5 * tf.math.erfc(-u / math.sqrt(2.0))
+
+    text = f"independent entries, uniform from {low:g} to {high:g}"
+    return CodeLaw(networks.codes.size, 1, code, text)
+
+
+def _gaussian(networks: Networks) -> CodeLaw:
+    mean, factor = stored(networks, "gaussian")
+
+    def code(u: Tensor, i: Tensor) -> Tensor:
+        return tf.constant(mean) + tf.matmul(u, tf.constant(factor))
+
+    text = f"the Gaussian of rank {len(factor)} fitted to natural codes"
+    return CodeLaw(len(factor), 1, code, text)
+
+
+def _noise(networks: Networks) -> CodeLaw:
+    def code(u: Tensor, i: Tensor) -> Tensor:
+        x = tf.reshape(127.5 + 64.0 * u, (-1, *networks.image_shape))
+        return networks.outputs(tf.clip_by_value(x, 0.0, 255.0), ())[0]
+
+    size = math.prod(networks.image_shape)
+    return CodeLaw(size, 1, code, "encodings of images of normal noise")
+
+
+def _bank(networks: Networks) -> CodeLaw:
+    bank = stored(networks, "bank").astype(np.float32)
+    width = KERNEL * bank.std(axis=0)
+
+    def code(u: Tensor, i: Tensor) -> Tensor:
+        return tf.gather(tf.constant(bank), i) + tf.constant(width) * u
+
+    text = f"{len(bank)} natural codes with normal kernels of {KERNEL:g} s.d. of each entry"
+    return CodeLaw(networks.codes.size, len(bank), code, text)
+
+
+KINDS = {
+    "normal": _normal,
+    "uniform": _uniform,
+    "gaussian": _gaussian,
+    "noise": _noise,
+    "bank": _bank,
+}

@@ -115,16 +115,24 @@ def draw(networks: Networks, count: int, rng: np.random.Generator) -> np.ndarray
         noise = rng.normal(127.5, 64.0, (count, *networks.image_shape)).clip(0, 255)
         c = networks.encode(noise.astype(np.float32))
     elif codes.kind == "gaussian":
-        mean, factor = _stored(networks, "gaussian")
+        mean, factor = stored(networks, "gaussian")
         c = mean + rng.standard_normal((count, len(factor)), np.float32) @ factor
     else:
-        bank = _stored(networks, "bank")
+        bank = stored(networks, "bank")
         c = bank[rng.integers(len(bank), size=count)]
     return np.clip(c, *codes.limits).astype(np.float32)
 
 
-def _stored(networks: Networks, kind: str) -> Any:
-    """What codes of a kind are drawn from: the statistics' `gaussian` or `bank`."""
+def stored(networks: Networks, kind: str) -> Any:
+    """What codes of a kind are drawn from: the statistics' `gaussian` or `bank`.
+
+    Args:
+        networks: The pair.
+        kind: "gaussian" or "bank".
+
+    Raises:
+        UsageError: There is none.
+    """
     found = getattr(networks.natural, kind, None)
     if found is None:
         raise UsageError(

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tf_inverse.archive import side_file
+from tf_inverse.errors import RefusedInput
 from tf_inverse.report import encode, overlay, text
 from tf_inverse.tensors import Array
 
@@ -47,8 +48,20 @@ def nature(archive) -> Nature | None:
     section = side_file.sections(archive.path).get(side_file.NATURE)
     if section is None:
         return None
-    arrays = (section.arrays[name][:] for name in Nature._fields[:3])
-    return Nature(*arrays, **{name: section.facts[name] for name in Nature._fields[3:]})
+    arrays, p = section.arrays, len(archive.targets)
+    kinds = {"images": "u", "activations": "f", "numbers": "iu"}
+    facts = {"inside": int, "looked_at": int, "source": str}
+    right = set(arrays) == set(kinds)
+    right = right and all(arrays[name].dtype.kind in kind for name, kind in kinds.items())
+    right = right and arrays["activations"].shape[1:] == (p,) and len(arrays["numbers"].shape) == 1
+    right = right and len(arrays["images"].shape) == 4 and arrays["images"].shape[3] in (1, 3)
+    if not right or any(type(section.facts.get(name)) is not kind for name, kind in facts.items()):
+        raise RefusedInput(
+            f"{side_file.beside(archive.path)}: expected natural images with {p} activations each, "
+            "and where they are from; remove it and give --nature again"
+        )
+    found = (arrays[name][:] for name in kinds)
+    return Nature(*found, **{name: section.facts[name] for name in facts})
 
 
 def store(path, found: Nature) -> None:
@@ -75,12 +88,17 @@ def maps(archive) -> dict[str, Any]:
     section = side_file.sections(archive.path).get(side_file.ATTRIBUTION)
     if section is None:
         return {}
-    done = section.facts["done"]
-    return {
-        name: rows[: done[name]]
-        for name, rows in section.arrays.items()
-        if name != side_file.RESIDUAL
-    }
+    done = section.facts.get("done")
+    maps = {name: rows for name, rows in section.arrays.items() if name != side_file.RESIDUAL}
+    shape = (len(archive), len(archive.targets))
+    right = isinstance(done, dict) and set(done) == set(maps)
+    right = right and all(type(count) is int and count >= 0 for count in done.values())
+    if not right or any(len(m.shape) != 4 or m.shape[:2] != shape for m in maps.values()):
+        raise RefusedInput(
+            f"{side_file.beside(archive.path)}: expected a map for each of {shape[0]} samples and "
+            f"{shape[1]} neurons; remove it and run tf-inverse explain {archive.path} again"
+        )
+    return {name: rows[: done[name]] for name, rows in maps.items()}
 
 
 def page(archive, natural: Nature | None) -> dict:

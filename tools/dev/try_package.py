@@ -65,7 +65,8 @@ def check_contents(wheel: pathlib.Path) -> None:
 def use(python: str, wheel: pathlib.Path, folder: pathlib.Path) -> None:
     """Installs the wheel for one Python and draws a sample there."""
     programs, started = environment(folder, python), time.monotonic()
-    call(programs / "pip", "install", "--quiet", wheel)
+    # What has no wheel for this Python is an error, and not many minutes of a compiler.
+    call(programs / "pip", "install", "--quiet", "--only-binary=:all:", wheel)
     installed = time.monotonic() - started
     call(programs / "tf-inverse", "sample", "--n=10", "--precision=float32", where=folder)
     told = call(programs / "tf-inverse", "verify", "samples.h5", where=folder).split("\n")[0]
