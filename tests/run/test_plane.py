@@ -1,47 +1,27 @@
 """The plane of two neurons: which cells are filled, what is told of the others, and the command."""
 
+import dataclasses
 import json
 import re
 
-import keras
 import numpy as np
 import pytest
 import worlds
 from commands import run as call
 from PIL import Image
+from planes import box, reachable
 
 from tf_inverse import archive, grid
 from tf_inverse.band import Neuron
 from tf_inverse.errors import RefusedInput, Unreachable, UsageError
 from tf_inverse.method.settings import Settings
-from tf_inverse.networks import domains
+from tf_inverse.networks import storage
 from tf_inverse.report import cells
 from tf_inverse.run import plane
 from tf_inverse.run.verify import verify
 
 TARGETS = "fc3:dog@p10:p90, fc3:ship@p10:p90"
 FLAGS = ("--rows=4", "--columns=3", "-n=2", "-K=8", "--patience=200", "--device=cpu")
-
-
-def box():
-    """Codes x in [0, 1]^6; neuron 0 is x0, neuron 1 is x0 + x1: (z0, z1) fill a parallelogram."""
-    x = keras.Input((1, 2, 3), name="data")
-    flat = keras.layers.Flatten(name="flat")(keras.layers.Rescaling(1 / 255)(x))
-    layer = keras.layers.Dense(2, use_bias=False, name="f")
-    classifier = keras.Model(x, layer(flat))
-    layer.set_weights([np.array([[1, 1], [0, 1], *[[0, 0]] * 4], np.float32)])
-    return domains.pixels(classifier, "flat")
-
-
-def reachable(rows, columns):
-    """Cells of [0, 1] x [0, 2] that meet z0 <= z1 <= z0 + 1, by their corners."""
-    found = np.zeros((rows, columns), bool)
-    for row in range(rows):
-        for column in range(columns):
-            left, right = column / columns, (column + 1) / columns
-            low, high = 2 * row / rows, 2 * (row + 1) / rows
-            found[row, column] = high > left and low < right + 1
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +64,6 @@ def test_samples_are_where_the_archive_says_they_are(linear):
 @pytest.fixture(scope="module")
 def stopped_and_whole(tiny_folder, tmp_path_factory):
     """The same plane twice: in one go, and stopped after each batch and gone on with."""
-    from tf_inverse.networks import storage
-
     networks, folder = storage.load(tiny_folder), tmp_path_factory.mktemp("planes")
     asked = plane.plan(networks, TARGETS, 4, 3, 2, 200)
     settings, outcomes = Settings(n=24, K=8), []
@@ -125,7 +103,7 @@ def test_the_command_draws_the_plane(tiny_folder, tmp_path, capsys):
     page = out.with_suffix(".html").read_text(encoding="utf-8")
     data = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])
     assert data["counts"] == np.ravel(told["plane"]["count"]).tolist()
-    assert len(data["images"]) == told["found"] and "http" not in page
+    assert len(data["images"]) == told["found"] and "://" not in page
     assert call("plane", *flags) == 2 and "--overwrite" in capsys.readouterr().err
     assert call("resume", str(out), f"--network={tiny_folder}", "--device=cpu") == 2
     assert "tf-inverse plane" in capsys.readouterr().err
@@ -151,8 +129,6 @@ def test_what_cannot_be_is_refused(tiny, flags, said):
 
 
 def plane_with_natural(networks):
-    import dataclasses
-
     return dataclasses.replace(networks, natural=worlds.natural(networks))
 
 
