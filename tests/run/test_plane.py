@@ -104,6 +104,10 @@ def test_the_command_draws_the_plane(tiny_folder, tmp_path, capsys):
     data = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])
     assert data["counts"] == np.ravel(told["plane"]["count"]).tolist()
     assert len(data["images"]) == told["found"] and "://" not in page
+    report = tmp_path / "report.html"
+    assert call("report", str(out), f"--out={report}") == 0
+    assert f"tf-inverse plane {out.name}" in report.read_text(encoding="utf-8")
+    capsys.readouterr()
     assert call("plane", *flags) == 2 and "--overwrite" in capsys.readouterr().err
     assert call("resume", str(out), f"--network={tiny_folder}", "--device=cpu") == 2
     assert "tf-inverse plane" in capsys.readouterr().err
@@ -170,3 +174,13 @@ def test_an_archive_that_says_otherwise_is_refused(linear, change, said):
         opened.settings = opened.settings | change
         with pytest.raises(RefusedInput, match=said):
             cells.of(opened)
+
+
+def test_the_medoid_of_a_cell_has_the_least_squared_distances(linear):
+    with archive.open(linear[2].path) as opened:
+        e = opened.encodings[:].astype(np.float64)
+        apart = ((e[:, None] - e[None]) ** 2).sum(axis=2)
+        opened.settings = opened.settings | {"plane": {"across": [0, 1], "up": [0, 2]}}
+        opened.summary = {}
+        (members,) = cells.of(opened).members
+        assert members[0] == apart.sum(axis=1).argmin() and sorted(members) == list(range(len(e)))

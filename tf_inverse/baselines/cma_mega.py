@@ -19,7 +19,7 @@ from tf_inverse.compute.device import compiled
 from tf_inverse.grid import Grid
 from tf_inverse.networks import codes
 from tf_inverse.networks.networks import index
-from tf_inverse.tensors import Array
+from tf_inverse.tensors import Array, Tensor
 
 if TYPE_CHECKING:
     from tf_inverse.method.normalization import Scale
@@ -91,7 +91,8 @@ def fill(
         for i in range(EMITTERS)
     ]
     scheduler, spent = Scheduler(archive, emitters), 0
-    look, reached = _Look(networks, neurons, scale), {}
+    look = _Look(networks, neurons, scale)
+    reached: dict[int, tuple[Array, Array, int]] = {}
     cost = EMITTERS * (BATCH + GRADIENT)
     while spent + cost <= passes:
         scheduler.tell_dqd(*look.gradients(scheduler.ask_dqd()))
@@ -114,19 +115,19 @@ def fill(
 class _Look:
     """Objective, measures and their gradients of codes, as pyribs wants them."""
 
-    def __init__(self, networks: Networks, neurons: tuple[Neuron, ...], scale: Scale):
+    def __init__(self, networks: Networks, neurons: tuple[Neuron, ...], scale: Scale) -> None:
         layers, where = tuple(n.layer for n in neurons), index(neurons)
         self.low, self.high = networks.codes.limits
         centre = codes.draw(networks, 100, codes.generator(0, 0)).mean(axis=0)
 
-        def objective(c):
+        def objective(c: Tensor) -> Tensor:
             return -tf.reduce_mean(((c - centre) / scale.c_sd) ** 2, axis=1)
 
-        def values(c):
+        def values(c: Tensor) -> tuple[Tensor, ...]:
             view = networks.look(c, layers, where)
             return objective(c), view.z, tf.cast(view.x, networks.stored)
 
-        def gradients(c):
+        def gradients(c: Tensor) -> tuple[Tensor, ...]:
             with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
                 tape.watch(c)
                 view = networks.look(c, layers, where)

@@ -114,8 +114,8 @@ def command(archive, path="samples.h5"):
     plane = archive.settings.get(cells.PLANE)
     if plane is not None:
         rows, columns = cells.edges(archive).shape
-        flags |= {"n": plane["each"], "rows": rows, "columns": columns}
-        flags |= {name: archive.settings[name] for name in ("K", "patience")}
+        flags |= {"n": plane.get("each"), "rows": rows, "columns": columns}
+        flags |= {name: archive.settings.get(name) for name in ("K", "patience")}
         parts = [f"--{key}={value}" for key, value in flags.items()]
         return shlex.join(["tf-inverse", "plane", pathlib.Path(path).name, *parts])
     flags |= {

@@ -115,7 +115,7 @@ def page(archive: Archive, summary: dict | None = None) -> str:
         "title": title(archive),
         "tally": tally(shown),
         "neurons": [text.neuron(target) for target in archive.targets],
-        "axes": [[" ".join(label) for label in axis] for axis in axes],
+        "axes": axes,
         "rows": shown.grid.shape[0],
         "columns": shown.grid.shape[1],
         "counts": [len(members) for members in shown.members],

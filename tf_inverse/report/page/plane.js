@@ -10,12 +10,18 @@ function made(name, parent, text) {
   return element;
 }
 
-function range(axis, i) {
-  return `${plane.axes[axis][i]} to ${plane.axes[axis][i + 1]}`;
+// Of a cell's range: its activations, and their natural percentiles where these are known.
+function ranges(axis, i) {
+  const [low, high] = [plane.axes[axis][i], plane.axes[axis][i + 1]];
+  return low.map((text, kind) => `${text} to ${high[kind]}`);
 }
 
 function told(row, column) {
-  return `${plane.neurons[0]} ${range(0, column)}, ${plane.neurons[1]} ${range(1, row)}`;
+  const parts = [[0, column], [1, row]].map(([axis, i]) => {
+    const [activations, natural] = ranges(axis, i);
+    return `${plane.neurons[axis]} ${activations}${natural ? ` (${natural})` : ""}`;
+  });
+  return parts.join(", ");
 }
 
 function pictured(image, sample, small) {
@@ -46,7 +52,9 @@ function draw() {
   const body = made("tbody", document.getElementById("plane"));
   for (let row = plane.rows - 1; row >= 0; row--) {
     const line = made("tr", body);
-    made("th", line, range(1, row)).scope = "row";
+    const side = made("th", line);
+    side.scope = "row";
+    for (const text of ranges(1, row)) made("div", side, text);
     for (let column = 0; column < plane.columns; column++) {
       const cell = row * plane.columns + column;
       const button = made("button", made("td", line));
@@ -65,8 +73,7 @@ function draw() {
   for (let column = 0; column < plane.columns; column++) {
     const head = made("th", foot);
     head.scope = "col";
-    made("div", head, plane.axes[0][column]);
-    made("div", head, `to ${plane.axes[0][column + 1]}`);
+    for (const text of ranges(0, column)) made("div", head, text);
   }
 }
 
