@@ -26,6 +26,8 @@ foreign = [
     "pandas>=2.2",
     "webdataset>=1",
 ]
+# What builds the site of docs/: python -m sphinx -W docs docs/_build.
+docs = ["sphinx>=9", "myst-parser>=5.1", "furo>=2025.12"]
 test = [
     "pytest>=8",
     "pytest-xdist>=3",
@@ -74,6 +76,7 @@ setup(
         "publish": publish,
         "rivals": rivals,
         "foreign": foreign,
+        "docs": docs,
     },
     entry_points={"console_scripts": ["tf-inverse = tf_inverse.tools.cli:main"]},
     keywords="interpretability, feature visualization, inverse set, neuron, TensorFlow, Keras",

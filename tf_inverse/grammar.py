@@ -68,7 +68,8 @@ def size(flag: str, text: str | None, form: str, least: int = 1) -> tuple[int, .
 
 def shape(flag: str, text: str | None) -> tuple[int, int, int] | None:
     """The numbers of ROWS,COLUMNS,CHANNELS; see `size`."""
-    return size(flag, text, "ROWS,COLUMNS,CHANNELS")
+    found = size(flag, text, "ROWS,COLUMNS,CHANNELS")
+    return None if found is None else (found[0], found[1], found[2])
 
 
 def names(text: str | None) -> tuple[str, ...]:

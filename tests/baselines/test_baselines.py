@@ -5,9 +5,12 @@ import pytest
 import tensorflow as tf
 from oracles import baselines_numpy as oracle
 
+import tf_inverse
+from tf_inverse import diversity
 from tf_inverse.band import Band, Neuron
-from tf_inverse.baselines import activation_maximisation, ppgn, rejection, scoring
+from tf_inverse.baselines import activation_maximisation, bank, ppgn, rejection, scoring
 from tf_inverse.errors import UsageError
+from tf_inverse.networks import yardstick
 
 CLASS, HIDDEN = Neuron("fc8", 1), Neuron("conv1", 2, (4, 1))
 
@@ -163,6 +166,24 @@ def test_rejection_keeps_all_in_range_and_nothing_else(pair, world):
     z = np.concatenate([s.activations[:, 0] for s, _ in everything])
     inside = np.sum((z >= -0.1) & (z <= 0.4))
     assert len(z) == 150 and inside == sum(len(s.codes) for s, _ in batches)
+
+
+def test_the_bank_gives_its_own_codes_in_range_and_a_varied_choice_of_them():
+    networks = tf_inverse.load("cifar10")
+    bands = tf_inverse.parse("fc8:ship@p90:p98", networks)
+    everything = bank.sample(networks, bands, 500)
+    # Where each came from, looked at again without the baseline's own decoding.
+    codes = networks.natural.bank
+    _, z = networks.score(np.asarray(networks.images(codes)).astype(np.uint8), bands.neurons)
+    inside = np.flatnonzero((z[:, 0] >= bands.z1[0]) & (z[:, 0] <= bands.z2[0]))
+    assert sorted(everything.chain) == inside.tolist() and len(inside) > 20
+    np.testing.assert_array_equal(everything.codes, codes[everything.chain])
+    few = bank.sample(networks, bands, 10)
+    assert few.chain.tolist() == everything.chain[:10].tolist()
+    h = yardstick.of(networks).bandwidth
+    others = [np.random.default_rng(i).permutation(len(inside))[:10] for i in range(20)]
+    scores = [diversity.vendi(everything.encodings[rows], h) for rows in others]
+    assert diversity.vendi(few.encodings, h) > max(scores)
 
 
 def test_place_is_the_naive_one():

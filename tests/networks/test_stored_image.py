@@ -9,8 +9,10 @@ import tensorflow as tf
 from tf_inverse.networks.stored_image import eight_bits, stored
 
 PACKAGE = pathlib.Path(__file__).resolve().parents[2] / "tf_inverse"
-# Also the verifier, and noise that is encoded as it is drawn, without rounding.
-PLACES = {"networks/stored_image.py", "run/verify.py", "networks/codes.py"}
+# Also the verifier, and noise that is encoded as it is drawn, without rounding, here and in its law.
+PLACES = {f"networks/{name}.py" for name in ("stored_image", "codes", "code_law")} | {
+    "run/verify.py"
+}
 
 
 def test_values_against_a_naive_loop():
