@@ -76,8 +76,10 @@ def test_a_profile_is_the_entropies_of_the_kernel(encodings):
     assert diversity.profile(encodings, 2.5) == pytest.approx(expected, rel=1e-8)
     assert metrics.vendi(encodings, 2.5) == pytest.approx(expected[1], rel=1e-8)
     assert metrics.vendi(encodings, 2.5, order=2) == pytest.approx(expected[2], rel=1e-8)
-    # Order 0 counts what is there at all.
+    # Order 0 counts what is there at all, and nothing that rounding leaves of copies.
     assert metrics.vendi(encodings, 2.5, order=0) == pytest.approx(len(values), rel=1e-8)
+    copies = np.repeat(encodings[:5], 7, axis=0)
+    assert metrics.vendi(copies, 2.5, order=0) == 5
 
 
 def test_a_profile_is_that_of_the_authors_package(encodings):

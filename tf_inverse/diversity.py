@@ -167,6 +167,9 @@ def _hill(shares: Array, order: float) -> float:
         return float(np.exp(-np.sum(shares * np.log(shares))))
     if order == math.inf:
         return float(1.0 / shares.max())
+    if order == 0.0:
+        # Rounding leaves shares of kinds that are not there: as of a rank, they do not count.
+        return float(np.sum(shares > shares.max() * len(shares) * np.finfo(np.float64).eps))
     return float(np.sum(shares**order) ** (1.0 / (1.0 - order)))
 
 

@@ -81,8 +81,21 @@ def test_a_stopped_explanation_goes_on_to_the_same_numbers(question):
     assert (section.arrays["occlusion"][:] != whole["occlusion"]).any()
 
 
+def test_a_stop_takes_nothing_from_a_method_that_was_further_on(question):
+    maps.explain(*question, methods=["occlusion"])
+    asked = iter([False, True])
+    maps.explain(*question, methods=["occlusion", "smoothgrad"], stopped=lambda: next(asked))
+    section = side_file.sections(question[0].path)[side_file.ATTRIBUTION]
+    assert section.facts["done"] == {"occlusion": 4, "smoothgrad": 1}
+    assert all(section.arrays["occlusion"][i].any() for i in range(4))
+
+
 def test_another_network_is_refused(question):
     opened, tiny, neurons = question
+    blind = dataclasses.replace(tiny)
+    object.__setattr__(blind, "score", lambda x, *_, **__: (None, np.full((len(x), 2), np.nan)))
+    with pytest.raises(RefusedInput, match="the network gives nan, nan"):
+        maps.explain(opened, blind, neurons)
     other = keras.models.clone_model(tiny.classifier)
     with pytest.raises(RefusedInput, match="expected row 0 to score .* as it is stored"):
         maps.explain(opened, dataclasses.replace(tiny, classifier=other), neurons)

@@ -7,6 +7,7 @@ import tensorflow as tf
 import worlds
 
 from tf_inverse.method import walk
+from tf_inverse.method.problem import largest
 
 W = np.array([[1.0, -0.5, 0.25, 0.0], [0.0, 1.0, 1.0, -1.0]])
 E = np.random.default_rng(0).standard_normal((5, 4)).round(3)
@@ -98,6 +99,20 @@ def test_without_the_penalty_the_walk_leaves_the_region(penalized):
         assert at_the_end >= 15
     else:
         assert at_the_end == 0 and not any(world.feasible(c) for c in state.c.numpy())
+
+
+def test_a_row_that_is_no_number_hides_no_other_rows_activation():
+    """The largest activation is what an error tells; a code that overflows is not reached."""
+    z = np.array([[np.nan, 1.0], [3.0, np.inf], [-2.0, 0.5], [np.inf, np.nan]], np.float32)
+    np.testing.assert_array_equal(largest(tf.constant(z)), [3.0, 1.0])
+    assert float(largest(tf.constant([[np.nan]]))[0]) == -np.inf
+    world, problem, target = linear("both")
+    c = inside(np.random.default_rng(3), world, 3)
+    seen = []
+    for rows in (c, np.concatenate([c, np.full((1, len(c[0])), np.nan)])):
+        state = start(rows, np.zeros((len(rows), 4)))
+        seen.append(walk.make_advance(problem, 0.0, 1)(state, target)[2].numpy())
+    np.testing.assert_allclose(seen[1], seen[0], rtol=1e-5)
 
 
 def test_the_walk_moves_away_from_what_it_has():

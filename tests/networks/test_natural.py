@@ -62,6 +62,15 @@ def test_images_within_bands_by_brute_force(stored):
     assert stored.within(Bands([Band(Neuron("fc7", 0), 0, 1)])) is None
 
 
+def test_statistics_of_a_network_with_fewer_units_are_refused(stored):
+    for asked in (
+        lambda neuron: stored.unit(neuron),
+        lambda neuron: stored.within([Band(neuron, 0, 1)]),
+    ):
+        with pytest.raises(RefusedInput, match="of fc8:3, they are of 3 units.*another network"):
+            asked(Neuron("fc8", 3))
+
+
 def test_file_there_and_back(stored, tmp_path):
     natural.write(tmp_path / "natural.h5", stored)
     read = natural.read(tmp_path / "natural.h5")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_inverse.errors import RefusedInput
+from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.networks import image_files, picture
 
 rng = np.random.default_rng(0)
@@ -151,6 +151,25 @@ def test_arrays_of_another_form(tmp_path):
     for name in ("no.npz", "no.h5"):
         with pytest.raises(RefusedInput, match=f"cannot read images from .*{name}"):
             image_files.load(tmp_path / name, (6, 4))
+    with h5py.File(tmp_path / "huge.h5", "w") as file:  # more than any memory holds
+        for part, shape, dtype in (
+            ("wide", (1, 1 << 20, 1 << 20, 3), "u1"),
+            ("real", (1 << 40, 8, 8, 3), "f4"),
+            ("flat", (4, 0, 8, 3), "u1"),
+        ):
+            file.create_group(part).create_dataset("images", shape, dtype, chunks=True)
+    for part, kind, words in (
+        ("wide", RefusedInput, "at most 67108864 pixels in huge.h5, got 1048576 x 1048576"),
+        (
+            "real",
+            UsageError,
+            r"expected images \[N, H, W, 1, 3 or 4\] uint8 in huge.h5, got float32",
+        ),
+        ("flat", UsageError, "got uint8"),
+    ):
+        for only in (None, [0]):
+            with pytest.raises(kind, match=words):
+                image_files.load(tmp_path / "huge.h5", (6, 4), part, only=only)
     np.savez(tmp_path / "o.npz", jpeg_bytes=np.zeros(9, np.uint8), offsets=[0, 9])
     with pytest.raises(RefusedInput, match="picture 0 of .*o.npz: no picture that can be read"):
         image_files.load(tmp_path / "o.npz", (6, 4))

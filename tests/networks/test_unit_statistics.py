@@ -111,3 +111,9 @@ def test_climb_draws_what_was_found(networks, tmp_path):
     assert json.dumps("fc3:0 (cat) from")[:-1] in page
     with pytest.raises(FileExistsError, match="--overwrite"):
         ranges.climb(tmp_path / "out", networks, steps, Settings(n=4))
+    # A rung that is out of reach now is not shown by what an earlier ladder found under its name.
+    again = [steps[1], steps[1], steps[0]]
+    settings = Settings(n=4, K=4, patience=20)
+    troubles = ranges.climb(tmp_path / "out", networks, again, settings, overwrite=True)
+    shown = (tmp_path / "out" / "ladder.html").read_text()
+    assert len(troubles) == 2 and shown.count('"captions":') == page.count('"captions":') == 1

@@ -50,6 +50,15 @@ def test_the_licence_is_the_users_or_the_networks_or_unknown(
     assert publish.lacking(told)[0].endswith(lacking)
 
 
+@pytest.mark.parametrize("seconds", ["9" * 30, "today", "-1e3"])
+def test_a_day_that_the_environment_tells_wrong_is_refused(opened, monkeypatch, seconds):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    assert publish.about(opened).date == "1970-01-02"
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", seconds)
+    with pytest.raises(UsageError, match="expected SOURCE_DATE_EPOCH in seconds since 1970, got"):
+        publish.about(opened)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

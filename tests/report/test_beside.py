@@ -42,6 +42,9 @@ def test_smoothing_is_the_gaussian_mean_of_the_neighbourhood():
     expected /= np.quantile(np.abs(expected), overlay.SHARE)
     np.testing.assert_allclose(overlay.scaled(values), np.clip(expected, -1, 1), atol=1e-12)
     assert not overlay.scaled(np.zeros((4, 4))).any()
+    spoiled = np.where(values == values.max(), np.nan, values)
+    at = np.where(values == values.max(), 0.0, values)
+    np.testing.assert_array_equal(overlay.scaled(spoiled), overlay.scaled(at))
 
 
 def test_a_layer_is_red_where_a_map_raises_and_clear_where_it_does_nothing():
@@ -111,6 +114,11 @@ def test_what_lies_beside_is_checked_before_it_is_shown(archive):
         (side_file.NATURE, whole | {"images": images[..., 0]}, facts),
         (side_file.NATURE, whole, facts | {"source": 3}),
         (side_file.NATURE, {"images": images}, facts),
+        (side_file.NATURE, whole | {"images": images.astype(np.uint16)}, facts),
+        (side_file.NATURE, whole | {"images": images[:, :0]}, facts),
+        (side_file.NATURE, whole | {"activations": z + np.nan}, facts),
+        (side_file.ATTRIBUTION, {"occlusion": maps[..., :0]}, {"done": {"occlusion": 6}}),
+        (side_file.ATTRIBUTION, {"occlusion": maps > 0}, {"done": {"occlusion": 6}}),
     ):
         side_file.put(archive.path, name, arrays, told)
         with pytest.raises(RefusedInput, match="a.h5.extra.h5: expected .*; remove it and"):

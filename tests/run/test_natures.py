@@ -81,6 +81,15 @@ def test_images_that_are_not_there_are_refused_before_any_work(capsys):
     ):
         assert run("sample", "none.h5", "--network=tiny", *flags) == 2
         assert words in capsys.readouterr().err and not pathlib.Path("none.h5").exists()
+    # A folder from elsewhere may tell a place that no system can have.
+    told = pathlib.Path("tiny/network.json")
+    before = told.read_text()
+    try:
+        told.write_text(before.replace("../photos", "x" * 5000))
+        assert run("report", "plain.h5", "--nature=remembered", "--out=s.html") == 2
+        assert "they are not there any more; give --nature=FOLDER" in capsys.readouterr().err
+    finally:
+        told.write_text(before)
     pathlib.Path("photos").rename("moved")
     try:
         assert run("report", "plain.h5", "--nature=remembered", "--out=s.html") == 2

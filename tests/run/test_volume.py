@@ -10,7 +10,10 @@ import worlds
 from tf_inverse import archive
 from tf_inverse.band import Band, Bands, Neuron, parse
 from tf_inverse.errors import Unreachable, UsageError
+from tf_inverse.method.kernel import Kernel
+from tf_inverse.method.normalization import measure
 from tf_inverse.method.settings import Settings
+from tf_inverse.method.volume import Splitting
 from tf_inverse.networks import storage
 from tf_inverse.report import page_data, standing, text
 from tf_inverse.run import climb, command, volume
@@ -70,6 +73,27 @@ def test_a_range_beyond_reach_says_how_far_it_came(loaded):
         volume.estimate(loaded, Bands([Band(Neuron("fc3", 2), 1e3, 2e3)]), particles=100)
     with pytest.raises(UsageError, match="particles of at least 100, got 10"):
         volume.estimate(loaded, parse(TARGET, loaded), particles=10)
+
+
+def test_codes_that_are_no_numbers_hide_nothing_of_how_far_it_came(loaded):
+    """A generator may overflow for a few codes; the others tell what was reached."""
+    bands = Bands([Band(Neuron("fc3", 2), 1e3, 2e3)])
+    scale = measure(loaded, bands.neurons)
+    kernel = Kernel(loaded, bands, Settings(), scale)
+    plain = Splitting(kernel, 100)
+    first = next(plain.stages())
+    spoiled = Kernel(loaded, bands, Settings(), scale)
+    whole = spoiled.take
+
+    def take(*arguments):
+        walkers, accepted, scores, view, c = whole(*arguments)
+        z = np.where(view.z == view.z.min(), np.nan, view.z)
+        return walkers, accepted, scores, view._replace(z=z), c
+
+    spoiled.take = take
+    some = Splitting(spoiled, 100)
+    assert next(some.stages()).level == first.level
+    np.testing.assert_array_equal(some.best, plain.best)
 
 
 def test_a_signal_stops_it(tiny_folder, capsys, monkeypatch):

@@ -115,7 +115,9 @@ def explain(
                     residual[done] = found.residual
             done += 1
             progress(done, n)
-        facts["done"] = earlier.done | dict.fromkeys(methods, done)
+        # A method that was further on before a stop keeps its maps.
+        counts = earlier.done | {name: max(done, earlier.done.get(name, 0)) for name in methods}
+        facts["done"] = counts
         path = side_file.put(archive.path, ATTRIBUTION, arrays | {RESIDUAL: residual}, facts)
     residual = residual[: done if COMPLETE in methods else 0]
     return Outcome(
@@ -171,7 +173,8 @@ def _earlier(path: pathlib.Path, facts: dict[str, Any], shape: tuple[int, ...]) 
 def _same(archive: Archive, row: int, z: Array) -> None:
     """Refuses an archive whose stored activations of a row are not the z that the network gives."""
     stored = archive.activations[row]
-    if np.abs(stored - z).max() > DEVIATION * max(1.0, float(np.abs(stored).max())):
+    within = DEVIATION * max(1.0, float(np.abs(stored).max()))
+    if not np.abs(stored - z).max() <= within:  # or is no number
         raise RefusedInput(
             f"{archive.path}: expected row {row} to score {_numbers(stored)} as it is stored, the "
             f"network gives {_numbers(z)}; tf-inverse verify tells more"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tf_inverse import metrics
+from tf_inverse import diversity, metrics
 from tf_inverse.archive import Archive
 from tf_inverse.band import Bands
 from tf_inverse.judging import matching
@@ -97,11 +97,11 @@ def others(
     found, neurons = [], bands.neurons
     if images is not None:
         inside = np.flatnonzero(_inside(networks.score(images, neurons, batch=BATCH)[1], bands))
-        found.append(Others("natural images in range", images[_some(inside)]))
+        found.append(Others("natural images in range", images[diversity.evenly(inside, MOST)]))
     stored = networks.natural
     within = stored.within(bands) if stored is not None and stored.bank is not None else None
     if stored is not None and stored.encodings is not None and within is not None:
-        drawn = verify.render(networks, stored.encodings[_some(within)])
+        drawn = verify.render(networks, stored.encodings[diversity.evenly(within, MOST)])
         found.append(Others("... as G draws them", drawn))
     drawn = verify.render(networks, codes.draw(networks, RANDOM, codes.generator(seed, 8)))
     outside = ~_inside(networks.score(drawn, neurons, batch=BATCH)[1], bands)
@@ -112,13 +112,6 @@ def others(
 def _inside(z: Array, bands: Bands) -> Array:
     """Which rows of activations z [N, p] lie in every band, [N]."""
     return metrics.in_range(z, bands.z1, bands.z2)
-
-
-def _some(rows: Array) -> Array:
-    """At most `MOST` of the rows, evenly spaced."""
-    if len(rows) <= MOST:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, MOST).round().astype(int)]
 
 
 def verdict(

@@ -13,7 +13,7 @@ from tf_inverse.errors import SeedsNotFound
 from tf_inverse.method import pool as pools
 from tf_inverse.method import renewal, seeds, walk
 from tf_inverse.method.checkpoint import count, entry
-from tf_inverse.method.problem import Problem, Target, optimizer
+from tf_inverse.method.problem import Problem, Target, largest, optimizer
 from tf_inverse.method.rule import RULE, Rule
 from tf_inverse.networks.codes import Stream
 from tf_inverse.networks.networks import index
@@ -280,7 +280,7 @@ def _seeds(networks, bands, settings, scale, aim, start):
     best = np.full(len(bands), -np.inf)
     for _ in range(settings.patience):
         state, info = round_(state, aim)
-        best = np.fmax(best, info.z.numpy().max(axis=0))
+        best = np.maximum(best, largest(info.z).numpy())
         feasible = int(np.sum(info.feasible))
         if feasible == settings.K:
             return state, info

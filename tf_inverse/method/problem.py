@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -11,6 +11,9 @@ import tensorflow as tf
 from tf_inverse.errors import UsageError
 from tf_inverse.networks.networks import View
 from tf_inverse.networks.odds import log_odds
+
+if TYPE_CHECKING:
+    from tf_inverse.tensors import Tensor
 
 STEP_FLOOR = 1e-30
 # So that a range narrower than float32 tells apart does not divide by zero.
@@ -237,6 +240,14 @@ class Buffer(NamedTuple):
     chain: Any
     count: Any
     start: tuple = ()
+
+
+def largest(z: Tensor) -> Tensor:
+    """The largest activation of each target, [p], out of z [K, p].
+
+    Rows that are no numbers are left out; minus infinity where no row is one.
+    """
+    return tf.reduce_max(tf.where(tf.math.is_finite(z), z, -float("inf")), axis=0)
 
 
 def empty(rows: int, image: tuple[int, ...], c, stored=tf.uint8, start: tuple = ()) -> Buffer:

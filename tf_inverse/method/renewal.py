@@ -15,7 +15,7 @@ from tf_inverse.compute.device import compiled
 from tf_inverse.method import step_size
 from tf_inverse.method.lagrangian import margins, next_multipliers, walk_lagrangian
 from tf_inverse.method.pool import Fresh, PoolState, unsized
-from tf_inverse.method.problem import Buffer, Problem, Target, empty, put
+from tf_inverse.method.problem import Buffer, Problem, Target, empty, largest, put
 from tf_inverse.method.rule import Rule
 from tf_inverse.networks.networks import View
 
@@ -200,7 +200,7 @@ def make_step(problem: Problem, rule: Rule):
 
 def _report(view, gradient, finite, done, lost, pool, used):
     return Report(
-        best=tf.reduce_max(tf.where(tf.math.is_finite(view.z), view.z, -float("inf")), axis=0),
+        best=largest(view.z),
         finite=tf.reduce_sum(tf.cast(finite, tf.int32)),
         alive=tf.reduce_sum(tf.cast(tf.reduce_any(gradient != 0.0, axis=1) | done, tf.int32)),
         restarts=tf.reduce_sum(tf.cast(lost, tf.int32)),

@@ -8,6 +8,7 @@ import numpy as np
 
 from tf_inverse.method import langevin, splitting
 from tf_inverse.method.kernel import STREAMS, Kernel, adapted
+from tf_inverse.method.problem import largest
 from tf_inverse.networks.codes import generator
 
 BATCH = 100
@@ -49,7 +50,9 @@ class Splitting:
         """The stages of `splitting.split`, from typical codes to the bands."""
         walkers = self.kernel.draw(self.rng, self.size)
         z = self._take(walkers, BATCH, -np.inf, 0).z
-        middle = np.median(z, axis=0)
+        # A generator may overflow for a few codes, which are not typical.
+        z = z[np.isfinite(z).all(axis=1)]
+        middle = np.median(z, axis=0) if len(z) else np.full(z.shape[1], np.nan)
         z1, z2 = self.kernel.target.z1.numpy(), self.kernel.target.z2.numpy()
         self.kernel.first = np.stack([middle < z1, middle > z2])
         start = self._take(walkers, self.size, -np.inf, 0)
@@ -73,7 +76,7 @@ class Splitting:
                 self.angles = adapted(self.angles, self.cycle, accepted, 0.5)
             self.passes += rounds * len(self.cycle) + (rounds == 0)
             self.watch(self.passes)
-            self.best = np.fmax(self.best, view.z.max(axis=0))
+            self.best = np.maximum(self.best, largest(view.z).numpy())
             parts.append((*moved, scores, view.z, np.zeros(len(scores), np.int64)))
         return splitting.Population(*map(np.concatenate, zip(*parts, strict=True)))
 

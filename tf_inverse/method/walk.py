@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tf_inverse.compute.device import compiled
 from tf_inverse.method.lagrangian import margins, walk_lagrangian
-from tf_inverse.method.problem import Problem, Target, empty, put
+from tf_inverse.method.problem import Problem, Target, empty, largest, put
 
 ACCEPTANCE = 0.6
 ADAPTATION = 0.1
@@ -100,7 +100,7 @@ def make_advance(problem: Problem, diversity: float, steps: int):
             c, i = state.c, state.step
             state, info = step(state, target)
             buffer = put(buffer, info.x, c, i, info.feasible)
-            best = tf.maximum(best, tf.reduce_max(info.z, axis=0))
+            best = tf.maximum(best, largest(info.z))
             finite += info.finite
         return state, buffer, best, finite
 

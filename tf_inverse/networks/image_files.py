@@ -209,12 +209,13 @@ def _from_arrays(
     labels, images = (_named(arrays, prefix, name) for name in ("labels", "images"))
     labels = None if labels is None else np.asarray(labels, np.int64)
     if images is not None:
+        _expect_images(images, path)
         if only is None:
-            return _of_one_size(images[()], size, channels, path), labels
+            return _of_one_size(images[()], size, channels), labels
         numbers = _numbers(only, len(images), path.name)
         # HDF5 reads rows in rising order alone.
         order, back = np.unique(np.asarray(numbers, np.int64), return_inverse=True)
-        images = _of_one_size(images[order], size, channels, path)[back]
+        images = _of_one_size(images[order], size, channels)[back]
         return images, labels if labels is None else labels[numbers]
     data, offsets = (_named(arrays, prefix, name) for name in ("jpeg_bytes", "offsets"))
     if data is None or offsets is None:
@@ -228,12 +229,21 @@ def _from_arrays(
     return images, labels if labels is None or only is None else labels[numbers]
 
 
-def _of_one_size(images: Array, size: tuple[int, int], channels: int, path: pathlib.Path) -> Array:
-    if images.ndim != 4 or images.dtype != np.uint8 or images.shape[-1] not in (1, 3, 4):
+def _expect_images(images: Any, path: pathlib.Path) -> None:
+    """Refuses arrays of another form, before any of a file's numbers are read into memory."""
+    shape, dtype = getattr(images, "shape", ()), getattr(images, "dtype", "a group")
+    if len(shape) != 4 or dtype != np.uint8 or shape[-1] not in (1, 3, 4) or 0 in shape[1:]:
         raise UsageError(
-            f"expected images [N, H, W, 1, 3 or 4] uint8 in {path.name}, "
-            f"got {images.dtype} {list(images.shape)}"
+            f"expected images [N, H, W, 1, 3 or 4] uint8 in {path.name}, got {dtype} {list(shape)}"
         )
+    if shape[1] * shape[2] > picture.MAX_PIXELS:
+        raise RefusedInput(
+            f"expected images of at most {picture.MAX_PIXELS} pixels in {path.name}, got "
+            f"{shape[1]} x {shape[2]}"
+        )
+
+
+def _of_one_size(images: Array, size: tuple[int, int], channels: int) -> Array:
     if images.shape[1:] == (*size, channels):
         return images
     grey = images.shape[-1] == 1

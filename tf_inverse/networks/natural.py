@@ -124,7 +124,7 @@ class Natural:
         if neuron.layer not in self.layers or isinstance(neuron.at, str):
             return None
         mean, sd, percentiles = self.layers[neuron.layer]
-        i = neuron.unit
+        i = _of(neuron, len(mean))
         return UnitStatistics(float(mean[i]), float(sd[i]), self.levels, percentiles[i])
 
     def within(self, bands: Iterable[Band]) -> Array | None:
@@ -132,8 +132,23 @@ class Natural:
         bands = Bands(bands)
         if self.encodings is None or any(layer not in self.activations for layer in bands.layers):
             return None
-        z = np.stack([self.activations[n.layer][:, n.unit] for n in bands.neurons], axis=1)
+        columns = ((self.activations[n.layer], n) for n in bands.neurons)
+        z = np.stack([kept[:, _of(n, kept.shape[1])] for kept, n in columns], axis=1)
         return np.flatnonzero(((z >= bands.z1) & (z <= bands.z2)).all(axis=1))
+
+
+def _of(neuron: Neuron, count: int) -> int:
+    """The column of a neuron's unit, where the statistics of its layer have so many units.
+
+    Raises:
+        RefusedInput: The statistics are of another network.
+    """
+    if neuron.unit >= count:
+        raise RefusedInput(
+            f"expected natural statistics of {neuron}, they are of {count} units of that layer: "
+            "natural.h5 is of another network"
+        )
+    return neuron.unit
 
 
 def read(path: StrPath) -> Natural:

@@ -103,8 +103,13 @@ def _day(date: str | None) -> str:
     if date is None:
         seconds = os.environ.get("SOURCE_DATE_EPOCH", "")
         now = datetime.datetime.now(datetime.UTC)
-        if seconds.isdecimal():
-            now = datetime.datetime.fromtimestamp(int(seconds), datetime.UTC)
+        if seconds:
+            try:
+                now = datetime.datetime.fromtimestamp(int(seconds), datetime.UTC)
+            except (ValueError, OverflowError, OSError):
+                raise UsageError(
+                    f"expected SOURCE_DATE_EPOCH in seconds since 1970, got {seconds!r:.80}"
+                ) from None
         return now.date().isoformat()
     try:
         return datetime.date.fromisoformat(date).isoformat()

@@ -55,6 +55,8 @@ def nature(archive) -> Nature | None:
     right = right and all(arrays[name].dtype.kind in kind for name, kind in kinds.items())
     right = right and arrays["activations"].shape[1:] == (p,) and len(arrays["numbers"].shape) == 1
     right = right and len(arrays["images"].shape) == 4 and arrays["images"].shape[3] in (1, 3)
+    right = right and arrays["images"].dtype == np.uint8 and min(arrays["images"].shape[1:3]) > 0
+    right = right and bool(np.isfinite(arrays["activations"][:]).all())
     if not right or any(type(section.facts.get(name)) is not kind for name, kind in facts.items()):
         raise RefusedInput(
             f"{side_file.beside(archive.path)}: expected natural images with {p} activations each, "
@@ -93,12 +95,22 @@ def maps(archive) -> dict[str, Any]:
     shape = (len(archive), len(archive.targets))
     right = isinstance(done, dict) and set(done) == set(maps)
     right = right and all(type(count) is int and count >= 0 for count in done.values())
-    if not right or any(len(m.shape) != 4 or m.shape[:2] != shape for m in maps.values()):
+    right = right and all(_are_maps(rows, shape) for rows in maps.values())
+    if not right:
         raise RefusedInput(
             f"{side_file.beside(archive.path)}: expected a map for each of {shape[0]} samples and "
             f"{shape[1]} neurons; remove it and run tf-inverse explain {archive.path} again"
         )
     return {name: rows[: done[name]] for name, rows in maps.items()}
+
+
+def _are_maps(rows, shape):
+    return (
+        rows.dtype.kind == "f"
+        and rows.shape[:2] == shape
+        and len(rows.shape) == 4
+        and all(side > 0 for side in rows.shape[2:])
+    )
 
 
 def page(archive, natural: Nature | None) -> dict:

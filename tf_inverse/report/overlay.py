@@ -39,7 +39,9 @@ def scaled(attribution: Array) -> Array:
     gather.
     """
     down, across = (_blur(length, min(attribution.shape)) for length in attribution.shape)
-    smooth = down @ attribution.astype(np.float64) @ across.T
+    # What is no number marks nothing: the file that maps come from may hold anything.
+    plain = np.nan_to_num(attribution.astype(np.float64), posinf=0.0, neginf=0.0)
+    smooth = down @ plain @ across.T
     strongest = np.quantile(np.abs(smooth), SHARE) or np.abs(smooth).max()
     return np.clip(smooth / strongest, -1, 1) if strongest else np.zeros_like(smooth)
 

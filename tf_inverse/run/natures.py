@@ -96,7 +96,8 @@ def of_bands(networks: Networks, bands: Bands, source: str) -> beside.Nature | N
             f"expected --nature=FOLDER of images: {networks.name} does not remember where those of "
             "its statistics are"
         )
-    if not place.exists():
+    # To `os.path` a name that no system could have, which a folder may tell, is a missing one.
+    if not os.path.exists(place):
         raise UsageError(
             f"expected the images of {networks.name} at {place}, where they were: they are not "
             "there any more; give --nature=FOLDER"

@@ -110,13 +110,14 @@ def climb(
         try:
             trouble = run(networks, bands, settings, path, overwrite=overwrite).trouble
         except Unreachable as error:
+            # A file of this name is of an earlier ladder, whose ranges may be others.
             trouble = error
+        else:
+            sampled[path] = band.Bands(bands)
         if isinstance(trouble, KeyboardInterrupt):
             raise trouble
         if trouble is not None:
             troubles.append(f"{' & '.join(map(str, bands))}: {trouble}")
-        if path.exists():
-            sampled[path] = band.Bands(bands)
     if sampled:
         shown = [nature and natures.of_bands(networks, one, nature) for one in sampled.values()]
         draw(out, [archive.open(path) for path in sampled], shown)
