@@ -13,6 +13,8 @@ version = re.search(
 tensorboard = ["tensorboard>=2.20"]
 matconvnet = ["scipy>=1.12"]
 safetensors = ["safetensors>=0.5"]
+# CMA-MEGA, another way to fill a plane of two neurons.
+rivals = ["ribs==0.12.0"]
 publish = ["pyarrow>=17", *safetensors]
 hub = ["huggingface_hub>=0.30"]
 # Other people's readers of what `publish` writes, for tests alone; 600 MB.
@@ -24,6 +26,8 @@ foreign = [
     "pandas>=2.2",
     "webdataset>=1",
 ]
+# What builds the site of docs/: python -m sphinx -W docs docs/_build.
+docs = ["sphinx>=9", "myst-parser>=5.1", "furo>=2025.12"]
 test = [
     "pytest>=8",
     "pytest-xdist>=3",
@@ -70,7 +74,9 @@ setup(
         "safetensors": safetensors,
         "hub": hub,
         "publish": publish,
+        "rivals": rivals,
         "foreign": foreign,
+        "docs": docs,
     },
     entry_points={"console_scripts": ["tf-inverse = tf_inverse.tools.cli:main"]},
     keywords="interpretability, feature visualization, inverse set, neuron, TensorFlow, Keras",

@@ -1,20 +1,27 @@
 """What docs/*.md tell a reader to type, typed on networks so small that it takes no time.
 
 A page's blocks run in order in one folder, in which networks stand that bear the names of the real
-ones: `cifar10` is found there before the one that comes with the package.
+ones: `cifar10` is found there before the one that comes with the package. Commands that README
+shows as well are left to its own test.
 """
 
+import ast
+import configparser
 import dataclasses
+import importlib.util
 import json
 import pathlib
 import re
 import subprocess
 import sys
+import tomllib
 
 import book
+import hubserver
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 from tf_inverse.tools import cli
 
 import tf_inverse
@@ -30,7 +37,10 @@ FEWER = {
     "ladder": ["--n=2"],
     "experiment": ["--n=2", "--K=2", "--neurons=1", "--patience=5"],
     "adopt": ["--weights=none"],
+    "resume": ["--n=4"],
 }
+# A range of the real network -> one that random weights reach.
+NATURAL = re.compile(r"@p9\d[\d.]*:p99[\d.]*")
 
 
 def pair(name, side=16):
@@ -94,8 +104,10 @@ def test_every_block_is_run_by_a_test():
     """A page with commands that no test here runs, or a block of another language, is found."""
     tests = {name.removeprefix("test_").removesuffix("_page") for name in globals()}
     for page in book.PAGES[1:]:
-        assert set(book.blocks(page, r"\w+")) == set(book.blocks(page, "(?:sh|python)")), page.name
-        assert page.stem in tests or not (book.commands(page) or book.blocks(page, "python")), page
+        known = "(?:sh|python|ini)"
+        assert set(book.blocks(page, r"\w+")) == set(book.blocks(page, known)), page.name
+        code = [*book.commands(page), *book.blocks(page, "(?:python|ini)")]
+        assert page.stem in tests or not code, page
     # What is typed besides: installation, a server in a container, and scripts of developers.
     known = {
         "tf-inverse",
@@ -119,6 +131,20 @@ def test_lines_of_developers_name_scripts_and_words_that_there_are():
         text = (book.ROOT / script).read_text(encoding="utf-8")
         for word in words:
             assert word.lstrip("-").partition("=")[0].replace("-", "_") in text, (script, word)
+
+
+def test_api_page():
+    """What it tells a program to set for mypy is what this project sets for itself."""
+    (block,) = book.blocks(book.ROOT / "docs/api.md", "ini")
+    told = configparser.ConfigParser()
+    told.read_string(block)
+    own = tomllib.loads((book.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mypy"]
+    assert told.getboolean("mypy", "ignore_missing_imports") == own["ignore_missing_imports"]
+    (section,) = (name for name in told.sections() if name != "mypy")
+    libraries = section.removeprefix("mypy-").split(",")
+    (override,) = (one for one in own["overrides"] if "follow_imports" in one)
+    assert libraries == override["module"]
+    assert told[section]["follow_imports"] == override["follow_imports"]
 
 
 def test_archives_page(desk):
@@ -150,16 +176,107 @@ def mobile(weights=None, **_):
     return keras.Model(inputs, outputs, name="mobilenetv2_1.00_224")
 
 
-def test_export_page(desk, monkeypatch):
-    page = book.ROOT / "docs/export.md"
+def gan():
+    """A reader's own generator: five numbers in, 8 x 8 pixels in [-1, 1] out."""
     code = keras.Input((5,))
     y = keras.layers.Reshape((8, 8, 3))(keras.layers.Dense(192, activation="tanh")(code))
-    keras.Model(code, y, name="gan").save("my_gan.keras")
+    return keras.Model(code, y, name="gan")
+
+
+def test_own_network_page(desk, monkeypatch):
+    gan().save("my_gan.keras")
     monkeypatch.setattr(keras.applications, "MobileNetV2", mobile)
     pathlib.Path("labels.txt").write_text("\n".join(f"class {i}" for i in range(1000)))
-    for words in book.commands(page):
+    commands = book.commands(book.ROOT / "docs/own_network.md")
+    own = [words for words in commands if words not in book.commands(book.PAGES[0])]
+    assert len(commands) - len(own) == 2  # a generator is trained by README's test
+    for words in own:
         run(words)
     assert len(archive.open("mine.h5")) == 3
+
+
+def test_first_steps_page(desk):
+    page, elsewhere = book.ROOT / "docs/first_steps.md", book.commands(book.PAGES[0])
+    for words in book.commands(page):
+        if words[0] == "sample" or words not in elsewhere:
+            run([NATURAL.sub("@p40:p98", word) for word in words])
+    assert len(archive.open("truck.h5")) == 4 and len(archive.open("both.h5").targets) == 2
+    assert pathlib.Path("few.png").is_file() and len(list(pathlib.Path("pictures").iterdir())) == 3
+    short, batches = (NATURAL.sub("@p40:p98", one) for one in book.blocks(page, "python"))
+    names = execute(short.replace("n=20", "n=4"), "first_steps.md")
+    assert names["images"].shape == (4, 16, 16, 3) and names["activations"].shape == (4, 1)
+    execute(batches.replace("n=20", "n=4"), "first_steps.md", tf_inverse=tf_inverse)
+
+
+def test_reading_page(desk, monkeypatch, capsys):
+    """Samples beside photographs, their maps, and a judge whose labels are ImageNet's."""
+    monkeypatch.setattr(keras.applications, "MobileNetV2", mobile)
+    rng = np.random.default_rng(0)
+    pathlib.Path("photos").mkdir()
+    for i, x in enumerate(rng.integers(0, 256, (20, 16, 16, 3), np.uint8)):
+        Image.fromarray(x).save(f"photos/{i}.png")
+    for words in book.commands(book.ROOT / "docs/reading.md"):
+        run([NATURAL.sub("@p40:p98", word) for word in words])
+    assert pathlib.Path("maps.png").is_file()
+    assert "judges agree" in capsys.readouterr().out
+
+
+def test_gallery_page():
+    """Its commands are those of other pages, whose tests run them; no picture is without one."""
+    page = book.ROOT / "docs/gallery.md"
+    others = [words for other in book.PAGES if other != page for words in book.commands(other)]
+    assert all(words in others for words in book.commands(page))
+    text = page.read_text(encoding="utf-8")
+    shown = re.findall(r"^```\n+!\[.+?\]\((\w+\.jpg)\)$", text, re.MULTILINE)
+    assert sorted(shown) == sorted(path.name for path in (book.ROOT / "docs").glob("*.jpg"))
+
+
+def messages():
+    """Every text of the program, `...` for what is filled in."""
+    for folder in ("tf_inverse", "tools"):
+        for path in (book.ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.JoinedStr):
+                    parts = (getattr(part, "value", None) for part in node.values)
+                    yield "".join(part if isinstance(part, str) else "..." for part in parts)
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield node.value
+
+
+def test_troubleshooting_page():
+    """Each message that it explains is one that the program says, word for word."""
+    text = (book.ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
+    quoted = re.findall(r"^> (.+)$", text, re.MULTILINE)
+    assert len(quoted) > 30
+    said = list(messages())
+    assert [one for one in quoted if not any(one.strip() in text for text in said)] == []
+
+
+def test_functions_that_pages_name_are_there():
+    """`method/lagrangian.py::penalty`: the file, and the name in it."""
+    for page in [*book.PAGES, book.ROOT / "CONTRIBUTING.md"]:
+        text = page.read_text(encoding="utf-8")
+        for file, name in re.findall(r"`((?:\w+/)+\w+\.py)(?:::(\w+))?`", text):
+            path = next(
+                p for p in (book.ROOT / "tf_inverse" / file, book.ROOT / file) if p.exists()
+            )
+            source = path.read_text(encoding="utf-8")
+            assert not name or re.search(rf"^\s*(def {name}\b|{name} = )", source, re.MULTILINE), (
+                name
+            )
+
+
+def test_readme_leads_to_every_page():
+    text = book.PAGES[0].read_text(encoding="utf-8")
+    pages = {page.name for page in book.PAGES[1:]} - {"index.md", "contributing.md", "changelog.md"}
+    assert pages <= set(re.findall(r"\(docs/(\w+\.md)\)", text))
+    assert len(text.splitlines()) < 110
+
+
+def test_export_page(desk):
+    page = book.ROOT / "docs/export.md"
+    for words in book.commands(page):
+        run(words)
     python = book.blocks(page, "python")
     # The codes of this pair are N(0, 1), and its activations lie elsewhere.
     np.save("sampler/starts.npy", np.random.default_rng(0).standard_normal((50, 12), np.float32))
@@ -182,7 +299,7 @@ def test_export_page(desk, monkeypatch):
     model.compile("sgd", "mse")
     x, y = rng.uniform(0, 255, (8, 8, 8, 3)), rng.uniform(size=(8, 3))
     block = python[1].replace("fc3:2@1:2", "fc3:2@-9:9").replace("epochs=50", "epochs=5")
-    given = {"generator": keras.saving.load_model("my_gan.keras"), "model": model, "x": x, "y": y}
+    given = {"generator": gan(), "model": model, "x": x, "y": y}
     names = execute(block, "export.md", **given)
     assert len(names["watcher"].samples[4].images)
 
@@ -197,11 +314,25 @@ def test_law_page(desk, capsys):
     assert opened.summary["probability"] == told["probability"]
 
 
-def test_publishing_page(desk):
+def test_plane_page(desk, capsys):
+    for words in book.commands(book.ROOT / "docs/plane.md"):
+        run([*words, "--rows=2", "--columns=2", "--n=1", "--patience=100"])
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told["cells"] == 4 and {"count", "tried"} == set(told["plane"])
+    for name in ("plane", "wide"):
+        assert all((desk / f"{name}.{kind}").exists() for kind in ("h5", "png", "html"))
+
+
+def test_publishing_page(desk, monkeypatch):
+    """Without the hub's library, the line that fetches is left to who has the extra [hub]."""
     run(["sample", "truck.h5", "--targets=fc8:truck@p60:p95"])
-    for words in book.commands(book.ROOT / "docs/publishing.md"):
-        run(words)
+    fetches = importlib.util.find_spec("huggingface_hub") is not None
+    with hubserver.serving("cifar10", desk, monkeypatch):
+        for words in book.commands(book.ROOT / "docs/publishing.md"):
+            if fetches or "--network=hf://you/net" not in words:
+                run(words)
     assert pathlib.Path("trucks/README.md").is_file()
+    assert pathlib.Path("neuron.h5").is_file() == fetches
 
 
 def test_vectors_page(desk):

@@ -17,10 +17,6 @@ def explain(
     keeps what is done; the same command goes on.
 
     Examples:
-        tf-inverse explain samples.h5
-        tf-inverse explain samples.h5 --methods=occlusion --baseline=black
-
-    Examples:
         tf-inverse explain truck.h5
         tf-inverse explain both.h5 --methods=occlusion --baseline=black
 

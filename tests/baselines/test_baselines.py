@@ -5,9 +5,12 @@ import pytest
 import tensorflow as tf
 from oracles import baselines_numpy as oracle
 
+import tf_inverse
+from tf_inverse import diversity
 from tf_inverse.band import Band, Neuron
-from tf_inverse.baselines import activation_maximisation, ppgn, rejection, scoring
+from tf_inverse.baselines import activation_maximisation, bank, ppgn, rejection, scoring
 from tf_inverse.errors import UsageError
+from tf_inverse.networks import yardstick
 
 CLASS, HIDDEN = Neuron("fc8", 1), Neuron("conv1", 2, (4, 1))
 
@@ -165,8 +168,48 @@ def test_rejection_keeps_all_in_range_and_nothing_else(pair, world):
     assert len(z) == 150 and inside == sum(len(s.codes) for s, _ in batches)
 
 
+def test_the_bank_gives_its_own_codes_in_range_and_a_varied_choice_of_them():
+    networks = tf_inverse.load("cifar10")
+    bands = tf_inverse.parse("fc8:ship@p90:p98", networks)
+    everything = bank.sample(networks, bands, 500)
+    # Where each came from, looked at again without the baseline's own decoding.
+    codes = networks.natural.bank
+    _, z = networks.score(np.asarray(networks.images(codes)).astype(np.uint8), bands.neurons)
+    inside = np.flatnonzero((z[:, 0] >= bands.z1[0]) & (z[:, 0] <= bands.z2[0]))
+    assert sorted(everything.chain) == inside.tolist() and len(inside) > 20
+    np.testing.assert_array_equal(everything.codes, codes[everything.chain])
+    few = bank.sample(networks, bands, 10)
+    assert few.chain.tolist() == everything.chain[:10].tolist()
+    h = yardstick.of(networks).bandwidth
+    others = [np.random.default_rng(i).permutation(len(inside))[:10] for i in range(20)]
+    scores = [diversity.vendi(everything.encodings[rows], h) for rows in others]
+    assert diversity.vendi(few.encodings, h) > max(scores)
+
+
 def test_place_is_the_naive_one():
     h = np.random.default_rng(0).standard_normal((2, 3, 4, 5)).astype(np.float32)
     np.testing.assert_array_equal(scoring.place(tf.constant(h), (2, 1)), h[:, 2, 1])
     np.testing.assert_allclose(scoring.place(tf.constant(h), "max"), h.max(axis=(1, 2)))
     np.testing.assert_array_equal(scoring.place(tf.constant(h[:, 0, 0]), None), h[:, 0, 0])
+
+
+def test_cma_mega_fills_cells_of_a_plane_with_what_lies_there():
+    """Of two linear neurons whose activations are a parallelogram: nothing beyond it, and most."""
+    pytest.importorskip("ribs", reason="needs the extra rivals")
+    from planes import box, reachable
+
+    from tf_inverse import grid
+    from tf_inverse.baselines import cma_mega
+    from tf_inverse.method.normalization import measure
+
+    networks, neurons = box(), (Neuron("f", 0), Neuron("f", 1))
+    cells = grid.between((0, 1), (0, 2), rows=8, columns=4)
+    scale = measure(networks, neurons)
+    found = cma_mega.fill(networks, neurons, cells, scale, passes=4000)
+    x = found.samples.images.reshape(-1, 6) / 255.0
+    z = np.stack([x[:, 0], x[:, 0] + x[:, 1]], axis=1)
+    assert np.abs(found.samples.activations - z).max() < 1e-6
+    at = cells.cell_of(found.samples.activations)
+    wanted = reachable(8, 4).ravel()
+    assert len(set(at)) == len(at) and wanted[at].all() and len(at) >= wanted.sum() / 2
+    assert 4000 - (cma_mega.BATCH + cma_mega.GRADIENT) < found.passes <= 4000

@@ -1,12 +1,12 @@
 """hf://user/repo through the hub's own library; a server on loopback speaks as the hub does."""
 
-import http.server
 import json
 import pathlib
-import threading
 
+import hubserver
 import pytest
 from commands import run
+from hubserver import FIRST
 
 from tf_inverse import archive
 from tf_inverse.adopt import loading
@@ -15,55 +15,13 @@ from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.networks import hub, storage
 
 huggingface_hub = pytest.importorskip("huggingface_hub", reason="needs the extra [hub]")
-FIRST, SECOND = "1" * 40, "2" * 40
-
-
-class Hub(http.server.BaseHTTPRequestHandler):
-    """One repository, you/net: `server.files` by name, at the commit `server.commit`."""
-
-    def do_GET(self):
-        server = self.server
-        server.seen.append(self.path)
-        if self.path.startswith("/api/models/you/net/revision/"):
-            if self.path.partition("?")[0].endswith("/nowhere"):
-                return self.answer(404, b"{}", {"X-Error-Code": "RevisionNotFound"})
-            siblings = [{"rfilename": n, "size": len(d)} for n, d in server.files.items()]
-            siblings += [{"rfilename": n, "size": s} for n, s in server.claimed.items()]
-            told = {"id": "you/net", "sha": server.commit, "siblings": siblings}
-            return self.answer(200, json.dumps(told).encode())
-        name = self.path.rpartition("/")[2]
-        if f"/you/net/resolve/{server.commit}/" in self.path and name in server.files:
-            etag = {"ETag": f'"{name}"', "X-Repo-Commit": server.commit}
-            return self.answer(200, server.files[name], etag)
-        return self.answer(404, b"{}", {"X-Error-Code": "RepoNotFound"})
-
-    def do_HEAD(self):
-        self.do_GET()
-
-    def answer(self, status, body, headers=()):
-        self.send_response(status)
-        for name, value in dict(headers, **{"Content-Length": str(len(body))}).items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def log_message(self, *args):
-        pass
+SECOND = "2" * 40
 
 
 @pytest.fixture
 def server(tiny_folder, tmp_path, monkeypatch):
-    monkeypatch.setenv("TF_INVERSE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub) as running:
-        running.seen, running.commit, running.claimed = [], FIRST, {}
-        running.files = {p.name: p.read_bytes() for p in pathlib.Path(tiny_folder).iterdir()}
-        running.files["README.md"] = b"not needed"
-        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{running.server_port}")
-        threading.Thread(target=running.serve_forever, daemon=True).start()
+    with hubserver.serving(tiny_folder, tmp_path, monkeypatch) as running:
         yield running
-        running.shutdown()
 
 
 def test_fetched_once_pinned_and_offline_from_then_on(server, tiny_folder, capsys):

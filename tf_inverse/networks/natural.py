@@ -79,7 +79,7 @@ class Natural:
     gaussian: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
     random: int | None = None
     indices: Array | None = field(default=None, repr=False)
-    source: str | None = None
+    source: str | None = field(default=None, repr=False)
 
     @property
     def typical(self) -> int:

@@ -1,0 +1,122 @@
+"""How true and how varied samples of the shipped pair are, beside nature and beside its bank.
+
+    python tools/dev/strangers.py ../shared/data/judges_cifar10 JUDGES
+    python tools/dev/truth.py JUDGES/resnet44.keras ../shared/data/cifar10.h5
+
+For each class neuron and each of two ranges: the share of 30 samples that a judge gives to the
+class, over nature's share in the range; Vendi scores of four orders, in E and in the judge's last
+features, and how many of the eight are at least those of equally many natural images; gradient
+steps times K. The bank's row is the baseline without any search. Nature is CIFAR-10's test images.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import keras
+import numpy as np
+
+import tf_inverse
+from tf_inverse import diversity
+from tf_inverse.archive import Samples
+from tf_inverse.baselines import bank
+from tf_inverse.networks import image_files, yardstick
+
+RANGES, CLASSES = ("p99:p99.8", "p90:p98"), 10
+N, DRAWS = 30, 5
+
+
+class Yardsticks:
+    """A judge, nature as it sees it, and the widths of the two kernels.
+
+    Args:
+        networks: The shipped pair.
+        judge: A Keras classifier of the pair's classes whose last layer but one are features.
+        nature: [m, 32, 32, 3] uint8.
+    """
+
+    def __init__(self, networks, judge, nature):
+        self.networks = networks
+        outputs = [judge.layers[-2].output, judge.output]
+        self.judge = keras.Model(judge.inputs, outputs)
+        neurons = tuple(
+            tf_inverse.parse(f"fc8:{unit}@p50:p99", networks).neurons[0] for unit in range(CLASSES)
+        )
+        self.e, self.z = networks.score(nature, neurons)
+        self.features, self.classes = self.look(nature)
+        typical = self.features[: networks.natural.typical]
+        self.widths = yardstick.of(networks).bandwidth, diversity.bandwidth(typical)
+
+    def look(self, images):
+        """The judge's features [k, d] and classes [k] of images."""
+        features, logits = self.judge.predict(images.astype(np.float32), batch_size=100, verbose=0)
+        return features, logits.argmax(axis=1)
+
+    def profiles(self, e, features):
+        """Vendi scores, [2, orders]: in E, and in the judge's features."""
+        pairs = zip((e, features), self.widths, strict=True)
+        return np.array([diversity.profile(rows, width) for rows, width in pairs])
+
+    def inside(self, band):
+        """Natural images in a band."""
+        z = self.z[:, band.neuron.unit]
+        return np.flatnonzero((z >= band.z1) & (z <= band.z2))
+
+    def figures(self, band, samples):
+        """Share believed over nature's, Vendi scores at least nature's, and order 1 in both."""
+        unit, rows = band.neuron.unit, self.inside(band)
+        features, classes = self.look(samples.images)
+        natural = []
+        for draw in range(DRAWS):
+            some = np.random.default_rng(draw).choice(rows, len(classes), False)
+            natural.append(self.profiles(self.e[some], self.features[some]))
+        scores = self.profiles(samples.encodings, features)
+        share = np.mean(classes == unit) / np.mean(self.classes[rows] == unit)
+        return share, int((scores >= np.mean(natural, axis=0)).sum()), *scores[:, 1]
+
+
+def searched(networks, bands):
+    """N samples by the default method, and what they cost: gradient steps times K."""
+    settings = tf_inverse.Settings(n=N, precision="auto")
+    batches = list(tf_inverse.sample(networks, bands, settings))
+    return Samples.joined([b.samples for b in batches]), batches[-1].info.steps * settings.K
+
+
+def main(judge: str, data: str) -> None:
+    """Prints a row for every neuron, range and way, and the means."""
+    networks = tf_inverse.load("cifar10")
+    nature, _ = image_files.load(data, networks.image_shape[:2], "test", 3)
+    sticks = Yardsticks(networks, keras.models.load_model(judge), nature)
+    print(
+        "| range | neuron | way | n | believed over nature | Vendi >= nature | E | judge | cost |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
+    for text in RANGES:
+        means = {"search": [], "bank": []}
+        for unit in range(CLASSES):
+            bands = tf_inverse.parse(f"fc8:{unit}@{text}", networks)
+            ways = {
+                "search": searched(networks, bands),
+                "bank": (bank.sample(networks, bands, N), 0),
+            }
+            for way, (samples, cost) in ways.items():
+                if not len(samples.images):
+                    continue
+                found = sticks.figures(bands[0], samples)
+                means[way].append(found)
+                share, wins, e, seen = found
+                print(
+                    f"| {text} | {unit} | {way} | {len(samples.images)} | {share:.2f} "
+                    f"| {wins} of 8 | {e:.1f} | {seen:.1f} | {cost} |",
+                    flush=True,
+                )
+        for way, rows in means.items():
+            share, wins, e, seen = np.transpose(rows)
+            print(
+                f"| {text} | all | {way} | - | {share.mean():.2f}, least {share.min():.2f} "
+                f"| {wins.sum():.0f} of {8 * len(rows)} | {e.mean():.1f} | {seen.mean():.1f} | - |"
+            )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
