@@ -7,6 +7,7 @@ read as well, and a line says how they are written now.
 from __future__ import annotations
 
 import sys
+from typing import overload
 
 from tf_inverse.errors import UsageError
 
@@ -14,6 +15,10 @@ MOST = 4096
 """Rows, columns or channels of an image."""
 
 
+@overload
+def span(flag: str, text: str) -> tuple[float, float]: ...
+@overload
+def span(flag: str, text: None) -> None: ...
 def span(flag: str, text: str | None) -> tuple[float, float] | None:
     """The numbers of LOW:HIGH; of LOW,HIGH too, which is the earlier form.
 

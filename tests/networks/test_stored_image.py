@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_inverse.networks.stored_image import eight_bits, stored
 
 PACKAGE = pathlib.Path(__file__).resolve().parents[2] / "tf_inverse"
-# Also the verifier, and noise that is encoded as it is drawn, without rounding, here and in its law.
+# Also the verifier, and noise that is encoded as it is drawn, without rounding.
 PLACES = {f"networks/{name}.py" for name in ("stored_image", "codes", "code_law")} | {
     "run/verify.py"
 }
