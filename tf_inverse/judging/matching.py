@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 
+from tf_inverse import grammar
 from tf_inverse.errors import UsageError
 from tf_inverse.judging.judges import Judge
 
@@ -56,8 +57,9 @@ def _synonyms(label):
 
 
 def _named(text, judge):
-    if text.isdigit() and int(text) < judge.count:
-        return int(text)
+    number = grammar.whole(text)
+    if number is not None and number < judge.count:
+        return number
     labels = judge.labels or ()
     found = [i for i, name in enumerate(labels) if text.lower() in _synonyms(name)]
     if found:
