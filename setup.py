@@ -13,6 +13,8 @@ version = re.search(
 tensorboard = ["tensorboard>=2.20"]
 matconvnet = ["scipy>=1.12"]
 safetensors = ["safetensors>=0.5"]
+# CMA-MEGA, another way to fill a plane of two neurons.
+rivals = ["ribs==0.12.0"]
 publish = ["pyarrow>=17", *safetensors]
 hub = ["huggingface_hub>=0.30"]
 # Other people's readers of what `publish` writes, for tests alone; 600 MB.
@@ -72,6 +74,7 @@ setup(
         "safetensors": safetensors,
         "hub": hub,
         "publish": publish,
+        "rivals": rivals,
         "foreign": foreign,
         "docs": docs,
     },

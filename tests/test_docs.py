@@ -314,6 +314,15 @@ def test_law_page(desk, capsys):
     assert opened.summary["probability"] == told["probability"]
 
 
+def test_plane_page(desk, capsys):
+    for words in book.commands(book.ROOT / "docs/plane.md"):
+        run([*words, "--rows=2", "--columns=2", "--n=1", "--patience=100"])
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told["cells"] == 4 and {"count", "tried"} == set(told["plane"])
+    for name in ("plane", "wide"):
+        assert all((desk / f"{name}.{kind}").exists() for kind in ("h5", "png", "html"))
+
+
 def test_publishing_page(desk, monkeypatch):
     """Without the hub's library, the line that fetches is left to who has the extra [hub]."""
     run(["sample", "truck.h5", "--targets=fc8:truck@p60:p95"])

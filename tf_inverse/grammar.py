@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+from typing import overload
 
 from tf_inverse.errors import UsageError
 
@@ -15,6 +16,10 @@ MOST = 4096
 """Rows, columns or channels of an image."""
 
 
+@overload
+def span(flag: str, text: str) -> tuple[float, float]: ...
+@overload
+def span(flag: str, text: None) -> None: ...
 def span(flag: str, text: str | None) -> tuple[float, float] | None:
     """The numbers of LOW:HIGH; of LOW,HIGH too, which is the earlier form.
 
@@ -80,7 +85,8 @@ def size(flag: str, text: str | None, form: str, least: int = 1) -> tuple[int, .
 
 def shape(flag: str, text: str | None) -> tuple[int, int, int] | None:
     """The numbers of ROWS,COLUMNS,CHANNELS; see `size`."""
-    return size(flag, text, "ROWS,COLUMNS,CHANNELS")
+    found = size(flag, text, "ROWS,COLUMNS,CHANNELS")
+    return None if found is None else (found[0], found[1], found[2])
 
 
 def names(text: str | None) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ COMMANDS = {
     "units": "units:units",
     "volume": "volume:volume",
     "ladder": "ladder:ladder",
+    "plane": "plane:plane",
     "convert": "convert:convert",
     "pair": "pair:pair",
     "fetch": "fetch:fetch",

@@ -213,7 +213,8 @@ def test_range_of_images(activation, values):
 
 def test_range_of_pixels_and_grey():
     f = nested(channels=1)
-    networks = adopt.adopt(f, generator(), "fc", pixel_range=(-1.0, 1.0)).networks
+    networks, measured = adopt.adopt(f, generator(), "fc", pixel_range=(-1.0, 1.0))
+    assert measured["classifier"] == [8, 8, 1]  # As it takes them itself, not as it is wrapped.
     x = images()
     grey = x @ np.array([[0.299], [0.587], [0.114]], "f4") / 127.5 - 1
     _, z = networks.score(x, (Neuron("logits", 0),))

@@ -191,3 +191,25 @@ def test_place_is_the_naive_one():
     np.testing.assert_array_equal(scoring.place(tf.constant(h), (2, 1)), h[:, 2, 1])
     np.testing.assert_allclose(scoring.place(tf.constant(h), "max"), h.max(axis=(1, 2)))
     np.testing.assert_array_equal(scoring.place(tf.constant(h[:, 0, 0]), None), h[:, 0, 0])
+
+
+def test_cma_mega_fills_cells_of_a_plane_with_what_lies_there():
+    """Of two linear neurons whose activations are a parallelogram: nothing beyond it, and most."""
+    pytest.importorskip("ribs", reason="needs the extra rivals")
+    from planes import box, reachable
+
+    from tf_inverse import grid
+    from tf_inverse.baselines import cma_mega
+    from tf_inverse.method.normalization import measure
+
+    networks, neurons = box(), (Neuron("f", 0), Neuron("f", 1))
+    cells = grid.between((0, 1), (0, 2), rows=8, columns=4)
+    scale = measure(networks, neurons)
+    found = cma_mega.fill(networks, neurons, cells, scale, passes=4000)
+    x = found.samples.images.reshape(-1, 6) / 255.0
+    z = np.stack([x[:, 0], x[:, 0] + x[:, 1]], axis=1)
+    assert np.abs(found.samples.activations - z).max() < 1e-6
+    at = cells.cell_of(found.samples.activations)
+    wanted = reachable(8, 4).ravel()
+    assert len(set(at)) == len(at) and wanted[at].all() and len(at) >= wanted.sum() / 2
+    assert 4000 - (cma_mega.BATCH + cma_mega.GRADIENT) < found.passes <= 4000

@@ -202,3 +202,14 @@ def test_the_shares_of_real_strangers(shared_data):
     judge = judges.load(strangers.resnet(source / "resnet44.npz"))
     # 82.7 % of all 10,000, as its authors' PyTorch gives them: within three standard errors here.
     assert np.mean(judge.classes(x[:500]) == y[:500]) == pytest.approx(0.827, abs=0.051)
+
+
+def test_a_judge_of_keras_applications_has_imagenets_labels_with_its_weights_alone(monkeypatch):
+    def small(weights="imagenet", **_):
+        x = keras.Input((8, 8, 3))
+        outputs = keras.layers.Dense(1000, "softmax", name="predictions")(keras.layers.Flatten()(x))
+        return keras.Model(x, outputs)
+
+    monkeypatch.setattr(keras.applications, "MobileNetV2", small)
+    assert judges.load("keras:MobileNetV2").labels[628] == "liner, ocean liner"
+    assert judges.load("keras:MobileNetV2", weights=None).labels is None

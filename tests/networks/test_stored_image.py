@@ -10,7 +10,9 @@ from tf_inverse.networks.stored_image import eight_bits, stored
 
 PACKAGE = pathlib.Path(__file__).resolve().parents[2] / "tf_inverse"
 # Also the verifier, and noise that is encoded as it is drawn, without rounding.
-PLACES = {"networks/stored_image.py", "run/verify.py", "networks/codes.py"}
+PLACES = {f"networks/{name}.py" for name in ("stored_image", "codes", "code_law")} | {
+    "run/verify.py"
+}
 
 
 def test_values_against_a_naive_loop():

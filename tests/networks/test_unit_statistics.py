@@ -102,7 +102,8 @@ def test_climb_draws_what_was_found(networks, tmp_path):
     low, high = ranges.extent(networks, ranges.rungs(networks, "fc3:cat", 2)[0][0].neuron)
     near = f"fc3:cat@{low - (high - low) / 12:g}:{low + (high - low) / 12:g}"
     steps = ranges.rungs(networks, f"{near}, fc3:dog@1e6:2e6", 2)
-    troubles = ranges.climb(tmp_path / "out", networks, steps[:2], Settings(n=4, K=4, patience=20))
+    settings = Settings(n=4, K=4, patience=20)
+    troubles = ranges.climb(tmp_path / "out", networks, steps[:2], settings)
     assert len(troubles) == 1 and "fc3:1@1e+06:2e+06" in troubles[0]
     assert len(archive.open(tmp_path / "out" / "rung-1.h5")) == 4
     assert (tmp_path / "out" / "ladder.png").stat().st_size > 1000

@@ -8,7 +8,7 @@ import pytest
 import specimen
 
 from tf_inverse.archive import side_file
-from tf_inverse.report import beside, html, judged
+from tf_inverse.report import beside, html, judged, plane
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium")
 from selenium.webdriver import ActionChains  # noqa: E402
@@ -348,3 +348,23 @@ def test_judges_mark_images_and_filter_them(browser, tmp_path):
     assert "1 of 2 judges agree" in by_id(page, "large-title").text
     press(page, Keys.ESCAPE)
     assert not page.get_log("browser")
+
+
+def test_a_click_on_a_cell_of_a_plane_shows_its_samples(browser, tmp_path):
+    other = specimen.TARGET | {"label": "<b>truck</b>", "unit": 9}
+    made = specimen.write(tmp_path / "plane.h5", 30, targets=[specimen.TARGET, other])
+    z = made.activations[:]
+    edges = [np.linspace(a - 1, b + 1, 4).tolist() for a, b in zip(z.min(0), z.max(0), strict=True)]
+    made.settings["plane"] = {"across": edges[0], "up": edges[1]}
+    (tmp_path / "plane.html").write_text(plane.page(made), encoding="utf-8")
+    browser.get((tmp_path / "plane.html").as_uri())
+    buttons = browser.find_elements(By.CSS_SELECTOR, "td button")
+    counts = np.histogram2d(z[:, 1], z[:, 0], edges[::-1])[0].astype(int)
+    shown = []
+    for button in buttons:
+        button.click()
+        shown.append(len(browser.find_elements(By.CSS_SELECTOR, "#samples img")))
+    # The page's first line is the highest range of the second neuron.
+    assert np.reshape(shown, (3, 3))[::-1].tolist() == counts.tolist() and sum(shown) == 30
+    assert "<b>truck</b>" in browser.find_element(By.ID, "where").text
+    assert browser.get_log("browser") == []

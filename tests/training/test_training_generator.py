@@ -174,11 +174,15 @@ def test_losses_that_are_not_finite_end_a_training(tmp_path):
         )
 
 
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
 def test_a_state_is_that_of_one_training(tmp_path, monkeypatch):
     there = tmp_path / "x.training"
     there.mkdir()  # as a process leaves it that is killed right there
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt), work.alone(there):
-        patch.setattr(os, "replace", lambda *_: signal.raise_signal(signal.SIGINT))
+        patch.setattr(os, "replace", interrupted)
         work.claim(there, {"seed": 0, "batch": 4}, False)
     assert [p.name for p in there.iterdir()] == ["training.json.tmp"]  # or killed in the middle
     (there / work.LOCK).touch()

@@ -98,7 +98,10 @@ def adopt(
     target = defaults.target(networks, seen)
     natural = nature.known(networks, photos)
     target = nature.in_percentiles(networks, natural, target, seen)
-    found = measured(networks, target, seen, G.pixels) | nature.findings(networks, natural, photos)
+    own = [*f.picture.size, f.picture.channels]
+    found = measured(networks, target, seen, G.pixels, own) | nature.findings(
+        networks, natural, photos
+    )
     said += notes.chosen(networks, bool(encoder or f.encoder))
     networks.natural, networks.default = natural, target
     return Adopted(networks, found | {"licence": facts.licence(f, G), "notes": said})
@@ -205,7 +208,11 @@ def _read_again(made):
 
 
 def measured(
-    networks: Networks, target: str | None, seen: check.Seen, pixels: tuple[float, float]
+    networks: Networks,
+    target: str | None,
+    seen: check.Seen,
+    pixels: tuple[float, float],
+    own: list[int | None] | None = None,
 ) -> dict[str, Any]:
     """What was found out about a pair: plain values by name.
 
@@ -214,6 +221,8 @@ def measured(
         target: The default one.
         seen: From `check.images`.
         pixels: (low, high) of the generator's own images.
+        own: [rows, columns, channels] that the classifier took before it was made to take what the
+            generator gives; as the pair's classifier takes them if left out.
     """
     d_E = int(np.prod(networks.layer_shape(networks.encoder)))
     return {
@@ -222,7 +231,7 @@ def measured(
         "declared range": list(pixels),
         "pixels": [float(seen.images.min()), float(seen.images.max())],
         "pixels clipped": float(np.mean((seen.images < 0.0) | (seen.images > 255.0))),
-        "classifier": list(networks.classifier.input_shape[1:]),
+        "classifier": own or list(networks.classifier.input_shape[1:]),
         "encoder": [networks.encoder, d_E],
         "encoding": {"mean": float(seen.encodings.mean()), "sd": float(seen.encodings.std())},
         "target": target,

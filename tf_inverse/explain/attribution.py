@@ -87,8 +87,12 @@ class Reader:
             return self._slopes(tf.constant(filled), self._index).numpy()[: len(x)]
 
 
-def _differentiated(networks, layers):
-    def slopes(x, places):
+def _differentiated(
+    networks: Networks, layers: tuple[str, ...]
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """The function (images, places of the neurons in their layers) -> gradients dz/dx."""
+
+    def slopes(x: Tensor, places: Tensor) -> Tensor:
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(x)
             columns = tf.unstack(networks.read(x, layers, places)[1], len(layers), axis=1)
@@ -184,7 +188,7 @@ def _squares(height: int, width: int) -> Iterator[tuple[slice, slice]]:
     shorter = min(height, width)
     side, stride = max(1, round(shorter / SQUARE)), max(1, shorter // STRIDE)
 
-    def starts(length):
+    def starts(length: int) -> list[int]:
         # The last square ends with the image, whatever the stride leaves over.
         return [*range(0, length - side, stride), length - side]
 

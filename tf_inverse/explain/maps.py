@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pathlib
 import tempfile
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -129,7 +129,7 @@ def explain(
     )
 
 
-def _checked(archive, methods, baseline) -> tuple[str, ...]:
+def _checked(archive: Archive, methods: Sequence[str], baseline: str) -> tuple[str, ...]:
     methods = tuple(dict.fromkeys(methods))
     unknown = [name for name in methods if name not in METHODS]
     if unknown or not methods:
@@ -149,18 +149,20 @@ class _Earlier(NamedTuple):
     """Maps that an earlier call left: of how many samples by each method, and the arrays."""
 
     done: dict[str, int]
-    arrays: dict
+    arrays: Mapping[str, Any]
 
 
-def _earlier(path, facts, shape) -> _Earlier:
-    """What is there of the same question; nothing where the maps there are of another one."""
+def _earlier(path: pathlib.Path, facts: dict[str, Any], shape: tuple[int, ...]) -> _Earlier:
+    """The maps beside an archive that answer the same question; none where they answer another."""
     section = side_file.sections(path).get(ATTRIBUTION)
     if section is None or {k: v for k, v in section.facts.items() if k != "done"} != facts:
         return _Earlier({}, {})
     done, shapes = section.facts.get("done"), {k: v.shape for k, v in section.arrays.items()}
-    right = dict.fromkeys(done, shape) | {RESIDUAL: shape[:2]} if isinstance(done, dict) else None
-    counts = done.values() if isinstance(done, dict) else ()
-    if shapes != right or not all(isinstance(i, int) and 0 <= i <= shape[0] for i in counts):
+    if (
+        not isinstance(done, dict)
+        or shapes != dict.fromkeys(done, shape) | {RESIDUAL: shape[:2]}
+        or not all(isinstance(i, int) and 0 <= i <= shape[0] for i in done.values())
+    ):
         raise RefusedInput(
             f"{side_file.beside(path)}: expected maps of shape {list(shape)} and how many samples "
             "they are of; remove it to have them made again"
@@ -168,7 +170,8 @@ def _earlier(path, facts, shape) -> _Earlier:
     return _Earlier(done, section.arrays)
 
 
-def _same(archive, row, z: Array) -> None:
+def _same(archive: Archive, row: int, z: Array) -> None:
+    """Refuses an archive whose stored activations of a row are not the z that the network gives."""
     stored = archive.activations[row]
     within = DEVIATION * max(1.0, float(np.abs(stored).max()))
     if not np.abs(stored - z).max() <= within:  # or is no number
@@ -178,11 +181,13 @@ def _same(archive, row, z: Array) -> None:
         )
 
 
-def _numbers(z):
+def _numbers(z: Array) -> str:
     return ", ".join(f"{value:.6g}" for value in z)
 
 
-def _map(name, reader, image, ground, seed, row) -> attribution.Attribution:
+def _map(
+    name: str, reader: attribution.Reader, image: Array, ground: Array, seed: int, row: int
+) -> attribution.Attribution:
     if name == "smoothgrad":
         # A sample's noise depends on its row alone, so that a stop in between changes nothing.
         return attribution.smoothgrad(reader, image, ground, codes.generator(seed, 9, row))

@@ -21,6 +21,7 @@ from tf_inverse.report.beside import Nature
 if TYPE_CHECKING:
     from tf_inverse.band import Bands
     from tf_inverse.networks.networks import Networks
+    from tf_inverse.tensors import Array, StrPath
 
 MOST = 60
 """Natural images that are kept at most: a few rows of a page."""
@@ -32,7 +33,7 @@ AT_A_TIME = 1 << 26
 def beside(
     networks: Networks,
     bands: Bands,
-    source: str | os.PathLike[str],
+    source: StrPath,
     most: int = MOST,
     seed: int = 0,
 ) -> Nature:
@@ -57,7 +58,7 @@ def beside(
 def remembered(
     networks: Networks,
     bands: Bands,
-    source: str | os.PathLike[str],
+    source: StrPath,
     most: int = MOST,
     seed: int = 0,
 ) -> Nature | None:
@@ -79,20 +80,23 @@ def remembered(
     )
 
 
-def _chosen(networks, bands, source, only, most, seed):
+def _chosen(
+    networks: Networks, bands: Bands, source: StrPath, only: Array | None, most: int, seed: int
+) -> Nature:
+    """The images of a source that lie in the bands; of those with the numbers `only`, if given."""
     if networks.stored != "uint8":
         raise UsageError(
             f"expected a network of images to show natural ones beside, {networks.name} takes "
             "vectors"
         )
     numbers = np.arange(image_files.count(source, "test")) if only is None else np.asarray(only)
-    *size, channels = networks.image_shape
+    height, width, channels = networks.image_shape
 
-    def read(which):
-        return image_files.load(source, tuple(size), "test", channels, which)[0]
+    def read(which: Array) -> Array:
+        return image_files.load(source, (height, width), "test", channels, which)[0]
 
     z = np.zeros((len(numbers), len(bands)), np.float32)
-    step = max(1, AT_A_TIME // (size[0] * size[1] * channels))
+    step = max(1, AT_A_TIME // (height * width * channels))
     for start in range(0, len(numbers), step):
         part = slice(start, start + step)
         z[part] = networks.score(read(numbers[part]), bands.neurons)[1]

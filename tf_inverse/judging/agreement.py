@@ -39,7 +39,7 @@ class Verdict(NamedTuple):
     """What one judge says.
 
     Attributes:
-        judge: Who.
+        judge: The judge that says it.
         classes: Class of each sample, [n] int32.
         expected: Classes that stand for the neurons; none where the judge has no such class.
         shares: Kind of images -> (share of them given to an expected class, their number). Where
@@ -85,7 +85,7 @@ def others(
     """What samples are compared with: nature in the bands, nature as G draws it, random codes.
 
     Args:
-        networks: That the samples are of.
+        networks: The pair that the samples are of.
         bands: Of the samples.
         images: Natural images [N, H, W, C] uint8 of the generator's size, where there are any.
         seed: Of the random codes.
@@ -100,7 +100,7 @@ def others(
         found.append(Others("natural images in range", images[diversity.evenly(inside, MOST)]))
     stored = networks.natural
     within = stored.within(bands) if stored is not None and stored.bank is not None else None
-    if within is not None:
+    if stored is not None and stored.encodings is not None and within is not None:
         drawn = verify.render(networks, stored.encodings[diversity.evenly(within, MOST)])
         found.append(Others("... as G draws them", drawn))
     drawn = verify.render(networks, codes.draw(networks, RANDOM, codes.generator(seed, 8)))
@@ -109,7 +109,8 @@ def others(
     return [one for one in found if len(one.images)]
 
 
-def _inside(z, bands):
+def _inside(z: Array, bands: Bands) -> Array:
+    """Which rows of activations z [N, p] lie in every band, [N]."""
     return metrics.in_range(z, bands.z1, bands.z2)
 
 
@@ -119,8 +120,9 @@ def verdict(
     """One judge's say on samples and on other images.
 
     Args:
-        judge: Who.
-        images: The samples', [n, H, W, C]; anything that slices so, as an archive's column.
+        judge: The judge that is asked.
+        images: The samples', [n, H, W, C]: an array, or a column of an archive, which is sliced
+            like one.
         expected: From `matching.classes`, of all targets together.
         beside: From `others`.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tf_inverse import archive as archives
 from tf_inverse import grammar
@@ -30,7 +30,7 @@ HIDDEN = (
 )
 
 
-def run(path: str, by: str, options: dict) -> list[str]:
+def run(path: str, by: str, options: dict[str, Any]) -> list[str]:
     """Asks judges, and writes what they say beside the archive.
 
     Args:
@@ -58,7 +58,7 @@ def run(path: str, by: str, options: dict) -> list[str]:
         return [*told(opened, verdicts), *said]
 
 
-def labelled(panel: list[judges.Judge], networks: Networks):
+def labelled(panel: list[judges.Judge], networks: Networks) -> tuple[list[judges.Judge], list[str]]:
     """Judges without labels take the network's where they have as many classes: (they, words)."""
     names = networks.labels and networks.labels[1]
     made = [one.labelled(names) for one in panel]
@@ -82,7 +82,7 @@ def judged(
 
     Args:
         opened: With images.
-        networks: That it is of.
+        networks: The pair that it was drawn with.
         panel: The judges.
         given: From `matching.read`.
         images: Where natural images are, as `image_files.load` reads them, or None.
@@ -96,8 +96,8 @@ def judged(
         raise UsageError(f"expected --map of {', '.join(sorted(known))}, got {unknown[0]!r}")
     natural = None
     if images:
-        *size, channels = networks.image_shape
-        natural, _ = image_files.load(images, tuple(size), "test", channels)
+        height, width, channels = networks.image_shape
+        natural, _ = image_files.load(images, (height, width), "test", channels)
     beside = agreement.others(networks, verify.bands(opened, networks), natural)
     return [
         agreement.verdict(one, opened.images, agreement.expected(opened, one, given), beside)
@@ -105,11 +105,11 @@ def judged(
     ]
 
 
-def _unit(target):
+def _unit(target: dict[str, Any]) -> str:
     return f"{target['layer']}:{target['unit']}"
 
 
-def _judges(by, networks, options):
+def _judges(by: str, networks: Networks, options: dict[str, Any]) -> list[judges.Judge]:
     sources = [part for part in by.split(",") if part]
     if not sources:
         raise UsageError("expected at least one judge, as --by=FILE,FILE")
@@ -167,7 +167,7 @@ def told(opened: archives.Archive, verdicts: list[agreement.Verdict]) -> list[st
     return [text.in_columns(rows, left=1), *doubts, meaning]
 
 
-def _counted(one):
+def _counted(one: agreement.Verdict) -> str:
     numbers = one.expected or (one.most,)
     return " or ".join(one.named(number) for number in numbers[:2]) + ("..." * (len(numbers) > 2))
 

@@ -14,6 +14,7 @@ from tf_inverse.compute import arithmetic
 from tf_inverse.errors import UsageError, reason
 from tf_inverse.networks.resize import resize
 from tf_inverse.tensors import Array, Model
+from tf_inverse.zoo.labels import for_classes
 
 BATCH = 100
 
@@ -45,7 +46,7 @@ class Judge:
         return replace(self, labels=labels) if fits else self
 
     def outputs(self, images: Array) -> Array:
-        """What it gives for images [N, H, W, C] in 0..255: [N, classes] float32."""
+        """The classifier's outputs for images [N, H, W, C] in 0..255, [N, classes] float32."""
         size = self.model.input_shape[1:3]
         parts = [np.zeros((0, self.count), np.float32)]
         with arithmetic.computing(self.model, "float32"):
@@ -88,7 +89,8 @@ def load(
         source: A Keras model, or text: see `loading.FORMS`.
         channels: Of the images that it will see.
         pixels: (low, high) of the pixels that it takes.
-        labels: Names of its classes; those of its folder by default.
+        labels: Names of its classes; those of its folder by default, and ImageNet's of keras:NAME
+            with its weights.
         size: Shape of its input without the batch axis, where it leaves that open.
         weights: Of keras:NAME.
         trust: Whether a SavedModel may be loaded.
@@ -97,8 +99,7 @@ def load(
         UsageError: It is no classifier of images, or has more or fewer classes than labels.
         RefusedInput: A file that cannot be loaded safely.
     """
-    opening = {"size": size, "trust": trust, "weights": weights}
-    model, told = loading.open(source, "classifier", **opening)
+    model, told = loading.open(source, "classifier", size=size, trust=trust, weights=weights)
     file = _file(source)
     name = pathlib.Path(source).stem if file else told.get("name", model.name)
     model = adapters.classifier(model, pixels, channels)
@@ -110,6 +111,9 @@ def load(
         )
     if labels is None and told.get("labels"):
         labels = tuple(told["labels"]["names"])
+    elif labels is None and str(source).startswith("keras:") and weights == "imagenet":
+        # Keras has its classes in the order of ImageNet's synsets, as everybody has.
+        labels = tuple(for_classes(shape[-1]) or ()) or None
     if labels is not None and len(labels) != shape[-1]:
         raise UsageError(f"expected {shape[-1]} labels for the judge {name}, got {len(labels)}")
     judge = Judge(name, model, labels, atomic.checksum(file) if file else None)
@@ -120,6 +124,7 @@ def load(
     return judge
 
 
-def _file(source):
+def _file(source: str | pathlib.Path | Model) -> pathlib.Path | None:
+    """The one file that a judge is read from; None where it is a model, a folder or a name."""
     path = pathlib.Path(source) if isinstance(source, str | pathlib.Path) else None
     return path if path is not None and path.is_file() else None

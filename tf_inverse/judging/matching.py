@@ -51,12 +51,13 @@ def classes(target: dict, judge: Judge, given: Map) -> tuple[int, ...]:
     return tuple(i for i, name in enumerate(judge.labels) if wanted & _synonyms(name))
 
 
-def _synonyms(label):
+def _synonyms(label: str) -> set[str]:
     """A label and each of the names that it lists with commas, in small letters."""
     return {label.lower(), *label.lower().split(", ")}
 
 
-def _named(text, judge):
+def _named(text: str, judge: Judge) -> int:
+    """The number of the class of a judge that a text names, by its number or by its label."""
     number = grammar.whole(text)
     if number is not None and number < judge.count:
         return number

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -13,6 +13,9 @@ from keras import ops
 from tf_inverse.errors import UsageError
 from tf_inverse.layers.caffe_layers import register
 from tf_inverse.tensors import Array, Shape, Tensor
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 # Mean of the training images of ILSVRC 2012, blue first; the documented stand-in for the mean
 # image of the same data.
@@ -101,7 +104,7 @@ def _plus(x: Tensor, mean: Tensor) -> Tensor:
     return tf.nn.bias_add(x, mean) if len(mean.shape) == 1 else x + mean
 
 
-def centre_crop(mean: Array, height: int, width: int) -> Array:
+def centre_crop(mean: ArrayLike, height: int, width: int) -> Array:
     """The middle of a mean image [H, W, C]; a mean of one value a channel stays as it is.
 
     Rounded down as Caffe and PPGN do: 227 of 256 begins at pixel 14.

@@ -138,9 +138,10 @@ def _compiled(networks, bands, settings, scale, kind, make, *options):
     return networks.compiled((kind, layers, *shared, *options), made)
 
 
-def _arrays(state, **more):
-    arrays = {name: v.numpy() for name, v in _entries(state).items()}
-    return arrays | {name: np.int64(value) for name, value in more.items()}
+def arrays(state, **more):
+    """The tensors of a state as an archive stores them, by name, and whole numbers beside them."""
+    found = {name: v.numpy() for name, v in _entries(state).items()}
+    return found | {name: np.int64(value) for name, value in more.items()}
 
 
 def _entries(state):
@@ -154,7 +155,7 @@ def _entries(state):
     return named
 
 
-def _restored(state, like):
+def restored(state, like):
     """A state as tensors, of the types and shapes of another.
 
     Raises:
@@ -199,14 +200,14 @@ def renew(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
     pool = pools.init(*stream.rows(0, K), m, d_E, settings.mu0, slots, tracked=True)
     cursor = K
     if state is not None:
-        pool, cursor = _restored(state, pool), count(state, "cursor")
-    before = _arrays(pool, cursor=cursor)
+        pool, cursor = restored(state, pool), count(state, "cursor")
+    before = arrays(pool, cursor=cursor)
     while True:
         start = int(pool.step)
         fresh = pools.Fresh(*map(tf.constant, stream.rows(cursor, 2 * K)))
         pool, buffer, report = advance(pool, aim, fresh)
         cursor += int(report.used)
-        after = _arrays(pool, cursor=cursor)
+        after = arrays(pool, cursor=cursor)
         taken = int(pool.step) - start
         yield Chunk(
             *_found(buffer),
@@ -242,7 +243,7 @@ def paper(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
         nothing = (np.zeros((0, *networks.image_shape), networks.stored),)
         nothing += (np.zeros((0, networks.codes.size), np.float32),)
         nothing += (np.zeros(0, np.int64), np.zeros(0, np.int32))
-        before = _arrays(here)
+        before = arrays(here)
         steps, best = int(found.step), info.z.numpy().max(axis=0)
         first = Chunk(*nothing, before, before, steps, steps, best, mu=float(found.mu))
         yield first._replace(start=start[:0])
@@ -250,11 +251,11 @@ def paper(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
         columns = (networks.codes.size, settings.sides * len(bands))
         c, lam = (tf.zeros((settings.K, many)) for many in columns)
         number, step = tf.constant(0.0), tf.constant(0, tf.int64)
-        here = _restored(state, walk.WalkState(c, lam, number, number, step, slots))
-        before = _arrays(here)
+        here = restored(state, walk.WalkState(c, lam, number, number, step, slots))
+        before = arrays(here)
     while True:
         here, buffer, best, finite = advance(here, aim)
-        after = _arrays(here)
+        after = arrays(here)
         step, mu = int(here.step), float(here.mu)
         rows = _found(buffer)
         yield Chunk(

@@ -29,6 +29,11 @@ METHODS = {"renewal": loops.renew, "paper": loops.paper, "langevin": chains.lang
 TOLERANCE = 1e-5
 
 
+def digest(image: np.ndarray) -> int:
+    """64 bits that tell an image from all others."""
+    return int.from_bytes(hashlib.blake2b(image.tobytes(), digest_size=8).digest(), "big")
+
+
 class Info(NamedTuple):
     """Where a run stands: gradient steps, samples found, acceptance, restarts, penalty weight."""
 
@@ -146,13 +151,11 @@ class _Keeper:
         inside = ((z >= self.low) & (z <= self.high)).all(axis=1)
         rows, hashes, seen = [], [], set(self.seen)
         for i in np.flatnonzero(inside):
-            digest = int.from_bytes(
-                hashlib.blake2b(chunk.x[i].tobytes(), digest_size=8).digest(), "big"
-            )
-            if digest not in seen:
-                seen.add(digest)
+            mark = digest(chunk.x[i])
+            if mark not in seen:
+                seen.add(mark)
                 rows.append(i)
-                hashes.append(digest)
+                hashes.append(mark)
         samples = Samples(chunk.x, chunk.c, e, z, chunk.steps, chunk.chain).rows(rows)
         begun = None if chunk.start is None else chunk.start[rows]
         return samples._replace(**self._ways(samples.codes, begun)), hashes

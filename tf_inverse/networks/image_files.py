@@ -22,7 +22,7 @@ def load(
     size: tuple[int, int],
     split: str = "train",
     channels: int = 3,
-    only: Sequence[int] | None = None,
+    only: Sequence[int] | Array | None = None,
 ) -> tuple[Array, Array | None]:
     """Images and labels, every image resized to one size.
 
@@ -129,7 +129,7 @@ def _from_folder(
     size: tuple[int, int],
     channels: int,
     known: Sequence[str],
-    only: Sequence[int] | None,
+    only: Sequence[int] | Array | None,
 ) -> tuple[Array, Array | None]:
     files = _found(folder)
     foreign = sorted({p.parent.name for p in files} - set(known)) if known else []
@@ -144,7 +144,7 @@ def _from_folder(
     return images, np.asarray([known.index(p.parent.name) for p in files]) if known else None
 
 
-def _numbers(only: Sequence[int] | None, count: int, path: StrPath) -> list[int]:
+def _numbers(only: Sequence[int] | Array | None, count: int, path: StrPath) -> list[int]:
     """Numbers of the images to read out of `count`."""
     numbers = [int(i) for i in (range(count) if only is None else only)]
     if any(not 0 <= i < count for i in numbers):
@@ -204,7 +204,7 @@ def _from_arrays(
     size: tuple[int, int],
     channels: int,
     path: pathlib.Path,
-    only: Sequence[int] | None,
+    only: Sequence[int] | Array | None,
 ) -> tuple[Array, Array | None]:
     labels, images = (_named(arrays, prefix, name) for name in ("labels", "images"))
     labels = None if labels is None else np.asarray(labels, np.int64)

@@ -42,10 +42,26 @@ def render(archives, names, natures=None):
         Text of a self-contained HTML page.
     """
     data = page_data.page(archives, names, natures)
-    style = _part("style.css")
-    script = "\n".join(_part(f"{name}.js") for name in SCRIPTS)
-    return string.Template(_part("page.html")).substitute(
-        title=html.escape(data["title"]),
+    return filled("page.html", ("style.css",), SCRIPTS, data["title"], data)
+
+
+def filled(page, styles, scripts, title, data):
+    """A page of the folder `page`, with everything in it.
+
+    Args:
+        page: File of the page.
+        styles: Files of its style.
+        scripts: Names of the files of its script.
+        title: Of the page.
+        data: What its script reads, as JSON.
+
+    Returns:
+        Text of a self-contained HTML page.
+    """
+    style = "\n".join(map(_part, styles))
+    script = "\n".join(_part(f"{name}.js") for name in scripts)
+    return string.Template(_part(page)).substitute(
+        title=html.escape(title),
         version=__version__,
         style=style,
         style_hash=_hash(style),

@@ -8,7 +8,7 @@ import shlex
 import numpy as np
 
 from tf_inverse import metrics
-from tf_inverse.report import beside, comparison, encode, judged, ordering, standing, text
+from tf_inverse.report import beside, cells, comparison, encode, judged, ordering, standing, text
 
 # Figures that an archive alone cannot tell: what the run stored of them.
 STORED = ("steps", "seconds", "ess", "r_hat", "probability")
@@ -111,6 +111,13 @@ def command(archive, path="samples.h5"):
     place = archive.header.get("folder", {}).get("relative", archive.network)
     flags = {"network": place, "targets": targets, "n": archive.asked}
     flags |= {"seed": archive.seed}
+    plane = archive.settings.get(cells.PLANE)
+    if plane is not None:
+        rows, columns = cells.edges(archive).shape
+        flags |= {"n": plane.get("each"), "rows": rows, "columns": columns}
+        flags |= {name: archive.settings.get(name) for name in ("K", "patience")}
+        parts = [f"--{key}={value}" for key, value in flags.items()]
+        return shlex.join(["tf-inverse", "plane", pathlib.Path(path).name, *parts])
     flags |= {
         key: value
         for key, value in archive.settings.items()

@@ -132,7 +132,7 @@ def _wrap_title(title, layout):
     lines = []
     for number, text in enumerate(title):
         size = 24 if number == 0 else 15
-        lines += [(line, size) for line in _wrap(text, _font(size), layout)]
+        lines += [(line, size) for line in _wrap(text, typeface(size), layout)]
     return lines
 
 
@@ -159,7 +159,7 @@ def _fitted(text, font, room):
 def _draw_title(draw, title, layout):
     top = layout.margin
     for text, size in title:
-        draw.text((layout.margin, top), text, INK if size > 15 else FAINT, _font(size))
+        draw.text((layout.margin, top), text, INK if size > 15 else FAINT, typeface(size))
         top += size * 14 // 10
     return top + (layout.gap if title else 0)
 
@@ -168,27 +168,28 @@ def _draw_row(sheet, draw, row, top, layout):
     """Draws one group from `top` down and returns where the next begins."""
     bottom = top + _height(row, layout)
     if row.heading:
-        font = _font(layout.caption * 5 // 4)
+        font = typeface(layout.caption * 5 // 4)
         text = _fitted(row.heading, font, layout.width - 2 * layout.margin)
         draw.text((layout.margin, top + layout.caption), text, INK, font)
         top += 3 * layout.caption
-    font = _font(layout.caption)
+    font = typeface(layout.caption)
     for i, (image, caption) in enumerate(zip(row.images, row.captions, strict=True)):
         line, column = divmod(i, layout.columns)
         x = layout.margin + column * (layout.tile[0] + layout.gap)
         y = top + line * _pitch(layout)
-        sheet.paste(_tile(image, layout.tile), (x, y))
+        sheet.paste(resized(image, layout.tile), (x, y))
         text = _fitted(caption, font, layout.tile[0])
         centre, below = x + layout.tile[0] / 2, y + layout.tile[1] + layout.caption * 3 // 10
         draw.text((centre, below), text, FAINT, font, anchor="ma")
     return bottom
 
 
-def _tile(image, size):
+def resized(image, size):
+    """One image, uint8 [H, W, 1 or 3], as a picture in RGB of this width and height."""
     picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
     return picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
 
 
-def _font(size):
+def typeface(size):
     """Pillow's own font, so that a sheet looks the same on every machine."""
     return ImageFont.load_default(size)

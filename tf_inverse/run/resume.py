@@ -9,6 +9,7 @@ from tf_inverse import archive as archives
 from tf_inverse.archive import run_folder
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.method.settings import Settings
+from tf_inverse.report.cells import PLANE
 from tf_inverse.run import origin
 
 if TYPE_CHECKING:
@@ -53,6 +54,10 @@ def plan(
     path = pathlib.Path(path)
     out = path.with_suffix("") if path.suffix == run_folder.SUFFIX else path
     with archives.open(_latest(out)) as opened:
+        if PLANE in opened.settings:
+            raise UsageError(
+                f"{out} is of a plane: the command that began it, tf-inverse plane, goes on with it"
+            )
         if n is not None and n < opened.asked:
             raise UsageError(
                 f"expected --n of at least {opened.asked}, got {n}: {out} asked for it"

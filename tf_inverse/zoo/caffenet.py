@@ -5,18 +5,28 @@ AlexNet after; the shapes of their weights are the same, so the order is part of
 Layers have Caffe's names; ReLU is a layer of its own, so "conv5" is before it and "relu5" after.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import keras
 
 from tf_inverse.layers.caffe_layers import LRN
 from tf_inverse.layers.convolution import convolution
 from tf_inverse.layers.pixels import IMAGENET_MEAN, FromPixels, centre_crop
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from tf_inverse.tensors import Model, Tensor
+
 SIZE = 227
 # Outputs of conv1 to conv5, fc6 and fc7.
 WIDTHS = (96, 256, 384, 384, 256, 4096, 4096)
 
 
-def caffenet(classes: int = 1000, mean=IMAGENET_MEAN, name: str = "caffenet") -> keras.Model:
+def caffenet(classes: int = 1000, mean: ArrayLike = IMAGENET_MEAN, name: str = "caffenet") -> Model:
     """CaffeNet: convolution, ReLU, pooling, normalisation; weights zero until loaded.
 
     Args:
@@ -30,12 +40,14 @@ def caffenet(classes: int = 1000, mean=IMAGENET_MEAN, name: str = "caffenet") ->
     return _network(classes, mean, name, (_pool, _norm))
 
 
-def alexnet(classes: int = 1000, mean=IMAGENET_MEAN, name: str = "alexnet") -> keras.Model:
+def alexnet(classes: int = 1000, mean: ArrayLike = IMAGENET_MEAN, name: str = "alexnet") -> Model:
     """BVLC AlexNet: as `caffenet`, but normalisation comes before pooling."""
     return _network(classes, mean, name, (_norm, _pool))
 
 
-def _network(classes, mean, name, between):
+def _network(
+    classes: int, mean: ArrayLike, name: str, between: tuple[Callable[[Tensor, int], Tensor], ...]
+) -> Model:
     image = keras.Input((SIZE, SIZE, 3), name="data")
     mean = centre_crop(mean, SIZE, SIZE)
     pixels = FromPixels("bgr", mean.shape, name="pixels")
@@ -60,7 +72,7 @@ def _network(classes, mean, name, between):
     return model
 
 
-def _conv(x, i, kernel, stride=1, pad=0, groups=1):
+def _conv(x: Tensor, i: int, kernel: int, stride: int = 1, pad: int = 0, groups: int = 1) -> Tensor:
     x = convolution(
         WIDTHS[i - 1],
         (kernel, kernel),
@@ -73,16 +85,16 @@ def _conv(x, i, kernel, stride=1, pad=0, groups=1):
     return keras.layers.ReLU(name=f"relu{i}")(x)
 
 
-def _pool(x, i):
+def _pool(x: Tensor, i: int) -> Tensor:
     # 55, 27 and 13 pixels: the windows fit, so Caffe's rounding up makes no difference.
     return keras.layers.MaxPooling2D(3, 2, name=f"pool{i}")(x)
 
 
-def _norm(x, i):
+def _norm(x: Tensor, i: int) -> Tensor:
     return LRN(size=5, alpha=1e-4, beta=0.75, name=f"norm{i}")(x)
 
 
-def _dense(x, i):
+def _dense(x: Tensor, i: int) -> Tensor:
     x = keras.layers.Dense(WIDTHS[i - 1], kernel_initializer="zeros", name=f"fc{i}")(x)
     x = keras.layers.ReLU(name=f"relu{i}")(x)
     return keras.layers.Dropout(0.5, name=f"drop{i}")(x)

@@ -8,7 +8,7 @@ and sizes of conv4 to norm1 are those of the public PyTorch versions of DeePSiM'
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import keras
 import numpy as np
@@ -16,6 +16,11 @@ import numpy as np
 from tf_inverse.errors import UsageError
 from tf_inverse.layers.convolution import convolution, deconvolution
 from tf_inverse.layers.pixels import IMAGENET_MEAN, ToPixels, centre_crop
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from tf_inverse.tensors import Model, Tensor
 
 
 class Layer(NamedTuple):
@@ -52,15 +57,17 @@ class Architecture(NamedTuple):
     code_bounds: tuple[float | None, float | None] | None = (0.0, None)
 
 
-def _up(name, filters, leaky=True):
+def _up(name: str, filters: int, leaky: bool = True) -> Layer:
     return Layer(name, True, filters, 4, 2, 1, leaky)
 
 
-def _turned(name, filters):
+def _turned(name: str, filters: int) -> Layer:
     return Layer(name, True, filters, 3)
 
 
-def _plain(name, filters, kernel=3, stride=1, pad=1, leaky=True):
+def _plain(
+    name: str, filters: int, kernel: int = 3, stride: int = 1, pad: int = 1, leaky: bool = True
+) -> Layer:
     return Layer(name, False, filters, kernel, stride, pad, leaky)
 
 
@@ -92,7 +99,7 @@ _FROM_13 = (
 )
 
 
-def _from_norm(filters, stride):
+def _from_norm(filters: int, stride: int) -> tuple[Layer, ...]:
     return (
         _plain("Rconv6", filters, stride=stride, pad=2),
         _plain("Rconv7", 128),
@@ -139,7 +146,7 @@ def architecture(code: str) -> Architecture:
     return ARCHITECTURES[code]
 
 
-def generator(code: str = "fc6", mean=IMAGENET_MEAN, name: str | None = None) -> keras.Model:
+def generator(code: str = "fc6", mean: ArrayLike = IMAGENET_MEAN, name: str | None = None) -> Model:
     """The generator of a layer's codes; weights zero until loaded.
 
     Args:
@@ -171,21 +178,22 @@ def generator(code: str = "fc6", mean=IMAGENET_MEAN, name: str | None = None) ->
     return model
 
 
-def _dense(x, built):
+def _dense(x: Tensor, built: Architecture) -> Tensor:
     for layer, units in zip(("defc7", "defc6", "defc5"), built.dense, strict=True):
         x = keras.layers.Dense(units, kernel_initializer="zeros", name=layer)(x)
         x = _leaky(f"relu_{layer}")(x)
     # Caffe's order: channel by channel.
+    assert built.grid is not None, "a generator with dense layers has a grid"
     height, width, channels = built.grid
     x = keras.layers.Reshape((channels, height, width), name="reshape_chw")(x)
     return keras.layers.Permute((2, 3, 1), name="reshape")(x)
 
 
-def _grid(x, built):
+def _grid(x: Tensor, built: Architecture) -> Tensor:
     return keras.layers.Reshape(built.shape, name="feat_map")(x)
 
 
-def _convolved(x, layer):
+def _convolved(x: Tensor, layer: Layer) -> Tensor:
     make = deconvolution if layer.transposed else convolution
     x = make(
         layer.filters,
@@ -202,5 +210,5 @@ def _convolved(x, layer):
     return _leaky(named)(x)
 
 
-def _leaky(name):
+def _leaky(name: str) -> keras.layers.Layer:
     return keras.layers.LeakyReLU(negative_slope=0.3, name=name)

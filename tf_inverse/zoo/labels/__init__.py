@@ -9,7 +9,7 @@ import collections
 import importlib.resources
 
 
-def _lines(name):
+def _lines(name: str) -> list[str]:
     text = importlib.resources.files(__name__).joinpath(name).read_text(encoding="utf-8")
     return text.splitlines()
 
@@ -41,4 +41,5 @@ def places205() -> list[str]:
 
 def for_classes(count: int) -> list[str] | None:
     """The list that has this many classes, or None."""
-    return {1000: imagenet, 205: places205}.get(count, lambda: None)()
+    known = {1000: imagenet, 205: places205}
+    return known[count]() if count in known else None

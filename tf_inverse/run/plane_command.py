@@ -1,0 +1,119 @@
+"""What `tf-inverse plane` does and prints."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import sys
+import time
+
+from tf_inverse import archive
+from tf_inverse.caffe import published
+from tf_inverse.compute import device as devices
+from tf_inverse.compute import progress
+from tf_inverse.errors import UsageError
+from tf_inverse.method.settings import Settings
+from tf_inverse.report import cells, plane, png, text
+from tf_inverse.run import job, signals
+from tf_inverse.run.plane import Outcome, fill, plan
+
+
+def say(line: str) -> None:
+    """Prints a note beside the output: on standard error."""
+    print(line, file=sys.stderr)
+
+
+def command(
+    out: str,
+    network: str,
+    targets: str | None,
+    *,
+    rows: int,
+    columns: int,
+    each: int,
+    patience: int,
+    options: dict,
+    device: str,
+    trust: bool,
+    as_json: bool,
+    overwrite: bool,
+) -> int:
+    """`tf-inverse plane`: see tools/plane.py for the arguments; returns the exit code.
+
+    Args:
+        out: Path of the archive.
+        network: A name or a folder.
+        targets: Two neurons, as of `plane.plan`.
+        rows: Cells from bottom to top.
+        columns: Cells from left to right.
+        each: Samples of each cell.
+        patience: As of `plane.Plan`.
+        options: Other fields of `Settings`.
+        device: As of `device.choose`.
+        trust: As of `storage.load`.
+        as_json: Print one JSON object.
+        overwrite: As of `plane.fill`.
+    """
+    began, path = time.monotonic(), job.expect_free(out, "images", overwrite)
+    if not targets:
+        raise UsageError("expected two targets, as --targets='fc8:ship, fc8:airplane'")
+    # Refuses before TensorFlow takes time to start; how many samples there will be, nobody knows.
+    settings = Settings(n=max(1, rows * columns * each), **options)
+    devices.choose(device)
+    networks = published.load(network, trust)
+    asked = plan(networks, targets, rows, columns, each, patience)
+    with signals.deferred(say) as stop:
+        show = _Shown(asked.grid.cells)
+        how = {"say": say, "watch": show, "stop": stop.__bool__, "overwrite": overwrite}
+        try:
+            outcome = fill(networks, asked, settings, path, **how)
+        except KeyboardInterrupt as stopped:
+            say(str(stopped))
+            return stop.exit_code or 130
+        finally:
+            show.close()
+        _tell(path, outcome, as_json, time.monotonic() - began)
+    if outcome.stopped:
+        say(f"stopped; the same command goes on with {path}")
+        return stop.exit_code or 130
+    return 0
+
+
+def _tell(path: pathlib.Path, outcome: Outcome, as_json: bool, seconds: float) -> None:
+    with archive.open(outcome.path) as samples:
+        drawn = {
+            path.with_suffix(".png"): plane.picture(samples, outcome.summary),
+            path.with_suffix(".html"): plane.page(samples, outcome.summary).encode("utf-8"),
+        }
+        for name, contents in drawn.items():
+            png.save(name, contents, overwrite=True)
+        figures = outcome.summary | {"seconds": seconds, "archive": str(path)}
+        shown = cells.of(samples, outcome.summary)
+        if as_json:
+            filled = sum(len(rows) > 0 for rows in shown.members)
+            print(json.dumps(figures | {"cells": len(shown.members), "filled": filled}))
+            return
+        print(f"{plane.title(samples)}\n{plane.tally(shown)}")
+        table = {name: value for name, value in figures.items() if name != cells.PLANE}
+        print(text.table({str(path): table}))
+        print(", ".join(map(str, drawn)))
+
+
+class _Shown:
+    """Shows cells and steps on standard error as the search goes on."""
+
+    def __init__(self, total: int):
+        self.total, self.terminal = total, sys.stderr.isatty()
+        self.last = time.monotonic()
+
+    def __call__(self, batch, filled: int, left: int) -> None:
+        now = time.monotonic()
+        if now - self.last < (0.2 if self.terminal else progress.EVERY):
+            return
+        self.last = now
+        line = f"{filled}/{self.total} cells filled, {left} still tried, {batch.step} steps"
+        progress.draw(line, self.terminal, self.total - left, self.total)
+
+    def close(self) -> None:
+        if self.terminal:
+            print(file=sys.stderr)
