@@ -6,6 +6,7 @@ read as well, and a line says how they are written now.
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import overload
 
@@ -46,6 +47,17 @@ def span(flag: str, text: str | None) -> tuple[float, float] | None:
     return low, high
 
 
+def whole(text: str) -> int | None:
+    """The number that one to nine digits tell, None for any other text.
+
+    `str.isdigit` knows digits that `int` does not read, and a text may be of thousands of digits.
+
+    >>> whole("12"), whole("²"), whole("1" * 5000)
+    (12, None, None)
+    """
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else None
+
+
 def size(flag: str, text: str | None, form: str, least: int = 1) -> tuple[int, ...] | None:
     """The numbers of a size, as many as its form has names.
 
@@ -63,12 +75,12 @@ def size(flag: str, text: str | None, form: str, least: int = 1) -> tuple[int, .
     """
     if text is None:
         return None
-    parts = text.split(",")
-    fits = all(part.isdecimal() and least <= int(part) <= MOST for part in parts)
-    if len(parts) != form.count(",") + 1 or not fits:
+    numbers = [whole(part) for part in text.split(",")]
+    found = tuple(n for n in numbers if n is not None and least <= n <= MOST)
+    if not len(found) == len(numbers) == form.count(",") + 1:
         limit = f", at least {least}" if least > 1 else ""
         raise UsageError(f"expected --{flag}={form}{limit}, got {text!r}")
-    return tuple(int(part) for part in parts)
+    return found
 
 
 def shape(flag: str, text: str | None) -> tuple[int, int, int] | None:

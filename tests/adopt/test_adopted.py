@@ -123,6 +123,17 @@ def test_adoption_on_images_gives_statistics_labels_and_nature(home, models):
     assert networks.default == f"net/logits:1@p{low}:p{high}"
 
 
+def test_statistics_go_along_to_a_pair_with_another_encoder(here, capsys):
+    """Nothing stays of the images whose encodings they had, and the folder that is written loads."""
+    options = ["--encoder=net/back/pool", "--out=other"]
+    assert run("pair", "nested", "nested", *options) == 0, capsys.readouterr().err
+    natural, before = (storage.load(here / name).natural for name in ("other", "nested"))
+    assert before.indices is not None and natural.indices is None and natural.encodings is None
+    for layer, arrays in before.layers.items():
+        for kept, there in zip(natural.layers[layer], arrays, strict=True):
+            np.testing.assert_array_equal(kept, there)
+
+
 def test_samples_have_nature_beside_them(here, capsys):
     targets = "--targets=net/logits:dogs@p75:p98"
     assert run("sample", "a.h5", "nested", targets, *SMALL, "--json") == 0

@@ -10,11 +10,12 @@ import worlds
 from commands import run
 from keras import layers
 
-from tf_inverse import archive
+from tf_inverse import archive, grammar
 from tf_inverse.archive import side_file
 from tf_inverse.errors import UsageError
 from tf_inverse.judging import agreement, judges, matching
 from tf_inverse.networks import codes, storage
+from tf_inverse.networks.keras_file import keras2
 from tf_inverse.run import verify
 
 NAMES = ("cat", "dog", "ship", "toilet tissue, toilet paper")
@@ -108,6 +109,12 @@ def test_a_map_that_cannot_be_read_or_names_no_class_is_refused():
         matching.classes(target, judge, matching.read("ship=dig"))
     with pytest.raises(UsageError, match="got '4'; numbers go from 0 to 3"):
         matching.classes(target, judge, matching.read("ship=4"))
+    for digits in ("\u00b2", "1" * 5000):  # what int() does not read
+        with pytest.raises(UsageError, match="a class of tiny in --map, got"):
+            matching.classes(target, judge, matching.read(f"ship={digits}"))
+        with pytest.raises(UsageError, match="expected --size=ROWS,COLUMNS,CHANNELS, got"):
+            grammar.shape("size", f"8,{digits},3")
+        assert keras2.is_older(f"{digits}.1")
 
 
 def test_what_samples_are_compared_with_is_what_it_is_called(drawn, tiny_folder):

@@ -97,6 +97,8 @@ def test_refusals():
         Codes("cauchy", 3)
     with pytest.raises(UsageError, match=r"bounds low < high, got \(1, 0\)"):
         Codes("normal", 3, (1, 0))
+    with pytest.raises(UsageError, match=r"bounds low < high, got \(nan, 1\)"):  # as JSON may say
+        Codes("normal", 3, (float("nan"), 1))
     with pytest.raises(UsageError, match="both bounds of uniform codes or none"):
         Codes("uniform", 3, (0, None))
     assert Codes("normal", 3).limits == (-np.inf, np.inf)

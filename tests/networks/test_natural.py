@@ -85,6 +85,17 @@ def test_file_there_and_back(stored, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("bank", [None, 20])
+def test_encodings_of_other_images_leave_nothing_of_those_before(stored, tmp_path, bank):
+    numbered = dataclasses.replace(stored, indices=np.arange(500), random=70)
+    e = None if bank is None else np.ones((30, 4), np.float32)
+    made = numbered.of_other_images(e, None if e is None else e[:bank])
+    natural.write(tmp_path / "n.h5", made)
+    got = natural.read(tmp_path / "n.h5")
+    assert got.indices is None and got.activations == {} and got.typical == (bank or 0)
+    assert (got.encodings is None) == (e is None) and got.unit(Neuron("fc8", 1)) is not None
+
+
 def test_the_same_statistics_give_the_same_bytes(stored, tmp_path):
     for name in "ab":
         natural.write(tmp_path / name, stored)

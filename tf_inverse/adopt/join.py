@@ -180,16 +180,14 @@ def _stored(f, G, mine, theirs, networks):
         stored = mine
         if theirs.bank is not None:
             # A file keeps the bank as the first of its encodings: the classifier's give way.
-            stored = dataclasses.replace(
-                mine, encodings=theirs.encodings, activations={}, bank=theirs.bank, random=None
-            )
+            stored = mine.of_other_images(theirs.encodings, theirs.bank)
         stored = dataclasses.replace(stored, gaussian=theirs.gaussian)
     if stored is None:
         return None
     stored = _placed(networks, stored)
     if f.encoder != networks.encoder:
         # Encodings of another layer; only as codes do they still count.
-        stored = dataclasses.replace(stored, encodings=stored.bank, activations={}, random=None)
+        stored = stored.of_other_images(stored.bank, stored.bank)
     return stored
 
 

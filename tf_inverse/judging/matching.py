@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 
+from tf_inverse import grammar
 from tf_inverse.errors import UsageError
 from tf_inverse.judging.judges import Judge
 
@@ -57,8 +58,9 @@ def _synonyms(label: str) -> set[str]:
 
 def _named(text: str, judge: Judge) -> int:
     """The number of the class of a judge that a text names, by its number or by its label."""
-    if text.isdigit() and int(text) < judge.count:
-        return int(text)
+    number = grammar.whole(text)
+    if number is not None and number < judge.count:
+        return number
     labels = judge.labels or ()
     found = [i for i, name in enumerate(labels) if text.lower() in _synonyms(name)]
     if found:

@@ -44,7 +44,7 @@ class Codes:
         if self.kind not in KINDS:
             raise UsageError(f"expected codes of kind {', '.join(KINDS)}, got {self.kind!r}")
         low, high = self.limits
-        if low >= high:
+        if not low < high:  # or one is no number
             raise UsageError(f"expected code bounds low < high, got {self.bounds}")
         if self.kind == "uniform" and self.bounds and None in self.bounds:
             raise UsageError(f"expected both bounds of uniform codes or none, got {self.bounds}")

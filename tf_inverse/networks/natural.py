@@ -15,6 +15,7 @@ were written before that have a group a level instead, and are read as well.
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import urllib.parse
 from collections.abc import Iterable
@@ -111,6 +112,17 @@ class Natural:
                 for one in units
             ],
         }
+
+    def of_other_images(self, encodings: Array | None, bank: Array | None) -> Natural:
+        """The same statistics of units with other encodings; nothing of the images stays.
+
+        Args:
+            encodings: Of images whose activations and numbers nobody knows, [N, d_E], or None.
+            bank: The first of them, where they are codes to start from, or None.
+        """
+        return dataclasses.replace(
+            self, encodings=encodings, bank=bank, activations={}, random=None, indices=None
+        )
 
     def codes(self, size: int) -> Array | None:
         """The bank where it is of codes with so many entries, else None."""

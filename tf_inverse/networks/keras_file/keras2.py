@@ -14,7 +14,7 @@ from typing import Any
 
 import keras
 
-from tf_inverse import private
+from tf_inverse import grammar, private
 from tf_inverse.networks.keras_file.calls import Unknown, call, counted, mapped, operation, plain
 from tf_inverse.tensors import Tensor
 
@@ -71,7 +71,7 @@ def hard_sigmoid(x: Tensor) -> Tensor:
 def is_older(version: str) -> bool:
     """Whether the version of Keras that a file names is below 3; files that name none are old."""
     major = version.partition(".")[0]
-    return not (major.isdigit() and int(major) >= 3)
+    return (grammar.whole(major) or 0) < 3
 
 
 def translated(entry: dict, older: bool) -> dict:
