@@ -211,6 +211,17 @@ def test_range_of_images(activation, values):
     np.testing.assert_allclose(networks.generator(c), expected, atol=1e-3)
 
 
+CASES = [(1.0, 0.0, (-1, 1)), (0.04, 0.0, (-1, 1)), (0.5, 0.49, (0, 1)), (127.0, 127.0, (0, 255))]
+
+
+@pytest.mark.parametrize(("scale", "shift", "expected"), CASES)
+def test_the_range_of_a_generator_that_draws_near_its_middle(scale, shift, expected):
+    """Not trained yet, a tanh gives pixels next to zero on both sides of it."""
+    x = keras.Input((5,))
+    y = layers.Rescaling(scale, offset=shift)(layers.Dense(192, activation="tanh")(x))
+    assert check.likely_range(keras.Model(x, layers.Reshape((8, 8, 3))(y)), 5, "normal") == expected
+
+
 def test_range_of_pixels_and_grey():
     f = nested(channels=1)
     networks, measured = adopt.adopt(f, generator(), "fc", pixel_range=(-1.0, 1.0))

@@ -57,7 +57,7 @@ def test_networks_and_defaults(tiny, tiny_folder):
     assert draw(load(tiny_folder), n=2, K=4).bands[0].neuron.unit == 1  # the folder's own default
     with pytest.raises(UsageError, match="expected targets of the form"):
         draw(tiny, n=2)
-    with pytest.raises(TypeError, match="volcano"):
+    with pytest.raises(UsageError, match="draw has no argument 'volcano'"):
         draw(tiny, "fc3:0@0:1", volcano=1)
 
 
@@ -70,7 +70,7 @@ def test_an_archive_is_that_of_the_command_and_holds_the_same(drawn, tiny_folder
     assert result.archive == mine and result.trouble is None
     for name, one, other in zip(Samples._fields, result.samples, drawn.samples, strict=True):
         np.testing.assert_array_equal(one, other, name)
-    with pytest.raises(FileExistsError, match="--overwrite"):
+    with pytest.raises(FileExistsError, match="overwrite=True"):
         draw(str(tiny_folder), TARGET, n=7, out=mine)
     with pytest.raises(UsageError, match="end in .h5"):
         draw(str(tiny_folder), TARGET, n=7, out=tmp_path / "mine.hdf5")
@@ -147,3 +147,13 @@ def test_models_as_they_are(tiny):
         draw(models[0], target, n=3)
     with pytest.raises(UsageError, match="generator of its own"):
         draw(pair, target, generator=models[1], n=3)
+
+
+def test_what_cannot_be_is_refused_in_the_words_of_a_program(tiny, tmp_path):
+    with pytest.raises(UsageError, match="no argument 'patiense'.*did you mean patience"):
+        draw(tiny.classifier, "fc3:2@0:1", generator=tiny.generator, patiense=3)
+    with pytest.raises(FileNotFoundError, match="nowhere is not a folder; make it first"):
+        draw(tiny, "fc3:2@0:1", out=tmp_path / "nowhere" / "x.h5")
+    (tmp_path / "x.h5").touch()
+    with pytest.raises(FileExistsError, match="give overwrite=True to replace it"):
+        draw(tiny, "fc3:2@0:1", out=tmp_path / "x.h5")

@@ -18,6 +18,9 @@ COUNT = 24
 RANGES = ((-1.0, 1.0), (0.0, 1.0), (0.0, 255.0))
 # Pixels may overshoot by a twentieth of their range, one in a hundred by more.
 OVERSHOOT, SHARE = 0.05, 0.01
+MIDDLE = 0.25
+"""From this share of the largest value on, negative ones are no overshoot: zero is the middle."""
+
 CLIPPED = 0.25
 """Share of pixels that may lie outside a range that the user declared: they are clipped."""
 
@@ -46,7 +49,8 @@ def likely_range(model, size: int, kind: str) -> tuple[float, float]:
     low, high = np.percentile(x, (1, 99))
     if high > 2.0 or low < -2.0:
         return RANGES[2]
-    return RANGES[0] if low < -OVERSHOOT else RANGES[1]
+    # A generator that is not trained yet stays near the middle of its range, within OVERSHOOT.
+    return RANGES[0] if low < -OVERSHOOT or -low > MIDDLE * high else RANGES[1]
 
 
 def tried(model, x):

@@ -118,8 +118,20 @@ def _landscape(n):
 
 def _height(row, layout):
     lines = -(-len(row.images) // layout.columns)
-    heading = 3 * layout.caption if row.heading else 0
-    return heading + lines * _pitch(layout)
+    return _heading(row, layout)[1] + lines * _pitch(layout)
+
+
+def _heading(row, layout):
+    """The lines of a group's heading, and how high it stands."""
+    if not row.heading:
+        return [], 0
+    lines = _wrap(row.heading, typeface(layout.caption * 5 // 4), layout)
+    return lines, 3 * layout.caption + (len(lines) - 1) * _line(layout)
+
+
+def _line(layout):
+    """From one line of a heading to the next."""
+    return layout.caption * 7 // 4
 
 
 def _pitch(layout):
@@ -167,11 +179,11 @@ def _draw_title(draw, title, layout):
 def _draw_row(sheet, draw, row, top, layout):
     """Draws one group from `top` down and returns where the next begins."""
     bottom = top + _height(row, layout)
-    if row.heading:
-        font = typeface(layout.caption * 5 // 4)
-        text = _fitted(row.heading, font, layout.width - 2 * layout.margin)
-        draw.text((layout.margin, top + layout.caption), text, INK, font)
-        top += 3 * layout.caption
+    lines, high = _heading(row, layout)
+    for i, text in enumerate(lines):
+        place = (layout.margin, top + layout.caption + i * _line(layout))
+        draw.text(place, text, INK, typeface(layout.caption * 5 // 4))
+    top += high
     font = typeface(layout.caption)
     for i, (image, caption) in enumerate(zip(row.images, row.captions, strict=True)):
         line, column = divmod(i, layout.columns)

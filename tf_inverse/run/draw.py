@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import inspect
 import pathlib
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -70,8 +72,14 @@ def draw(
     fields = {field.name for field in dataclasses.fields(Settings)}
     pairing = {name: value for name, value in options.items() if name not in fields}
     settings = Settings(**{name: value for name, value in options.items() if name in fields})
+    _expect_known(pairing, generator is not None, fields)
     if out is not None:
-        out = job.expect_free(out, store, overwrite)
+        try:
+            out = job.expect_free(out, store, overwrite)
+        except FileExistsError:
+            raise FileExistsError(
+                f"{out} exists; give overwrite=True to replace it, or another name"
+            ) from None
     networks = _networks(network, generator, pairing)
     bands = parse(targets or networks.default or "", networks)
     result = job.run(
@@ -92,6 +100,28 @@ def draw(
     return result
 
 
+def _expect_known(pairing: dict, paired: bool, fields: set[str]) -> None:
+    """Refuses arguments that neither `Settings` nor, with a generator, `adopt` has.
+
+    Raises:
+        UsageError: It names the first of them, and what is near it.
+    """
+    if not pairing:
+        return
+    known = set(fields)
+    if paired:
+        from tf_inverse import adopt
+
+        known |= set(inspect.signature(adopt.adopt).parameters) - {"classifier", "generator"}
+    for name in sorted(set(pairing) - known):
+        near = difflib.get_close_matches(name, sorted(known), 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        more = "" if paired else ", and with generator= the arguments of tf_inverse.adopt"
+        raise UsageError(
+            f"draw has no argument {name!r}: there are the fields of Settings{more}{hint}"
+        )
+
+
 def _networks(network, generator, pairing: dict) -> Networks:
     """The pair to sample: given, loaded, or made of two models."""
     if generator is not None:
@@ -100,11 +130,6 @@ def _networks(network, generator, pairing: dict) -> Networks:
         from tf_inverse import adopt
 
         return adopt.adopt(network, generator, **pairing).networks
-    if pairing:
-        raise TypeError(
-            f"draw has no argument {min(pairing)!r}; there are the fields of Settings, and with "
-            "generator= the arguments of tf_inverse.adopt"
-        )
     if hasattr(network, "look"):
         return network
     if not isinstance(network, (str, pathlib.Path)):

@@ -37,6 +37,7 @@ def expect_free(out, store: str, overwrite: bool) -> pathlib.Path:
     Raises:
         UsageError: A name that does not end in .h5, or an unknown store.
         FileExistsError: A finished archive is there, and overwrite is False.
+        FileNotFoundError: There is no such folder.
     """
     out = pathlib.Path(out)
     if out.suffix != ".h5":
@@ -45,6 +46,8 @@ def expect_free(out, store: str, overwrite: bool) -> pathlib.Path:
         raise FileExistsError(f"{out} exists; give --overwrite to replace it, or another name")
     if store not in STORES:
         raise UsageError(f"expected --store=images or --store=codes, got {store!r}")
+    if not out.parent.is_dir():
+        raise FileNotFoundError(f"{out.parent} is not a folder; make it first")
     return out
 
 

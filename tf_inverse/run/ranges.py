@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 BEYOND = 0.5
 """How far a ladder goes beyond the largest natural activation, as a share of median to largest."""
 
+FILES = (".h5", ".png", ".html")
+"""Endings of a ladder's files, which its folder is not to have."""
+
 DEVIATIONS = 6.0
 """Its end without natural statistics: standard deviations above the mean of random codes."""
 
@@ -99,8 +102,11 @@ def climb(
     Raises:
         KeyboardInterrupt: Stopped within a rung; the rungs before it are whole.
         FileExistsError: A ladder is there, and overwrite is False.
+        UsageError: The folder has a file's name.
     """
     out = pathlib.Path(out)
+    if out.suffix in FILES:
+        raise UsageError(f"expected a folder for the ladder's files, got the name of a file: {out}")
     out.mkdir(parents=True, exist_ok=True)
     if (out / "ladder.png").exists() and not overwrite:
         raise FileExistsError(f"{out / 'ladder.png'} exists; give --overwrite or another --out")
