@@ -231,7 +231,8 @@ def _from_arrays(
 
 def _expect_images(images: Any, path: pathlib.Path) -> None:
     """Refuses arrays of another form, before any of a file's numbers are read into memory."""
-    shape, dtype = getattr(images, "shape", ()), getattr(images, "dtype", "a group")
+    shape: tuple[int, ...] = getattr(images, "shape", ())
+    dtype = getattr(images, "dtype", "a group")
     if len(shape) != 4 or dtype != np.uint8 or shape[-1] not in (1, 3, 4) or 0 in shape[1:]:
         raise UsageError(
             f"expected images [N, H, W, 1, 3 or 4] uint8 in {path.name}, got {dtype} {list(shape)}"
