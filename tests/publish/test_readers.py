@@ -9,9 +9,10 @@ import json
 
 import numpy as np
 import pytest
+from oracles.archive_samples import header, samples, state
 from PIL import Image
 
-from tf_inverse import publish
+from tf_inverse import archive, publish
 
 LABEL = "bullet_train|<b>test</b>"
 
@@ -186,3 +187,19 @@ def test_the_hub_reads_the_card(published):
     assert card.data.pretty_name == f"Inverse set of fc8:0 ({LABEL}), fc8:1 ({LABEL}) in none"
     # A label is shown as it is, and neither makes a cell nor an element of the page.
     assert r"bullet\_train\|\<b\>test\</b\>" in card.text and "<b>" not in card.text
+
+
+def test_another_archive_under_the_same_name_is_not_taken_for_the_first(tmp_path, datasets):
+    """The library's cache goes by a folder's name and its card, not by the files in it."""
+    steps = []
+    for i, place in enumerate(("a", "b")):
+        path = tmp_path / f"{place}.h5"
+        with archive.Writer(path, header(4, 2)) as out:
+            one = samples(n=4, side=8, p=2)
+            out.append(one._replace(steps=one.steps + 100 * i), state(4))
+            out.finish({"steps": 9})
+        opened = archive.open(path)
+        told = publish.about(opened, {"licence": "MIT", "source": {}}, date="2026-11-27")
+        folder = publish.write(opened, tmp_path / place / "trucks", "imagefolder", told)
+        steps.append([row["step"] for row in datasets(folder)])
+    assert [step + 100 for step in steps[0]] == steps[1]

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from tf_inverse.archive import attributes
+from tf_inverse.archive import atomic, attributes
 from tf_inverse.publish.about import UNKNOWN, About
 from tf_inverse.publish.croissant import FILE_NAME, IMAGE
 from tf_inverse.publish.table import Table
@@ -66,7 +66,11 @@ def _header(table: Table, about: About, form: Any) -> list[str]:
     }
     if form.DATA_FILES:
         files = [{"split": "train", "path": list(form.DATA_FILES)}]
-        fields["configs"] = [{"config_name": "default", "data_files": files}]
+        # The `datasets` library keys its cache by the folder's name and by these entries as they
+        # are written: without the archive's own mark, another data set of that name would be given
+        # the rows of the first.
+        mark = f"archive {atomic.checksum(table.archive.path)}"
+        fields["configs"] = [{"config_name": "default", "description": mark, "data_files": files}]
     else:
         fields["viewer"] = False
     return ["---", *(f"{key}: {json.dumps(value)}" for key, value in fields.items()), "---", ""]
