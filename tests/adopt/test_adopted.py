@@ -124,7 +124,7 @@ def test_adoption_on_images_gives_statistics_labels_and_nature(home, models):
 
 
 def test_statistics_go_along_to_a_pair_with_another_encoder(here, capsys):
-    """Nothing stays of the images that they were of, and the folder that is written loads."""
+    """Nothing stays of the images whose encodings they had, and what is written loads."""
     options = ["--encoder=net/back/pool", "--out=other"]
     assert run("pair", "nested", "nested", *options) == 0, capsys.readouterr().err
     natural, before = (storage.load(here / name).natural for name in ("other", "nested"))
