@@ -1,11 +1,14 @@
 """What others say of an archive lies beside it, and cannot be taken for another archive's."""
 
+import threading
+
 import h5py
 import numpy as np
 import pytest
 import specimen
 
 from tf_inverse.archive import atomic, side_file
+from tf_inverse.archive.lock import Lock
 from tf_inverse.errors import RefusedInput
 
 
@@ -105,3 +108,17 @@ def test_damage_anywhere_in_its_numbers_is_seen(path):
     target.write_bytes(data)
     with pytest.raises(RefusedInput):
         side_file.sections(path)["maps"].arrays["maps"][:]
+
+
+def test_a_second_writer_waits_for_the_first(path, monkeypatch):
+    """It has done its work by then, and nothing of it may be lost."""
+    target = side_file.beside(path)
+    lock = Lock(target.with_name(target.name + side_file.LOCK), target)
+    threading.Timer(0.3, lock.release).start()
+    side_file.put(path, "late", {"a": np.arange(12)}, {})
+    assert "late" in side_file.sections(path)
+    monkeypatch.setattr(side_file, "WAIT", 0.1)
+    lock = Lock(target.with_name(target.name + side_file.LOCK), target)
+    with pytest.raises(FileExistsError, match="is being written by process"):
+        side_file.put(path, "later", {}, {})
+    lock.release()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -21,13 +22,14 @@ import numpy as np
 from tf_inverse.archive import atomic, attributes, file_checks, hdf5, object_checks, schema
 from tf_inverse.archive.chunk_reader import Column
 from tf_inverse.archive.columns import Rows
-from tf_inverse.archive.lock import Lock
+from tf_inverse.archive.lock import Lock, LockedError
 from tf_inverse.errors import RefusedInput
 from tf_inverse.tensors import Array
 
 SUFFIX, LOCK = ".extra.h5", ".lock"
 FORMAT, VERSION = "tf_inverse extra", 1
 FACTS = "facts"
+WAIT = 60.0  # seconds for another writer to end
 MOST = 256  # sections, and arrays of a section
 # The section of attribution maps: a map for each sample and target by each method, and how far the
 # pixels of a map of integrated gradients are from summing to what they should.
@@ -78,13 +80,28 @@ def put(path: pathlib.Path | str, name: str, arrays: dict[str, Array], facts: di
     rows, digest = _rows(path), atomic.checksum(path)
     _check(name, arrays, facts, None if name in OWN_ROWS else rows)
     lock_file = target.with_name(target.name + LOCK)
-    lock = Lock(lock_file, target)
+    lock = _awaited(lock_file, target)
     try:
         _write(target, digest, name, arrays, facts)
     finally:
         lock_file.unlink(missing_ok=True)
         lock.release()
     return target
+
+
+def _awaited(lock_file, target) -> Lock:
+    """The lock, once the one who holds it has written: it is held for no more than one write.
+
+    Whoever comes second has done all of its work already, and would lose it.
+    """
+    end = time.monotonic() + WAIT
+    while True:
+        try:
+            return Lock(lock_file, target)
+        except LockedError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
 
 
 def sections(path: pathlib.Path | str) -> dict[str, Section]:

@@ -19,9 +19,9 @@ FIGURES = {
     ),
     "nearest_distance": ("nearest distance", "mean distance to the most similar other sample"),
     "vendi": ("Vendi score", "effective number of different samples, from 1 to their number"),
-    "vendi_count": ("... of so many", "samples that are scored, 2,000 at most"),
+    "vendi_count": ("... of samples", "samples that are scored, 2,000 at most"),
     "vendi_profile": (
-        "... of orders",
+        "... at 1/2, 1, 2, inf",
         "Vendi scores of the orders 1/2, 1, 2 and infinity: a low order counts what is rare, a "
         "high one what is most common",
     ),
@@ -30,15 +30,18 @@ FIGURES = {
         "natural images in the same bands that are compared with, at most as many as samples",
     ),
     "vendi_natural": ("Vendi of nature", "Vendi score of those natural images"),
-    "vendi_natural_profile": ("... of orders", "Vendi scores of the same orders"),
+    "vendi_natural_profile": ("... at 1/2, 1, 2, inf", "Vendi scores of the same orders"),
     "vendi_equal_count": (
         "Vendi of as many",
         "Vendi score of equally many of the samples: of random choices, the mean",
     ),
-    "vendi_equal_count_profile": ("... of orders", "Vendi scores of the same orders"),
+    "vendi_equal_count_profile": ("... at 1/2, 1, 2, inf", "Vendi scores of the same orders"),
     "common": ("at one count", "samples of each archive in the next two rows"),
-    "vendi_common": ("Vendi score", "that of so many of the samples: of random choices, the mean"),
-    "vendi_common_profile": ("... of orders", "Vendi scores of the same orders"),
+    "vendi_common": (
+        "Vendi at that count",
+        "the score of so many of the samples: of random choices, the mean",
+    ),
+    "vendi_common_profile": ("... at 1/2, 1, 2, inf", "Vendi scores of the same orders"),
     "ess": (
         "effective rows",
         "of chains with a law: how many independent samples would tell as much, by the worst of "
