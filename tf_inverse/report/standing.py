@@ -44,7 +44,8 @@ def line(archive: Archive, i: int) -> str | None:
         return said
     inside = 0 if archive.natural.encodings is None else len(archive.natural.encodings)
     return (
-        f"{said} Kept of them are {len(kept)} at random, and {inside} in the range to compare with."
+        f"{said} The network keeps {len(kept)} of them, chosen at random, and {inside} in the "
+        "range, with which samples are compared."
     )
 
 
