@@ -89,7 +89,7 @@ def put(path: pathlib.Path | str, name: str, arrays: dict[str, Array], facts: di
     return target
 
 
-def _awaited(lock_file, target) -> Lock:
+def _awaited(lock_file: pathlib.Path, target: pathlib.Path) -> Lock:
     """The lock, once the one who holds it has written: it is held for no more than one write.
 
     Whoever comes second has done all of its work already, and would lose it.
