@@ -45,7 +45,11 @@ def nature(archive) -> Nature | None:
     Raises:
         RefusedInput: That file is damaged or of another archive.
     """
-    section = side_file.sections(archive.path).get(side_file.NATURE)
+    return _nature(archive, side_file.sections(archive.path))
+
+
+def _nature(archive, sections):
+    section = sections.get(side_file.NATURE)
     if section is None:
         return None
     arrays, p = section.arrays, len(archive.targets)
@@ -87,7 +91,11 @@ def maps(archive) -> dict[str, Any]:
     Raises:
         RefusedInput: As of `nature`.
     """
-    section = side_file.sections(archive.path).get(side_file.ATTRIBUTION)
+    return _maps(archive, side_file.sections(archive.path))
+
+
+def _maps(archive, sections):
+    section = sections.get(side_file.ATTRIBUTION)
     if section is None:
         return {}
     done = section.facts.get("done")
@@ -124,11 +132,13 @@ def page(archive, natural: Nature | None) -> dict:
         dict with `layers` (method -> for each sample a data address for each target) and `nature`
         (title and items), each None where there is nothing.
     """
+    # Once: the archive is hashed each time, to know that the file is its own.
+    sections = side_file.sections(archive.path)
     layers = {
         name: [[overlay.address(one) for one in row] for row in rows]
-        for name, rows in maps(archive).items()
+        for name, rows in _maps(archive, sections).items()
     }
-    natural = natural or nature(archive)
+    natural = natural or _nature(archive, sections)
     return {"layers": layers or None, "nature": natural and _items(archive, natural)}
 
 

@@ -9,6 +9,7 @@ import re
 import numpy as np
 
 from tf_inverse import archive as archives
+from tf_inverse import diversity
 from tf_inverse.archive import atomic
 from tf_inverse.errors import UsageError
 from tf_inverse.report import beside, encode, ordering, overlay, page_data, sheet, standing, text
@@ -128,7 +129,7 @@ def natural_rows(archive, nature, most=None):
     if nature is None or not len(nature.images):
         return []
     count = len(nature.images)
-    at = np.unique(np.linspace(0, count - 1, min(count, most or count)).round().astype(int))
+    at = diversity.evenly(np.arange(count), most or count)
     captions = text.captions(nature.activations[at], archive.targets)
     return [sheet.Row(nature.title, nature.images[at], captions)]
 
