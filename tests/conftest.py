@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import random
 
 import numpy as np
 import pytest
@@ -12,6 +13,12 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    """Every test meets the same weights: Keras draws the seeds of layers from Python's `random`."""
+    random.seed(0)
 
 
 @pytest.fixture(scope="session", autouse=True)
