@@ -83,7 +83,7 @@ def sample(
     if why:
         warnings.warn(why, stacklevel=2)
     scale = scale or measure(networks, bands.neurons)
-    keeper = _Keeper(networks, bands, settings, state, scale)
+    keeper = Keeper(networks, bands, settings, scale, state)
     chunks = METHODS[settings.method](networks, bands, settings, scale, state)
     best, quiet = np.full(len(bands), -np.inf), 0
     while keeper.found < settings.n:
@@ -91,7 +91,7 @@ def sample(
             chunk = next(chunks)
         except Unreachable as error:
             best = np.maximum(best, error.best)
-            raise _explained(error, bands, scale, best, keeper.found) from None
+            raise explained(error, bands, scale, best, keeper.found) from None
         best = np.maximum(best, chunk.best)
         batch = keeper.keep(chunk)
         yield batch
@@ -101,13 +101,24 @@ def sample(
         )
         if trouble and keeper.found < settings.n:
             kind = Stalled if keeper.found else Unreachable
-            raise _explained(kind(trouble, best, chunk.step), bands, scale, best, keeper.found)
+            raise explained(kind(trouble, best, chunk.step), bands, scale, best, keeper.found)
 
 
-class _Keeper:
-    """Scores what a method found, and keeps what is true and new."""
+class Keeper:
+    """Scores what a method found, and keeps what is true and new.
 
-    def __init__(self, networks, bands, settings, state, scale):
+    Args:
+        networks: `networks.Networks`.
+        bands: Neurons with their ranges.
+        settings: `settings.Settings`.
+        scale: From `normalization.measure`.
+        state: Of an earlier batch, to go on from there.
+
+    Attributes:
+        found: Samples kept so far.
+    """
+
+    def __init__(self, networks, bands, settings, scale, state=None):
         self.networks, self.settings, self.c_sd = networks, settings, scale.c_sd
         self.bank = networks.natural and networks.natural.codes(networks.codes.size)
         self.neurons, z1, z2 = bands.neurons, bands.z1, bands.z2
@@ -146,18 +157,38 @@ class _Keeper:
         info = Info(chunk.step, self.found, rate, self.restarts, chunk.mu)
         return Batch(samples.rows(slice(taken)), state, info)
 
+    def take(self, scored: Samples, begun: np.ndarray) -> Samples:
+        """Those of some scored candidates that count and for which there is room; they are kept.
+
+        Args:
+            scored: Images with their activations in float32.
+            begun: Codes that their rows began at, [k, d].
+        """
+        samples, hashes = self._counted(scored, begun)
+        taken = slice(self.settings.n - self.found)
+        self.seen |= set(hashes[taken])
+        samples = samples.rows(taken)
+        self.found += len(samples.images)
+        return samples
+
     def _true(self, chunk):
         e, z = self.networks.score(chunk.x, self.neurons, batch=self.settings.K)
+        scored = Samples(chunk.x, chunk.c, e, z, chunk.steps, chunk.chain)
+        return self._counted(scored, chunk.start)
+
+    def _counted(self, scored, begun):
+        """The samples in every band that were not there yet, and a mark of each."""
+        z = scored.activations
         inside = ((z >= self.low) & (z <= self.high)).all(axis=1)
         rows, hashes, seen = [], [], set(self.seen)
         for i in np.flatnonzero(inside):
-            mark = digest(chunk.x[i])
+            mark = digest(scored.images[i])
             if mark not in seen:
                 seen.add(mark)
                 rows.append(i)
                 hashes.append(mark)
-        samples = Samples(chunk.x, chunk.c, e, z, chunk.steps, chunk.chain).rows(rows)
-        begun = None if chunk.start is None else chunk.start[rows]
+        samples = scored.rows(rows)
+        begun = None if begun is None else begun[rows]
         return samples._replace(**self._ways(samples.codes, begun)), hashes
 
     def _ways(self, c, begun):
@@ -186,7 +217,7 @@ class _Keeper:
         }
 
 
-def _explained(error, bands, scale, best, found):
+def explained(error: Unreachable, bands: Bands, scale: Scale, best, found: int) -> Unreachable:
     """The error with what was reached, what is natural, and what to change."""
     parts, kind = [], "natural" if scale.natural else "random codes'"
     columns = (bands, best, scale.z_mean, scale.z_sd, scale.flat)

@@ -163,7 +163,8 @@ class Networks:
         Args:
             c: Codes, [K, d].
             layers: Layer of each of p neurons.
-            index: Where in its layer each is, [p, 3]: see `index`.
+            index: Where in its layer each is, [p, 3]: see `index`; or [K, p, 3] where every code
+                has neurons of its own.
             likely: What `probabilities` tells of the layers, where another network is to decide.
 
         Returns:

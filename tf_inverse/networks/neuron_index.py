@@ -28,12 +28,20 @@ def activations(h: Tensor, places: Tensor) -> Tensor:
 
     Args:
         h: [K, units], [K, tokens, units] or [K, rows, columns, units].
-        places: Rows of `index`, [p, 3].
+        places: Rows of `index`, [p, 3]; or [K, p, 3] where every row has neurons of its own.
     """
-    unit = places[:, 0]
-    if len(h.shape) == 2:
-        return tf.gather(h, unit, axis=1)
-    return chosen(tf.gather(h, unit, axis=-1), places)
+    maps = of_unit(h, places[..., 0])
+    return maps if len(h.shape) == 2 else chosen(maps, places)
+
+
+def of_unit(h: Tensor, unit: Tensor) -> Tensor:
+    """What a layer gives for some units alone: h with p entries on its last axis.
+
+    Args:
+        h: [K, ..., units].
+        unit: [p], or [K, p] where every row has units of its own.
+    """
+    return tf.gather(h, unit, axis=-1, batch_dims=len(unit.shape) - 1)
 
 
 def chosen(maps: Tensor, places: Tensor, mean: Callable[..., Tensor] = tf.reduce_mean) -> Tensor:
@@ -41,13 +49,17 @@ def chosen(maps: Tensor, places: Tensor, mean: Callable[..., Tensor] = tf.reduce
 
     Args:
         maps: [K, tokens, p] or [K, rows, columns, p].
-        places: Rows of `index`, [p, 3].
+        places: Rows of `index`, [p, 3] or [K, p, 3].
         mean: What "mean" means for a map, (maps [K, N, p], axis) -> [K, p].
     """
-    row, column, columns = places[:, 1], places[:, 2], maps.shape[-2]
-    maps = tf.reshape(maps, (tf.shape(maps)[0], -1, tf.shape(row)[0]))
+    row, column, columns = places[..., 1], places[..., 2], maps.shape[-2]
+    maps = tf.reshape(maps, (tf.shape(maps)[0], -1, tf.shape(row)[-1]))
     at = tf.maximum(row, 0) * columns + column
-    point = tf.gather(tf.transpose(maps, (2, 0, 1)), at[:, tf.newaxis], axis=2, batch_dims=1)
-    point = tf.transpose(point[..., 0])
+    if len(at.shape) == 2:
+        each = tf.transpose(maps, (0, 2, 1))
+        point = tf.gather(each, at[..., tf.newaxis], axis=2, batch_dims=2)[..., 0]
+    else:
+        point = tf.gather(tf.transpose(maps, (2, 0, 1)), at[:, tf.newaxis], axis=2, batch_dims=1)
+        point = tf.transpose(point[..., 0])
     average, most = mean(maps, axis=1), tf.reduce_max(maps, axis=1)
     return tf.where(row == MEAN, average, tf.where(row == MAX, most, point))
