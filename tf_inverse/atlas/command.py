@@ -103,7 +103,8 @@ def sample(
                 if progress.waiting and (workers or address):
                     from tf_inverse.atlas import workers as ray
 
-                    how = {"network": network, "device": device, "trust": trust}
+                    place = published.find(network).resolve()
+                    how = {"network": str(place), "device": device, "trust": trust}
                     ray.together(how, progress, workers, address, stop.__bool__, say)
                 elif progress.waiting:
                     driver.alone(networks(), progress, stop.__bool__)

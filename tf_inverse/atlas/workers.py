@@ -10,12 +10,13 @@ from __future__ import annotations
 import importlib
 import os
 import pathlib
+import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tf_inverse.atlas import driver, plan, work
 from tf_inverse.atlas.driver import Progress
-from tf_inverse.errors import UsageError
+from tf_inverse.errors import UsageError, reason
 
 if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
@@ -27,6 +28,12 @@ PATIENCE = 1.0
 """Seconds between two questions whether to stop."""
 
 LOOPBACK = "127.0.0.1"
+_LOCAL = {
+    # Ray binds its ports to all addresses, unless it believes that no other machine is to come.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    # Its first process has half a minute to start, which a busy machine does not always keep to.
+    "RAY_gcs_server_port_wait_time_s": "120",
+}
 
 
 class Worker:
@@ -43,27 +50,19 @@ class Worker:
         self.folder, self.how = pathlib.Path(folder), (network, device, trust)
         self.networks: Networks | None = None
 
-    def ready(self) -> int:
-        """Loads the network; the number of this process.
-
-        Raises:
-            InverseSetError: It is not there, or damaged.
-        """
-        from tf_inverse.caffe import published
-        from tf_inverse.compute import device as devices
-
-        network, device, trust = self.how
-        # Ray shows a worker with a GPU that one alone.
-        devices.choose(device)
-        self.networks = published.load(network, trust)
-        return os.getpid()
-
     def run(self, group: int) -> None:
-        """Samples a group; arguments and errors as of `work.run`."""
-        there = plan.read(self.folder)
+        """Samples a group; arguments and errors as of `work.run`, and of `published.load`."""
         if self.networks is None:
-            self.ready()
-        assert there is not None and self.networks is not None
+            from tf_inverse.caffe import published
+            from tf_inverse.compute import device as devices
+
+            network, device, trust = self.how
+            # Ray shows a worker with a GPU that one alone.
+            devices.choose(device)
+            self.networks = published.load(network, trust)
+        there = plan.read(self.folder)
+        if there is None:
+            raise UsageError(f"expected an atlas in {self.folder}, as every worker has to see it")
         work.run(self.folder, there, self.networks, group)
 
 
@@ -101,25 +100,25 @@ def together(
 
 
 def _started(workers: int | None, address: str | None) -> Any:
-    # Ray's ports are open to whoever reaches the machine: without its token they answer nobody.
+    """Ray, connected: to a cluster, or to a new one on this machine."""
+    # Before it is imported: Ray reads them then.
     os.environ.setdefault("RAY_AUTH_MODE", "token")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    if address is None:
+        os.environ.update(_LOCAL)
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     try:
         ray: Any = importlib.import_module("ray")
     except ImportError:
         raise UsageError(
             "expected Ray for --workers and --address: pip install 'tf_inverse[atlas]'"
         ) from None
-    quiet = {"log_to_driver": False, "logging_level": "ERROR", "include_dashboard": False}
-    if address is None:
-        # Workers of this machine alone: nobody else needs to reach them.
-        local = {"num_cpus": workers, "_node_ip_address": LOOPBACK}
-        ray.init(**quiet, **local, configure_logging=True)
-        return ray
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    local = {"num_cpus": workers, "include_dashboard": False, "_node_ip_address": LOOPBACK}
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise UsageError(f"expected a Ray cluster at {address}, none answers: {error}") from error
+        ray.init(address=address or "local", **quiet, **({} if address else local))
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        where = f"a Ray cluster at {address}" if address else "Ray to start"
+        raise UsageError(f"expected {where}: {reason(error)}") from error
     return ray
 
 
