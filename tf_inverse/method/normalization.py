@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inverse import diversity
+from tf_inverse.compute.device import traced
 from tf_inverse.networks import codes, yardstick
 from tf_inverse.networks.networks import index
 
@@ -58,7 +59,7 @@ def measure(networks, neurons) -> Scale:
     layers = tuple(n.layer for n in neurons)
     look = networks.compiled(
         ("look", layers),
-        lambda: tf.function(lambda c, where: networks.look(c, layers, where), autograph=False),
+        lambda: traced(lambda c, where: networks.look(c, layers, where)),
     )
     c = codes.draw(networks, COUNT, codes.generator(SEED, 0))
     views = [look(tf.constant(c[i : i + BATCH]), index(neurons)) for i in range(0, COUNT, BATCH)]
