@@ -140,7 +140,7 @@ def _rows(array: Array, name: str, layer: str, shape: tuple[int, ...]) -> Array:
     one = array.ndim == 1 or (len(shape) == 3 and array.shape == shape)
     rows = array[np.newaxis] if one else array
     flat = rows.ndim == 2 and rows.shape[1] in (shape[-1], math.prod(shape))
-    if not len(rows) or not (flat or rows.shape[1:] == shape):
+    if not rows.size or not (flat or rows.shape[1:] == shape):
         whole = f", or {list(shape)} for the whole output" if len(shape) > 1 else ""
         raise UsageError(
             f"expected an array [{shape[-1]}] for a direction of {layer}{whole}, or several in "
