@@ -221,7 +221,7 @@ def test_directions_in_targets(tiny, tmp_path):
     unit, other = parse(f"fc3:{file}@0:1", tiny)
     # One-hot: the unit itself.
     assert unit.neuron == Neuron("fc3", 2) and str(unit) == "fc3:2@0:1"
-    assert other.neuron == Neuron("fc3", direction=Direction("", [1, 2, 3, 4]))
+    assert other.neuron == Neuron("fc3", Direction("", [1, 2, 3, 4]))
     assert str(other) == "fc3:@my d.npy[1]@0:1"
     (one,) = neurons("fc3:ship-cat", tiny)
     assert one.direction == Direction("", [-1, 0, 1, 0]) and str(one) == "fc3:ship-cat"
@@ -242,7 +242,7 @@ def test_directions_in_targets(tiny, tmp_path):
     with pytest.raises(UsageError, match="expected one direction, .* has 2: choose one"):
         neuron(f"fc3:{file}", tiny)
     with pytest.raises(UsageError, match="of 4 numbers, the units of fc3; d has 3"):
-        placed(Neuron("fc3", direction=Direction("d", [1, 1, 1])), (4,))
+        placed(Neuron("fc3", Direction("d", [1, 1, 1])), (4,))
     assert whole("fc3:@d.npy@0:1") and not whole("fc3:@d.npy") and not whole("fc3:ship-cat")
 
 
@@ -256,7 +256,7 @@ def test_directions_of_probabilities_are_refused(tiny):
     words = "prob gives probabilities: take its logits, fc3:a-b, where .* the log-odds of one"
     with pytest.raises(UsageError, match=words):
         parse("prob:a-b@0:1", networks)
-    by_hand = Neuron("prob", direction=Direction("d", [1, -1, 0, 0]))
+    by_hand = Neuron("prob", Direction("d", [1, -1, 0, 0]))
     with pytest.raises(UsageError, match="expected no direction of prob, which gives probab"):
         measure(networks, (by_hand,))
     assert parse("fc3:a-b@0:1", networks)[0].neuron.direction is not None

@@ -21,7 +21,7 @@ import numpy as np
 from tf_inverse import directions, grammar, unit_names
 from tf_inverse.directions import Direction
 from tf_inverse.errors import UsageError
-from tf_inverse.neuron import NO_UNIT, Neuron, linear, placed
+from tf_inverse.neuron import Neuron, linear, placed
 from tf_inverse.tensors import Array
 
 if TYPE_CHECKING:
@@ -183,16 +183,16 @@ def _neurons(match: re.Match[str], networks: Networks) -> Iterator[Neuron]:
         at = position["over"] or (int(position["row"]), int(position["column"]))
     if unit.startswith("@") and not unit_names.named(unit, labels):
         for direction in directions.read(unit, layer, shape):
-            yield linear(placed(Neuron(layer, NO_UNIT, at, direction), shape), networks)
+            yield linear(placed(Neuron(layer, direction, at), shape), networks)
         return
     weights = unit_names.weights(layer, unit, shape[-1], labels)
     if list(weights.values()) == [1.0]:
-        yield placed(Neuron(layer, *weights, at), shape)
+        yield placed(Neuron(layer, next(iter(weights)), at), shape)
         return
     values = np.zeros(shape[-1])
     values[list(weights)] = list(weights.values())
     direction = Direction(" ".join(unit.split()), values)
-    yield linear(placed(Neuron(layer, NO_UNIT, at, direction), shape), networks)
+    yield linear(placed(Neuron(layer, direction, at), shape), networks)
 
 
 def _activations(

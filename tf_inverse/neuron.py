@@ -11,27 +11,28 @@ from tf_inverse.errors import UsageError
 if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
 
-NO_UNIT = -1
-
 
 class Neuron(NamedTuple):
     """A unit of a layer, or a direction of it.
 
     Attributes:
         layer: Name of the layer whose output is meant.
-        unit: Index of the unit or channel, from zero; `NO_UNIT` of a direction.
+        unit: Index of the unit or channel, from zero; or a direction of the layer in its place.
         at: Row and column of a convolutional unit, "mean" or "max" over its map, or None.
-        direction: Weights of the layer's numbers, where it is no unit: see `directions`.
     """
 
     layer: str
-    unit: int = NO_UNIT
+    unit: int | Direction
     at: tuple[int, int] | str | None = None
-    direction: Direction | None = None
+
+    @property
+    def direction(self) -> Direction | None:
+        """The direction that it is; None of a unit."""
+        return self.unit if isinstance(self.unit, Direction) else None
 
     def __str__(self) -> str:
         at = self.at if isinstance(self.at, str) else ",".join(map(str, self.at or ()))
-        return f"{self.layer}:{self.direction or self.unit}" + (f",{at}" if at else "")
+        return f"{self.layer}:{self.unit}" + (f",{at}" if at else "")
 
 
 def linear(neuron: Neuron, networks: Networks) -> Neuron:
@@ -43,10 +44,11 @@ def linear(neuron: Neuron, networks: Networks) -> Neuron:
     Raises:
         UsageError: The layer gives probabilities; the line says which layer has the logits.
     """
-    if neuron.direction is None or not networks.probabilities((neuron.layer,))[0]:
+    direction = neuron.direction
+    if direction is None or not networks.probabilities((neuron.layer,))[0]:
         return neuron
     logits = networks.logits(neuron.layer)
-    of = f"its logits, {logits}:{neuron.direction}" if logits else "the layer of its logits"
+    of = f"its logits, {logits}:{direction}" if logits else "the layer of its logits"
     raise UsageError(
         f"expected a direction of a layer without limits, {neuron.layer} gives probabilities: take "
         f"{of}, where a difference of units is the log-odds of one against the other"
@@ -66,9 +68,9 @@ def placed(neuron: Neuron, shape: tuple[int, ...]) -> Neuron:
     Raises:
         UsageError: The unit or the position does not exist, or the direction is of another length.
     """
-    if neuron.direction is not None:
-        return _directed(neuron, neuron.direction, shape)
-    layer, unit, at, _ = neuron
+    layer, unit, _ = neuron
+    if isinstance(unit, Direction):
+        return _directed(neuron, unit, shape)
     if not 0 <= unit < shape[-1]:
         raise UsageError(f"expected a unit of {layer} from 0 to {shape[-1] - 1}, got {unit}")
     return _positioned(neuron, shape)
@@ -76,7 +78,7 @@ def placed(neuron: Neuron, shape: tuple[int, ...]) -> Neuron:
 
 def _directed(neuron: Neuron, direction: Direction, shape: tuple[int, ...]) -> Neuron:
     """A direction with its position, or the unit that it is."""
-    layer, _, at, _ = neuron
+    layer, _, at = neuron
     size, units, everything = direction.values.size, shape[-1], math.prod(shape)
     if size not in (units, everything):
         whole = f", or {everything}, all that it gives" if len(shape) > 1 else ""

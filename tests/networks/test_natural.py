@@ -115,7 +115,7 @@ def test_layers_alone_are_enough(stored, tmp_path):
     natural.write(tmp_path / "n.h5", bare)
     read = natural.read(tmp_path / "n.h5")
     assert read.encodings is read.bank is read.gaussian is None and read.activations == {}
-    assert read.within(Bands([Band(Neuron("fc8", 0), 0, 1)])) is None
+    assert unit_nature.within(keeping(read), Bands([Band(Neuron("fc8", 0), 0, 1)])) is None
 
 
 @pytest.mark.parametrize("layer", ["net/fc8", "net/a/mean", "50%2F", "net/mean/sd"])

@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from tf_inverse.archive.schema import MAX_TEXT
+from tf_inverse.archive.schema import DIRECTED, MAX_TEXT
 from tf_inverse.errors import RefusedInput
 
 TIMES = ("seconds",)  # never stored: the same machine and settings give the same bytes
@@ -232,8 +232,7 @@ def _is_direction(target: dict) -> bool:
         return False
     name, digest = told["name"], told["sha256"]
     texts = isinstance(name, str) and name.isprintable() and isinstance(digest, str)
-    # A reader that knows no directions refuses the unit -1, rather than take another.
-    return texts and target["unit"] == -1 and type(told["size"]) is int and told["size"] > 0
+    return texts and target["unit"] == DIRECTED and type(told["size"]) is int and told["size"] > 0
 
 
 def _is_number(value: Any) -> TypeGuard[float]:

@@ -150,6 +150,8 @@ NATURAL = {
 DIRECTION = Column(
     "directions", "d", "<f4", 1, "weight", "weights of a layer's numbers, whose sum is z"
 )
+# The unit of a target that is a direction: readers that know no directions refuse it.
+DIRECTED = -1
 PLACE = re.compile(r"0|[1-9]\d{0,2}")
 MAX_TARGETS = 512
 MAX_DIRECTIONS = 1 << 24  # numbers of all directions of an archive

@@ -81,7 +81,7 @@ def _unit(networks: Networks, neuron: Neuron, directions: tuple[Neuron, ...]) ->
             f"{neuron.layer}; got {neuron.direction}"
         )
     unit = networks.layer_shape(neuron.layer)[-1] + there.index(neuron.direction)
-    return neuron._replace(unit=unit, direction=None)
+    return neuron._replace(unit=unit)
 
 
 def starts(networks) -> np.ndarray | None:

@@ -26,6 +26,7 @@ import h5py
 import numpy as np
 
 from tf_inverse.archive import walk
+from tf_inverse.directions import Direction
 from tf_inverse.errors import RefusedInput, reason
 from tf_inverse.neuron import Neuron
 from tf_inverse.tensors import Array, StrPath
@@ -133,11 +134,11 @@ class Natural:
         There are none of a map's mean or max, and none of a direction. Of a convolution they are
         those of the map's centre; other positions share them.
         """
-        known = neuron.direction is None and not isinstance(neuron.at, str)
-        if not known or neuron.layer not in self.layers:
+        layer, unit, at = neuron
+        if isinstance(unit, Direction) or isinstance(at, str) or layer not in self.layers:
             return None
-        mean, sd, percentiles = self.layers[neuron.layer]
-        i = _of(neuron, len(mean))
+        mean, sd, percentiles = self.layers[layer]
+        i = _of(neuron, unit, len(mean))
         return UnitStatistics(float(mean[i]), float(sd[i]), self.levels, percentiles[i])
 
     def kept(self, neuron: Neuron) -> Array | None:
@@ -148,25 +149,25 @@ class Natural:
         if neuron.layer not in self.activations:
             return None
         stored = self.activations[neuron.layer]
-        if neuron.direction is None:
-            return stored[:, _of(neuron, stored.shape[1])]
-        values = neuron.direction.values
+        if not isinstance(neuron.unit, Direction):
+            return stored[:, _of(neuron, neuron.unit, stored.shape[1])]
+        values = neuron.unit.values
         # Stored in half precision: summed in more, the direction's rounding adds nothing to theirs.
         return stored.astype(np.float64) @ values if len(values) == stored.shape[1] else None
 
 
-def _of(neuron: Neuron, count: int) -> int:
+def _of(neuron: Neuron, unit: int, count: int) -> int:
     """The column of a neuron's unit, where the statistics of its layer have so many units.
 
     Raises:
         RefusedInput: The statistics are of another network.
     """
-    if neuron.unit >= count:
+    if unit >= count:
         raise RefusedInput(
             f"expected natural statistics of {neuron}, they are of {count} units of that layer: "
             "natural.h5 is of another network"
         )
-    return neuron.unit
+    return unit
 
 
 def read(path: StrPath) -> Natural:

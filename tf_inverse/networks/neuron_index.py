@@ -62,13 +62,13 @@ def index(neurons: tuple[Neuron, ...]) -> Where:
     over = {"mean": (MEAN, 0), "max": (MAX, 0), None: (0, 0)}
     along: dict[str, list[Direction]] = {}
     for one in neurons:
-        if one.direction is not None:
-            along.setdefault(one.layer, []).append(one.direction)
+        if isinstance(one.unit, Direction):
+            along.setdefault(one.layer, []).append(one.unit)
     behind = {layer: -len(found) for layer, found in along.items()}
     rows = []
     for one in neurons:
         unit = one.unit
-        if one.direction is not None:
+        if isinstance(unit, Direction):
             unit = behind[one.layer]
             behind[one.layer] += 1
         rows.append((unit, *(one.at if isinstance(one.at, tuple) else over[one.at])))

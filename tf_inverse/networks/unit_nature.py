@@ -32,8 +32,10 @@ def statistics(networks: Networks, neuron: Neuron) -> UnitStatistics | None:
     over those images, chosen at random, of which the network keeps activations or encodings.
     """
     natural = networks.natural
-    if natural is None or neuron.direction is None:
-        return natural and natural.unit(neuron)
+    if natural is None:
+        return None
+    if neuron.direction is None:
+        return natural.unit(neuron)
     z = kept(networks, neuron)
     if z is None or natural.typical < 2:
         return None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tf_inverse.archive.schema import MAX_DIRECTIONS
+from tf_inverse.archive.schema import DIRECTED, MAX_DIRECTIONS
 from tf_inverse.band import Band, Bands
+from tf_inverse.directions import Direction
 from tf_inverse.errors import UsageError
 from tf_inverse.networks import unit_nature, yardstick
 from tf_inverse.tensors import Array
@@ -50,21 +51,19 @@ def header(
 
 def described(target: Band, networks: Networks) -> dict:
     """A band as an archive's `targets` tells it."""
-    layer, unit, at, direction = target.neuron
-    labels = networks.names(layer) if direction is None else None
+    layer, unit, at = target.neuron
     told = {
         "text": str(target),
         "layer": layer,
-        "unit": unit,
         "at": list(at) if isinstance(at, tuple) else at,
-        "label": labels[unit] if labels else None,
         "z1": target.z1,
         "z2": target.z2,
     }
-    if direction is None:
-        return told
-    facts = {"name": direction.name, "sha256": direction.sha256, "size": direction.values.size}
-    return told | {"direction": facts}
+    if isinstance(unit, Direction):
+        facts = {"name": unit.name, "sha256": unit.sha256, "size": unit.values.size}
+        return told | {"unit": DIRECTED, "label": None, "direction": facts}
+    labels = networks.names(layer)
+    return told | {"unit": unit, "label": labels[unit] if labels else None}
 
 
 def directions(bands: Bands) -> dict[int, Array]:

@@ -84,16 +84,16 @@ def bands(archive: archives.Archive, networks) -> Bands:
 
 
 def _band(target: dict, networks, values: Array | None = None) -> Band:
-    at, direction = target.get("at"), None
+    at, unit = target.get("at"), target["unit"]
     if values is not None:
-        direction = Direction(target["direction"]["name"], values)
+        unit = Direction(target["direction"]["name"], values)
     elif "direction" in target:
         raise UsageError(
             f"expected the direction of {target['text']}, which an archive holds from its first "
             "batch on: begin this run again with the command that began it"
         )
     at = tuple(at) if isinstance(at, list) else at
-    neuron = Neuron(target["layer"], target["unit"], at, direction)
+    neuron = Neuron(target["layer"], unit, at)
     neuron = linear(placed(neuron, networks.layer_shape(neuron.layer)), networks)
     return Band(neuron, target["z1"], target["z2"])
 
