@@ -19,6 +19,7 @@ from tf_inverse import archive
 from tf_inverse.archive import atlas_index, atomic
 from tf_inverse.atlas import index, plan, targets, work
 from tf_inverse.networks import codes, storage
+from tf_inverse.neuron import Neuron
 
 FLAGS = ("--layers=fc3,conv1", "--n=4", "--K=8", "--precision=float32", "--ladder", "--patience=20")
 """Of every atlas here: two layers, three ranges a unit; of conv1 nature is unknown."""
@@ -211,12 +212,22 @@ def test_a_list_of_targets_and_the_maximum_of_a_map(network, tmp_path, capsys):
     pair = storage.load(network)
     z = pair.natural.activations["fc3"][:, 1]
     middle = f"{np.quantile(z, 0.3)}:{np.quantile(z, 0.6)}"
-    listed.write_text(f"fc3:dog@p60:p95  # high\n\nfc3:1@{middle}\nfc3:cat\n")
+    np.save(tmp_path / "two.npy", np.array([[1.0, 0, 0, 0], [0.5, -0.5, 1.0, 0]], np.float32))
+    lines = ["fc3:dog@p60:p95  # high", "", f"fc3:1@{middle}", "fc3:cat", "fc3:dog-cat@-2:2"]
+    listed.write_text("\n".join([*lines, f"fc3:@{tmp_path / 'two.npy'}@-1:1"]))
     assert run(*flags, "--n=3", "--K=6") == 0
     units = atlas_index.read(folder)["units"]
-    assert [unit["archive"] for unit in units] == ["fc3/1.h5", "fc3/1-2.h5", "fc3/0.h5"]
-    assert [unit["levels"] for unit in units] == [["p60", "p95"], None, ["p99", "p99.8"]]
-    assert [unit["label"] for unit in units] == ["dog", "dog", "cat"]
+    names = ["1", "1-2", "0", "dog-cat", "0-2", "@two.npy%5B1%5D"]
+    assert [unit["archive"] for unit in units] == [f"fc3/{name}.h5" for name in names]
+    assert [unit["levels"] for unit in units[:3]] == [["p60", "p95"], None, ["p99", "p99.8"]]
+    assert [unit["label"] for unit in units[:4]] == ["dog", "dog", "cat", None]
+    # A direction is true as any unit, and its archive says what it is.
+    with archive.open(folder / units[5]["archive"]) as opened:
+        z = [worlds.activation(pair, opened.images[:], Neuron("fc3", i), 3) for i in range(3)]
+        z = 0.5 * z[0] - 0.5 * z[1] + z[2]
+        np.testing.assert_allclose(opened.activations[:][:, 0], z, rtol=1e-4, atol=1e-4)
+        assert ((z >= -1) & (z <= 1)).all()
+    assert run("verify", str(folder / units[5]["archive"]), f"--network={network}") == 0
     made, of = targets.of_layers(pair, ["conv1"], "max", False)
     drawn = codes.draw(pair, targets.IMAGES, codes.generator(targets.SEED, 0))
     images = worlds.images(pair, drawn).astype("f4")

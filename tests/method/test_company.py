@@ -6,13 +6,14 @@ import pytest
 import tensorflow as tf
 import worlds
 
-from tf_inverse.band import Band, Neuron
+from tf_inverse.band import Band
 from tf_inverse.method import company, group, lagrangian, renewal
 from tf_inverse.method import pool as pools
 from tf_inverse.method.rule import RULE
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import neuron_index, odds
 from tf_inverse.networks.networks import View
+from tf_inverse.neuron import Neuron
 
 RNG = np.random.default_rng
 W = np.array([[1.0, -0.5, 0.25, 0.0], [0.0, 1.0, 1.0, -1.0], [0.5, 0.5, -1.0, 1.0]])

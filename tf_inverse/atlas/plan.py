@@ -3,6 +3,7 @@
     plan.json             the request, the network, the targets
     groups/00003.json     what became of a group; it is there once the group is done
     groups/00003.lock     held by the process that samples the group
+    directions/SHA256.npy the numbers of a target that is a direction
     LAYER/UNIT.h5         an archive a target
     atlas.json            the index (archive.atlas_index), made of all of these
 
@@ -12,21 +13,28 @@ group alone: not on who samples it, nor on how often that was begun.
 
 from __future__ import annotations
 
+import io
 import pathlib
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from tf_inverse.archive import atlas_index, atomic, attributes
 from tf_inverse.atlas.targets import Target
-from tf_inverse.band import Band, Neuron
-from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.band import Band, Bands
+from tf_inverse.directions import Direction
+from tf_inverse.errors import RefusedInput, UsageError, reason
 from tf_inverse.method.settings import Settings
+from tf_inverse.neuron import Neuron
 
 if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
 
 NAME, FORMAT, VERSION = "plan.json", "tf_inverse atlas plan", 1
-GROUPS = "groups"
+GROUPS, DIRECTIONS = "groups", "directions"
+SHA256 = re.compile("[0-9a-f]{64}")
 SIZE = 16
 """Targets of a group at most. More of them would be lost when a process is killed."""
 
@@ -71,15 +79,32 @@ class Plan(NamedTuple):
             found[-1] += (number,)
         return found
 
-    def bands(self, numbers: Iterable[int]) -> tuple[Band, ...]:
-        """The neurons of some targets with their ranges."""
-        return tuple(_band(self.targets[number].told) for number in numbers)
+    def bands(self, folder: pathlib.Path, numbers: Iterable[int]) -> Bands:
+        """The neurons of some targets with their ranges.
+
+        Raises:
+            RefusedInput: The numbers of a direction are not those that were planned.
+        """
+        return Bands(_band(folder, self.targets[number].told) for number in numbers)
 
 
-def _band(told: dict) -> Band:
-    at = told["at"]
+def _band(folder: pathlib.Path, told: dict) -> Band:
+    at, unit = told["at"], told["unit"]
     place = tuple(at) if isinstance(at, list) else at
-    return Band(Neuron(told["layer"], told["unit"], place), told["z1"], told["z2"])
+    if "direction" in told:
+        unit = _direction(folder, **told["direction"])
+    return Band(Neuron(told["layer"], unit, place), told["z1"], told["z2"])
+
+
+def _direction(folder: pathlib.Path, name: str, sha256: str, size: int) -> Direction:
+    path = folder / DIRECTIONS / f"{sha256}.npy"
+    try:
+        found = Direction(name, np.load(path, allow_pickle=False))
+    except (OSError, ValueError, EOFError) as error:
+        raise RefusedInput(f"expected the direction {name} in {path}: {reason(error)}") from error
+    if found.sha256 != sha256:
+        raise RefusedInput(f"expected the direction {name} in {path}, got other numbers")
+    return found
 
 
 def make(
@@ -110,12 +135,22 @@ def make(
 def write(folder: pathlib.Path, plan: Plan) -> None:
     """Puts plan.json into the folder, durably."""
     (folder / GROUPS).mkdir(parents=True, exist_ok=True)
+    for target in plan.targets:
+        if target.direction is not None:
+            _keep(folder / DIRECTIONS, target.direction)
     values = plan._asdict() | {
         "settings": plan.settings.asdict(),
-        "targets": [target._asdict() for target in plan.targets],
+        "targets": [target._replace(direction=None)._asdict() for target in plan.targets],
     }
     text = attributes.to_json({"format": FORMAT, "version": VERSION} | values)
     atomic.write(folder / NAME, text.encode())
+
+
+def _keep(folder: pathlib.Path, direction: Direction) -> None:
+    folder.mkdir(exist_ok=True)
+    data = io.BytesIO()
+    np.save(data, direction.values, allow_pickle=False)
+    atomic.write(folder / f"{direction.sha256}.npy", data.getvalue())
 
 
 def read(folder: pathlib.Path) -> Plan | None:
@@ -136,16 +171,16 @@ def read(folder: pathlib.Path) -> Plan | None:
         raise RefusedInput(f"expected version {VERSION} of {path}")
     try:
         targets = tuple(_target(value) for value in values.pop("targets"))
-        plan = Plan(settings=Settings(**values.pop("settings")), targets=targets, **values)
-        plan.bands(number for group in plan.groups for number in group)
+        return Plan(settings=Settings(**values.pop("settings")), targets=targets, **values)
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise RefusedInput(f"{path} is damaged or of another version: {error}") from error
-    return plan
 
 
 def _target(value: dict) -> Target:
     target = Target(**value)
     attributes.check_targets([target.told], "plan")
+    if "direction" in target.told and not SHA256.fullmatch(target.told["direction"]["sha256"]):
+        raise ValueError("a direction without its checksum")
     path = pathlib.PurePosixPath(target.archive)
     if len(path.parts) != 2 or ".." in path.parts or path.suffix != ".h5":
         raise ValueError(f"{target.archive!r:.80} is no path of an archive")
@@ -187,6 +222,7 @@ def shard(text: str | None, groups: int) -> list[int]:
 def clear(folder: pathlib.Path, plan: Plan) -> None:
     """Removes an atlas from its folder, and nothing else that lies there."""
     records = list((folder / GROUPS).glob("?????.json"))
+    records += (folder / DIRECTIONS).glob("*.npy")
     archives = [folder / target.archive for target in plan.targets]
     # The plan goes last: until then the rest is still known to be an atlas's.
     for path in [*records, *archives, folder / atlas_index.INDEX, folder / NAME]:

@@ -13,9 +13,11 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inverse import band
-from tf_inverse.band import Band, Neuron
+from tf_inverse.band import Band
+from tf_inverse.directions import Direction
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.networks import codes
+from tf_inverse.neuron import Neuron, placed
 from tf_inverse.run import record
 from tf_inverse.tensors import Array
 
@@ -30,17 +32,20 @@ IMAGES, BATCH, SEED = 1000, 50, 0
 """Images of random codes that stand in for natural ones, how many at a time, and their seed."""
 
 MAX_FILE = 8 << 20
+LONGEST = 80
+"""Bytes of a layer's or a direction's name in the path of an archive."""
 
 
 class Target(NamedTuple):
     """A neuron with its range, and where its archive is.
 
     Attributes:
-        told: As an archive's header tells it: text, layer, unit, at, label, z1 and z2.
+        told: As an archive's header tells it: text, layer, unit, at, label, z1, z2 and direction.
         levels: The ends as they were asked for, as ("p99", "p99.8"), where they were percentiles.
         rung: 0 for the highest range of a neuron, 1 and 2 for the lower ones of a ladder.
         archive: Path of its archive below the atlas's folder, with slashes.
         reason: Why it is not sampled at all, in one line; None for one that is.
+        direction: The direction that stands for a unit, or None.
     """
 
     told: dict
@@ -48,6 +53,7 @@ class Target(NamedTuple):
     rung: int
     archive: str
     reason: str | None = None
+    direction: Direction | None = None
 
 
 class Asked(NamedTuple):
@@ -93,7 +99,7 @@ def of_layers(
         levels, percentiles, of[path] = _percentiles(networks, path, place)
         for rung, ends in enumerate(RANGES if ladder else RANGES[:1]):
             for unit in range(shape[-1]):
-                neuron = band.placed(Neuron(path, unit, place), shape)
+                neuron = placed(Neuron(path, unit, place), shape)
                 z1, z2 = (float(np.interp(end, levels, percentiles[unit])) for end in ends)
                 names = (f"p{ends[0]:g}", f"p{ends[1]:g}")
                 reason = None if z1 < z2 else _empty(percentiles[unit], z1, names, of[path])
@@ -117,15 +123,15 @@ def of_file(networks: Networks, path: str) -> list[Target]:
             bands = band.parse(text, networks)
         except UsageError as error:
             raise UsageError(f"{path}, line {number}: {error}") from error
-        if len(bands) != 1:
+        if len(band.split(text)) != 1:
             raise UsageError(
-                f"{path}, line {number}: expected one neuron with its range, got {len(bands)}: an "
-                "atlas has no intersections"
+                f"{path}, line {number}: expected one neuron with its range, got several: an atlas "
+                "has no intersections"
             )
         natural = re.search(r"@\s*(p[\d.]+)\s*:\s*(p[\d.]+)\s*$", text)
         levels = (natural[1], natural[2]) if natural else None
         levels = levels if "@" in text else band.NATURAL_RANGE
-        asked.append(Asked(bands[0].neuron, bands[0].z1, bands[0].z2, levels, 0))
+        asked += [Asked(one.neuron, one.z1, one.z2, levels, 0) for one in bands]
     if not asked:
         raise UsageError(f"expected targets in {path}, one a line, it has none")
     return _placed(networks, asked)
@@ -178,11 +184,13 @@ def _placed(networks: Networks, asked: Iterable[Asked]) -> list[Target]:
     found = []
     for one in asked:
         told = _told(networks, one)
-        layer, unit = (urllib.parse.quote(str(told[name]), safe="") for name in ("layer", "unit"))
-        name = f"{layer}/{unit}"
+        parts = (str(part).encode()[:LONGEST] for part in (told["layer"], one.neuron.unit))
+        name = "/".join(urllib.parse.quote(part, safe="@-+*") for part in parts)
         seen[name] += 1
         again = f"-{seen[name]}" if seen[name] > 1 else ""
-        found.append(Target(told, one.levels, one.rung, f"{name}{again}.h5", one.reason))
+        path = f"{name}{again}.h5"
+        direction = one.neuron.direction
+        found.append(Target(told, one.levels, one.rung, path, one.reason, direction))
     return found
 
 

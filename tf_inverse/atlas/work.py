@@ -64,7 +64,7 @@ def _sample(
     from tf_inverse.method import group as method
 
     began, numbers = time.monotonic(), plan.groups[group]
-    bands = Bands(plan.bands(numbers))
+    bands = plan.bands(folder, numbers)
     found: dict[int, dict] = {}
 
     def show(samples: int) -> None:
@@ -108,7 +108,8 @@ def _store(
     head |= origin.told(networks.folder, path)
     nature = figures.natural(networks, own)
     path.parent.mkdir(exist_ok=True)
-    with archive.Writer(path, head, overwrite=True, natural=nature) as writer:
+    along = record.directions(own)
+    with archive.Writer(path, head, overwrite=True, natural=nature, directions=along) as writer:
         writer.append(ended.samples, {})
         told = figures.summary(ended.samples, own, ended.settings, ended.scale, nature)
         writer.finish(told | {"steps": ended.steps})

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tf_inverse.method.pool import Field, PoolState
 from tf_inverse.method.problem import Target, largest
+from tf_inverse.networks.neuron_index import of_rows
 
 
 class Apart(NamedTuple):
@@ -124,8 +125,8 @@ class Group(Company):
 
     def of_rows(self, target: Target, pool) -> Target:
         """Each row's own neuron and band: an index [K, 1, 3], ends and deviations [K, 1]."""
-        own = (tf.gather(each, pool.owner)[:, tf.newaxis] for each in target[:4])
-        return Target(*own, target.likely)
+        own = (tf.gather(each, pool.owner)[:, tf.newaxis] for each in target[1:4])
+        return Target(of_rows(target.index, pool.owner), *own, target.likely)
 
     def apart(self, rule, pool) -> Apart:
         """As of the pool of a run, among the rows and the samples of a neuron alone."""

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inverse import diversity
-from tf_inverse.networks import codes, yardstick
+from tf_inverse.networks import codes, unit_nature, yardstick
 from tf_inverse.networks.networks import View, index
 
 COUNT = 60
@@ -77,10 +77,7 @@ def measure_each(networks, neurons) -> list[Scale]:
 def _looked(networks, neurons):
     """Random codes, and a View of them in float64."""
     layers = tuple(n.layer for n in neurons)
-    look = networks.compiled(
-        ("look", layers),
-        lambda: tf.function(lambda c, where: networks.look(c, layers, where), autograph=False),
-    )
+    look = unit_nature.looking(networks, layers)
     c = codes.draw(networks, COUNT, codes.generator(SEED, 0))
     views = [look(tf.constant(c[i : i + BATCH]), index(neurons)) for i in range(0, COUNT, BATCH)]
     e, z, s = (np.concatenate([v[i] for v in views]).astype(np.float64) for i in (1, 2, 3))
@@ -101,7 +98,7 @@ def _scale(networks, neurons, c, view) -> Scale:
 def _of_neurons(networks, neurons, z, s) -> dict:
     """The fields of a Scale that are of the neurons, from what random codes give, [COUNT, p]."""
     mean, sd = z.mean(axis=0), z.std(axis=0)
-    units = [networks.natural and networks.natural.unit(n) for n in neurons]
+    units = [networks.nature(n) for n in neurons]
     natural = bool(units) and all(unit and unit.sd > 0 for unit in units)
     if natural:
         mean, sd = np.array([u.mean for u in units]), np.array([u.sd for u in units])
