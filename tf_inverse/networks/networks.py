@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tf_inverse.band import Neuron
 from tf_inverse.compute import arithmetic
+from tf_inverse.compute.device import traced
 from tf_inverse.compute.precision import exact
 from tf_inverse.errors import UsageError
 from tf_inverse.layers import fast, taps
@@ -306,7 +307,7 @@ class Networks:
         layers = tuple(n.layer for n in neurons)
         read = self.compiled(
             ("read", layers),
-            lambda: tf.function(self.read, reduce_retracing=True, autograph=False),
+            lambda: traced(self.read, reduce_retracing=True),
         )
         for i in range(0, len(images), batch):
             part = images[i : i + batch].astype(np.float32)

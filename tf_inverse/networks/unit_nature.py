@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inverse.band import Band, Bands
+from tf_inverse.compute.device import traced
 from tf_inverse.compute.precision import exact
 from tf_inverse.networks import codes
 from tf_inverse.networks.natural import LEVELS, UnitStatistics
@@ -115,5 +116,5 @@ def looking(networks: Networks, layers: tuple[str, ...]) -> Callable[..., Any]:
     """The compiled look at codes, (codes, where the neurons of the layers are) -> View."""
     return networks.compiled(
         ("look", layers),
-        lambda: tf.function(lambda c, where: networks.look(c, layers, where), autograph=False),
+        lambda: traced(lambda c, where: networks.look(c, layers, where)),
     )
