@@ -26,7 +26,7 @@ FLOORS = (
     ("tools",),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-VALUES = ("band", "choosing", "diversity", "errors", "grammar", "grid", "metrics")
+VALUES = ("band", "choosing", "diversity", "errors", "facets", "grammar", "grid", "metrics")
 VALUES += ("private", "tensors", "version")
 # In running order: no module of the method imports one that comes after it.
 METHOD = ("rule", "lagrangian", "problem", "pool", "step_size", "seeds", "walk", "renewal")

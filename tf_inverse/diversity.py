@@ -106,7 +106,9 @@ def bandwidth(encodings: Array) -> float:
     return float(f"{pair_distance(encodings) / 2:.{DIGITS}g}")
 
 
-def vendi(encodings: Array, bandwidth: float, order: float = 1.0) -> float:
+def vendi(
+    encodings: Array, bandwidth: float, order: float = 1.0, shares: Array | None = None
+) -> float:
     """Vendi score: the effective number of different samples, between 1 and n.
 
     exp(-sum(l * log(l))) over the eigenvalues l of k / n, k_ij = exp(-|e_i - e_j|^2 / (2 h^2)); of
@@ -116,6 +118,8 @@ def vendi(encodings: Array, bandwidth: float, order: float = 1.0) -> float:
         encodings: Encodings e, [n, d].
         bandwidth: h, in units of the encoding, positive: see `networks.yardstick`.
         order: q, not negative.
+        shares: Weight p_i of each sample, [n], summing to 1, in place of 1 / n: the eigenvalues
+            are then those of k_ij * sqrt(p_i * p_j).
 
     Returns:
         Float; 0 for no samples.
@@ -129,11 +133,14 @@ def vendi(encodings: Array, bandwidth: float, order: float = 1.0) -> float:
     >>> round(vendi(np.array([[0.0], [0.0], [99.0]]), bandwidth=1.0), 4)  # eigenvalues 2/3, 1/3
     1.8899
     """
-    return profile(encodings, bandwidth, (order,))[0]
+    return profile(encodings, bandwidth, (order,), shares)[0]
 
 
 def profile(
-    encodings: Array, bandwidth: float, orders: tuple[float, ...] = ORDERS
+    encodings: Array,
+    bandwidth: float,
+    orders: tuple[float, ...] = ORDERS,
+    shares: Array | None = None,
 ) -> tuple[float, ...]:
     """Vendi scores of several orders, from one decomposition; they fall as the order rises.
 
@@ -141,6 +148,7 @@ def profile(
         encodings: Encodings e, [n, d].
         bandwidth: h, as of `vendi`.
         orders: q of each score.
+        shares: As of `vendi`.
 
     Raises:
         UsageError: As of `vendi`.
@@ -155,10 +163,16 @@ def profile(
     k = np.empty((len(e), len(e)))
     for start, squares in square_blocks(e):
         k[start : start + len(squares)] = np.exp(squares / (-2.0 * bandwidth**2))
-    eigenvalues = np.linalg.eigvalsh(k / len(e))
+    eigenvalues = np.linalg.eigvalsh(k / len(e) if shares is None else k * _roots(shares))
     # Those that rounding made negative are zeros.
     eigenvalues = eigenvalues[eigenvalues > 0]
     return tuple(_hill(eigenvalues, order) for order in orders)
+
+
+def _roots(shares: Array) -> Array:
+    """sqrt(p_i * p_j) of the weights of samples, [n, n]."""
+    roots = np.sqrt(np.asarray(shares, np.float64))
+    return np.outer(roots, roots)
 
 
 def _hill(shares: Array, order: float) -> float:

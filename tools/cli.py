@@ -28,6 +28,7 @@ COMMANDS = {
     "images": "images:images",
     "report": "report:report",
     "explain": "explain:explain",
+    "facets": "facets:facets",
     "board": "board:board",
     "publish": "publish:publish",
     "units": "units:units",

@@ -350,6 +350,22 @@ def test_judges_mark_images_and_filter_them(browser, tmp_path):
     assert not page.get_log("browser")
 
 
+def test_a_facet_is_shown_alone_and_all_again(browser, tmp_path):
+    archive = specimen.write(tmp_path / "a.h5", 12, groups=[8, 4])
+    (tmp_path / "a.html").write_text(html.render([archive], ["a.h5"]), encoding="utf-8")
+    page = opened(browser, tmp_path / "a.html")
+    z = archive.activations[:][:, 0]
+    first, second = page.find_elements(By.CSS_SELECTOR, "#summaries .tile")
+    assert [button.text for button in (first, second)] == ["66.7 %", "33.3 %"]
+    for button, rows in ((first, z[:8]), (second, z[8:]), (second, z)):
+        button.click()
+        np.testing.assert_allclose(captions(page), sorted(rows), atol=0.006)
+    page.find_elements(By.CSS_SELECTOR, "#sheet .tile")[int(np.argmax(np.sort(z) == z[8]))].click()
+    assert "It is of facet 2 of 2" in by_id(page, "large-story").text
+    press(page, Keys.ESCAPE)
+    assert not page.get_log("browser")
+
+
 def test_a_click_on_a_cell_of_a_plane_shows_its_samples(browser, tmp_path):
     other = specimen.TARGET | {"label": "<b>truck</b>", "unit": 9}
     made = specimen.write(tmp_path / "plane.h5", 30, targets=[specimen.TARGET, other])

@@ -27,6 +27,19 @@ def test_report(folder, capsys):
     assert run("report", "a.h5", "--out=both.html", "--overwrite") == 0
 
 
+def test_facets(folder, capsys):
+    specimen.write("c.h5", 12, groups=[8, 4])
+    assert run("facets", "c.h5", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["facets"] == 2 and told["shares"] == pytest.approx([8 / 12, 4 / 12])
+    assert run("facets", "c.h5", "--count=3") == 0
+    said = capsys.readouterr().out
+    assert said.startswith("c.h5: 3 facets, silhouette ") and len(said.splitlines()) == 5
+    assert run("report", "c.h5") == 0 and "3 facets, sil" in (folder / "report.html").read_text()
+    assert run("facets", "c.h5", "--count=13") == 2
+    assert "expected from 1 to 12 facets of 12 samples, got 13" in capsys.readouterr().err
+
+
 def test_sheet(folder):
     assert run("sheet", "a.h5", "--rows=2", "--columns=5") == 0
     assert Image.open(folder / "a.png").width < Image.open(_whole(folder)).width

@@ -8,7 +8,7 @@ import numpy as np
 
 from tf_inverse.archive import side_file
 from tf_inverse.errors import RefusedInput
-from tf_inverse.report import encode, overlay, text
+from tf_inverse.report import encode, faceted, overlay, text
 from tf_inverse.tensors import Array
 
 
@@ -129,8 +129,8 @@ def page(archive, natural: Nature | None) -> dict:
         natural: Natural images of its bands; those beside the archive by default.
 
     Returns:
-        dict with `layers` (method -> for each sample a data address for each target) and `nature`
-        (title and items), each None where there is nothing.
+        dict with `layers` (method -> for each sample a data address for each target), `nature`
+        (title and items), each None where there is nothing, and `facets` as of `faceted.page`.
     """
     # Once: the archive is hashed each time, to know that the file is its own.
     sections = side_file.sections(archive.path)
@@ -139,7 +139,11 @@ def page(archive, natural: Nature | None) -> dict:
         for name, rows in _maps(archive, sections).items()
     }
     natural = natural or _nature(archive, sections)
-    return {"layers": layers or None, "nature": natural and _items(archive, natural)}
+    return {
+        "layers": layers or None,
+        "nature": natural and _items(archive, natural),
+        "facets": faceted.page(faceted.read(archive, sections)),
+    }
 
 
 def _items(archive, natural):

@@ -2,7 +2,7 @@
 
 function buildSummaries() {
   byId("summaries").className = archives.length > 1 ? "cards" : "single";
-  for (const archive of archives) {
+  archives.forEach((archive, k) => {
     const words = make("div");
     if (archives.length > 1) words.append(make("h2", {}, archive.name));
     if (archives.length > 1 && archive.name !== targetWords(archive)) words.append(make("p", {}, archive.question));
@@ -10,8 +10,9 @@ function buildSummaries() {
     if (archive.volume) notes.unshift(archive.volume);
     const said = (archive.judges ?? []).map((judge) => judge.words);
     for (const text of [...notes, outcome(archive), ...said]) words.append(make("p", { className: "note" }, text));
+    words.append(...facetsStrip(k));
     byId("summaries").append(make("article", {}, words, ...archive.targets.map(chart)));
-  }
+  });
 }
 
 function outcome({ metrics: m, complete }) {

@@ -14,7 +14,7 @@ function openLarge(sample) {
       make("td", {}, standing(target, sample.activations[i])))), ...judgesRows(sample));
   const chain = samples.filter((s) => s.archive === sample.archive && s.chain === sample.chain);
   byId("large-story").textContent =
-    `Found at step ${sample.step} by chain ${sample.chain}, which found ${chain.length} of these.`;
+    `Found at step ${sample.step} by chain ${sample.chain}, which found ${chain.length} of these.${facetOf(sample)}`;
   const near = archive.samples.nearest[sample.row].map((row) => sampleAt(sample.archive, row));
   byId("large-nearest").replaceChildren(...near.map(strip));
   byId("large-seed").replaceChildren(strip(chain[0]));
