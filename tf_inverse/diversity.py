@@ -94,6 +94,47 @@ def distances_to(points: Array, others: Array) -> Array:
     return nearest
 
 
+def unlike(samples: list[Array]) -> Array:
+    """How unlike each two of several samples are: 0 for the same points, 1 for nothing in common.
+
+    The energy coefficient of inhomogeneity, (2 a - b - c) / (2 a): a is the mean distance of a
+    point of one to a point of the other, b and c are those of two points of one and the same
+    sample, a point and itself included.
+
+    Args:
+        samples: Points of each, [n_i, d], at least one.
+
+    Returns:
+        [len(samples), len(samples)], symmetric; memory is bounded beside that and the points.
+
+    Source: Szekely and Rizzo, Energy statistics, J. Stat. Plan. Inference 143, 2013.
+
+    >>> unlike([np.array([[0.0], [2.0]]), np.array([[1.0]])])  # a 1, b 1, c 0
+    array([[0. , 0.5],
+           [0.5, 0. ]])
+    """
+    points = centred(np.concatenate(samples))
+    starts = np.cumsum([0, *(len(one) for one in samples)])
+    counts = np.diff(starts)
+    means = np.empty((len(samples), len(samples)))
+    at_a_time = max(1, int(_BLOCK_ELEMENTS // (len(points) * counts.max())))
+    norms = np.einsum("ij,ij->i", points, points)
+    for first in range(0, len(samples), at_a_time):
+        last = min(first + at_a_time, len(samples))
+        part = slice(starts[first], starts[last])
+        squares = norms[part, None] + norms - 2.0 * (points[part] @ points.T)
+        rows = np.arange(len(squares))
+        squares[rows, starts[first] + rows] = 0.0
+        sums = np.add.reduceat(np.sqrt(np.maximum(squares, 0.0)), starts[:-1], axis=1)
+        means[first:last] = np.add.reduceat(sums, starts[first:last] - starts[first], axis=0)
+    means /= np.outer(counts, counts)
+    within = np.diag(means)
+    energy = np.maximum(2 * means - within[:, None] - within, 0.0)
+    found = np.divide(energy, 2 * means, out=np.zeros_like(means), where=means > 0)
+    np.fill_diagonal(found, 0.0)
+    return (found + found.T) / 2
+
+
 def bandwidth(encodings: Array) -> float:
     """Half the mean distance of two encodings: the width h of the Vendi score's kernel.
 

@@ -121,12 +121,13 @@ def _are_maps(rows, shape):
     )
 
 
-def page(archive, natural: Nature | None) -> dict:
+def page(archive, natural: Nature | None, pictures=encode.for_page) -> dict:
     """The part of a page's data that is about these.
 
     Args:
         archive: archive.Archive.
         natural: Natural images of its bands; those beside the archive by default.
+        pictures: As of `page_data.page`.
 
     Returns:
         dict with `layers` (method -> for each sample a data address for each target), `nature`
@@ -141,21 +142,34 @@ def page(archive, natural: Nature | None) -> dict:
     natural = natural or _nature(archive, sections)
     return {
         "layers": layers or None,
-        "nature": natural and _items(archive, natural),
+        "nature": natural and _items(archive, natural, pictures),
         "facets": faceted.page(faceted.read(archive, sections)),
     }
 
 
-def _items(archive, natural):
-    thumbnails, _ = encode.for_page(natural.images)
+def _items(archive, natural, pictures):
     captions = text.captions(natural.activations, archive.targets)
-    items = [
-        {
-            "thumbnail": thumbnail,
-            "caption": caption,
-            "words": f"Natural image {natural.numbers[i]} of {natural.source}, {caption}",
-            "activations": [float(z) for z in natural.activations[i]],
-        }
-        for i, (thumbnail, caption) in enumerate(zip(thumbnails, captions, strict=True))
+    words = [
+        f"Natural image {number} of {natural.source}, {caption}"
+        for number, caption in zip(natural.numbers, captions, strict=True)
     ]
-    return {"title": natural.title, "items": items}
+    shown = items(natural.images, captions, words, pictures)
+    for item, z in zip(shown, natural.activations, strict=True):
+        item["activations"] = [float(value) for value in z]
+    return {"title": natural.title, "items": shown}
+
+
+def items(images, captions, words, pictures) -> list[dict]:
+    """Images of a row, each with its caption and the words that stand for it where it is not seen.
+
+    Args:
+        images: [m, H, W, C] uint8.
+        captions: A text for each.
+        words: Likewise.
+        pictures: As of `page_data.page`.
+    """
+    thumbnails, _ = pictures(images)
+    names = ("thumbnail", "caption", "words")
+    return [
+        dict(zip(names, one, strict=True)) for one in zip(thumbnails, captions, words, strict=True)
+    ]

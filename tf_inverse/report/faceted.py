@@ -154,5 +154,6 @@ def page(one: Faceted) -> dict:
         "members": one.found.members.tolist(),
         "medoids": one.found.medoids.tolist(),
         "shares": shares,
+        "polysemanticity": one.polysemanticity,
         "words": words(one),
     }

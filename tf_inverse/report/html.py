@@ -69,13 +69,13 @@ def filled(page, styles, scripts, title, data):
     return _filled(page, title, data, parts)
 
 
-def linked(page, style, script, title, data):
-    """A page of the folder `page` that shares its style and its script with other pages.
+def linked(page, style, scripts, title, data):
+    """A page of the folder `page` that shares its style and its scripts with other pages.
 
     Args:
         page: As of `filled`.
         style: Address of the style, relative to the page.
-        script: Address of the script, likewise.
+        scripts: Addresses of the scripts, likewise.
         title: As of `filled`.
         data: As of `filled`.
     """
@@ -85,7 +85,7 @@ def linked(page, style, script, title, data):
         "image_source": f"data: {own}",
         "style": f'<link rel="stylesheet" href="{html.escape(style)}">',
         "style_source": own,
-        "script": f'<script src="{html.escape(script)}"></script>',
+        "script": "".join(f'<script src="{html.escape(one)}"></script>' for one in scripts),
         "script_source": own,
     }
     return _filled(page, title, data, parts)
