@@ -124,7 +124,7 @@ def test_large_image_by_mouse(one):
     one.find_elements(By.CSS_SELECTOR, "#sheet .tile")[4].click()
     title = by_id(one, "large-title").text
     assert float(title.split()[-1]) == captions(one)[4]
-    assert by_id(one, "large-image").get_property("naturalWidth") == 32
+    assert one.find_element(By.CSS_SELECTOR, "#large-image img").get_property("naturalWidth") == 32
     assert "fc8:8 (ship)" in by_id(one, "large-activations").text
     assert len(one.find_elements(By.CSS_SELECTOR, "#large-nearest .tile")) == 8
     chain = one.execute_script("return opened.chain")

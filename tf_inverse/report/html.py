@@ -16,7 +16,18 @@ from tf_inverse.report import encode, ordering, page_data, sheet, text
 from tf_inverse.version import __version__
 
 SCRIPTS = (
-    *("elements", "model", "judges", "facets", "nature", "layers", "grid", "sheet", "range"),
+    *(
+        "elements",
+        "picture",
+        "model",
+        "judges",
+        "facets",
+        "nature",
+        "layers",
+        "grid",
+        "sheet",
+        "range",
+    ),
     *("large", "map", "pointer", "figures", "theme", "start"),
 )
 

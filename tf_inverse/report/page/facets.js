@@ -22,7 +22,7 @@ function facetsStrip(k) {
   strip.append(...medoids.map((row, i) => {
     const label = `Show facet ${i + 1} of ${medoids.length} alone: ${shares[i]} of the samples, medoid row ${row}`;
     const button = make("button", { type: "button", className: "tile", "aria-pressed": "false", "aria-label": label },
-      make("img", { src: sampleAt(k, row).thumbnail, alt: "" }), make("span", { "aria-hidden": "true" }, shares[i]));
+      pictured(sampleAt(k, row).thumbnail), make("span", { "aria-hidden": "true" }, shares[i]));
     button.addEventListener("click", () => chooseFacet(k, i, strip));
     return button;
   }));

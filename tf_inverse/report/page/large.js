@@ -7,8 +7,8 @@ function openLarge(sample) {
   const archive = archives[sample.archive];
   byId("large-title").textContent = describe(sample);
   byId("large").style.setProperty("--aspect", `${archive.size[1]} / ${archive.size[0]}`);
-  byId("large-image").src = sample.large;
-  byId("large-image").alt = describe(sample);
+  byId("large-image").firstElementChild?.remove();
+  byId("large-image").prepend(pictured(sample.large, describe(sample)));
   byId("large-activations").replaceChildren(...archive.targets.map((target, i) =>
     make("tr", {}, make("th", { scope: "row" }, target.name),
       make("td", {}, standing(target, sample.activations[i])))), ...judgesRows(sample));
@@ -25,7 +25,7 @@ function openLarge(sample) {
 
 function strip(sample) {
   const button = tile(sample);
-  button.querySelector("img").src = sample.thumbnail;
+  showOn(button.querySelector(".picture"), sample.thumbnail);
   button.addEventListener("click", () => openLarge(sample));
   return button;
 }

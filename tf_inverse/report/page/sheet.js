@@ -2,10 +2,9 @@
 
 const tiles = new Map(); // sample -> its <li>
 
-function tile(sample, alt = "") {
-  const image = make("img", { alt, width: 80, height: 80, decoding: "async" });
+function tile(sample) {
   return make("button", { type: "button", className: "tile", "aria-label": describe(sample) },
-    make("span", { className: "frame" }, image, ...markFor(sample)), make("span", { "aria-hidden": "true" }, sample.caption));
+    make("span", { className: "frame" }, blank(), ...markFor(sample)), make("span", { "aria-hidden": "true" }, sample.caption));
 }
 
 // Thumbnails get their source a few at a time, in the order shown, the first of every list at once
@@ -14,25 +13,29 @@ function tile(sample, alt = "") {
 const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 30));
 
 function revealSome() {
-  const waiting = document.querySelectorAll("#sheet li:not([hidden]) img:not([src])");
-  const others = waiting.length ? waiting : document.querySelectorAll("#sheet img:not([src])");
-  if (!others.length) return;
-  reveal([...others].slice(0, 60));
+  const shown = blanks("#sheet li:not([hidden])");
+  const waiting = shown.length ? shown : blanks("#sheet li");
+  if (!waiting.length) return;
+  reveal(waiting.slice(0, 60));
   whenIdle(revealSome);
 }
 
 function revealFirst() {
   for (const list of document.querySelectorAll("#sheet ul")) {
-    reveal([...list.querySelectorAll("li:not([hidden]) img:not([src])")].slice(0, 60));
+    reveal(blanks("li:not([hidden])", list).slice(0, 60));
   }
 }
 
+function blanks(where, root = document) {
+  return [...root.querySelectorAll(`${where} .tile .picture`)].filter(isBlank);
+}
+
 function reveal(images) {
-  for (const image of images) image.src = image.closest("li").sample.thumbnail;
+  for (const image of images) showOn(image, image.closest("li").sample.thumbnail);
 }
 
 function revealAll() {
-  reveal(document.querySelectorAll("#sheet img:not([src])"));
+  reveal(blanks("#sheet li"));
 }
 
 function buildSheet() {

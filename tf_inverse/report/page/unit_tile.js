@@ -8,11 +8,11 @@ function unitTitle(unit) {
 
 function unitLines(unit) {
   if (!unit.place) return [unit.range, unit.reason];
-  const figures = [unit.found < unit.asked ? `${unit.found} of ${unit.asked}` : unit.found];
-  if (unit.vendi !== null) figures.push(`Vendi ${unit.vendi.toPrecision(3)}`);
-  if (unit.facets > 1) figures.push(many(unit.facets, "facet"));
-  if (unit.agreement !== null) figures.push(`judges ${Math.round(100 * unit.agreement)} %`);
-  return [unit.range, figures.join(" \u00b7 ")];
+  const found = unit.found < unit.asked ? `${unit.found} of ${unit.asked} found` : `${unit.found} found`;
+  const lines = [unit.range, unit.vendi === null ? found : `${found}, Vendi ${unit.vendi.toPrecision(3)}`];
+  if (unit.facets > 1) lines.push(unit.poly === null ? many(unit.facets, "facet") : `polysemanticity ${unit.poly.toPrecision(2)}`);
+  if (unit.agreement !== null) lines.push(`judges agree ${Math.round(100 * unit.agreement)} %`);
+  return lines;
 }
 
 // `up` leads from the page to the site's folder.
@@ -23,7 +23,8 @@ function unitTile(unit, up, lines = unitLines(unit)) {
     return make("div", { className: "tile unit", tabIndex: -1 }, make("span", { className: "gone" }, unit.state), ...words);
   }
   const image = make("img", {
-    src: `${up}${unit.place}.webp`, alt: `Samples of ${unitTitle(unit)}`, width: 128, height: 128,
+    className: "picture",
+    src: `${up}${unit.place}.small.webp`, alt: `Samples of ${unitTitle(unit)}`, width: 128, height: 128,
   });
   image.loading = "lazy";
   return make("a", { className: "tile unit", href: `${up}${unit.place}.html` }, image, ...words);

@@ -1,9 +1,10 @@
 """A site of many archives: static pages that are opened from disk and ask no network for anything.
 
-    FOLDER/site/index.html          every unit, to be sorted, filtered and searched
-    FOLDER/site/unit/fc8/8.html     a page a unit
-    FOLDER/site/unit/fc8/8.webp     its picture on the first page
-    FOLDER/site/units.js            what all pages know of every unit
+    FOLDER/site/index.html              every unit, to be sorted, filtered and searched
+    FOLDER/site/unit/fc8/8.html         a page a unit
+    FOLDER/site/unit/fc8/8.webp         all images of that page in one picture
+    FOLDER/site/unit/fc8/8.small.webp   its picture on the first page
+    FOLDER/site/units.js                what all pages know of every unit
 
 Pages share a style and scripts. The site is made of the archives alone, again and again.
 """
@@ -122,13 +123,15 @@ def _fill(
             if unit.main is not None:
                 with catalogue.opened(unit.main) as archive:
                     natural = nature(archive) if nature else None
-                    data, lines = unit_page.data(i, unit, archive, natural)
+                    data, sprite, lines = unit_page.data(i, unit, archive, natural)
                     facets = data["archives"][0]["facets"]
                     shown = card.found(unit, archive, facets) | {"place": place}
                     picture = card.picture(archive, facets["medoids"])
                     compared[i] = likeness.of(archive, len(found.units))
+                data["sprite"]["address"] = f"{pathlib.PurePath(place).name}.webp"
                 _put(made / f"{place}.html", _page(data))
-                (made / f"{place}.webp").write_bytes(picture)
+                (made / f"{place}.webp").write_bytes(sprite.contents())
+                (made / f"{place}.small.webp").write_bytes(picture)
                 cards[i] = shown
                 left_out += lines
         except RefusedInput as error:

@@ -16,6 +16,10 @@ FOLDER = "site"
 """The folder of a site, in the folder of its archives."""
 
 
+MOST = 10_000
+"""Samples of one page."""
+
+
 class Rung(NamedTuple):
     """One range of a unit, and the archive of its sample.
 
@@ -89,11 +93,14 @@ def opened(rung: Rung) -> Archive:
     """The archive of a range that has one.
 
     Raises:
-        RefusedInput: It is damaged, or holds no samples.
+        RefusedInput: It is damaged, or holds no samples, or more than `MOST`.
     """
     found = archives.open(rung.path)
-    if not len(found):
-        raise RefusedInput(f"{rung.path} holds no samples")
+    if not 0 < len(found) <= MOST:
+        raise RefusedInput(
+            f"expected from 1 to {MOST} samples in {rung.path} for a page of a site, it holds "
+            f"{len(found)}"
+        )
     return found
 
 

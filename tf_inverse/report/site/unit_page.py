@@ -23,7 +23,7 @@ OF_RANGE, OF_NATURE = 8, 16
 
 def data(
     number: int, unit: Unit, archive: Archive, nature: Nature | None
-) -> tuple[dict[str, Any], list[str]]:
+) -> tuple[dict[str, Any], encode.Sprite, list[str]]:
     """What a unit's page holds.
 
     Args:
@@ -33,23 +33,23 @@ def data(
         nature: Natural images of that range; those beside the archive by default.
 
     Returns:
-        (dict for JSON; a line for each archive of another range that cannot be read).
+        (dict for JSON; its pictures; a line for each archive of another range that cannot be read).
 
     Raises:
         RefusedInput: The archive is damaged, or the file beside it.
     """
     nature = beside.nature(archive) if nature is None else nature
-    nature = nature and _fewer(nature)
-    shown = page_data.page([archive], [unit.main.path.name], [nature], encode.for_site)
+    nature, sprite = nature and _fewer(nature), encode.Sprite()
+    shown = page_data.page([archive], [unit.main.path.name], [nature], sprite)
     shown |= {"title": unit.title, "number": number, "ladder": []}
     lines = []
     for rung in unit.rungs if len(unit.rungs) > 1 else ():
         try:
-            shown["ladder"].append(_range(rung, rung is unit.main))
+            shown["ladder"].append(_range(rung, rung is unit.main, sprite))
         except RefusedInput as error:
             lines.append(str(error))
             shown["ladder"].append(_told(rung, "its archive cannot be read"))
-    return shown, lines
+    return shown | {"sprite": sprite.layout}, sprite, lines
 
 
 def _fewer(nature: Nature) -> Nature:
@@ -58,7 +58,7 @@ def _fewer(nature: Nature) -> Nature:
     return nature._replace(**few)
 
 
-def _range(rung: Rung, is_main: bool) -> dict[str, Any]:
+def _range(rung: Rung, is_main: bool, sprite: encode.Sprite) -> dict[str, Any]:
     """One range of the ladder: its most different samples, or why there are none."""
     if is_main:
         return _told(rung, "this page")
@@ -67,20 +67,20 @@ def _range(rung: Rung, is_main: bool) -> dict[str, Any]:
     with catalogue.opened(rung) as archive:
         found = f"{len(archive)} of {archive.asked} found"
         words = f"{found}: {rung.reason}" if rung.reason else found
-        return _told(rung, words) | {"items": _most_different(archive)}
+        return _told(rung, words) | {"items": _most_different(archive, sprite)}
 
 
 def _told(rung: Rung, words: str) -> dict[str, Any]:
     return {"band": rung.band, "words": words, "items": []}
 
 
-def _most_different(archive: Archive) -> list[dict[str, Any]]:
+def _most_different(archive: Archive, sprite: encode.Sprite) -> list[dict[str, Any]]:
     rows = ordering.most_different(archive.encodings[:], OF_RANGE)
     rows = rows[ordering.by_activation(archive.activations[:][rows])]
     captions = text.captions(archive.activations[:][rows], archive.targets)
     words = [f"Row {row}, activation {z}" for row, z in zip(rows, captions, strict=True)]
     images = page_data.shown_images(archive)[rows]
-    return beside.items(images, captions, words, encode.for_site)
+    return beside.items(images, captions, words, sprite)
 
 
 def state(rung: Rung) -> str:
