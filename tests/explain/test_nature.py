@@ -40,9 +40,7 @@ def bands(tiny, pictures):
 
 
 @pytest.mark.parametrize("name", ["arrays.h5", "files"])
-def test_the_natural_images_of_a_band(tiny, bands, pictures, source, name, monkeypatch):
-    # Batches of seven images: the last one is shorter.
-    monkeypatch.setattr(nature, "AT_A_TIME", 7 * 8 * 8 * 3)
+def test_the_natural_images_of_a_band(tiny, bands, pictures, source, name):
     asked, z = bands
     inside = np.flatnonzero((z >= asked[0].z1) & (z <= asked[0].z2))
     found = nature.beside(tiny, asked, source / name)

@@ -77,7 +77,7 @@ class Reader:
 
     def activations(self, x: Array) -> Array:
         """Activations z [N, p] of images x [N, H, W, C] in 0..255."""
-        return self._networks.score(x, self._neurons, batch=ROWS)[1]
+        return self._networks.activations(x, self._neurons, batch=ROWS)
 
     def slopes(self, x: Array) -> Array:
         """Gradients dz/dx, [N, p, H, W, C], at images x [N, H, W, C] with N at most `ROWS`."""

@@ -96,7 +96,7 @@ def others(
     """
     found, neurons = [], bands.neurons
     if images is not None:
-        inside = np.flatnonzero(_inside(networks.score(images, neurons, batch=BATCH)[1], bands))
+        inside = np.flatnonzero(_inside(networks.activations(images, neurons, batch=BATCH), bands))
         found.append(Others("natural images in range", images[diversity.evenly(inside, MOST)]))
     stored = networks.natural
     within = stored.within(bands) if stored is not None and stored.bank is not None else None
@@ -104,7 +104,7 @@ def others(
         drawn = verify.render(networks, stored.encodings[diversity.evenly(within, MOST)])
         found.append(Others("... as G draws them", drawn))
     drawn = verify.render(networks, codes.draw(networks, RANDOM, codes.generator(seed, 8)))
-    outside = ~_inside(networks.score(drawn, neurons, batch=BATCH)[1], bands)
+    outside = ~_inside(networks.activations(drawn, neurons, batch=BATCH), bands)
     found.append(Others("random codes out of it", drawn[outside]))
     return [one for one in found if len(one.images)]
 

@@ -273,23 +273,35 @@ class Networks:
         Returns:
             e [n, d_E] and z [n, p], NumPy float32.
         """
-        layers = tuple(n.layer for n in neurons)
-        read = self.compiled(
-            ("read", layers),
-            lambda: tf.function(self.read, reduce_retracing=True, autograph=False),
-        )
-        parts = []
-        for i in range(0, len(images), batch):
-            part = images[i : i + batch].astype(np.float32)
-            filled = np.concatenate([part, np.zeros((batch - len(part), *part.shape[1:]), "f4")])
-            with exact():
-                e, z = (a.numpy() for a in read(tf.constant(filled), layers, index(neurons)))
-            parts.append((e[: len(part)], z[: len(part)]))
+        parts = list(self._scored(images, neurons, batch))
         if not parts:
             d_E = int(np.prod(self.layer_shape(self.encoder)))
             return np.zeros((0, d_E), np.float32), np.zeros((0, len(neurons)), np.float32)
         e, z = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         return e, z
+
+    def activations(
+        self, images: np.ndarray, neurons: tuple[Neuron, ...], batch: int = 64
+    ) -> Array:
+        """The activations of `score` alone, [n, p]: no encoding is kept, so n may be large."""
+        parts = [z for _, z in self._scored(images, neurons, batch)]
+        return np.concatenate([np.zeros((0, len(neurons)), np.float32), *parts])
+
+    def _scored(
+        self, images: np.ndarray, neurons: tuple[Neuron, ...], batch: int
+    ) -> Iterator[tuple[Array, Array]]:
+        """Encodings and activations of a batch after another."""
+        layers = tuple(n.layer for n in neurons)
+        read = self.compiled(
+            ("read", layers),
+            lambda: tf.function(self.read, reduce_retracing=True, autograph=False),
+        )
+        for i in range(0, len(images), batch):
+            part = images[i : i + batch].astype(np.float32)
+            filled = np.concatenate([part, np.zeros((batch - len(part), *part.shape[1:]), "f4")])
+            with exact():
+                e, z = (a.numpy() for a in read(tf.constant(filled), layers, index(neurons)))
+            yield e[: len(part)], z[: len(part)]
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Encodings [n, d_E] of images [n, H, W, C] in RGB 0..255."""
