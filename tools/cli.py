@@ -27,6 +27,7 @@ COMMANDS = {
     "sheet": "sheet:sheet",
     "images": "images:images",
     "report": "report:report",
+    "site": "site:site",
     "explain": "explain:explain",
     "facets": "facets:facets",
     "board": "board:board",

@@ -1,7 +1,6 @@
 """The report in headless Chromium, by mouse and keyboard."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -10,33 +9,13 @@ import specimen
 from tf_inverse.archive import side_file
 from tf_inverse.report import beside, html, judged, plane
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium")
+pytest.importorskip("selenium.webdriver", reason="needs selenium")
+from browsing import by_id, focused, opened, press  # noqa: E402
 from selenium.webdriver import ActionChains  # noqa: E402
 from selenium.webdriver.common.actions.wheel_input import ScrollOrigin  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
-
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="needs Debian's packages chromium and chromium-driver"
-)
-FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
-    --disable-background-networking --disable-component-update --disable-sync
-    --window-size=1300,900"""
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    profile = tmp_path_factory.mktemp("profile")
-    for flag in [*FLAGS.split(), f"--user-data-dir={profile}"]:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    service = webdriver.ChromeService(executable_path=DRIVER)
-    with webdriver.Chrome(options=options, service=service) as driver:
-        yield driver
 
 
 @pytest.fixture(scope="module")
@@ -58,30 +37,11 @@ def one(browser, pages):
     return opened(browser, pages / "one.html")
 
 
-def opened(browser, path):
-    browser.get_log("browser"), browser.get_log("performance")
-    browser.get(path.as_uri())
-    WebDriverWait(browser, 20).until(lambda b: b.find_elements(By.CSS_SELECTOR, "[data-ready]"))
-    return browser
-
-
-def by_id(browser, name):
-    return browser.find_element(By.ID, name)
-
-
 def captions(browser):
     return browser.execute_script(
         "return [...document.querySelectorAll('#sheet li:not([hidden]) .tile > span:last-child')]"
         ".map((caption) => Number(caption.textContent))"
     )
-
-
-def press(browser, *keys):
-    ActionChains(browser).send_keys(*keys).perform()
-
-
-def focused(browser):
-    return browser.switch_to.active_element.get_attribute("aria-label")
 
 
 @pytest.mark.parametrize("name", ["one.html", "two.html"])

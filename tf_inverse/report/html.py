@@ -103,7 +103,9 @@ def linked(page, style, scripts, title, data):
 
 
 def _filled(page, title, data, parts):
-    parts = parts | {"title": html.escape(title), "version": __version__, "data": script_json(data)}
+    # A text of JSON may hold half of a pair of surrogates, which no file can hold.
+    title = html.escape(title.encode("utf-8", "replace").decode("utf-8"))
+    parts = parts | {"title": title, "version": __version__, "data": script_json(data)}
     head = string.Template(_part("head.html")).substitute(parts)
     return string.Template(_part(page)).substitute(parts, head=head)
 

@@ -29,7 +29,7 @@ function arrange() {
   byId("units").replaceChildren(...groups().map(([name, members]) => {
     const list = make("ul", { className: "tiles units", role: "list", "aria-label": name || "Units" });
     list.append(...members.map((i) => tiles[i]));
-    return make("section", {}, ...(name ? [make("h2", {}, name, make("small"))] : []), list);
+    return make("section", {}, ...(name ? [make("h2", {}, `${name} `, make("small"))] : []), list);
   }));
   filter();
 }

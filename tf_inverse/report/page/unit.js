@@ -17,7 +17,7 @@ function ladderRow({ band, words, items }) {
   const list = make("ul", { className: "tiles nature", role: "list", "aria-label": `Samples from ${band}` });
   list.style.setProperty("--aspect", `${archives[0].size[1]} / ${archives[0].size[0]}`);
   list.append(...items.map((item) => make("li", {}, natural(item))));
-  return make("div", {}, make("h3", {}, band, make("small", {}, words)), ...(items.length ? [list] : []));
+  return make("div", {}, make("h3", {}, `${band} `, make("small", {}, words)), ...(items.length ? [list] : []));
 }
 
 // 0 is a unit whose samples have the same encodings, 1 one that has nothing in common with them.
