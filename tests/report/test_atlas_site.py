@@ -6,6 +6,7 @@ import pathlib
 import re
 
 import atlases
+import h5py
 import numpy as np
 import pytest
 import specimen
@@ -119,10 +120,14 @@ def test_what_is_no_archive_of_the_folder_is_not_read(tmp_path):
     for name in (".hidden", "run.h5.run", "site"):
         (inside / name).mkdir()
         (inside / name / "b.h5").write_bytes(b"no archive")
-    (inside / "weights.h5").write_bytes(b"no archive")
+    (inside / "broken.h5").write_bytes(b"no archive")
+    with h5py.File(inside / "weights.h5", "w") as file:
+        file.attrs["format"] = "of another program, as a text of any length"
+    with h5py.File(inside / "other.h5", "w") as file:
+        file["x"] = np.zeros(3)
     found = catalogue.of(inside)
     assert [unit.name for unit in found.units] == ["fc8:8"]
-    assert len(found.left_out) == 1 and "weights.h5" in found.left_out[0]
+    assert len(found.left_out) == 1 and "broken.h5" in found.left_out[0]
 
 
 def test_a_folder_without_archives_is_told(tmp_path):

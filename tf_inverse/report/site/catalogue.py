@@ -8,7 +8,7 @@ import re
 from typing import Any, NamedTuple
 
 from tf_inverse import archive as archives
-from tf_inverse.archive import Archive, atlas_index, side_file
+from tf_inverse.archive import Archive, atlas_index, file_checks, side_file
 from tf_inverse.errors import RefusedInput
 from tf_inverse.report import text
 
@@ -70,7 +70,8 @@ class Catalogue(NamedTuple):
     Attributes:
         network: Name of the network; of several, all of them.
         units: Layer by layer.
-        left_out: A line for each file that is no archive.
+        left_out: A line for each file that cannot be read; other programs' HDF5 files are passed
+            over without one.
     """
 
     network: str
@@ -135,6 +136,8 @@ def _of_archives(folder: pathlib.Path) -> Catalogue:
     networks, left_out = [], []
     for path in _files(folder):
         try:
+            if not file_checks.is_archive(path):
+                continue
             with archives.open(path) as one:
                 networks.append(one.network)
                 if len(one):
