@@ -32,6 +32,7 @@ def write(
     targets=(TARGET,),
     summary=None,
     groups=(),
+    directions=None,
     **more,
 ):
     """Writes an archive of n samples, with more fields of its header, and returns it opened.
@@ -64,7 +65,8 @@ def write(
     samples = archive.Samples(
         images, rng.normal(size=(n, 4)).astype(np.float32), encodings, z, steps, chain
     )
-    with archive.Writer(path, header, natural=reference if natural else None) as writer:
+    reference = reference if natural else None
+    with archive.Writer(path, header, natural=reference, directions=directions) as writer:
         writer.append(samples, {})
         writer.finish({"steps": 2 * n, "bandwidth": 3.0} if summary is None else summary)
     return archive.open(path)

@@ -1,5 +1,6 @@
 """The files of a site: of an atlas, of any folder of archives, and of hostile ones."""
 
+import hashlib
 import io
 import json
 import pathlib
@@ -110,6 +111,25 @@ def test_any_folder_of_archives_is_taken(tmp_path, capsys):
     assert site.write(tmp_path).pages == 3
 
 
+def test_a_direction_is_a_unit_with_a_name(tmp_path):
+    """Two directions of a layer are two units, in an index and without one."""
+    entries = []
+    for i, name in enumerate(("ship-airplane", "@file.npy")):
+        numbers = np.full(10, i, np.float32)
+        digest = hashlib.sha256(numbers.tobytes()).hexdigest()
+        own = atlases.target(unit=-1, label=None)
+        own["direction"] = {"name": name, "sha256": digest, "size": 10}
+        specimen.write(tmp_path / f"{i}.h5", 3, targets=[own], directions={0: numbers})
+        entries.append(atlases.entry(own, f"{i}.h5"))
+    names = ["fc8:ship-airplane", "fc8:@file.npy"]
+    assert [unit.name for unit in catalogue.of(tmp_path).units] == names
+    atlases.index(tmp_path, entries)
+    assert [(unit.name, unit.number) for unit in catalogue.of(tmp_path).units] == [
+        ("fc8:ship-airplane", "ship-airplane"),
+        ("fc8:@file.npy", "@file.npy"),
+    ]
+
+
 def test_what_is_no_archive_of_the_folder_is_not_read(tmp_path):
     inside, outside = tmp_path / "in", tmp_path / "out.h5"
     inside.mkdir()
@@ -153,7 +173,9 @@ def test_a_folder_without_archives_is_told(tmp_path):
         {"archive": ["fc8/8.h5"]},
         {"archive": "link.h5"},
         {"layer": None},
-        {"unit": -1},
+        {"unit": -2},
+        {"direction": {"name": 3}},
+        {"direction": "ship-airplane"},
         {"unit": True},
         {"unit": None},
         {"at": [1]},

@@ -43,7 +43,7 @@ class Unit(NamedTuple):
         name: As people write it, fc8:8.
         label: Of its class, or "".
         layer: That of the first neuron.
-        number: Of the unit in its layer.
+        number: Of the unit in its layer, or the name of a direction.
         rungs: Its ranges, the main one first.
     """
 
@@ -109,14 +109,14 @@ def _of_index(folder: pathlib.Path, index: dict[str, Any]) -> Catalogue:
     units: dict[Any, list[tuple[int, dict]]] = {}
     for i, entry in enumerate(index["units"]):
         at = entry["at"] if isinstance(entry["at"], str | None) else tuple(entry["at"])
-        units.setdefault((entry["layer"], entry["unit"], at), []).append((i, entry))
+        units.setdefault((text.place(entry), at), []).append((i, entry))
     found, inside = [], folder.resolve()
     for entries in units.values():
         entries.sort(key=lambda one: (one[1]["rung"], one[0]))
         first = entries[0][1]
         rungs = [_rung(inside, entry) for _, entry in entries]
         name = text.neuron(first | {"label": None})
-        found.append(Unit(name, first["label"] or "", first["layer"], str(first["unit"]), rungs))
+        found.append(Unit(name, first["label"] or "", first["layer"], _number(first), rungs))
     return Catalogue(index["network"], _by_layer(found), [])
 
 
@@ -161,7 +161,12 @@ def _unit(path: pathlib.Path, one: Archive) -> Unit:
     band = " and ".join(text.band(target) for target in one.targets)
     rung = Rung(path, band, "done" if one.complete else "partial", None)
     label = " and ".join(filter(None, labels))
-    return Unit(" and ".join(names), label, first["layer"], str(first["unit"]), [rung])
+    return Unit(" and ".join(names), label, first["layer"], _number(first), [rung])
+
+
+def _number(target: dict[str, Any]) -> str:
+    """The unit of a target in its layer, or the name of a direction, as text."""
+    return text.place(target).removeprefix(f"{target['layer']}:")
 
 
 def _files(folder: pathlib.Path) -> list[pathlib.Path]:
