@@ -15,7 +15,7 @@ import numpy as np
 
 from tf_inverse import metrics
 from tf_inverse.errors import UsageError
-from tf_inverse.networks import codes, image_files
+from tf_inverse.networks import codes, image_files, unit_nature
 from tf_inverse.report.beside import Nature
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def remembered(
     natural = networks.natural
     if natural is None or natural.indices is None:
         return None
-    within = natural.within(bands)
+    within = unit_nature.within(networks, bands)
     if within is None:
         return None
     found = _chosen(networks, bands, source, natural.indices[within], most, seed)
