@@ -16,11 +16,12 @@ from tf_inverse.errors import UsageError
     "patience",
     "precision",
     n=50,
-    K=40,
+    K="auto",
     precision="auto",
+    kinds={"K": int | str},
     texts={
         "n": "Samples of each target.",
-        "K": "Codes at a time, of all the targets of a group together.",
+        "K": "Codes at a time, of all the targets of a group together; auto for as many as pay.",
     },
 )
 def atlas(

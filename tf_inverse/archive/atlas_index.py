@@ -11,7 +11,7 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
-from tf_inverse.archive import attributes
+from tf_inverse.archive import attributes, schema
 from tf_inverse.errors import RefusedInput
 
 INDEX, FORMAT, VERSION = "atlas.json", "tf_inverse atlas", 1
@@ -91,7 +91,9 @@ def _or_none(right: Callable[[Any], bool], kind: type = object) -> Callable[[Any
 
 _FIELDS: dict[str, Callable[[Any], bool]] = {
     "layer": _is_text,
-    "unit": lambda value: _is_count(value) or _is_text(value),
+    # A direction has a name in place of a number.
+    "unit": lambda value: (type(value) is int and value >= schema.DIRECTED) or _is_text(value),
+    "direction": _or_none(lambda value: _is_text(value.get("name")), dict),
     "at": lambda value: value is None or (isinstance(value, str | list) and _is_position(value)),
     "label": _or_none(_is_text),
     "z1": _is_number,

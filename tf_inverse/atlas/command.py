@@ -12,8 +12,8 @@ from tf_inverse import grammar
 from tf_inverse.archive import StorageError
 from tf_inverse.atlas import driver, index, plan, status, targets
 from tf_inverse.caffe import published
+from tf_inverse.compute import capacity, precision
 from tf_inverse.compute import device as devices
-from tf_inverse.compute import precision
 from tf_inverse.compute.progress import Counted
 from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.method.settings import Settings
@@ -23,6 +23,10 @@ from tf_inverse.run.job import STORES
 
 if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
+
+
+ON_CPU, ON_GPU = 20, 10 * plan.SIZE
+"""Codes at a time: more of them pay on a GPU alone, and cost steps at the end of a group."""
 
 
 def say(line: str) -> None:
@@ -68,7 +72,9 @@ def sample(
         as_json: Print one JSON object.
     """
     _expect_sound(layers, targets_file, store, workers)
-    Settings(**options | {"precision": "auto"})  # refuses before TensorFlow takes time to start
+    automatic = {"K": 1} if options["K"] == "auto" else {}
+    # Refuses before TensorFlow takes time to start.
+    Settings(**options | {"precision": "auto"} | automatic)
     plan.shard(shard, 0)
     folder = pathlib.Path(out)
     asked = {
@@ -160,8 +166,20 @@ def _made(networks: Networks, asked: dict, options: dict, targets_file: str | No
         found, of = targets.of_layers(networks, asked["layers"], asked["at"], asked["ladder"])
     else:
         found = targets.of_file(networks, targets_file)
-    settings = Settings(**options | {"precision": precision.resolve(options["precision"])})
+    layers = [target.told["layer"] for target in found]
+    K = _codes(networks, layers) if options["K"] == "auto" else options["K"]
+    wanted = precision.resolve(options["precision"])
+    settings = Settings(**options | {"precision": wanted, "K": K})
     return plan.make(networks, asked, settings, asked["store"], found, of)
+
+
+def _codes(networks: Networks, layers: list[str]) -> int:
+    """Codes at a time of `--K=auto`."""
+    if not devices.on_gpu():
+        return ON_CPU
+    rows = [capacity.row_bytes(networks, (layer,)) for layer in dict.fromkeys(layers)]
+    fit = int(capacity.SHARE * devices.memory() / max(rows))
+    return max(capacity.LEAST, min(ON_GPU, fit))
 
 
 def _tell(

@@ -1,6 +1,6 @@
 """Groups of an atlas on Ray's workers: processes of this machine, or of a cluster.
 
-Ray starts the processes, starts them again where they die, and carries messages. What a worker
+Ray starts the processes, tells where one died, and carries messages. What a worker
 does is what this process would do: groups are sampled into the same folder, which every machine of
 a cluster has to see.
 """
@@ -145,14 +145,10 @@ class _Pool:
         environment = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "TF_CPP_MIN_LOG_LEVEL": "3"}
         if not gpus:
             environment |= {"TF_NUM_INTRAOP_THREADS": threads, "OMP_NUM_THREADS": threads}
-        actor = ray.remote(Worker).options(
-            num_cpus=1,
-            num_gpus=gpus,
-            max_restarts=-1,
-            runtime_env={"env_vars": environment},
-        )
-        folder = str(progress.folder.resolve())
-        self.idle = [actor.remote(folder, **how) for _ in range(count)]
+        options = {"num_cpus": 1, "num_gpus": gpus, "runtime_env": {"env_vars": environment}}
+        self.actor = ray.remote(Worker).options(**options)
+        self.how = {"folder": str(progress.folder.resolve())} | how
+        self.idle = [self._new() for _ in range(count)]
         self.left = progress.waiting
         self.deaths = dict.fromkeys(self.left, 0)
         self.running: dict[Any, tuple[Any, int]] = {}
@@ -167,20 +163,26 @@ class _Pool:
         ended, _ = self.ray.wait(list(self.running), timeout=PATIENCE)
         for reference in ended:
             worker, group = self.running.pop(reference)
-            self._note(reference, group)
-            self.idle.append(worker)
+            # In the place of one that died comes a new one, wherever there is room.
+            self.idle.append(worker if self._lived(reference, group) else self._new())
         return True
 
-    def _note(self, reference: Any, group: int) -> None:
+    def _new(self) -> Any:
+        return self.actor.remote(**self.how)
+
+    def _lived(self, reference: Any, group: int) -> bool:
+        """Notes how a group ended; whether its worker still lives."""
         errors = self.ray.exceptions
         try:
             self.ray.get(reference)
-        except errors.RayActorError:
-            self._died(group)
         except errors.RayTaskError as error:
             self.progress.ended(group, error.cause)
+        except errors.RayError:
+            self._died(group)
+            return False
         else:
             self.progress.ended(group)
+        return True
 
     def _died(self, group: int) -> None:
         self.deaths[group] += 1

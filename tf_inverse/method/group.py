@@ -31,6 +31,9 @@ from tf_inverse.tensors import Array
 CODES = RULE.company
 """Starting codes that are tried of a neuron which none of them moves, before it is called dead."""
 
+EACH = 3
+"""Samples that a neuron wants for each of its rows, while others want rows as well."""
+
 DEAD = CODES * (RULE.stall + 1)
 """Steps of rows that those codes take: a row that comes no nearer starts again."""
 
@@ -68,9 +71,10 @@ def limit(settings: Settings) -> int:
 def apportioned(wants: Array, rows: Array, count: int) -> Array:
     """The neurons that the next rows go to, [count] int32.
 
-    The first neuron that lacks some gets them: as many as a run of its own has, but no more than it
-    wants samples. What is left is shared by D'Hondt's rule: each row goes to the neuron with the
-    largest share of wants to rows, its own next row counted, and of equal ones to the first.
+    The first neuron that lacks some gets them: as many as a run of its own has, but towards its end
+    one for each three samples that it wants, since rows that are on their way when it has its last
+    sample went in vain. What is left is shared by D'Hondt's rule: each row goes to the neuron with
+    the largest share of wants to rows, its own next row counted, and of equal ones to the first.
 
     Args:
         wants: Samples that each neuron still wants, [G]; 0 for one that gets no row.
@@ -78,7 +82,7 @@ def apportioned(wants: Array, rows: Array, count: int) -> Array:
         count: How many rows there are to give.
     """
     rows, given = rows.copy(), np.zeros(count, np.int32)
-    enough = np.minimum(wants, RULE.company)
+    enough = np.minimum(-(-wants // EACH), RULE.company)
     for i in range(count):
         lacking = rows < enough
         given[i] = np.argmax(lacking) if lacking.any() else np.argmax(wants / (rows + 1))
@@ -153,8 +157,8 @@ class _Pool:
         rows = np.bincount(self.state.owner.numpy(), minlength=len(self.open))
         fresh = self.stream.rows(self.cursor, 2 * K)
         fresh = GroupFresh(*map(tf.constant, (*fresh, self._next(rows, 2 * K))))
-        # What the search counts, before it is scored, may be too much: rows stop for it too early
-        # at most until the next look.
+        # The steps count candidates. Where one of them does not prove true, its neuron has rows
+        # again from the next call on.
         state = self.state._replace(quota=self.state.found + self._wants())
         self.state, buffer, report = self.run(state, self.target, fresh)
         self.cursor += int(report.used)

@@ -231,18 +231,26 @@ def scaling(
     tell(figures, json)
 
 
-def atlas(n: int = 50, neurons: int = 30, network: str = "cifar10", json: bool = False) -> None:
+def atlas(
+    n: int = 50,
+    neurons: int = 30,
+    network: str = "cifar10",
+    layers: str = "fc8,fc6,conv3_2",
+    json: bool = False,
+) -> None:
     """Times an atlas beside a loop of `sample` and calls of `draw`, and looks at its memory.
 
     Args:
         n: Samples of each neuron.
-        neurons: How many.
+        neurons: How many, as many of each layer.
         network: A name or a folder.
+        layers: Of the neurons.
         json: Print one JSON object instead of a table.
     """
     import bench_atlas
 
-    tell(machine() | bench_atlas.measure(n, neurons, network), json)
+    told = bench_atlas.measure(n, neurons, network, tuple(layers.split(",")))
+    tell(machine() | told, json)
 
 
 def work(K: int) -> float:

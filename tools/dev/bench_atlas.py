@@ -21,16 +21,17 @@ FIRST = 20
 EVERY = 0.2
 
 
-def measure(n: int, neurons: int, network: str) -> dict:
+def measure(n: int, neurons: int, network: str, layers: tuple[str, ...] = LAYERS) -> dict:
     """Seconds of wall and of processor that the three ways take for the same targets, by name.
 
     Args:
         n: Samples of each neuron.
-        neurons: How many; a third of them of each of `LAYERS`.
+        neurons: How many, as many of each layer.
         network: A name or a folder.
+        layers: Of the neurons.
     """
-    each = neurons // len(LAYERS)
-    targets = [f"{layer}:{unit}" for layer in LAYERS for unit in range(each)]
+    each = neurons // len(layers)
+    targets = [f"{layer}:{unit}" for layer in layers for unit in range(each)]
     figures: dict = {"n": n, "neurons": len(targets)}
     with tempfile.TemporaryDirectory() as folder:
         listed = pathlib.Path(folder) / "targets.txt"
