@@ -15,9 +15,10 @@ from tf_inverse.caffe import published
 from tf_inverse.compute import capacity, precision
 from tf_inverse.compute import device as devices
 from tf_inverse.compute.progress import Counted
-from tf_inverse.errors import Unreachable, UsageError
+from tf_inverse.errors import Unreachable, UsageError, printable
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage
+from tf_inverse.report import site
 from tf_inverse.run import signals
 from tf_inverse.run.job import STORES
 
@@ -114,12 +115,12 @@ def sample(
                     ray.together(how, progress, workers, address, stop.__bool__, say)
                 elif progress.waiting:
                     driver.alone(networks(), progress, stop.__bool__)
+            return _tell(folder, records, progress, as_json)
         except KeyboardInterrupt:
             say(f"stopped; the same command goes on with {folder}")
             return stop.exit_code or 130
         except OSError as error:
             raise _full(folder, error) from error
-    return _tell(folder, records, progress, as_json)
 
 
 def _full(folder: pathlib.Path, error: OSError) -> StorageError:
@@ -185,18 +186,34 @@ def _codes(networks: Networks, layers: list[str]) -> int:
 def _tell(
     folder: pathlib.Path, records: index.Records, progress: driver.Progress, as_json: bool
 ) -> int:
+    """Prints how an atlas ended, and makes its site where no target waits; the exit code."""
     found = index.write(folder, records, progress.failed)
     told = status.figures(folder, found, records)
-    if as_json:
-        print(json.dumps(told | {"atlas": str(folder)}))
-    else:
-        print("\n".join(status.lines(found, told)))
+    page = _site(folder) if told["samples"] and not told["waiting"] else None
+    _print(folder, found, told | {"site": page and str(page)}, as_json)
+    if page and not as_json:
+        print(page)
     if progress.elsewhere:
         say(f"{len(progress.elsewhere)} groups are being sampled by other processes")
     own = {number for group in progress.groups for number in records.groups[group]}
     own |= {i for i, target in enumerate(records.plan.targets) if target.reason is not None}
     short = [unit for i, unit in enumerate(found["units"]) if i in own and unit["state"] != "done"]
     return Unreachable.exit_code if short or progress.failed else 0
+
+
+def _site(folder: pathlib.Path) -> pathlib.Path:
+    with Counted("pages") as shown:
+        written = site.write(folder, progress=shown.show)
+    for line in written.left_out:
+        say(f"left out: {line}")
+    return written.index
+
+
+def _print(folder: pathlib.Path, found: dict, told: dict, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(told | {"atlas": str(folder)}))
+    else:
+        print("\n".join(map(printable, status.lines(found, told))))
 
 
 def tell(out: str, as_json: bool) -> int:
@@ -215,9 +232,5 @@ def tell(out: str, as_json: bool) -> int:
         raise UsageError(f"expected the folder of an atlas, {folder} has no {plan.NAME}")
     records = index.Records(folder, there)
     found = index.build(folder, records, {})
-    told = status.figures(folder, found, records)
-    if as_json:
-        print(json.dumps(told | {"atlas": str(folder)}))
-    else:
-        print("\n".join(status.lines(found, told)))
+    _print(folder, found, status.figures(folder, found, records), as_json)
     return 0

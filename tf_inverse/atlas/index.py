@@ -141,20 +141,14 @@ def _from_archive(folder: pathlib.Path, plan: Plan, number: int) -> dict:
 def _unit(plan: Plan, number: int, entry: dict) -> dict:
     target = plan.targets[number]
     found = entry["found"]
-    direction = target.told.get("direction")
-    named = {"unit": direction["name"]} if direction else {}
-    return (
-        target.told
-        | named
-        | {
-            "levels": target.levels and list(target.levels),
-            "rung": target.rung,
-            "archive": target.archive if found else None,
-            "asked": plan.settings.n,
-            "vendi": entry.get("vendi"),
-            **{name: entry[name] for name in WAITING},
-        }
-    )
+    return target.told | {
+        "levels": target.levels and list(target.levels),
+        "rung": target.rung,
+        "archive": target.archive if found else None,
+        "asked": plan.settings.n,
+        "vendi": entry.get("vendi"),
+        **{name: entry[name] for name in WAITING},
+    }
 
 
 def _layers(plan: Plan, units: list[dict]) -> list[dict]:
