@@ -1,5 +1,6 @@
 """An atlas of the tiny pair: whole, true, and the same however often and by whom it was begun."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -21,6 +22,7 @@ from tf_inverse.atlas import index, plan, targets, work
 from tf_inverse.caffe import published
 from tf_inverse.networks import codes, storage
 from tf_inverse.neuron import Neuron
+from tf_inverse.run import signals
 
 FLAGS = ("--layers=fc3,conv1", "--n=4", "--K=8", "--precision=float32", "--ladder", "--patience=20")
 """Of every atlas here: two layers, three ranges a unit; of conv1 nature is unknown."""
@@ -141,6 +143,31 @@ def test_killed_anywhere_the_same_command_goes_on_to_the_same_archives(
         monkeypatch.setattr(os, "replace", real)
         assert atlas_index.read(folder) is not None
     assert sampled(folder, network) == 3
+    assert sums(folder) == sums(whole)
+    left = {path.name for path in (*folder.glob("*"), *folder.glob("*/*")) if path.is_dir()}
+    assert not {name for name in left if name.endswith(".run")}
+    assert not [lock for lock in folder.glob("groups/*.lock") if lock.name != index.LOCK]
+
+
+def test_asked_to_stop_it_ends_with_the_signals_code_and_goes_on(
+    whole, network, tmp_path, monkeypatch, capsys
+):
+    folder, asked = tmp_path / "atlas", []
+
+    class Stop(signals.Stop):
+        """Asked to stop at the fifth question."""
+
+        def __bool__(self):
+            asked.append(True)
+            self.signal = signal.SIGTERM if len(asked) >= 5 else None
+            return self.signal is not None
+
+    monkeypatch.setattr(signals, "deferred", lambda say: contextlib.nullcontext(Stop()))
+    assert sampled(folder, network) == 143
+    assert "the same command goes on" in capsys.readouterr().err
+    assert {unit["state"] for unit in atlas_index.read(folder)["units"]} <= {"waiting", "dead"}
+    monkeypatch.undo()
+    sampled(folder, network)
     assert sums(folder) == sums(whole)
 
 

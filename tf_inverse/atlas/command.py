@@ -15,7 +15,7 @@ from tf_inverse.caffe import published
 from tf_inverse.compute import capacity, precision
 from tf_inverse.compute import device as devices
 from tf_inverse.compute.progress import Counted
-from tf_inverse.errors import Unreachable, UsageError, printable
+from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage
 from tf_inverse.report import site
@@ -213,7 +213,7 @@ def _print(folder: pathlib.Path, found: dict, told: dict, as_json: bool) -> None
     if as_json:
         print(json.dumps(told | {"atlas": str(folder)}))
     else:
-        print("\n".join(map(printable, status.lines(found, told))))
+        print("\n".join(status.lines(found, told)))
 
 
 def tell(out: str, as_json: bool) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from tf_inverse.archive import atlas_index
 from tf_inverse.atlas import index
 from tf_inverse.compute import progress
+from tf_inverse.errors import printable
 
 STATES = atlas_index.STATES
 MOST = 20
@@ -68,11 +69,12 @@ def lines(found: dict, told: dict[str, Any]) -> list[str]:
     for name in names:
         states = [unit["state"] for unit in found["units"] if unit["layer"] == name]
         counts = "".join(f"{states.count(state):>13}" for state in columns)
-        rows.append(f"{name:<{width}}  {len(states):>7}{counts}")
+        rows.append(f"{printable(name):<{width}}  {len(states):>7}{counts}")
     if told["waiting"] and told["left"] is not None:
         rows.append(f"{told['waiting']} targets wait: {progress.left(told['left'])}")
     short = [unit for unit in found["units"] if unit["reason"] is not None]
-    rows += [f"{unit['state']} {unit['text']}: {unit['reason']}" for unit in short[:MOST]]
+    told_of = (f"{unit['state']} {unit['text']}: {unit['reason']}" for unit in short[:MOST])
+    rows += map(printable, told_of)
     if len(short) > MOST:
         rows.append(f"and {len(short) - MOST} more, which {atlas_index.INDEX} names")
     return rows
