@@ -122,6 +122,7 @@ def gather(networks, layers: tuple[str, ...] | None, settings: Settings) -> endp
         UsageError: No such layer, or settings that a graph without Python cannot follow.
     """
     wanted = (("method", "renewal"), ("optimizer", None), ("precision", "float32"), ("chunk", None))
+    wanted += (("candidates", 1),)
     for name, value in wanted:
         if getattr(settings, name) != value:
             raise UsageError(

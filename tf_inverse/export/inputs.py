@@ -8,6 +8,7 @@ from tf_inverse.band import Bands
 from tf_inverse.method import normalization
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import codes
+from tf_inverse.networks import starts as begin
 from tf_inverse.networks.networks import index
 
 STARTS = 500
@@ -35,7 +36,8 @@ def question(
     """
     settings, bands = settings or Settings(), Bands(bands)
     count = rows or 4 * (settings.n + settings.K)
-    c, t = codes.Stream(networks, settings.seed, len(bands), settings.K).rows(0, count)
+    fresh = begin.stream(networks, bands, settings.seed, settings.K, settings.starts)
+    c, t = fresh.rows(0, count)
     which = np.array([[layers.index(layer)] for layer in bands.layers], np.int32)
     return {
         "neurons": np.concatenate([which, index(bands.neurons)], axis=1),

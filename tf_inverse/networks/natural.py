@@ -139,13 +139,23 @@ class Natural:
         i = _of(neuron, len(mean))
         return UnitStatistics(float(mean[i]), float(sd[i]), self.levels, percentiles[i])
 
+    def activations_of(self, neurons: Iterable[Neuron]) -> Array | None:
+        """Activations of the stored images, [N, p], or None where a neuron's are unknown.
+
+        Of a convolution they are those of the map's centre, as in `unit`.
+        """
+        neurons = tuple(neurons)
+        if self.encodings is None or any(n.layer not in self.activations for n in neurons):
+            return None
+        columns = ((self.activations[n.layer], n) for n in neurons)
+        return np.stack([kept[:, _of(n, kept.shape[1])] for kept, n in columns], axis=1)
+
     def within(self, bands: Iterable[Band]) -> Array | None:
         """Which of the stored images lie in all bands: indices, or None where that is unknown."""
         bands = Bands(bands)
-        if self.encodings is None or any(layer not in self.activations for layer in bands.layers):
+        z = self.activations_of(bands.neurons)
+        if z is None:
             return None
-        columns = ((self.activations[n.layer], n) for n in bands.neurons)
-        z = np.stack([kept[:, _of(n, kept.shape[1])] for kept, n in columns], axis=1)
         return np.flatnonzero(((z >= bands.z1) & (z <= bands.z2)).all(axis=1))
 
 
