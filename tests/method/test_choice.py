@@ -38,7 +38,7 @@ def whole(tiny, bands):
 
 
 def plain_quality(networks, bands, image):
-    """exp(-fall / 2) / variation^(1/4), a pixel and a view at a time."""
+    """exp(-fall / 2) / sqrt(variation), a pixel and a view at a time."""
     x = image.astype(float)
     height, width, _ = x.shape
     across = np.mean([abs(x[i, j + 1] - x[i, j]) for i in range(height) for j in range(width - 1)])
@@ -52,7 +52,7 @@ def plain_quality(networks, bands, image):
     for one in bands:
         z, *moved = worlds.activation(networks, np.stack([x, *views]), one.neuron)
         falls.append((z - np.mean(moved)) / (one.z2 - one.z1))
-    return np.exp(-np.mean(falls) / 2) / (across + down) ** 0.25
+    return np.exp(-np.mean(falls) / 2) / (across + down) ** 0.5
 
 
 def test_the_chosen_are_those_that_determinants_choose(tiny, bands, whole):

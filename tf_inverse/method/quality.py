@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FALL = 0.5
 """Weight of the fall of an activation, in widths of its range, in the logarithm of the quality."""
-VARIATION = 0.25
+VARIATION = 0.5
 """Weight of the logarithm of the total variation, likewise."""
 SHIFT = 1 / 16
 """How far an image is moved, as a share of its height and width."""
@@ -68,7 +68,7 @@ def of(networks: Networks, bands: Bands, images: Array, activations: Array, batc
     if networks.stored != "uint8" or not len(images):
         return np.ones(len(images))
     seen = views(images)
-    _, z = networks.score(seen.reshape(-1, *images.shape[1:]), bands.neurons, batch=batch)
+    z = networks.activations(seen.reshape(-1, *images.shape[1:]), bands.neurons, batch=batch)
     z = z.reshape(len(seen), *activations.shape).astype(np.float64)
     fall = ((activations - z) / (bands.z2 - bands.z1)).mean(axis=(0, 2))
     # A flat image has no variation at all: one pixel value in all stands in.

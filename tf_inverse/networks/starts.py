@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tf_inverse.networks import codes
+from tf_inverse.networks import codes, unit_nature
 from tf_inverse.networks.code_law import KERNEL
 
 if TYPE_CHECKING:
@@ -61,9 +61,10 @@ def near(networks: Networks, bands: Bands, seed: int) -> Callable[[int, Array], 
     stored = networks.natural
     if networks.codes.kind != "bank" or stored is None or stored.codes(networks.codes.size) is None:
         return None
-    z = stored.activations_of(bands.neurons)
-    if z is None:
+    columns = [unit_nature.kept(networks, neuron) for neuron in bands.neurons]
+    if any(column is None for column in columns):
         return None
+    z = np.stack(columns, axis=1)
     bank, shares = np.asarray(stored.encodings, np.float32), (z - bands.z1) / (bands.z2 - bands.z1)
     sd, cards = KERNEL * bank[: stored.typical].std(axis=0), _deck(z, stored.typical)
     bank, shares = bank[cards], shares[cards]
