@@ -58,15 +58,15 @@ def near(networks: Networks, bands: Bands, seed: int) -> Callable[[int, Array], 
         (number of a block, aims as shares of the ranges [k, p]) -> codes [k, d] float32, within the
         bounds. None where the network stores no natural codes with activations of these neurons.
     """
-    stored = networks.natural
-    if networks.codes.kind != "bank" or stored is None or stored.codes(networks.codes.size) is None:
+    stored, z = networks.natural, unit_nature.encoded(networks, bands.neurons)
+    if networks.codes.kind != "bank" or stored is None or stored.encodings is None or z is None:
         return None
-    columns = [unit_nature.kept(networks, neuron) for neuron in bands.neurons]
-    if any(column is None for column in columns):
+    random = stored.codes(networks.codes.size)
+    if random is None:
         return None
-    z = np.stack(columns, axis=1)
     bank, shares = np.asarray(stored.encodings, np.float32), (z - bands.z1) / (bands.z2 - bands.z1)
-    sd, cards = KERNEL * bank[: stored.typical].std(axis=0), _deck(z, stored.typical)
+    typical = max(stored.typical, len(random))
+    sd, cards = KERNEL * bank[:typical].std(axis=0), _deck(z, typical)
     bank, shares = bank[cards], shares[cards]
 
     def deal(block: int, t: Array) -> Array:
