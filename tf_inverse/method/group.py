@@ -19,10 +19,11 @@ from tf_inverse.errors import Stalled, Unreachable, UsageError
 from tf_inverse.method import fidelity, loops, renewal
 from tf_inverse.method import pool as pools
 from tf_inverse.method.company import GROUP, GroupFresh, GroupState
+from tf_inverse.method.keeper import Keeper
 from tf_inverse.method.normalization import Scale, measure_each
 from tf_inverse.method.problem import Target
 from tf_inverse.method.rule import RULE
-from tf_inverse.method.sampler import Keeper, explained
+from tf_inverse.method.sampler import explained
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks.codes import Stream
 from tf_inverse.networks.networks import index
@@ -111,10 +112,12 @@ def sample(
         What became of each neuron, as soon as it has its samples or is given up.
 
     Raises:
-        UsageError: Neurons of several layers, none at all, or a method other than renewal.
+        UsageError: Neurons of several layers, none at all, or settings that a group does not have.
     """
-    if len({band.neuron.layer for band in bands}) != 1 or settings.method != "renewal":
-        raise UsageError("expected neurons of one layer and the method renewal for a group")
+    if len({band.neuron.layer for band in bands}) != 1:
+        raise UsageError("expected neurons of one layer for a group")
+    if (settings.method, settings.starts, settings.candidates) != ("renewal", "random", 1):
+        raise UsageError("expected method renewal, random starts and one candidate for a group")
     pool = _Pool(networks, tuple(bands), settings, size or len(bands))
     while pool.open.any():
         yield from pool.advance()
@@ -131,7 +134,7 @@ class _Pool:
         self.networks, self.bands, self.settings, self.scales = networks, filled, settings, scales
         singles = [Bands([one]) for one in filled]
         self.keepers = [
-            Keeper(networks, one, settings, scale)
+            Keeper(networks, one, settings, None, scale)
             for one, scale in zip(singles, scales, strict=True)
         ]
         self.parts: list[list[Samples]] = [[] for _ in filled]

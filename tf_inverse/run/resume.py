@@ -9,7 +9,7 @@ from tf_inverse import archive as archives
 from tf_inverse.archive import run_folder
 from tf_inverse.archive.atlas_index import GROUP
 from tf_inverse.errors import RefusedInput, UsageError
-from tf_inverse.method.settings import Settings
+from tf_inverse.method.settings import BEFORE, Settings
 from tf_inverse.report.cells import PLANE
 from tf_inverse.run import origin
 
@@ -94,6 +94,6 @@ def _settings(opened: archives.Archive, n: int | None) -> tuple[Settings, str, b
     values = dict(opened.settings)
     store, volume = values.pop("store", "images"), values.pop("volume", False)
     try:
-        return Settings(**values | {"n": n or opened.asked}), store, volume
+        return Settings(**BEFORE | values | {"n": n or opened.asked}), store, volume
     except TypeError as error:
         raise RefusedInput(f"{opened.path}: settings of another version ({error})") from error
