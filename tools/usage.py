@@ -27,7 +27,8 @@ GROUPS = {
     ),
     "Method": (
         "K seed method samples_per_seed bound beta mu0 a diversity patience optimizer distance "
-        "bandwidth methods baseline start rate epochs batch plain epsilon code compare particles"
+        "bandwidth methods baseline start rate epochs batch plain epsilon code width pooled "
+        "compare teacher teacher_layers average augment particles"
     ),
     "Form of inputs": (
         "range pixels codes bounds crop fixed size code_size image weights prototxt caffemodel mat "

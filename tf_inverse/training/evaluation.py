@@ -33,6 +33,9 @@ RANGES = ((99.0, 99.8), (90.0, 98.0))
 COUNT = 30
 """Samples a neuron and range."""
 
+FIRST = 5
+"""Choices of a judge, the first ones, among which a class may be."""
+
 
 def reconstructions(
     networks: Networks, panel: Sequence[Judge], images: Array, labels: Array
@@ -47,22 +50,31 @@ def reconstructions(
 
     Returns:
         accuracy of the classifier on images; agreement of its class on G(E(x)) with that on x; and
-        judges, by name: accuracy on images, and on_generated, on G(E(x)).
+        judges, by name: accuracy on images, and on_generated, on G(E(x)), each also of the first
+        `FIRST` choices, where the judge has more classes than that.
     """
     drawn = quality.drawn(networks, networks.encode(images))
     own = Judge(networks.name, networks.classifier)
     seen, again = own.classes(images), own.classes(drawn)
+    told = {}
+    for judge in panel:
+        figures = {"accuracy": judge.ranks(images, labels)}
+        figures["on_generated"] = judge.ranks(drawn, labels)
+        told[judge.name] = {
+            name + kind: float(np.mean(rank < first))
+            for name, rank in figures.items()
+            for kind, first in _choices(judge)
+        }
     return {
         "accuracy": float(np.mean(seen == labels)),
         "agreement": float(np.mean(seen == again)),
-        "judges": {
-            judge.name: {
-                "accuracy": float(np.mean(judge.classes(images) == labels)),
-                "on_generated": float(np.mean(judge.classes(drawn) == labels)),
-            }
-            for judge in panel
-        },
+        "judges": told,
     }
+
+
+def _choices(judge):
+    """Endings of names, and how many of a judge's first choices count."""
+    return [("", 1)] + ([(f"_top{FIRST}", FIRST)] if judge.count > FIRST else [])
 
 
 def samples(
@@ -96,18 +108,50 @@ def samples(
             drawn = Samples.joined(batch.samples for batch in batches)
             within = np.flatnonzero(metrics.in_range(z[:, [neuron.unit]], [z1], [z2]))
             beside = agreement.others(networks, bands, images[within])
-            verdicts = [
-                agreement.verdict(one, drawn.images, (neuron.unit,), beside) for one in panel
-            ]
             row = {"label": name, "range": "p{:g}:p{:g}".format(*levels), "z1": z1, "z2": z2}
             row |= {"n": len(drawn.images), "steps": batches[-1].info.steps}
-            row["judges"] = {one.judge.name: _shares(one) for one in verdicts}
+            kinds = [agreement.Others("samples", drawn.images), *beside]
+            row["judges"] = {one.name: _shares(one, neuron.unit, kinds) for one in panel}
             rows.append(row | _diversity(drawn.encodings, e[within], scale.bandwidth))
     return rows
 
 
-def _shares(verdict):
-    return {kind: share for kind, (share, _) in verdict.shares.items()}
+def _shares(judge, unit, kinds):
+    """Shares of images of some kinds for which a class is among a judge's first choices."""
+    found = {}
+    for kind in kinds:
+        ranks = judge.ranks(kind.images, np.full(len(kind.images), unit))
+        found |= {kind.name + end: float(np.mean(ranks < first)) for end, first in _choices(judge)}
+    return found
+
+
+def means(rows: list[dict]) -> dict:
+    """The figures of all neurons together, for each range and judge.
+
+    Args:
+        rows: From `samples`.
+
+    Returns:
+        By range: neurons; "vendi of nature or more", the number of them whose samples are as
+        diverse as nature by the Vendi score of order 1; and judges, by name: the mean of each
+        share, over the neurons that have it.
+    """
+    found = {}
+    for range_ in dict.fromkeys(row["range"] for row in rows):
+        here = [row for row in rows if row["range"] == range_]
+        diverse = sum(row["vendi"] >= row["vendi_natural"] for row in here)
+        told: dict = {}
+        for row in here:
+            for judge, shares in row["judges"].items():
+                for kind, share in shares.items():
+                    told.setdefault(judge, {}).setdefault(kind, []).append(share)
+        found[range_] = {"neurons": len(here), "vendi of nature or more": diverse} | {
+            "judges": {
+                judge: {kind: float(np.mean(one)) for kind, one in shares.items()}
+                for judge, shares in told.items()
+            }
+        }
+    return found
 
 
 def _diversity(encodings, natural, bandwidth):
