@@ -44,7 +44,7 @@ def adopt(
         range: LOW:HIGH of the generator's images, as -1:1; told from its images if left out.
         pixels: LOW:HIGH of the pixels that the classifier takes.
         codes: Starting codes, normal, uniform or noise; normal, or as the generator's folder says.
-        bounds: Smallest and largest entry of a code, 0:30.
+        bounds: Smallest and largest entry of a code, 0:30; 0: where there is no largest.
         crop: Side of the centre square cut from the generator's image.
         fixed: Values of further inputs, NAME=VALUE, several with commas: a number, which stands for
             the one-hot row of a label, or a picture's file.

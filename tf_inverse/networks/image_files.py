@@ -1,19 +1,24 @@
-"""Training images: a folder, an .h5 or an .npz file -> one uint8 array, whole or in parts."""
+"""Natural images: a folder, an .h5 or an .npz file -> one uint8 array."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import h5py
 import numpy as np
+from PIL import Image
 
-from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.errors import InverseSetError, RefusedInput, UsageError, reason
 from tf_inverse.networks import picture
-from tf_inverse.networks.image_arrays import Pictures, named, of_arrays, readable
+from tf_inverse.networks.image_stack import stacked
 from tf_inverse.tensors import Array, StrPath
+
+ROWS = 256
+"""Images of an array that are read at a time."""
 
 
 def load(
@@ -41,45 +46,26 @@ def load(
             if None.
 
     Returns:
-        images [N, H, W, channels] uint8, and labels [N] int64 or None where the source has none.
+        images [N, H, W, channels] uint8, not to be written to (see `image_stack`), and labels [N]
+        int64 or None where the source has none.
 
     Raises:
         FileNotFoundError: Nothing at path.
         UsageError: No images there, fewer than `only` asks for, or arrays of another form.
         RefusedInput: A picture or a file that cannot be read; see `picture.read`.
     """
-    with opened(path, size, split, channels) as pictures:
-        numbers = _numbers(only, len(pictures), pathlib.Path(path).name)
-        labels = pictures.labels
-        return pictures[numbers], labels if labels is None else labels[numbers]
-
-
-@contextlib.contextmanager
-def opened(
-    path: StrPath, size: tuple[int, int], split: str = "train", channels: int = 3
-) -> Iterator[Pictures]:
-    """Images as `load` gives them, none of which is in memory before it is asked for.
-
-    Args:
-        path: As of `load`.
-        size: As of `load`.
-        split: As of `load`.
-        channels: As of `load`.
-
-    Raises:
-        FileNotFoundError: As of `load`; UsageError and RefusedInput as well, also while reading.
-    """
     path = pathlib.Path(path)
     if path.is_dir():
         part = path / split if (path / split).is_dir() else path
-        yield _of_folder(part, size, channels, classes(part) and names(path))
-        return
-    with contextlib.ExitStack() as stack:
-        # Only what reading raises is said to be the file's fault, not what its reader does later.
-        with readable(path):
-            arrays, prefix = stack.enter_context(_arrays(path, split))
-            pictures = of_arrays(arrays, prefix, size, channels, path)
-        yield pictures
+        return _from_folder(part, size, channels, classes(part) and names(path), only)
+    with _arrays(path, split) as (arrays, prefix):
+        images, labels = _from_arrays(arrays, prefix, size, channels, path, only)
+    if labels is not None and labels.shape != (len(images),):
+        raise UsageError(
+            f"expected a label for each of {len(images)} images in {path.name}, got labels of "
+            f"shape {list(labels.shape)}"
+        )
+    return images, labels
 
 
 def count(path: StrPath, split: str = "train") -> int:
@@ -95,11 +81,11 @@ def count(path: StrPath, split: str = "train") -> int:
     path = pathlib.Path(path)
     if path.is_dir():
         return len(_found(path / split if (path / split).is_dir() else path))
-    with readable(path), _arrays(path, split) as (arrays, prefix):
-        images = named(arrays, prefix, "images")
+    with _arrays(path, split) as (arrays, prefix):
+        images = _named(arrays, prefix, "images")
         if images is not None:
             return len(images)
-        offsets = named(arrays, prefix, "offsets")
+        offsets = _named(arrays, prefix, "offsets")
         return 0 if offsets is None else len(offsets) - 1
 
 
@@ -116,9 +102,23 @@ def _arrays(path: pathlib.Path, split: str) -> Iterator[tuple[Mapping[str, Any],
         yield (file, split + "_") if path.suffix == ".npz" else (file.get(split, file), "")
 
 
-def _opened(path: pathlib.Path) -> Any:
-    """An .npz or .h5 file, open."""
-    return np.load(path, allow_pickle=False) if path.suffix == ".npz" else h5py.File(path, "r")
+@contextlib.contextmanager
+def _opened(path: pathlib.Path) -> Iterator[Any]:
+    """An .npz or .h5 file, open; whatever goes wrong with it is refused in one line."""
+    try:
+        npz = path.suffix == ".npz"
+        with np.load(path, allow_pickle=False) if npz else h5py.File(path, "r") as file:
+            yield file
+    except InverseSetError:
+        raise
+    except Exception as error:  # readers raise almost anything for a damaged file
+        raise RefusedInput(f"cannot read images from {path} ({reason(error)})") from error
+
+
+def _named(arrays: Mapping[str, Any], prefix: str, name: str) -> Any:
+    """The array of a name, that of the split before one of the whole file; None without both."""
+    key = prefix + name if prefix + name in arrays else name
+    return arrays[key] if key in arrays else None
 
 
 def _found(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -129,21 +129,23 @@ def _found(folder: pathlib.Path) -> list[pathlib.Path]:
     return files
 
 
-def _of_folder(
-    folder: pathlib.Path, size: tuple[int, int], channels: int, known: Sequence[str]
-) -> Pictures:
+def _from_folder(
+    folder: pathlib.Path,
+    size: tuple[int, int],
+    channels: int,
+    known: Sequence[str],
+    only: Sequence[int] | Array | None,
+) -> tuple[Array, Array | None]:
     files = _found(folder)
     foreign = sorted({p.parent.name for p in files} - set(known)) if known else []
     if foreign:
         raise UsageError(
             f"expected classes of the training part below {folder}, {foreign[0]} is none of them"
         )
-
-    def read(numbers: Array) -> Array:
-        return np.stack([picture.read(files[i], size, channels) for i in numbers])
-
-    labels = np.asarray([known.index(p.parent.name) for p in files]) if known else None
-    return Pictures(read, (len(files), *size, channels), labels)
+    files = [files[i] for i in _numbers(only, len(files), folder)]
+    read = (picture.read(file, size, channels)[np.newaxis] for file in files)
+    images = stacked(read, len(files), (*size, channels))
+    return images, np.asarray([known.index(p.parent.name) for p in files]) if known else None
 
 
 def _numbers(only: Sequence[int] | Array | None, count: int, path: StrPath) -> list[int]:
@@ -172,7 +174,7 @@ def in_parts(path: pathlib.Path) -> bool:
     parts = ("train", "test")
     if path.is_dir():
         return all((path / part).is_dir() for part in parts)
-    with readable(path), _opened(path) as file:
+    with _opened(path) as file:
         form = "{}_images" if path.suffix == ".npz" else "{}"
         return all(form.format(part) in file for part in parts)
 
@@ -187,7 +189,7 @@ def names(path: StrPath) -> tuple[str, ...]:
     if path.is_dir():
         return classes(path / "train" if in_parts(path) else path)
     if path.suffix in (".h5", ".hdf5"):
-        with readable(path), _opened(path) as file:
+        with _opened(path) as file:
             if "classes" not in file.attrs:
                 return ()
             found = np.asarray(file.attrs["classes"])
@@ -198,3 +200,63 @@ def names(path: StrPath) -> tuple[str, ...]:
                 )
             return tuple(one.decode() if isinstance(one, bytes) else str(one) for one in found)
     return ()
+
+
+def _from_arrays(
+    arrays: Mapping[str, Any],
+    prefix: str,
+    size: tuple[int, int],
+    channels: int,
+    path: pathlib.Path,
+    only: Sequence[int] | Array | None,
+) -> tuple[Array, Array | None]:
+    labels, images = (_named(arrays, prefix, name) for name in ("labels", "images"))
+    labels = None if labels is None else np.asarray(labels, np.int64)
+    if images is not None:
+        _expect_images(images, path)
+        if only is None:
+            # An .npz file is read whole whenever an array of it is asked for.
+            images = images if isinstance(images, h5py.Dataset) else np.asarray(images)
+            rows = (images[i : i + ROWS] for i in range(0, len(images), ROWS))
+            parts = (_of_one_size(part, size, channels) for part in rows)
+            return stacked(parts, len(images), (*size, channels)), labels
+        numbers = _numbers(only, len(images), path.name)
+        # HDF5 reads rows in rising order alone.
+        order, back = np.unique(np.asarray(numbers, np.int64), return_inverse=True)
+        images = _of_one_size(images[order], size, channels)[back]
+        return images, labels if labels is None else labels[numbers]
+    data, offsets = (_named(arrays, prefix, name) for name in ("jpeg_bytes", "offsets"))
+    if data is None or offsets is None:
+        raise UsageError(f"expected images, or jpeg_bytes and offsets, in {path.name}")
+    offsets = offsets[()]
+    numbers = _numbers(only, len(offsets) - 1, path.name)
+
+    def read(i: int) -> Array:
+        part, name = data[offsets[i] : offsets[i + 1]].tobytes(), f"picture {i} of {path}"
+        return picture.read(io.BytesIO(part), size, channels, name)[np.newaxis]
+
+    images = stacked(map(read, numbers), len(numbers), (*size, channels))
+    return images, labels if labels is None or only is None else labels[numbers]
+
+
+def _expect_images(images: Any, path: pathlib.Path) -> None:
+    """Refuses arrays of another form, before any of a file's numbers are read into memory."""
+    shape: tuple[int, ...] = getattr(images, "shape", ())
+    dtype = getattr(images, "dtype", "a group")
+    if len(shape) != 4 or dtype != np.uint8 or shape[-1] not in (1, 3, 4) or 0 in shape[1:]:
+        raise UsageError(
+            f"expected images [N, H, W, 1, 3 or 4] uint8 in {path.name}, got {dtype} {list(shape)}"
+        )
+    if shape[1] * shape[2] > picture.MAX_PIXELS:
+        raise RefusedInput(
+            f"expected images of at most {picture.MAX_PIXELS} pixels in {path.name}, got "
+            f"{shape[1]} x {shape[2]}"
+        )
+
+
+def _of_one_size(images: Array, size: tuple[int, int], channels: int) -> Array:
+    if images.shape[1:] == (*size, channels):
+        return images
+    grey = images.shape[-1] == 1
+    pictures = (Image.fromarray(x[..., 0] if grey else x) for x in images)
+    return np.stack([picture.fitted(one, size, channels) for one in pictures])

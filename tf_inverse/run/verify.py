@@ -149,9 +149,10 @@ def _refuse_others(archive: archives.Archive, networks, seen: str) -> None:
         seen: What does not fit.
     """
     if others := _other_files(archive, networks):
+        more = f", and {len(others) - 1} more files" if len(others) > 1 else ""
         raise RefusedInput(
             f"expected the network {archive.network!r} that {archive.path} was drawn with, got "
-            f"{networks.name!r}: {'; '.join(others)} ({seen})"
+            f"{networks.name!r}: {others[0]}{more} ({seen})"
         )
 
 

@@ -82,7 +82,7 @@ def _classifying(
     size, dtype = _side(image, size), runs.policy(precision)
     work.expect_ours(state)
     with work.alone(out), work.alone(state):
-        parts = training_data.load(data, size, 3, seed, state)
+        parts = training_data.load(data, size, 3, seed)
         if parts.train_labels is None or parts.labels is None:
             raise UsageError(f"expected labels in {data}: sub-folders, or an array `labels`")
         keras.utils.set_random_seed(seed)
@@ -124,7 +124,7 @@ def _train_generator(
     out, sheet, state, *, classifier, compare, teacher, rate, batch, seed, overwrite, **more
 ):
     f = _classifier(classifier, more)
-    networks, parts, said = _begun(f, out, seed, state, more)
+    networks, parts, said = _begun(f, out, seed, more)
     options = {"batch": batch or 64, "rate": rate or 5e-4, "seed": seed, "overwrite": overwrite}
     options |= {name: more[name] for name in ("epochs", "width", "average", "augment", "precision")}
     options |= {"compare": grammar.names(compare), "lessons": grammar.names(more["teacher_layers"])}
@@ -148,7 +148,7 @@ def make_pair(out, classifier, generator, seed, overwrite, **more):
     source = generator or _beside(classifier, f)
     G = loading.open(source, "generator", trust=more["trust"])
     G = facts.generator(G, adapters.PIXELS)
-    networks, parts, said = _begun(f, out, seed, out.parent, more, G)
+    networks, parts, said = _begun(f, out, seed, more, G)
     options = {"half": True, "seed": seed, "overwrite": overwrite}
     _write(networks, parts, out, (f, G), said, **options, **more)
 
@@ -167,7 +167,7 @@ def _opening(more):
     return {"trust": more["trust"], "weights": weights}
 
 
-def _begun(f, out, seed, scratch, more, G=None):
+def _begun(f, out, seed, more, G=None):
     """The networks, with their name and labels, the images, and what there is to say of labels.
 
     The generator draws black where no facts of one are given; else weights are rounded to half
@@ -181,7 +181,7 @@ def _begun(f, out, seed, scratch, more, G=None):
             saving.rounded(model)
     path, given = more["data"], _names(more["labels"])
     *size, channels = networks.image_shape
-    parts = training_data.load(path, tuple(size), channels, seed, scratch)
+    parts = training_data.load(path, tuple(size), channels, seed)
     known = (None, given) if given else f.labels
     labels, said = own.labels_of(networks, known, image_files.names(path))
     networks.name, networks.labels = more["name"] or out.name, labels
