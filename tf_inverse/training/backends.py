@@ -45,10 +45,17 @@ class Engine:
         self, changing: Sequence[keras.Variable], fixed: Sequence[keras.Variable] = ()
     ) -> None:
         self.changing, self.fixed = list(changing), list(fixed)
+        self._values: list[Tensor] = []
 
     def compiled(self, step: Step) -> Step:
-        """The step as one program; it is compiled anew for each set of names and shapes."""
+        """The step as one program; it is compiled anew for each set of names and shapes.
+
+        Variables must not be read between steps before `settle`.
+        """
         raise NotImplementedError
+
+    def settle(self) -> None:
+        """Gives the variables the values that the steps so far have left."""
 
     def gradients(
         self, function: Differentiated, variables: Sequence[keras.Variable]
@@ -100,16 +107,20 @@ class _Jax(Engine):
                 return [variable.value for variable in self.changing], logs
 
         program = jax.jit(pure, donate_argnums=0)
+        fixed = [variable.value for variable in self.fixed]
 
         def run(batch):
-            values = [variable.value for variable in self.changing]
-            fixed = [variable.value for variable in self.fixed]
-            values, logs = program(values, fixed, batch)
-            for variable, value in zip(self.changing, values, strict=True):
-                variable.assign(value)
+            # To assign hundreds of variables takes as long as a small step on a GPU.
+            values = self._values or [variable.value for variable in self.changing]
+            self._values, logs = program(values, fixed, batch)
             return logs
 
         return run
+
+    def settle(self) -> None:
+        for variable, value in zip(self.changing, self._values or (), strict=bool(self._values)):
+            variable.assign(value)
+        self._values = []
 
     def gradients(self, function, variables):
         import jax

@@ -107,7 +107,8 @@ def train(
         seed: Of order and augmentation; weights were drawn before.
         folder: For the state of an interrupted run.
         batch: Images a step.
-        rate: Peak learning rate; it rises over one epoch and falls as a cosine.
+        rate: Peak learning rate; it rises over a tenth of the steps, an epoch at most, and falls as
+            a cosine.
         stop: As of `loop.train`.
 
     Returns:
@@ -121,8 +122,9 @@ def train(
             return {}
         return {"moves": rng.uniform(0.0, 255.0 * epsilon, batch // 2).astype(np.float32)}
 
+    rising = min(steps, epochs * steps // 10)
     schedule = keras.optimizers.schedules.CosineDecay(
-        rate / 20, max(1, (epochs - 1) * steps), alpha=0.0, warmup_target=rate, warmup_steps=steps
+        rate / 20, epochs * steps - rising, alpha=0.0, warmup_target=rate, warmup_steps=rising
     )
     trainer = Robust(network, keras.optimizers.AdamW(schedule, weight_decay=0.02))
     shift = min(images.shape[1:3]) // 8

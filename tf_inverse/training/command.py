@@ -35,32 +35,30 @@ def run(kind: str, options: dict) -> int | None:
     return function(**options | paths)
 
 
-def train_classifier(out, start, plain, epsilon, code, width, pooled, **options):
+def train_classifier(out, start, code, width, pooled, **options):
     """A classifier: out/network.keras, and classifier.keras for use."""
+    begun = storage.model(start) if start else None
 
     def network(classes, size, dtype):
-        if start:
-            return storage.model(start)
-        return architectures.classifier(classes, size, code, width, pooled, dtype)
+        return begun or architectures.classifier(classes, size, code, width, pooled, dtype)
 
-    options |= {"epochs": options["epochs"] or 11, "plain": plain, "epsilon": epsilon}
-    trained = _classifying(out, "network", network, **options)
-    if isinstance(trained, runs.Stopped):
-        return trained.exit_code
-    architectures.folded(trained).save(out / "classifier.keras")
-    return 0
+    def write(trained):
+        runs.save(architectures.folded(trained), out / "classifier.keras")
+
+    own = begun and begun.input_shape[1:3]
+    options |= {"epochs": options["epochs"] or 11, "own": own, "write": write}
+    return _classifying(out, "network", network, **options)
 
 
 def train_judge(out, epochs, seed, **options):
     """Another architecture, another seed, never perturbed: out/judge.keras."""
     options |= {"epochs": epochs or 7, "plain": 0, "epsilon": 0.0, "seed": seed + 1}
-    trained = _classifying(out, "judge", architectures.judge, **options)
-    return trained.exit_code if isinstance(trained, runs.Stopped) else 0
+    return _classifying(out, "judge", architectures.judge, **options)
 
 
 def _classifying(
     out,
-    name,
+    called,
     network,
     *,
     data,
@@ -74,12 +72,16 @@ def _classifying(
     seed,
     precision,
     overwrite,
+    own=None,
+    write=lambda trained: None,
     **_,
 ):
-    """A classifier of some architecture, trained and written to out/NAME.keras."""
-    file, state = out / f"{name}.keras", work.beside(out / name)
+    """Trains a classifier of some architecture and size, and writes out/CALLED.keras last."""
+    file, state = out / f"{called}.keras", work.beside(out / called)
     _refuse(file, overwrite)
-    size, dtype = _side(image, size), runs.policy(precision)
+    size, dtype = _side(image, size) or own or SIZE, runs.policy(precision)
+    if own and size != own:
+        raise UsageError(f"expected images of {own[0]},{own[1]} as --start takes, got {size}")
     work.expect_ours(state)
     with work.alone(out), work.alone(state):
         parts = training_data.load(data, size, 3, seed)
@@ -91,14 +93,15 @@ def _classifying(
         options |= {"batch": batch or 128, "rate": rate or 2e-3, "overwrite": overwrite}
         stopped = runs.train_classifier(made, parts, state, **options)
         if stopped:
-            return stopped
-        made.save(file)
+            return stopped.exit_code
+        write(made)
+        runs.save(made, file)
         work.clear(state)
-    return made
+    return 0
 
 
 def _side(image, size):
-    """Rows and columns of the images that a new classifier takes."""
+    """Rows and columns of the images that a new classifier takes; None where nobody says."""
     given = {
         "image": grammar.size("image", image, "ROWS,COLUMNS", least=4),
         "size": None if size is None else grammar.sides("size", size, least=4),
@@ -106,7 +109,7 @@ def _side(image, size):
     found = {one[:2] for one in given.values() if one}
     if len(found) > 1:
         raise UsageError(f"expected one size of images, got --image={image} and --size={size}")
-    return found.pop() if found else SIZE
+    return found.pop() if found else None
 
 
 def train_generator(out, overwrite, **options):

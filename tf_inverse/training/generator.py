@@ -116,6 +116,7 @@ class Inverter:
 
     def finish(self) -> None:
         """Gives G its averaged weights, where there are any."""
+        self.engine.settle()
         if self.optimizer.use_ema:
             self.optimizer.finalize_variable_values(self.G.trainable_variables)
 

@@ -84,12 +84,15 @@ def train(
             watch.show(done, logs)
             over = done % batch.steps == 0
             if over:
+                trainer.engine.settle()
                 watch.passed(done // batch.steps, after)
             if over or time.monotonic() - saved > EVERY:
+                trainer.engine.settle()
                 checkpoint.save(folder, trainer.changing, done)
                 saved = time.monotonic()
             if stop:
                 break
+    trainer.engine.settle()
     checkpoint.save(folder, trainer.changing, done)
     return last - done
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from tf_inverse.archive import atomic
 from tf_inverse.compute import precision as arithmetic
 from tf_inverse.errors import UsageError
 from tf_inverse.run import signals
@@ -185,6 +186,13 @@ def _until_done(run: Callable[[signals.Stop], int], state: pathlib.Path) -> Stop
         return None
     print(f"stopped with {left} steps left; the same command goes on from {state}", file=sys.stderr)
     return Stopped(stop.exit_code)
+
+
+def save(model: Model, path: pathlib.Path) -> None:
+    """Writes a model's file, whole or not at all."""
+    temporary = path.with_name(f"{path.stem}{atomic.TEMPORARY}{path.suffix}")
+    model.save(temporary)
+    atomic.publish(temporary, path)
 
 
 def policies(model: Model) -> list[str]:
