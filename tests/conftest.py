@@ -16,9 +16,9 @@ SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup():
-    """Every test meets the same weights: Keras draws the seeds of layers from Python's `random`."""
-    random.seed(0)
+def pytest_runtest_setup(item):
+    """A test meets the same weights each time: Keras draws layers' seeds from Python's `random`."""
+    random.seed(item.nodeid)
 
 
 @pytest.fixture(scope="session", autouse=True)

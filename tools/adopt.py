@@ -24,6 +24,8 @@ def adopt(
     licence: str = "",
     overwrite: bool = False,
     json: bool = False,
+    sae: str | None = None,
+    sae_layer: str | None = None,
 ) -> None:
     """Checks any Keras classifier and generator and joins them to a network's folder.
 
@@ -54,6 +56,9 @@ def adopt(
             beside every sample; sub-folders are classes.
         size: ROWS,COLUMNS,CHANNELS of the classifier's input, where it leaves them open.
         code_size: Entries of a code, where the generator leaves them open.
+        sae: A sparse autoencoder of what --sae-layer gives, a file like the others: its features
+            become units of the layer SAE-LAYER_sae.
+        sae_layer: Layer of the classifier that it reads.
         weights: Of keras:NAME: imagenet, a file, or none for random ones.
         trust: Load a SavedModel; its graph can read and write files. What was adopted so is
             remembered by its checksum, and needs no flag again.

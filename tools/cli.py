@@ -61,6 +61,8 @@ def main(argv: list[str] | None = None) -> None:
     quiet.start()
     # Or it takes all of a GPU's memory, whatever else is running there.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    if argv is None:
+        quiet.collect_rarely()
     argv = sys.argv[1:] if argv is None else list(argv)
     try:
         sys.exit(_run(argv))

@@ -21,9 +21,9 @@ WIDEST = 100
 # Groups in the order in which they are shown. A flag has one name and one meaning in all commands.
 GROUPS = {
     "What": (
-        "network targets n name layer layers neurons ranges search images nature data classifier "
-        "generator encoder judge by map labels default description licence creator url "
-        "date store_nature volume"
+        "network targets n name layer layers directions neurons ranges search images nature data "
+        "classifier generator encoder sae sae_layer judge by map labels default description "
+        "licence creator url date store_nature volume"
     ),
     "Method": (
         "K seed method samples_per_seed bound beta mu0 a diversity patience optimizer distance "

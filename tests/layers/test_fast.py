@@ -59,7 +59,36 @@ def _open():
     return keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(h)))
 
 
+def _doubling():
+    """Doubled maps before convolutions of all kinds, and one that two layers use."""
+    image = keras.Input((31, 29, 6))
+    h = layers.Conv2D(3, 3, activation="relu")(layers.UpSampling2D()(image))
+    h = layers.AveragePooling2D(7)(h)
+    h = layers.Conv2D(5, 3, padding="same")(layers.UpSampling2D()(h))
+    h = layers.LeakyReLU()(h)
+    both = layers.UpSampling2D()(h)
+    h = layers.Conv2D(4, 3, padding="same", use_bias=False)(both)
+    h = layers.Concatenate()([h, both])
+    for upsampling, options in (
+        (layers.UpSampling2D((1, 2)), {}),
+        (layers.UpSampling2D(interpolation="bilinear"), {}),
+        (layers.UpSampling2D(), {"kernel_size": 5}),
+        (layers.UpSampling2D(), {"strides": 2}),
+    ):
+        h = layers.Conv2D(3, **({"kernel_size": 3, "padding": "same"} | options))(upsampling(h))
+        h = layers.AveragePooling2D(3)(h)
+    return keras.Model(image, layers.Dense(5)(layers.Flatten()(h)))
+
+
+def _open_doubling():
+    image = keras.Input((None, None, 6))
+    h = layers.Conv2D(8, 3, padding="same")(layers.UpSampling2D()(image))
+    return keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(h)))
+
+
 MODELS = {
+    "doubling": _doubling,
+    "open doubling": _open_doubling,
     "functional": _functional,
     "strided": _strided,
     "nested": _nested,
@@ -121,3 +150,19 @@ def test_no_convolution_of_groups_goes_to_xla():
         quickly = operations()
     assert not any("Call" in kind for kind in quickly)
     assert quickly.count("Conv2D") == 3 + 2 + 4
+
+
+def test_a_doubled_map_is_never_made():
+    """Where all that reads it are convolutions of it: the graph has no resize and no large copy."""
+    image = keras.Input((8, 9, 6))
+    model = keras.Model(image, layers.Conv2D(4, 3, padding="same")(layers.UpSampling2D()(image)))
+    x = tf.zeros((2, 8, 9, 6))
+    with fast.forms(model):
+        made = tf.function(lambda x: model(x), autograph=False).get_concrete_function(x)
+    needed, waiting = set(), [made.graph.outputs[0].op]
+    while waiting:
+        op = waiting.pop()
+        needed.add(op.type)
+        waiting += [tensor.op for tensor in op.inputs]
+    assert "Conv2DBackpropInput" in needed and "Conv2D" not in needed
+    assert not {"ResizeNearestNeighbor", "Repeat", "Tile", "ConcatV2"} & needed, needed

@@ -31,6 +31,8 @@ def run(classifier: str, generator: str, out: str, **words: Any) -> list[str]:
         code_size=words["code_size"],
         weights=None if words["weights"] == "none" else words["weights"],
         trust=words["trust"],
+        sae=words["sae"],
+        sae_layer=words["sae_layer"],
     )
     path = adopt.write(adopted, out, licence=words["licence"], overwrite=words["overwrite"])
     facts = adopted.measured | {"folder": str(path)}

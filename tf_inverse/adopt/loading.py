@@ -21,7 +21,11 @@ from tf_inverse.networks import hub, storage
 from tf_inverse.tensors import Array, Model
 
 FORMS = "a .keras or .h5 file, a SavedModel's folder, keras:NAME, or a network's folder"
-SIZES = {"classifier": "--size=ROWS,COLUMNS,CHANNELS", "generator": "--code-size=NUMBER"}
+SIZES = {
+    "classifier": "--size=ROWS,COLUMNS,CHANNELS",
+    "generator": "--code-size=NUMBER",
+    "sae": "an Input layer",
+}
 
 
 class Opened(NamedTuple):
@@ -43,7 +47,8 @@ def open(
 
     Args:
         source: A Keras model, or text: see `FORMS`.
-        role: "classifier" or "generator"; which model of a network's folder is meant.
+        role: "classifier", "generator" or "sae", a sparse autoencoder; which model of a
+            network's folder is meant.
         trust: Whether a SavedModel may be loaded.
         size: Shape of an input without the batch axis, where the source leaves it open.
         weights: Of keras:NAME: "imagenet", a file, or None for random ones.

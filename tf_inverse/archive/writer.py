@@ -37,6 +37,8 @@ class Writer:
             for; start where neither exists.
         natural: Optional reference over natural images: activations [N, p], encodings [N, dE],
             mean [p], sd [p].
+        directions: Numbers of each target that is a direction, float32 [d], by its place among the
+            targets.
 
     Attributes:
         path: The archive to be.
@@ -60,12 +62,15 @@ class Writer:
         overwrite: bool = False,
         resume: bool = False,
         natural: dict | None = None,
+        directions: dict[int, np.ndarray] | None = None,
     ) -> None:
         self.path = pathlib.Path(path)
         self.folder = run_folder.beside(self.path)
         self.header = attributes.check_header(header)
+        attributes.check_directions(self.header["targets"], directions or {})
         self.state: dict | None = None
-        self._natural, self._fresh = natural, False
+        self._first = {"natural": natural, "directions": directions}
+        self._fresh = False
         self._pieces: list[Piece] = []
         self._refuse_existing(overwrite, resume)
         with self._safely("start"):
@@ -118,7 +123,8 @@ class Writer:
                 raise ValueError(f"state {name!r}: expected a plain name and an array of numbers")
         index = len(self._pieces)
         fields = {"run": attributes.digest(self.header), "start": self.found}
-        data = hdf5.shard(columns, state, fields, None if index else self._natural)
+        first = {"natural": None} if index else self._first
+        data = hdf5.shard(columns, state, fields, **first)
         path = run_folder.shard_path(self.folder, index)
         with self._safely("store a batch"):
             atomic.write(path, data)

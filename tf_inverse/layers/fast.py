@@ -8,6 +8,7 @@ is changed is how a layer computes while a graph is traced; the model itself sta
 - Dense: the gradient d W^T of a few rows d is quicker as (W d^T)^T, which goes through W as it lies
   in memory.
 - Conv2D with a stride of 4 or more: the stride is folded into the channels.
+- Conv2D after UpSampling2D: one transposed convolution (`upsampled`).
 
 `tools/dev/bench.py layers` times them.
 """
@@ -22,7 +23,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from tf_inverse.layers import convolution, taps
+from tf_inverse.layers import convolution, taps, upsampled
 from tf_inverse.tensors import Tensor
 
 
@@ -51,6 +52,10 @@ def _form(layer: keras.layers.Layer) -> tuple[str, Callable[..., Tensor]] | tupl
     # By exact type: a subclass may mean another thing.
     if type(layer) is keras.layers.Dense and layer.quantization_mode is None and layer.built:
         return "call", _dense
+    if upsampled.doubles(layer):
+        return "call", upsampled.doubled
+    if upsampled.takes_doubled(layer):
+        return "convolution_op", upsampled.convolved
     if type(layer) is keras.layers.Conv2D and layer.data_format == "channels_last":
         if layer.groups > 1:
             return "convolution_op", _grouped

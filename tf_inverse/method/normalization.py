@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inverse import diversity
-from tf_inverse.networks import codes, yardstick
+from tf_inverse.networks import codes, unit_nature, yardstick
 from tf_inverse.networks.networks import index
 
 COUNT = 60
@@ -56,16 +56,13 @@ def measure(networks, neurons) -> Scale:
         neurons: p neurons.
     """
     layers = tuple(n.layer for n in neurons)
-    look = networks.compiled(
-        ("look", layers),
-        lambda: tf.function(lambda c, where: networks.look(c, layers, where), autograph=False),
-    )
+    look = unit_nature.looking(networks, layers)
     c = codes.draw(networks, COUNT, codes.generator(SEED, 0))
     views = [look(tf.constant(c[i : i + BATCH]), index(neurons)) for i in range(0, COUNT, BATCH)]
     e = np.concatenate([v.e for v in views]).astype(np.float64)
     z, s = (np.concatenate([v[i] for v in views]).astype(np.float64) for i in (2, 3))
     mean, sd = z.mean(axis=0), z.std(axis=0)
-    units = [networks.natural and networks.natural.unit(n) for n in neurons]
+    units = [networks.nature(n) for n in neurons]
     natural = bool(units) and all(unit and unit.sd > 0 for unit in units)
     if natural:
         mean, sd = np.array([u.mean for u in units]), np.array([u.sd for u in units])

@@ -68,27 +68,6 @@ def load(
     return images, labels
 
 
-def count(path: StrPath, split: str = "train") -> int:
-    """How many images `load` finds.
-
-    Args:
-        path: As of `load`.
-        split: As of `load`.
-
-    Raises:
-        FileNotFoundError: As of `load`; UsageError and RefusedInput as well.
-    """
-    path = pathlib.Path(path)
-    if path.is_dir():
-        return len(_found(path / split if (path / split).is_dir() else path))
-    with _arrays(path, split) as (arrays, prefix):
-        images = _named(arrays, prefix, "images")
-        if images is not None:
-            return len(images)
-        offsets = _named(arrays, prefix, "offsets")
-        return 0 if offsets is None else len(offsets) - 1
-
-
 @contextlib.contextmanager
 def _arrays(path: pathlib.Path, split: str) -> Iterator[tuple[Mapping[str, Any], str]]:
     """An .npz or .h5 file's arrays by name, and what stands before their names."""

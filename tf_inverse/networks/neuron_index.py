@@ -1,26 +1,101 @@
-"""Where a neuron is in its layer's output, and its activation there."""
+"""Where a neuron is in its layer's output, and its activation there.
+
+Directions stand as further units after those of their layer, so that whatever is done to units is
+done to directions.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import tensorflow as tf
 
-from tf_inverse.band import Neuron
+from tf_inverse.directions import Direction
+from tf_inverse.neuron import Neuron
 from tf_inverse.tensors import Tensor
 
 MEAN, MAX = -1, -2
 
 
-def index(neurons: tuple[Neuron, ...]) -> Tensor:
-    """Where each neuron is in its layer: a tensor, so that one graph serves every neuron.
+class Places(NamedTuple):
+    """Where p neurons are of which some are directions.
+
+    Attributes:
+        rows: As `index` has them, [p, 3]; the unit of a direction counts from behind: the last
+            direction of a layer is -1.
+        directions: Layer -> its directions: [units] over one place of a map, or [d] over all d
+            numbers of its output.
+    """
+
+    rows: Tensor
+    directions: dict[str, tuple[Tensor, ...]]
+
+    def among(
+        self, outputs: dict[str, Tensor], layers: tuple[str, ...]
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """The outputs of layers with directions as units, and the rows [p, 3] that address them.
+
+        Args:
+            outputs: What each layer gives, by name.
+            layers: Layer of each neuron.
+        """
+        outputs = outputs | {
+            name: extended(outputs[name], along) for name, along in self.directions.items()
+        }
+        units = tf.constant([[outputs[name].shape[-1]] for name in layers], tf.int32)
+        unit = tf.math.floormod(self.rows[:, :1], units)
+        return outputs, tf.concat([unit, self.rows[:, 1:]], axis=1)
+
+
+Where = Tensor | Places
+"""Rows of `index` where all neurons are units, else `Places`."""
+
+
+def index(neurons: tuple[Neuron, ...]) -> Where:
+    """Where each neuron is in its layer: tensors, so that one graph serves every neuron.
 
     Returns:
-        [p, 3] int32: unit, row, column; row is `MEAN` or `MAX` for one over the whole map.
+        [p, 3] int32: unit, row, column; row is `MEAN` or `MAX` for one over the whole map. With
+        directions among the neurons, `Places` of such rows.
     """
     over = {"mean": (MEAN, 0), "max": (MAX, 0), None: (0, 0)}
-    rows = [(n.unit, *(n.at if isinstance(n.at, tuple) else over[n.at])) for n in neurons]
-    return tf.constant(rows, tf.int32, (len(rows), 3))
+    along: dict[str, list[Direction]] = {}
+    for one in neurons:
+        if isinstance(one.unit, Direction):
+            along.setdefault(one.layer, []).append(one.unit)
+    behind = {layer: -len(found) for layer, found in along.items()}
+    rows = []
+    for one in neurons:
+        unit = one.unit
+        if isinstance(unit, Direction):
+            unit = behind[one.layer]
+            behind[one.layer] += 1
+        rows.append((unit, *(one.at if isinstance(one.at, tuple) else over[one.at])))
+    places = tf.constant(rows, tf.int32, (len(rows), 3))
+    if not along:
+        return places
+    values = {layer: tuple(tf.constant(d.values) for d in found) for layer, found in along.items()}
+    return Places(places, values)
+
+
+def extended(h: Tensor, directions: Iterable[Tensor]) -> Tensor:
+    """A layer's output with further units, which are directions of it.
+
+    Args:
+        h: [K, units], [K, tokens, units] or [K, rows, columns, units].
+        directions: Each [units], or [d] over all d numbers that the layer gives of one image.
+    """
+    return tf.concat([h, *(_along(h, one) for one in directions)], axis=-1)
+
+
+def _along(h: Tensor, direction: Tensor) -> Tensor:
+    # A product of matrices would be rounded to ten bits where a GPU searches.
+    if direction.shape[0] == h.shape[-1]:
+        return tf.reduce_sum(h * direction, axis=-1, keepdims=True)
+    z = tf.reduce_sum(h * tf.reshape(direction, h.shape[1:]), axis=range(1, len(h.shape)))
+    every = tf.reshape(z, (-1, *(1 for _ in h.shape[1:])))
+    return tf.zeros_like(h[..., :1]) + every
 
 
 def activations(h: Tensor, places: Tensor) -> Tensor:

@@ -19,7 +19,8 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inverse import private
-from tf_inverse.networks.neuron_index import activations, chosen
+from tf_inverse.errors import UsageError
+from tf_inverse.networks.neuron_index import Places, Where, activations, chosen
 from tf_inverse.tensors import Tensor
 
 # Probabilities nearer to 0 or 1 than float32 can tell count as these.
@@ -140,12 +141,22 @@ def of_neurons(
     e: Tensor,
     outputs: dict[str, Tensor],
     layers: tuple[str, ...],
-    index: Tensor,
+    index: Where,
     likely: tuple[bool, ...] | None = None,
 ) -> Tensor:
-    """Activations [K, p], or log-odds where they are likely to be probabilities."""
+    """Activations [K, p], or log-odds where they are likely to be probabilities.
+
+    Raises:
+        UsageError: A neuron is a direction of probabilities.
+    """
+    likely = likely or (False,) * len(layers)
+    if isinstance(index, Places):
+        for name, one in zip(layers, likely, strict=True):
+            if one and name in index.directions:
+                raise UsageError(f"expected no direction of {name}, which gives probabilities")
+        outputs, index = index.among(outputs, layers)
     columns = [
         (of_units if one else activations)(outputs[name], index[i : i + 1])
-        for i, (name, one) in enumerate(zip(layers, likely or (False,) * len(layers), strict=True))
+        for i, (name, one) in enumerate(zip(layers, likely, strict=True))
     ]
     return tf.concat(columns, axis=1) if columns else tf.zeros((tf.shape(e)[0], 0))

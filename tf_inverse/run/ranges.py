@@ -52,8 +52,7 @@ def rungs(networks: Networks, targets: str, ranges: int) -> list[Bands]:
         return [*alone, band.Bands(one for bands in alone for one in bands)]
     if ranges < 2:
         raise UsageError(f"expected at least 2 --ranges, got {ranges}")
-    # The range given, or none at all, does not matter: 0 to 1 is one that always parses.
-    neuron = band.parse("".join(parts).partition("@")[0] + "@0:1", networks)[0].neuron
+    neuron = band.neuron("".join(parts), networks)
     edges = np.linspace(*extent(networks, neuron), ranges + 1)
     return [
         band.Bands([band.Band(neuron, float(f"{z1:.4g}"), float(f"{z2:.4g}"))])
@@ -66,7 +65,7 @@ def extent(networks: Networks, neuron: Neuron) -> tuple[float, float]:
 
     Without natural statistics, from the mean over random codes upward.
     """
-    unit = networks.natural and networks.natural.unit(neuron)
+    unit = networks.nature(neuron)
     if unit:
         median, largest = unit.percentile(50), unit.percentile(100)
         return median, largest + BEYOND * (largest - median)

@@ -101,13 +101,13 @@ def samples(
     neurons = tuple(Neuron(layer, unit) for unit in range(len(names)))
     e, z = networks.score(images, neurons, batch=250)
     rows = []
-    for neuron, name in zip(neurons, names, strict=True):
+    for unit, (neuron, name) in enumerate(zip(neurons, names, strict=True)):
         scale = measure(networks, (neuron,))
         for levels in RANGES:
-            z1, z2 = (float(one) for one in np.percentile(z[:, neuron.unit], levels))
+            z1, z2 = (float(one) for one in np.percentile(z[:, unit], levels))
             bands = Bands(Band(neuron, z1, z2))
             batches = _until_stuck(sample(networks, bands, Settings(n=n, seed=seed), scale=scale))
-            within = np.flatnonzero(metrics.in_range(z[:, [neuron.unit]], [z1], [z2]))
+            within = np.flatnonzero(metrics.in_range(z[:, [unit]], [z1], [z2]))
             beside = agreement.others(networks, bands, images[within])
             row = {"label": name, "range": "p{:g}:p{:g}".format(*levels), "z1": z1, "z2": z2}
             row |= {"n": 0, "steps": batches[-1].info.steps if batches else None}
@@ -116,7 +116,7 @@ def samples(
                 row["n"] = len(drawn.images)
                 row |= _diversity(drawn.encodings, e[within], scale.bandwidth)
                 beside = [agreement.Others("samples", drawn.images), *beside]
-            row["judges"] = {one.name: _shares(one, neuron.unit, beside) for one in panel}
+            row["judges"] = {one.name: _shares(one, unit, beside) for one in panel}
             rows.append(row)
     return rows
 
