@@ -69,7 +69,7 @@ def classifier(
 
     Takes RGB 0..255, [B, H, W, 3]; gives logits [B, classes]. `relu6`, [B, code], is meant as the
     encoding; with pooled maps it is `code`, which has these maps beside `relu6`. Batch
-    normalisation is for training only: `folding.folded` removes it.
+    normalisation is for training only: `folded` removes it.
 
     Args:
         classes: Units of the output.
