@@ -15,6 +15,7 @@ from tf_inverse.method import renewal, seeds, walk
 from tf_inverse.method.checkpoint import count, entry
 from tf_inverse.method.problem import Problem, Target, largest, optimizer
 from tf_inverse.method.rule import RULE, Rule
+from tf_inverse.networks import starts
 from tf_inverse.networks.codes import Stream
 from tf_inverse.networks.networks import index
 
@@ -195,7 +196,8 @@ def renew(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
     advance, slots = _compiled(
         networks, bands, settings, scale, "renewal", renewal.make_advance, rule(settings), STEPS
     )
-    stream, aim = Stream(networks, settings.seed, p, K), target(bands, scale)
+    stream = starts.stream(networks, bands, settings.seed, K, settings.starts)
+    aim = target(bands, scale)
     m, d_E = settings.sides * p, distance_size(networks, settings)
     pool = pools.init(*stream.rows(0, K), m, d_E, settings.mu0, slots, tracked=True)
     cursor = K

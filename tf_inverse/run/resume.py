@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tf_inverse import archive as archives
 from tf_inverse.archive import run_folder
 from tf_inverse.errors import RefusedInput, UsageError
-from tf_inverse.method.settings import Settings
+from tf_inverse.method.settings import BEFORE, Settings
 from tf_inverse.report.cells import PLANE
 from tf_inverse.run import origin
 
@@ -88,6 +88,6 @@ def _settings(opened: archives.Archive, n: int | None) -> tuple[Settings, str, b
     values = dict(opened.settings)
     store, volume = values.pop("store", "images"), values.pop("volume", False)
     try:
-        return Settings(**values | {"n": n or opened.asked}), store, volume
+        return Settings(**BEFORE | values | {"n": n or opened.asked}), store, volume
     except TypeError as error:
         raise RefusedInput(f"{opened.path}: settings of another version ({error})") from error
