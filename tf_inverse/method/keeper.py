@@ -118,18 +118,38 @@ class Keeper:
         info = Info(chunk.step, self.found, rate, self.restarts, chunk.mu)
         return Batch(samples, state, info)
 
+    def take(self, scored: Samples, begun: Array) -> Samples:
+        """Those of some scored candidates that count and for which there is room; they are kept.
+
+        Args:
+            scored: Images with their activations in float32.
+            begun: Codes that their rows began at, [k, d].
+        """
+        samples, hashes = self._counted(scored, begun)
+        taken = slice(self.settings.n - self.found)
+        self.seen |= set(hashes[taken])
+        samples = samples.rows(taken)
+        self.found += len(samples.images)
+        return samples
+
     def _true(self, chunk):
         e, z = self.networks.score(chunk.x, self.neurons, batch=self.settings.K)
+        scored = Samples(chunk.x, chunk.c, e, z, chunk.steps, chunk.chain)
+        return self._counted(scored, chunk.start)
+
+    def _counted(self, scored, begun):
+        """The samples in every band that were not there yet, and a mark of each."""
+        z = scored.activations
         inside = ((z >= self.low) & (z <= self.high)).all(axis=1)
         rows, hashes, seen = [], [], set(self.seen)
         for i in np.flatnonzero(inside):
-            mark = digest(chunk.x[i])
+            mark = digest(scored.images[i])
             if mark not in seen:
                 seen.add(mark)
                 rows.append(i)
                 hashes.append(mark)
-        samples = Samples(chunk.x, chunk.c, e, z, chunk.steps, chunk.chain).rows(rows)
-        begun = None if chunk.start is None else chunk.start[rows]
+        samples = scored.rows(rows)
+        begun = None if begun is None else begun[rows]
         return samples._replace(**self._ways(samples.codes, begun)), hashes
 
     def _ways(self, c, begun):

@@ -66,7 +66,7 @@ def sample(
             chunk = next(chunks)
         except Unreachable as error:
             best = np.maximum(best, error.best)
-            raise _explained(error, bands, scale, best, keeper.found) from None
+            raise explained(error, bands, scale, best, keeper.found) from None
         best = np.maximum(best, chunk.best)
         known = keeper.known
         batch = keeper.keep(chunk)
@@ -81,10 +81,10 @@ def sample(
             if keeper.found == settings.n:
                 return
             kind = Stalled if keeper.found else Unreachable
-            raise _explained(kind(trouble, best, chunk.step), bands, scale, best, keeper.found)
+            raise explained(kind(trouble, best, chunk.step), bands, scale, best, keeper.found)
 
 
-def _explained(error, bands, scale, best, found):
+def explained(error: Unreachable, bands: Bands, scale: Scale, best, found: int) -> Unreachable:
     """The error with what was reached, what is natural, and what to change."""
     parts, kind = [], "natural" if scale.natural else "random codes'"
     columns = (bands, best, scale.z_mean, scale.z_sd, scale.flat)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tf_inverse import archive as archives
 from tf_inverse.archive import run_folder
+from tf_inverse.archive.atlas_index import GROUP
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.method.settings import BEFORE, Settings
 from tf_inverse.report.cells import PLANE
@@ -57,6 +58,11 @@ def plan(
         if PLANE in opened.settings:
             raise UsageError(
                 f"{out} is of a plane: the command that began it, tf-inverse plane, goes on with it"
+            )
+        if GROUP in opened.settings:
+            raise UsageError(
+                f"{out} belongs to an atlas, whose neurons were sampled together: tf-inverse atlas "
+                "--n makes another one; tf-inverse sample draws more of this neuron"
             )
         if n is not None and n < opened.asked:
             raise UsageError(
