@@ -323,7 +323,7 @@ def test_a_unit_takes_at_most_40_kb(tmp_path, monkeypatch):
         specimen.write(path, 50, targets=[atlases.target(z1=z1, z2=z1 + 2)], groups=[20, 20, 10])
     z = np.linspace(8, 10, 60, dtype=np.float32)[:, None]
     nature = beside.Nature(pictures()[:60], z, np.arange(60), 80, 1000, "photos")
-    written = site.write(tmp_path, nature=lambda one: nature)
+    written = site.write(tmp_path, natures=lambda archives: (nature for _ in archives))
     assert len(data(written, "unit/fc8/8")["archives"][0]["nature"]["items"]) == 16
     own = sum(p.stat().st_size for p in (tmp_path / "site" / "unit").rglob("*") if p.is_file())
     assert 15_000 < own + len(json.dumps(units(written))) <= 40_000

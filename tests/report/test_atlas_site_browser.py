@@ -32,7 +32,11 @@ def folder(tmp_path_factory):
     z = np.linspace(8, 10, 5, dtype=np.float32)[:, None]
     images = specimen.discs(z, 32, np.random.default_rng(0))
     nature = beside.Nature(images, z, np.arange(5), 5, 100, "photos")
-    return site.write(atlas, lambda one: nature if one.path.name == "8.h5" else None).index.parent
+
+    def natures(archives):
+        yield from (nature if one.path.name == "8.h5" else None for one in archives)
+
+    return site.write(atlas, natures).index.parent
 
 
 @pytest.fixture

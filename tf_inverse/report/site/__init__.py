@@ -16,7 +16,7 @@ import json
 import os
 import pathlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tf_inverse.archive import atomic_folder
@@ -40,6 +40,9 @@ SCRIPTS = {
 }
 
 
+Natures = Callable[[Iterable["Archive | None"]], Iterator["Nature | None"]]
+
+
 class Written(NamedTuple):
     """What was written.
 
@@ -60,7 +63,7 @@ class Written(NamedTuple):
 
 def write(
     folder: StrPath,
-    nature: Callable[[Archive], Nature | None] | None = None,
+    natures: Natures | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Written:
     """Writes the site of an atlas, or of any folder of archives, into FOLDER/site.
@@ -70,8 +73,8 @@ def write(
 
     Args:
         folder: Of the archives, with or without atlas.json.
-        nature: What finds the natural images of an archive's ranges; by default they are those
-            that the file beside it holds.
+        natures: What yields the natural images of the ranges of one archive after another; by
+            default they are those that the file beside each holds.
         progress: Called with the number of units done, and of all.
 
     Raises:
@@ -90,7 +93,7 @@ def write(
         raise UsageError(f"expected archives, A.h5, in {folder}, there are none{more}")
     to = folder / catalogue.FOLDER
     with atomic_folder.folder(to, _ours, overwrite=True) as made:
-        left_out = [*found.left_out, *_fill(made, found, nature, progress or (lambda *_: None))]
+        left_out = [*found.left_out, *_fill(made, found, natures, progress or (lambda *_: None))]
         pages = sum(1 for _ in made.rglob("unit/*/*.html"))
         size = sum(path.stat().st_size for path in made.rglob("*") if path.is_file())
     return Written(to / "index.html", len(found.units), pages, size, left_out)
@@ -110,20 +113,21 @@ def _ours(folder: pathlib.Path) -> list[str] | None:
 def _fill(
     made: pathlib.Path,
     found: Catalogue,
-    nature: Callable[[Archive], Nature | None] | None,
+    natures: Natures | None,
     progress: Callable[[int, int], None],
 ) -> list[str]:
     """Writes all files; returns a line for each archive that could not be read."""
     cards: list[dict[str, Any]] = []
     compared: dict[int, likeness.Compared] = {}
     left_out: list[str] = []
+    natural = natures(_archives(found.units)) if natures else itertools.repeat(None)
     for i, (unit, place) in enumerate(zip(found.units, _places(found.units), strict=True)):
         cards.append(card.missing(unit))
+        nature = next(natural) if unit.main is not None else None
         try:
             if unit.main is not None:
                 with catalogue.opened(unit.main) as archive:
-                    natural = nature(archive) if nature else None
-                    data, sprite, lines = unit_page.data(i, unit, archive, natural)
+                    data, sprite, lines = unit_page.data(i, unit, archive, nature)
                     facets = data["archives"][0]["facets"]
                     shown = card.found(unit, archive, facets) | {"place": place}
                     picture = card.picture(archive, facets["medoids"])
@@ -142,6 +146,17 @@ def _fill(
         cards[i]["like"] = [[j, float(f"{unlike:.3g}")] for j, unlike in near]
     _shared(made, found.network, cards)
     return left_out
+
+
+def _archives(units: list[Unit]) -> Iterator[Archive | None]:
+    """The archive of each unit's main range; None for one that cannot be read."""
+    for unit in units:
+        if unit.main is not None:
+            try:
+                with catalogue.opened(unit.main) as archive:
+                    yield archive
+            except RefusedInput:
+                yield None
 
 
 def _page(data: dict[str, Any]) -> str:
