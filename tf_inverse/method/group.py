@@ -19,10 +19,10 @@ from tf_inverse.errors import Stalled, Unreachable, UsageError
 from tf_inverse.method import fidelity, loops, renewal
 from tf_inverse.method import pool as pools
 from tf_inverse.method.company import GROUP, GroupFresh, GroupState
+from tf_inverse.method.keeper import Keeper
 from tf_inverse.method.normalization import Scale, measure_each
 from tf_inverse.method.problem import Target
 from tf_inverse.method.rule import RULE
-from tf_inverse.method.keeper import Keeper
 from tf_inverse.method.sampler import explained
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks.codes import Stream
