@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tf_inverse.archive import atomic_folder
 from tf_inverse.errors import RefusedInput, UsageError
-from tf_inverse.report import html
+from tf_inverse.report import html, text
 from tf_inverse.report.site import card, catalogue, likeness, unit_page
 from tf_inverse.tensors import StrPath
 
@@ -173,15 +173,17 @@ def _shared(made: pathlib.Path, network: str, cards: list[dict[str, Any]]) -> No
     first = html.linked("index.html", STYLE, scripts, title, {"title": title})
     _put(made / "index.html", first)
     _put(made / STYLE, html.joined_styles(("style.css", "site.css")))
-    _put(made / LIST, f"const units = {html.script_json(cards)};\n")
+    shared = {"figures": text.FIGURES, "units": cards}
+    lines = [f"const {name} = {html.script_json(value)};\n" for name, value in shared.items()]
+    _put(made / LIST, "".join(lines))
     for name, parts in SCRIPTS.items():
         _put(made / name, html.joined_scripts(parts))
     _put(made / ABOUT, json.dumps({"format": FORMAT}) + "\n")
 
 
-def _put(path: pathlib.Path, text: str) -> None:
+def _put(path: pathlib.Path, contents: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    path.write_text(contents, encoding="utf-8")
 
 
 def _places(units: list[Unit]) -> list[str]:
