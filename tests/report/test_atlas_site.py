@@ -252,15 +252,17 @@ def test_what_is_damaged_is_told_and_the_rest_stands(tmp_path):
     for name in ("fc8/9.h5", "fc8/8-2.h5"):
         broken(tmp_path / name)
     side_file.put(tmp_path / "fc6/3.h5", "facets", {"members": np.zeros(12, np.int32)}, {})
+    yardstick = {"bandwidth": 1e-200, "source": "nothing", "count": 2}
+    specimen.write(tmp_path / "fc6/5.h5", 3, targets=[specimen.TARGET], yardstick=yardstick)
+    index = json.loads((tmp_path / "atlas.json").read_text())
+    index["units"][-1] |= {"archive": "fc6/5.h5", "state": "done"}
+    (tmp_path / "atlas.json").write_text(json.dumps(index))
     written = site.write(tmp_path)
     found = units(written)
-    assert [one["state"] for one in found] == ["done", "failed", "failed", "dead"]
+    assert [one["state"] for one in found] == ["done", "failed", "failed", "failed"]
     assert found[1]["reason"] == "its archive cannot be read" and found[1]["place"] is None
-    assert [pathlib.Path(line.split(":")[0]).name for line in written.left_out] == [
-        "8-2.h5",
-        "9.h5",
-        "3.h5.extra.h5",
-    ]
+    names = [pathlib.Path(line.split(":")[0]).name for line in written.left_out]
+    assert names == ["8-2.h5", "9.h5", "3.h5.extra.h5", "5.h5"]
     assert data(written, "unit/fc8/8")["ladder"][1]["words"] == "its archive cannot be read"
     names = sorted(path.name for path in (tmp_path / "site" / "unit").rglob("*.*"))
     assert names == ["8.html", "8.small.webp", "8.webp"]

@@ -26,7 +26,7 @@ def figures(archive, bandwidth=None):
     Returns:
         dict with the keys of metrics.summary, and steps and seconds as the run stored them.
     """
-    stored = dict(archive.summary or {})
+    stored = text.numbers(archive.summary)
     z1, z2 = ends(archive)
     natural = archive.natural
     measured = metrics.summary(

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tf_inverse.archive import atomic_folder
-from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.errors import InverseSetError, RefusedInput, UsageError
 from tf_inverse.report import html, text
 from tf_inverse.report.site import card, catalogue, likeness, unit_page
 from tf_inverse.tensors import StrPath
@@ -138,9 +138,10 @@ def _fill(
                 (made / f"{place}.small.webp").write_bytes(picture)
                 cards[i] = shown
                 left_out += lines
-        except RefusedInput as error:
+        except InverseSetError as error:
             cards[i] = card.missing(unit, "its archive cannot be read")
-            left_out.append(str(error))
+            named = isinstance(error, RefusedInput)
+            left_out.append(str(error) if named else f"{unit.main.path}: {error}")
         progress(i + 1, len(found.units))
     for i, near in likeness.nearest(compared).items():
         cards[i]["like"] = [[j, float(f"{unlike:.3g}")] for j, unlike in near]
