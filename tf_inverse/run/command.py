@@ -178,7 +178,7 @@ def told(
         overwrite: As of `job.run`.
         resume: As of `job.run`.
         as_json: Print one JSON object in place of the table.
-        nature: As of `natures.of_bands`, for a group of natural images in the sheet; or None.
+        nature: As of `natures.of_each`, for a group of natural images in the sheet; or None.
         store_nature: Keep them beside the archive.
         volume: Tell how probable the bands are, too.
 
