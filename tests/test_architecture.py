@@ -26,8 +26,8 @@ FLOORS = (
     ("tools",),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-VALUES = ("band", "choosing", "directions", "diversity", "errors", "grammar", "grid", "metrics")
-VALUES += ("neuron", "private", "tensors", "unit_names", "version")
+VALUES = ("band", "choosing", "directions", "diversity", "errors", "facets", "grammar", "grid")
+VALUES += ("metrics", "neuron", "private", "tensors", "unit_names", "version")
 # In running order: no module of the method imports one that comes after it.
 METHOD = ("rule", "lagrangian", "problem", "pool", "step_size", "seeds", "walk", "renewal")
 METHOD += ("loops", "langevin", "splitting", "kernel", "volume", "chains", "sampler")

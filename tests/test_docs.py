@@ -240,6 +240,13 @@ def test_directions_page(desk):
     assert "- Unit 10 of `fc8` is its direction `ship-airplane`." in card
 
 
+def test_site_page(desk, capsys):
+    """Two ranges of one neuron and one of another are two units."""
+    for words in book.commands(book.ROOT / "docs/site.md"):
+        run([NATURAL.sub("@p40:p98", word) for word in words])
+    assert "site/index.html: 2 of 2 units with samples" in capsys.readouterr().out
+
+
 def test_gallery_page():
     """Its commands are those of other pages, whose tests run them; no picture is without one."""
     page = book.ROOT / "docs/gallery.md"

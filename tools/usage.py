@@ -26,8 +26,9 @@ GROUPS = {
         "licence creator url date store_nature volume"
     ),
     "Method": (
-        "K seed method samples_per_seed bound beta mu0 a diversity patience optimizer distance "
-        "bandwidth methods baseline start rate epochs batch plain epsilon code compare particles"
+        "K seed method count samples_per_seed bound beta mu0 a diversity patience optimizer "
+        "distance bandwidth methods baseline start rate epochs batch plain epsilon code compare "
+        "particles"
     ),
     "Form of inputs": (
         "range pixels codes bounds crop fixed size code_size image weights prototxt caffemodel mat "

@@ -62,7 +62,7 @@ def adopt(
             text that names a file or a folder); if left out, the one of the classifier's folder,
             or the last layer without a map before the output, or, where every layer has a map, the
             mean over the last of them.
-        name: Of the pair; the classifier's by default.
+        name: Of the pair; the classifier's by default, or its file's where nobody named it.
         image_range: (low, high) of the generator's images; told from its images if left out.
         pixel_range: (low, high) of the pixels that the classifier, and an encoder of its own, take.
         codes: How codes are drawn: "normal", "uniform", or "noise" (encodings of noise); if left
@@ -106,7 +106,7 @@ def adopt(
         f,
         G,
         encoder,
-        name=name,
+        name=name or loading.name(classifier, f.model),
         labels=labels,
         classes=classes,
         opening=opening,

@@ -6,6 +6,7 @@ import difflib
 import inspect
 import os
 import pathlib
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -73,6 +74,17 @@ def open(
     if role not in entries:
         raise UsageError(f"expected a {role} in {entries['folder']}, it has none")
     return Opened(storage.model(entries["folder"] / entries[role]["file"], trust=trust), entries)
+
+
+def name(source: str | os.PathLike | keras.Model, model: keras.Model) -> str:
+    """The name that a model was given, or that of its file where Keras chose the model's.
+
+    Keras calls a model that nobody named by its class, with a number: `sequential_3`.
+    """
+    chosen = re.fullmatch(r"(sequential|functional|model)(_\d+)?", model.name)
+    if chosen and not isinstance(source, keras.Model) and pathlib.Path(source).is_file():
+        return pathlib.Path(source).stem
+    return model.name
 
 
 def about(source: str | os.PathLike) -> dict[str, Any]:

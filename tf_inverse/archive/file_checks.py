@@ -83,6 +83,20 @@ def open_file(path: StrPath) -> h5py.File:
         raise RefusedInput(f"{path}: {reason} HDF5 file") from error
 
 
+def is_archive(path: StrPath) -> bool:
+    """Whether an HDF5 file says that it is a finished archive; whether it is one, `check` tells.
+
+    Raises:
+        RefusedInput: As of `open_file`.
+    """
+    with open_file(path) as file:
+        try:
+            root = h5py.h5g.open(file.id, b"/")
+            return object_checks.attribute(root, "format") == schema.FORMAT
+        except (OSError, RuntimeError, KeyError) as error:  # what HDF5 makes of damage
+            raise RefusedInput(f"{path}: damaged HDF5 file ({error!s:.120})") from error
+
+
 def _is_locked(file: BinaryIO) -> bool:
     """Whether another program writes a file, as HDF5 tells others: it holds flock's lock."""
     try:

@@ -22,6 +22,10 @@ class StorageError(InverseSetError, OSError):
     exit_code = 3
 
 
+class Complete(FileExistsError):
+    """The archive is there, of the same run, and has all samples that are asked for."""
+
+
 class Writer:
     """Writes the samples of one run; a context manager.
 
@@ -47,6 +51,7 @@ class Writer:
         state: What the run goes on from, name -> array; None before the first batch.
 
     Raises:
+        Complete: with resume, a finished archive of the same run has as many samples.
         FileExistsError: an archive or run is there and neither overwrite nor resume fits; or
             another process writes it (LockedError).
         UsageError: resume with other settings, weights or versions; names every difference. Or
@@ -223,12 +228,12 @@ class Writer:
         with open_files.opened(self.path, schema.FORMAT) as parts:
             stored = attributes.read_header(parts.attributes, str(self.path))
             rows = parts.columns["steps"].shape[0]
+        self._check_same_run(stored)
         if rows >= self.header["asked"]:
-            raise FileExistsError(
+            raise Complete(
                 f"{self.path} is finished with {rows} samples; ask for more (--n) to carry it on, "
                 "choose another name or --overwrite"
             )
-        self._check_same_run(stored)
         target = run_folder.shard_path(self.folder, 0)
         try:
             os.link(self.path, target)

@@ -86,6 +86,8 @@ def climb(
 ) -> list[str]:
     """Samples every rung into OUT/rung-1.h5 ... and draws OUT/ladder.png and OUT/ladder.html.
 
+    A ladder that was stopped goes on: rungs that are whole stay, one that is not is carried on.
+
     Args:
         out: Folder, made where it is missing.
         networks: `networks.Networks`.
@@ -99,9 +101,9 @@ def climb(
         A line for each rung with fewer samples than asked for.
 
     Raises:
-        KeyboardInterrupt: Stopped within a rung; the rungs before it are whole.
+        KeyboardInterrupt: Stopped within a rung; the same call goes on.
         FileExistsError: A ladder is there, and overwrite is False.
-        UsageError: The folder has a file's name.
+        UsageError: The folder has a file's name; or holds rungs of other ranges or settings.
     """
     out = pathlib.Path(out)
     if out.suffix in FILES:
@@ -113,7 +115,11 @@ def climb(
     for i, bands in enumerate(steps, 1):
         path = out / f"rung-{i}.h5"
         try:
-            trouble = run(networks, bands, settings, path, overwrite=overwrite).trouble
+            more = {"overwrite": overwrite, "resume": not overwrite}
+            trouble = run(networks, bands, settings, path, **more).trouble
+        except archive.Complete:
+            # By a ladder that was stopped at a later rung, with the same settings.
+            trouble, sampled[path] = None, band.Bands(bands)
         except Unreachable as error:
             # A file of this name is of an earlier ladder, whose ranges may be others.
             trouble = error
