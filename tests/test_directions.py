@@ -243,6 +243,11 @@ def test_directions_in_targets(tiny, tmp_path):
         neuron(f"fc3:{file}", tiny)
     with pytest.raises(UsageError, match="of 4 numbers, the units of fc3; d has 3"):
         placed(Neuron("fc3", Direction("d", [1, 1, 1])), (4,))
+    odd = tmp_path / "a@b" / "c:d"
+    odd.mkdir(parents=True)
+    file = saved(odd / "e.npy", np.arange(5))
+    assert neuron(f"conv1:{file},1,2@0:1", tiny).at == (1, 2)
+    assert neuron(f"conv1:{file}", tiny).at == (4, 4)
     assert whole("fc3:@d.npy@0:1") and not whole("fc3:@d.npy") and not whole("fc3:ship-cat")
 
 
