@@ -25,7 +25,7 @@ MAGIC = b"\x93NUMPY"
 FILE = re.compile(r"@(?P<path>.+?)(?:\[(?P<row>\d{1,9})\])?")
 MOST_NUMBERS = 1 << 22
 """Numbers of a direction."""
-MOST_ROWS = 100
+MOST_ROWS = 64
 """Directions that are taken from one file together."""
 LONGEST_NAME = 200
 
