@@ -38,6 +38,7 @@ FEWER = {
     "experiment": ["--n=2", "--K=2", "--neurons=1", "--patience=5"],
     "adopt": ["--weights=none"],
     "resume": ["--n=4"],
+    "atlas": ["--n=2", "--patience=4"],
 }
 # A range of the real network -> one that random weights reach.
 NATURAL = re.compile(r"@p9\d[\d.]*:p99[\d.]*")
@@ -347,6 +348,15 @@ def test_plane_page(desk, capsys):
     assert told["cells"] == 4 and {"count", "tried"} == set(told["plane"])
     for name in ("plane", "wide"):
         assert all((desk / f"{name}.{kind}").exists() for kind in ("h5", "png", "html"))
+
+
+def test_atlas_page(desk, capsys):
+    """Random weights reach few of the ranges; the share of a shard may have all of its own."""
+    for words in book.commands(book.ROOT / "docs/atlas.md"):
+        run(words, (0, 3))
+    index = json.loads((desk / "atlas" / "atlas.json").read_text())
+    assert [layer["name"] for layer in index["layers"]] == ["fc8", "conv3_2"]
+    assert len(index["units"]) == 14 and "waiting" not in capsys.readouterr().out
 
 
 def test_publishing_page(desk, monkeypatch):
