@@ -28,7 +28,8 @@ GROUPS = {
     "Method": (
         "K seed method starts candidates count samples_per_seed bound beta mu0 a diversity "
         "patience optimizer distance bandwidth methods baseline start rate epochs batch plain "
-        "epsilon code compare particles"
+        "epsilon code compare particles "
+        "width pooled teacher teacher_layers average augment"
     ),
     "Form of inputs": (
         "range pixels codes bounds crop fixed size code_size image weights prototxt caffemodel mat "
