@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from tf_inverse.layers import fast
+from tf_inverse.layers import fast, transposed
 
 
 class Wrapping(keras.Model):
@@ -56,16 +56,46 @@ def _sequential():
 def _open():
     image = keras.Input((None, None, 6))
     h = layers.Conv2D(8, 6, strides=4)(image)
+    h = layers.Conv2D(8, 3, padding="same")(layers.UpSampling2D(2)(h))
     return keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(h)))
 
 
+def _images():
+    """Transposed convolutions with few filters, as the last layers of generators."""
+    image = keras.Input((31, 29, 6))
+    h = layers.Conv2D(5, 5, strides=3)(image)
+    options = {"bias_initializer": "random_normal"}
+    h = layers.Conv2DTranspose(3, 4, strides=2, padding="same", **options)(h)
+    h = layers.Conv2DTranspose(4, (6, 4), strides=2, activation="tanh", **options)(h)
+    return keras.Model(image, layers.Conv2DTranspose(1, 3, strides=3, use_bias=False)(h))
+
+
+def _enlarged():
+    """Repeated pixels: before convolutions, beside another use of them, and otherwise."""
+    image = keras.Input((31, 29, 6))
+    h = layers.UpSampling2D(2)(image)
+    side = layers.Conv2D(4, 3, padding="same", bias_initializer="random_normal")(h)
+    h = layers.Concatenate()([side, layers.Conv2D(5, (5, 1), padding="same")(h), h])
+    h = layers.Conv2D(3, 3, padding="same", activation="tanh")(layers.UpSampling2D(3)(h))
+    h = layers.Conv2D(3, 3, strides=3, padding="same")(layers.UpSampling2D((2, 1))(h))
+    return keras.Model(image, layers.Conv2D(2, 2, padding="same")(layers.UpSampling2D(2)(h)))
+
+
+def _open_images():
+    image = keras.Input((None, None, 6))
+    return keras.Model(image, layers.Conv2DTranspose(3, 4, strides=2)(image))
+
+
 MODELS = {
+    "images": _images,
+    "enlarged": _enlarged,
     "functional": _functional,
     "strided": _strided,
     "nested": _nested,
     "sequential": _sequential,
     "subclassed": lambda: Wrapping(_functional()),
     "open": _open,
+    "open images": _open_images,
     "a subclass": lambda: keras.Sequential([keras.Input((31, 29, 6)), Doubling(2)]),
 }
 
@@ -95,6 +125,22 @@ def test_outputs_and_gradients_are_those_of_keras(name):
             np.testing.assert_allclose(g, wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
 
 
+@pytest.mark.parametrize(("size", "s", "padding"), [((4, 4), 2, "same"), ((2, 6), 2, "valid")])
+def test_interleaved_is_a_sum_over_pixels_of_the_kernel(size, s, padding):
+    """Output pixel s i + r - border takes x[i] kernel[r]."""
+    rng = np.random.default_rng(0)
+    x, kernel = rng.normal(size=(1, 3, 2, 2)), rng.normal(size=(*size, 3, 2))
+    full = np.zeros((1, 2 * s + size[0], s + size[1], 3))
+    for i, j in np.ndindex(3, 2):
+        for a, b in np.ndindex(*size):
+            full[0, s * i + a, s * j + b] += kernel[a, b] @ x[0, i, j]
+    cut = [(k - s) // 2 if padding == "same" else 0 for k in size]
+    expected = full[:, cut[0] : full.shape[1] - cut[0], cut[1] : full.shape[2] - cut[1]]
+    x, kernel = tf.constant(x, tf.float32), tf.constant(kernel, tf.float32)
+    y = transposed.interleaved(x, kernel, s=s, padding=padding)
+    np.testing.assert_allclose(y, expected, atol=1e-5)
+
+
 def test_forms_are_taken_and_given_back():
     """Layers differ while the block is open, at any depth, and are as before after an error."""
     model = _nested()
@@ -121,3 +167,17 @@ def test_no_convolution_of_groups_goes_to_xla():
         quickly = operations()
     assert not any("Call" in kind for kind in quickly)
     assert quickly.count("Conv2D") == 3 + 2 + 4
+
+
+def test_repeated_pixels_meet_no_convolution():
+    """Three of five have odd kernels and stride 1: these see the small image."""
+    model = _enlarged()
+
+    def look(x):
+        with fast.forms(model):
+            return model(x)
+
+    x = tf.zeros((2, 31, 29, 6))
+    graph = tf.function(look, autograph=False).get_concrete_function(x).graph
+    kinds = [op.type for op in graph.get_operations()]
+    assert kinds.count("Conv2DBackpropInput") == 3 and kinds.count("Conv2D") == 2
