@@ -37,7 +37,8 @@ def forms(model: keras.Model) -> Iterator[None]:
     Args:
         model: Of any kind; its layers are left as they were at the end.
     """
-    changed, enlarged = [], {}
+    changed: list[tuple[keras.layers.Layer, str]] = []
+    enlarged: Enlarged = {}
     try:
         for _, layer in taps.walk(model):
             name, form = _form(layer)
