@@ -37,7 +37,7 @@ def forms(model: keras.Model) -> Iterator[None]:
     Args:
         model: Of any kind; its layers are left as they were at the end.
     """
-    changed: list[tuple[keras.layers.Layer, str]] = []
+    changed = []
     enlarged: Enlarged = {}
     try:
         for _, layer in taps.walk(model):
