@@ -1,5 +1,7 @@
 """Fixtures that several files share: data beside the repository, the tiny pair, its bands."""
 
+import atexit
+import gc
 import os
 import pathlib
 import random
@@ -12,13 +14,17 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 # Processes side by side share the processor better than threads of networks as small as these.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
+# What unused cycles there are is worth less than a walk through all of TensorFlow's objects.
+gc.set_threshold(100_000, 50, 50)
+atexit.register(gc.freeze)
+
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup():
-    """Every test meets the same weights: Keras draws the seeds of layers from Python's `random`."""
-    random.seed(0)
+def pytest_runtest_setup(item):
+    """A test meets the same weights each time: Keras draws layers' seeds from Python's `random`."""
+    random.seed(item.nodeid)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -23,13 +23,30 @@ def discs(activations, side, rng):
     return np.where(inside[..., None], colour, ground).astype(np.uint8)
 
 
-def write(path, n=24, side=32, seed=0, natural=True, targets=(TARGET,), summary=None, **more):
-    """Writes an archive of n samples, with more fields of its header, and returns it opened."""
+def write(
+    path,
+    n=24,
+    side=32,
+    seed=0,
+    natural=True,
+    targets=(TARGET,),
+    summary=None,
+    groups=(),
+    directions=None,
+    **more,
+):
+    """Writes an archive of n samples, with more fields of its header, and returns it opened.
+
+    Encodings are noise, with `groups` about as many corners with so many rows each, one after the
+    other.
+    """
     rng = np.random.default_rng(seed)
     low, high = np.array([(t["z1"], t["z2"]) for t in targets]).T
     z = rng.uniform(low, high, (n, len(targets))).astype(np.float32)
     images = discs(z, side, rng)
     encodings = rng.normal(size=(n, 16)).astype(np.float32)
+    if groups:
+        encodings += 20 * np.eye(16, dtype=np.float32)[np.repeat(np.arange(len(groups)), groups)]
     steps, chain = np.arange(n, dtype=np.int64) * 2, np.arange(n, dtype=np.int32) % 5
     header = {
         "name": "specimen",
@@ -48,7 +65,8 @@ def write(path, n=24, side=32, seed=0, natural=True, targets=(TARGET,), summary=
     samples = archive.Samples(
         images, rng.normal(size=(n, 4)).astype(np.float32), encodings, z, steps, chain
     )
-    with archive.Writer(path, header, natural=reference if natural else None) as writer:
+    reference = reference if natural else None
+    with archive.Writer(path, header, natural=reference, directions=directions) as writer:
         writer.append(samples, {})
         writer.finish({"steps": 2 * n, "bandwidth": 3.0} if summary is None else summary)
     return archive.open(path)

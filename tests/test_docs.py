@@ -38,6 +38,7 @@ FEWER = {
     "experiment": ["--n=2", "--K=2", "--neurons=1", "--patience=5"],
     "adopt": ["--weights=none"],
     "resume": ["--n=4"],
+    "atlas": ["--n=2", "--patience=4"],
 }
 # A range of the real network -> one that random weights reach.
 NATURAL = re.compile(r"@p9\d[\d.]*:p99[\d.]*")
@@ -221,6 +222,32 @@ def test_reading_page(desk, monkeypatch, capsys):
     assert "judges agree" in capsys.readouterr().out
 
 
+def test_directions_page(desk):
+    """A probe of the network's own encodings, sums of units, and features of an autoencoder."""
+    page = book.ROOT / "docs/directions.md"
+    execute(book.blocks(page, "python")[0], "directions.md")
+    assert np.load("probe.npy").shape == (12,)
+    inputs = keras.Input((8, 8, 3))
+    h = keras.layers.Dense(6, "relu", name="fc6")(keras.layers.Flatten()(inputs))
+    keras.Model(inputs, keras.layers.Dense(3, name="fc8")(h)).save("my.keras")
+    gan().save("gan.keras")
+    h = keras.Input((6,))
+    keras.Model(h, keras.layers.Dense(9, "relu")(h)).save("sae.keras")
+    for words in book.commands(page):
+        run([NATURAL.sub("@p40:p98", word) for word in words])
+    (one,) = archive.open("probe.h5").targets
+    assert one["direction"]["name"] == "@probe.npy" and len(archive.open("mixed.h5").targets) == 2
+    card = pathlib.Path("directed/README.md").read_text()
+    assert "- Unit 10 of `fc8` is its direction `ship-airplane`." in card
+
+
+def test_site_page(desk, capsys):
+    """Two ranges of one neuron and one of another are two units."""
+    for words in book.commands(book.ROOT / "docs/site.md"):
+        run([NATURAL.sub("@p40:p98", word) for word in words])
+    assert "site/index.html: 2 of 2 units with samples" in capsys.readouterr().out
+
+
 def test_gallery_page():
     """Its commands are those of other pages, whose tests run them; no picture is without one."""
     page = book.ROOT / "docs/gallery.md"
@@ -321,6 +348,15 @@ def test_plane_page(desk, capsys):
     assert told["cells"] == 4 and {"count", "tried"} == set(told["plane"])
     for name in ("plane", "wide"):
         assert all((desk / f"{name}.{kind}").exists() for kind in ("h5", "png", "html"))
+
+
+def test_atlas_page(desk, capsys):
+    """Random weights reach few of the ranges; the share of a shard may have all of its own."""
+    for words in book.commands(book.ROOT / "docs/atlas.md"):
+        run(words, (0, 3))
+    index = json.loads((desk / "atlas" / "atlas.json").read_text())
+    assert [layer["name"] for layer in index["layers"]] == ["fc8", "conv3_2"]
+    assert len(index["units"]) == 14 and "waiting" not in capsys.readouterr().out
 
 
 def test_publishing_page(desk, monkeypatch):

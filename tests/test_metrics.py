@@ -198,3 +198,22 @@ def test_too_few_samples_have_no_distances(n):
     figures = metrics.summary(np.ones((n, 3)), np.ones((n, 1)), [0], [2], asked=5, bandwidth=1.0)
     assert (figures["found"], figures["pair_distance"], figures["nearest_distance"]) == (n, 0, 0)
     assert figures["vendi"] == n
+
+
+def test_how_unlike_samples_are_is_the_energy_of_naive_means(monkeypatch):
+    monkeypatch.setattr(diversity, "_BLOCK_ELEMENTS", 60)  # so that there are several blocks
+    rng = np.random.default_rng(0)
+    samples = [rng.normal(i, 1, (n, 3)) for i, n in enumerate((4, 1, 6, 2, 5))]
+
+    def mean(a, b):
+        return np.mean([[np.linalg.norm(x - y) for y in b] for x in a])
+
+    expected = [
+        [(2 * mean(a, b) - mean(a, a) - mean(b, b)) / (2 * mean(a, b)) for b in samples]
+        for a in (samples[0], samples[2])
+    ]
+    found = diversity.unlike(samples)
+    np.testing.assert_allclose(found[[0, 2]], np.where(np.isnan(expected), 0, expected), atol=1e-9)
+    np.testing.assert_array_equal(found, found.T)
+    twins = diversity.unlike([np.ones((2, 3)), np.ones((1, 3))])
+    np.testing.assert_array_equal(twins, np.zeros((2, 2)))

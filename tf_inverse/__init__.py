@@ -24,8 +24,9 @@ from tf_inverse.version import __version__
 if TYPE_CHECKING:
     # For type checkers and editors, which do not follow __getattr__.
     from tf_inverse import adopt, archive, export, metrics, publish
-    from tf_inverse.band import Band, Bands, Neuron, parse
+    from tf_inverse.band import Band, Bands, parse
     from tf_inverse.caffe.published import load
+    from tf_inverse.directions import Direction
     from tf_inverse.errors import (
         ConversionError,
         InverseSetError,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from tf_inverse.networks.codes import Codes
     from tf_inverse.networks.networks import Networks
     from tf_inverse.networks.storage import save
+    from tf_inverse.neuron import Neuron
     from tf_inverse.run import callback
     from tf_inverse.run.callback import KerasSampler
     from tf_inverse.run.draw import Result, draw
@@ -49,7 +51,8 @@ if TYPE_CHECKING:
 _NAMES = {
     "Band": "band",
     "Bands": "band",
-    "Neuron": "band",
+    "Direction": "directions",
+    "Neuron": "neuron",
     "parse": "band",
     "Codes": "networks.codes",
     "Networks": "networks.networks",
@@ -85,6 +88,7 @@ __all__ = [
     "Bands",
     "Codes",
     "ConversionError",
+    "Direction",
     "InverseSetError",
     "KerasSampler",
     "Networks",

@@ -2,52 +2,39 @@
 
 The text form of a target is `LAYER:UNIT@Z1:Z2`, for a unit of a convolution
 `LAYER:UNIT,ROW,COLUMN@Z1:Z2` (the centre where no position is given; `mean` or `max` over the map
-in the place of `ROW,COLUMN`). UNIT is a number, from zero, or a label. Z1 and Z2 are activations,
-percentiles of natural images (`p95`) or standard deviations above their mean (`+2sd`). Several
-targets, separated by commas or spaces, mean their intersection (section 3.5).
+in the place of `ROW,COLUMN`). UNIT is a number, from zero, or a label; or a direction, which is a
+sum of units (`ship-airplane`, `ship-0.5*airplane`) or an array in a file (`@FILE.npy`). Z1 and Z2
+are activations, percentiles of natural images (`p95`) or standard deviations above their mean
+(`+2sd`). Several targets, separated by commas or spaces, mean their intersection (section 3.5).
 """
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tf_inverse import directions, grammar, unit_names
+from tf_inverse.directions import Direction
 from tf_inverse.errors import UsageError
+from tf_inverse.neuron import Neuron, linear, placed
 from tf_inverse.tensors import Array
 
 if TYPE_CHECKING:
+    from tf_inverse.networks.natural import UnitStatistics
     from tf_inverse.networks.networks import Networks
 
 FORM = "LAYER:UNIT@Z1:Z2 (for example fc8:ship@8:10)"
 SEPARATOR = re.compile(r"[,\s]+(?=[^\s,:@]+:)")
-TARGET = re.compile(r"(?P<layer>[^\s,:@]+):(?P<unit>[^:@]+)(?:@(?P<z1>[^:@]+):(?P<z2>[^:@]+))?")
+TARGET = re.compile(r"(?P<layer>[^\s,:@]+):(?P<unit>@?[^:@]+)(?:@(?P<z1>[^:@]+):(?P<z2>[^:@]+))?")
 POSITION = re.compile(r"(?P<unit>.+?),\s*(?:(?P<row>\d+),\s*(?P<column>\d+)|(?P<over>mean|max))")
+RELATIVE = re.compile(r"p(\d+(?:\.\d+)?)|([+-]\d+(?:\.\d+)?)sd")
 # High, and yet met by natural images: one in a hundred lies above its lower end.
 NATURAL_RANGE = ("p99", "p99.8")
-
-
-class Neuron(NamedTuple):
-    """A unit of a layer.
-
-    Attributes:
-        layer: Name of the layer whose output is meant.
-        unit: Index of the unit or channel, from zero.
-        at: Row and column of a convolutional unit, "mean" or "max" over its map, or None.
-    """
-
-    layer: str
-    unit: int
-    at: tuple[int, int] | str | None = None
-
-    def __str__(self) -> str:
-        at = self.at if isinstance(self.at, str) else ",".join(map(str, self.at or ()))
-        return f"{self.layer}:{self.unit}" + (f",{at}" if at else "")
 
 
 @dataclass(frozen=True)
@@ -138,87 +125,105 @@ def parse(text: str, networks: Networks) -> Bands:
     parts = split(text)
     if not parts:
         raise UsageError(f"expected targets of the form {FORM}, got none")
-    return Bands(_band(part, networks) for part in parts)
+    return Bands(one for part in parts for one in _bands(part, networks))
 
 
-def _band(text: str, networks: Networks) -> Band:
+def whole(text: str) -> bool:
+    """Whether the text of one target tells a range, too."""
+    match = TARGET.fullmatch(text.strip(" ,"))
+    return match is not None and match["z1"] is not None
+
+
+def neurons(text: str, networks: Networks) -> tuple[Neuron, ...]:
+    """The neurons of one or several targets, whose ranges, if they tell any, do not matter.
+
+    Raises:
+        UsageError: As of `parse`.
+    """
+    return tuple(one for part in split(text) for one in _neurons(_matched(part), networks))
+
+
+def neuron(text: str, networks: Networks) -> Neuron:
+    """The neuron of one target, whose range, if it tells any, does not matter.
+
+    Raises:
+        UsageError: As of `parse`; or the target is a file of several directions.
+    """
+    found = neurons(text, networks)
+    if len(found) != 1:
+        raise UsageError(
+            f"expected one direction, {text!r} has {len(found)}: choose one, as @FILE.npy[0]"
+        )
+    return found[0]
+
+
+def _matched(text: str) -> re.Match[str]:
     match = TARGET.fullmatch(text.strip(" ,"))
     if match is None:
         raise UsageError(f"expected a target of the form {FORM}, got {text!r}")
-    neuron = _neuron(match["layer"], match["unit"].strip(), networks)
-    z1, z2 = (match["z1"], match["z2"]) if match["z1"] else NATURAL_RANGE
-    return Band(neuron, *(_activation(z.strip(), neuron, networks, text) for z in (z1, z2)))
+    return match
 
 
-def _neuron(layer: str, unit: str, networks: Networks) -> Neuron:
+def _bands(text: str, networks: Networks) -> Iterator[Band]:
+    match = _matched(text)
+    ends = (match["z1"], match["z2"]) if match["z1"] else NATURAL_RANGE
+    for one in _neurons(match, networks):
+        z1, z2 = _activations((ends[0].strip(), ends[1].strip()), one, networks, text)
+        yield Band(one, z1, z2)
+
+
+def _neurons(match: re.Match[str], networks: Networks) -> Iterator[Neuron]:
     # By its full path, as labels and natural statistics have it, however short it was written.
-    layer = networks.layer_path(layer)
-    shape = networks.layer_shape(layer)
+    layer, unit = networks.layer_path(match["layer"]), match["unit"].strip()
+    shape, labels = networks.layer_shape(layer), networks.names(layer)
     position = POSITION.fullmatch(unit)
     at: tuple[int, int] | str | None = None
-    if position is not None and not _is_label(layer, unit, networks):
+    if position is not None and unit not in (labels or ()):
         unit = position["unit"]
         at = position["over"] or (int(position["row"]), int(position["column"]))
-    neuron = Neuron(layer, _unit(layer, unit, shape[-1], networks), at)
-    return placed(neuron, shape)
+    if unit.startswith("@") and not unit_names.named(unit, labels):
+        for direction in directions.read(unit, layer, shape):
+            yield linear(placed(Neuron(layer, direction, at), shape), networks)
+        return
+    weights = unit_names.weights(layer, unit, shape[-1], labels)
+    if list(weights.values()) == [1.0]:
+        yield placed(Neuron(layer, next(iter(weights)), at), shape)
+        return
+    values = np.zeros(shape[-1])
+    values[list(weights)] = list(weights.values())
+    direction = Direction(" ".join(unit.split()), values)
+    yield linear(placed(Neuron(layer, direction, at), shape), networks)
 
 
-def placed(neuron: Neuron, shape: tuple[int, ...]) -> Neuron:
-    """The neuron with its position: the centre of the map where none was given.
+def _activations(
+    ends: tuple[str, str], neuron: Neuron, networks: Networks, target: str
+) -> list[float]:
+    """The two ends of a range, of which natural ones are looked up once."""
+    found = [_end(text, target) for text in ends]
+    if all(isinstance(one, float) for one in found):
+        return [one for one in found if isinstance(one, float)]
+    natural = networks.nature(neuron)
+    if natural is None and neuron.direction is not None:
+        natural = networks.generated(neuron)
+        grammar.say(
+            f"{neuron}: {' and '.join(ends)} are of {natural.of}, not of natural ones: "
+            f"{networks.name} keeps no natural activations of it"
+        )
+    if natural is None:
+        raise UsageError(
+            f"expected plain numbers for the range of {target!r}: network {networks.name} stores "
+            f"no natural statistics of {neuron}"
+        )
+    return [one if isinstance(one, float) else _natural(one, natural) for one in found]
 
-    Args:
-        neuron: Any neuron of the layer.
-        shape: The layer's output without its batch axis: (units,) or (rows, columns, units), or
-            (tokens, units).
+
+def _end(text: str, target: str) -> float | re.Match[str]:
+    """An end of a range: a number, or a text of `RELATIVE`.
 
     Raises:
-        UsageError: The unit or the position does not exist.
+        UsageError: It is neither.
     """
-    layer, unit, at = neuron
-    if not 0 <= unit < shape[-1]:
-        raise UsageError(f"expected a unit of {layer} from 0 to {shape[-1] - 1}, got {unit}")
-    if len(shape) == 1:
-        if at is not None:
-            raise UsageError(f"expected no position for {layer}, which has no map, got {neuron}")
-        return neuron
-    if isinstance(at, str):
-        return neuron
-    extent = shape[:-1] if len(shape) == 3 else (1, shape[0])
-    if at is None:
-        at = extent[0] // 2, extent[1] // 2
-    if any(not 0 <= a < size for a, size in zip(at, extent, strict=True)):
-        raise UsageError(
-            f"expected a position of {layer} below {extent[0]},{extent[1]}, got {at[0]},{at[1]}"
-        )
-    return Neuron(layer, unit, at)
-
-
-def _is_label(layer: str, text: str, networks: Networks) -> bool:
-    return text in (networks.names(layer) or ())
-
-
-def _unit(layer: str, text: str, units: int, networks: Networks) -> int:
-    if re.fullmatch(r"-?\d+", text):
-        return int(text)
-    labels = networks.names(layer)
-    if labels is None:
-        raise UsageError(
-            f"expected a number from 0 to {units - 1} for a unit of {layer}, which has no labels, "
-            f"got {text!r}"
-        )
-    names = [name.lower() for name in labels]
-    found = [i for i, name in enumerate(names) if text.lower() in (name, *name.split(", "))]
-    if len(found) == 1:
-        return found[0]
-    near = [labels[i] for i in found] or difflib.get_close_matches(text.lower(), names, 3, 0.4)
-    raise UsageError(
-        f"expected a label of {layer}, got {text!r}"
-        + (f"; {'which is one of' if found else 'near it are'} {', '.join(near)}" if near else "")
-    )
-
-
-def _activation(text: str, neuron: Neuron, networks: Networks, target: str) -> float:
-    match = re.fullmatch(r"p(\d+(?:\.\d+)?)|([+-]\d+(?:\.\d+)?)sd", text)
+    match = RELATIVE.fullmatch(text)
     if match is None:
         try:
             return float(text)
@@ -229,10 +234,8 @@ def _activation(text: str, neuron: Neuron, networks: Networks, target: str) -> f
             ) from None
     if match[1] and float(match[1]) > 100:
         raise UsageError(f"expected a percentile from 0 to 100 in {target!r}, got {text!r}")
-    natural = networks.natural and networks.natural.unit(neuron)
-    if not natural:
-        raise UsageError(
-            f"expected plain numbers for the range of {target!r}: network {networks.name} stores "
-            f"no natural statistics of {neuron}"
-        )
-    return natural.percentile(float(match[1])) if match[1] else natural.deviation(float(match[2]))
+    return match
+
+
+def _natural(end: re.Match[str], natural: UnitStatistics) -> float:
+    return natural.percentile(float(end[1])) if end[1] else natural.deviation(float(end[2]))

@@ -94,6 +94,47 @@ def distances_to(points: Array, others: Array) -> Array:
     return nearest
 
 
+def unlike(samples: list[Array]) -> Array:
+    """How unlike each two of several samples are: 0 for the same points, 1 for nothing in common.
+
+    The energy coefficient of inhomogeneity, (2 a - b - c) / (2 a): a is the mean distance of a
+    point of one to a point of the other, b and c are those of two points of one and the same
+    sample, a point and itself included.
+
+    Args:
+        samples: Points of each, [n_i, d], at least one.
+
+    Returns:
+        [len(samples), len(samples)], symmetric; memory is bounded beside that and the points.
+
+    Source: Szekely and Rizzo, Energy statistics, J. Stat. Plan. Inference 143, 2013.
+
+    >>> unlike([np.array([[0.0], [2.0]]), np.array([[1.0]])])  # a 1, b 1, c 0
+    array([[0. , 0.5],
+           [0.5, 0. ]])
+    """
+    points = centred(np.concatenate(samples))
+    starts = np.cumsum([0, *(len(one) for one in samples)])
+    counts = np.diff(starts)
+    means = np.empty((len(samples), len(samples)))
+    at_a_time = max(1, int(_BLOCK_ELEMENTS // (len(points) * counts.max())))
+    norms = np.einsum("ij,ij->i", points, points)
+    for first in range(0, len(samples), at_a_time):
+        last = min(first + at_a_time, len(samples))
+        part = slice(starts[first], starts[last])
+        squares = norms[part, None] + norms - 2.0 * (points[part] @ points.T)
+        rows = np.arange(len(squares))
+        squares[rows, starts[first] + rows] = 0.0
+        sums = np.add.reduceat(np.sqrt(np.maximum(squares, 0.0)), starts[:-1], axis=1)
+        means[first:last] = np.add.reduceat(sums, starts[first:last] - starts[first], axis=0)
+    means /= np.outer(counts, counts)
+    within = np.diag(means)
+    energy = np.maximum(2 * means - within[:, None] - within, 0.0)
+    found = np.divide(energy, 2 * means, out=np.zeros_like(means), where=means > 0)
+    np.fill_diagonal(found, 0.0)
+    return (found + found.T) / 2
+
+
 def bandwidth(encodings: Array) -> float:
     """Half the mean distance of two encodings: the width h of the Vendi score's kernel.
 
@@ -106,7 +147,9 @@ def bandwidth(encodings: Array) -> float:
     return float(f"{pair_distance(encodings) / 2:.{DIGITS}g}")
 
 
-def vendi(encodings: Array, bandwidth: float, order: float = 1.0) -> float:
+def vendi(
+    encodings: Array, bandwidth: float, order: float = 1.0, shares: Array | None = None
+) -> float:
     """Vendi score: the effective number of different samples, between 1 and n.
 
     exp(-sum(l * log(l))) over the eigenvalues l of k / n, k_ij = exp(-|e_i - e_j|^2 / (2 h^2)); of
@@ -116,6 +159,8 @@ def vendi(encodings: Array, bandwidth: float, order: float = 1.0) -> float:
         encodings: Encodings e, [n, d].
         bandwidth: h, in units of the encoding, positive: see `networks.yardstick`.
         order: q, not negative.
+        shares: Weight p_i of each sample, [n], summing to 1, in place of 1 / n: the eigenvalues
+            are then those of k_ij * sqrt(p_i * p_j).
 
     Returns:
         Float; 0 for no samples.
@@ -129,11 +174,14 @@ def vendi(encodings: Array, bandwidth: float, order: float = 1.0) -> float:
     >>> round(vendi(np.array([[0.0], [0.0], [99.0]]), bandwidth=1.0), 4)  # eigenvalues 2/3, 1/3
     1.8899
     """
-    return profile(encodings, bandwidth, (order,))[0]
+    return profile(encodings, bandwidth, (order,), shares)[0]
 
 
 def profile(
-    encodings: Array, bandwidth: float, orders: tuple[float, ...] = ORDERS
+    encodings: Array,
+    bandwidth: float,
+    orders: tuple[float, ...] = ORDERS,
+    shares: Array | None = None,
 ) -> tuple[float, ...]:
     """Vendi scores of several orders, from one decomposition; they fall as the order rises.
 
@@ -141,6 +189,7 @@ def profile(
         encodings: Encodings e, [n, d].
         bandwidth: h, as of `vendi`.
         orders: q of each score.
+        shares: As of `vendi`.
 
     Raises:
         UsageError: As of `vendi`.
@@ -155,10 +204,16 @@ def profile(
     k = np.empty((len(e), len(e)))
     for start, squares in square_blocks(e):
         k[start : start + len(squares)] = np.exp(squares / (-2.0 * bandwidth**2))
-    eigenvalues = np.linalg.eigvalsh(k / len(e))
+    eigenvalues = np.linalg.eigvalsh(k / len(e) if shares is None else k * _roots(shares))
     # Those that rounding made negative are zeros.
     eigenvalues = eigenvalues[eigenvalues > 0]
     return tuple(_hill(eigenvalues, order) for order in orders)
+
+
+def _roots(shares: Array) -> Array:
+    """sqrt(p_i * p_j) of the weights of samples, [n, n]."""
+    roots = np.sqrt(np.asarray(shares, np.float64))
+    return np.outer(roots, roots)
 
 
 def _hill(shares: Array, order: float) -> float:

@@ -6,6 +6,7 @@ read as well, and a line says how they are written now.
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from typing import overload
@@ -28,7 +29,7 @@ def span(flag: str, text: str | None) -> tuple[float, float] | None:
         text: As the user wrote it; None gives None.
 
     Raises:
-        UsageError: It is neither, or LOW is not below HIGH.
+        UsageError: It is neither, or LOW is not below HIGH, or one is infinite.
 
     >>> span("bounds", "0:30")
     (0.0, 30.0)
@@ -40,10 +41,30 @@ def span(flag: str, text: str | None) -> tuple[float, float] | None:
         low, high = (float(part) for part in parts)
     except ValueError:
         low = high = 0.0
-    if not low < high:
+    if not low < high or not (math.isfinite(low) and math.isfinite(high)):
         raise UsageError(f"expected --{flag}=LOW:HIGH, as -1:1, got {text!r}")
     if ":" not in text:
         say(f"--{flag}={text} is read as --{flag}={low:g}:{high:g}, as ranges are written now")
+    return low, high
+
+
+def ends(flag: str, text: str | None) -> tuple[float | None, float | None] | None:
+    """As `span`, but either end may be missing: LOW: has no upper end, and :HIGH no lower one.
+
+    Raises:
+        UsageError: As of `span`; or both ends are missing.
+
+    >>> ends("bounds", "0:"), ends("bounds", ":30"), ends("bounds", "0:30")
+    ((0.0, None), (None, 30.0), (0.0, 30.0))
+    """
+    if text is None or not re.fullmatch(r"[^:,]+:|:[^:,]+", text):
+        return span(flag, text)
+    try:
+        low, high = (float(part) if part else None for part in text.split(":"))
+    except ValueError:
+        low = high = None
+    if not math.isfinite(sum(end or 0.0 for end in (low, high))) or low is high is None:
+        raise UsageError(f"expected --{flag}=LOW:HIGH, LOW: or :HIGH, got {text!r}")
     return low, high
 
 

@@ -63,6 +63,16 @@ def history(tensor: keras.KerasTensor) -> Any:
     return tensor._keras_history
 
 
+def untold(function: Any) -> Any:
+    """The same `tf.function`, of which TensorFlow does not warn that it is traced often.
+
+    It counts graphs by the line of the source that makes them. One graph for each set of layers is
+    what we want, and a warning of a page for the fifth of them tells the user of no fault.
+    """
+    function._omit_frequent_tracing_warning = True
+    return function
+
+
 def is_cast(weight: keras.Variable) -> bool:
     """Whether layers cast a variable to the precision that they compute in."""
     return weight._autocast

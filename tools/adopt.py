@@ -24,6 +24,8 @@ def adopt(
     licence: str = "",
     overwrite: bool = False,
     json: bool = False,
+    sae: str | None = None,
+    sae_layer: str | None = None,
 ) -> None:
     """Checks any Keras classifier and generator and joins them to a network's folder.
 
@@ -44,7 +46,7 @@ def adopt(
         range: LOW:HIGH of the generator's images, as -1:1; told from its images if left out.
         pixels: LOW:HIGH of the pixels that the classifier takes.
         codes: Starting codes, normal, uniform or noise; normal, or as the generator's folder says.
-        bounds: Smallest and largest entry of a code, 0:30.
+        bounds: Smallest and largest entry of a code, 0:30; 0: where there is no largest.
         crop: Side of the centre square cut from the generator's image.
         fixed: Values of further inputs, NAME=VALUE, several with commas: a number, which stands for
             the one-hot row of a label, or a picture's file.
@@ -54,6 +56,9 @@ def adopt(
             beside every sample; sub-folders are classes.
         size: ROWS,COLUMNS,CHANNELS of the classifier's input, where it leaves them open.
         code_size: Entries of a code, where the generator leaves them open.
+        sae: A sparse autoencoder of what --sae-layer gives, a file like the others: its features
+            become units of the layer SAE-LAYER_sae.
+        sae_layer: Layer of the classifier that it reads.
         weights: Of keras:NAME: imagenet, a file, or none for random ones.
         trust: Load a SavedModel; its graph can read and write files. What was adopted so is
             remembered by its checksum, and needs no flag again.

@@ -27,13 +27,16 @@ COMMANDS = {
     "sheet": "sheet:sheet",
     "images": "images:images",
     "report": "report:report",
+    "site": "site:site",
     "explain": "explain:explain",
+    "facets": "facets:facets",
     "board": "board:board",
     "publish": "publish:publish",
     "units": "units:units",
     "volume": "volume:volume",
     "ladder": "ladder:ladder",
     "plane": "plane:plane",
+    "atlas": "atlas:atlas",
     "convert": "convert:convert",
     "pair": "pair:pair",
     "fetch": "fetch:fetch",
@@ -61,6 +64,8 @@ def main(argv: list[str] | None = None) -> None:
     quiet.start()
     # Or it takes all of a GPU's memory, whatever else is running there.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    if argv is None:
+        quiet.collect_rarely()
     argv = sys.argv[1:] if argv is None else list(argv)
     try:
         sys.exit(_run(argv))

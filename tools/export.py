@@ -11,6 +11,7 @@ def export(
     network: str = "cifar10",
     layers: str | None = None,
     *,
+    directions: str | None = None,
     version: int = 1,
     trust: bool = False,
     overwrite: bool = False,
@@ -27,6 +28,8 @@ def export(
         out: Folder to write: OUT/1 is the model, OUT/README.md its card.
         network: A name, as cifar10 or caffenet, a folder with network.json, or hf://user/repo.
         layers: Layers whose units can be asked for, A,B; the labelled one by default.
+        directions: Directions that can be asked for as further units of their layers, as
+            "fc8:ship-airplane, fc6:@probe.npy".
         **settings: Fields of `Settings`, as `settings_flags.taken` fills them in.
         version: Number of the model's folder in OUT; others stay beside it.
         trust: Load a SavedModel in the network, where it is not one that you adopted.
@@ -35,6 +38,7 @@ def export(
     """
     import json as jsons
 
+    from tf_inverse import band
     from tf_inverse import export as library
     from tf_inverse.caffe import published
     from tf_inverse.method.settings import Settings
@@ -42,7 +46,9 @@ def export(
     asked = Settings(**settings)
     named = tuple(layers.split(",")) if layers else None
     networks = published.load(network, trust=trust)
-    figures = library.write(networks, out, named, asked, version=version, overwrite=overwrite)
+    along = band.neurons(directions or "", networks)
+    how = {"version": version, "overwrite": overwrite, "directions": along}
+    figures = library.write(networks, out, named, asked, **how)
     if json:
         print(jsons.dumps(figures | {"out": out}))
         return

@@ -21,19 +21,20 @@ WIDEST = 100
 # Groups in the order in which they are shown. A flag has one name and one meaning in all commands.
 GROUPS = {
     "What": (
-        "network targets n name layer layers neurons ranges search images nature data classifier "
-        "generator encoder judge by map labels default description licence creator url "
-        "date store_nature volume"
+        "network targets n name layer layers directions neurons ranges search images nature data "
+        "classifier generator encoder sae sae_layer judge by map labels default description "
+        "licence creator url date store_nature volume what at ladder targets_file"
     ),
     "Method": (
-        "K seed method samples_per_seed bound beta mu0 a diversity patience optimizer distance "
-        "bandwidth methods baseline start rate epochs batch plain epsilon code compare particles"
+        "K seed method starts candidates count samples_per_seed bound beta mu0 a diversity "
+        "patience optimizer distance bandwidth methods baseline start rate epochs batch plain "
+        "epsilon code compare particles"
     ),
     "Form of inputs": (
         "range pixels codes bounds crop fixed size code_size image weights prototxt caffemodel mat "
         "mean scale channels input role ignore"
     ),
-    "Machine": "device precision xla chunk tensorboard profile",
+    "Machine": "device precision xla chunk tensorboard profile shard workers address",
     "Output": "out to as_ logdir folder store rows columns order maps version json list",
     "Safety": "trust untrusted overwrite from_",
 }

@@ -357,6 +357,17 @@ def test_savedmodel_with_trust(tmp_path, monkeypatch):
     np.testing.assert_allclose(again.score(x, (Neuron("graph", 1),))[1], z, rtol=1e-5)
 
 
+def test_a_model_that_nobody_named_is_called_as_its_file(tmp_path):
+    keras.Sequential([keras.Input((8, 8, 3)), layers.Flatten()]).save(tmp_path / "mine.keras")
+    keras.Sequential([keras.Input((8, 8, 3)), layers.Flatten()], name="net").save(
+        tmp_path / "other.keras"
+    )
+    for file, called in (("mine.keras", "mine"), ("other.keras", "net")):
+        opened = loading.open(tmp_path / file, "classifier").model
+        assert loading.name(tmp_path / file, opened) == called
+        assert loading.name(opened, opened) == opened.name
+
+
 def test_command_makes_a_folder_to_sample_from(tmp_path, capsys):
     f, G = nested(), generator()
     f.save(tmp_path / "f.keras")

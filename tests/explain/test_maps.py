@@ -93,7 +93,7 @@ def test_a_stop_takes_nothing_from_a_method_that_was_further_on(question):
 def test_another_network_is_refused(question):
     opened, tiny, neurons = question
     blind = dataclasses.replace(tiny)
-    object.__setattr__(blind, "score", lambda x, *_, **__: (None, np.full((len(x), 2), np.nan)))
+    object.__setattr__(blind, "activations", lambda x, *_, **__: np.full((len(x), 2), np.nan))
     with pytest.raises(RefusedInput, match="the network gives nan, nan"):
         maps.explain(opened, blind, neurons)
     other = keras.models.clone_model(tiny.classifier)

@@ -12,7 +12,7 @@ from tf_inverse import adopt
 from tf_inverse.band import Band, Bands, Neuron
 from tf_inverse.errors import UsageError
 from tf_inverse.explain import nature
-from tf_inverse.networks import image_files
+from tf_inverse.networks import image_files, unit_nature
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +40,7 @@ def bands(tiny, pictures):
 
 
 @pytest.mark.parametrize("name", ["arrays.h5", "files"])
-def test_the_natural_images_of_a_band(tiny, bands, pictures, source, name, monkeypatch):
-    # Batches of seven images: the last one is shorter.
-    monkeypatch.setattr(nature, "AT_A_TIME", 7 * 8 * 8 * 3)
+def test_the_natural_images_of_a_band(tiny, bands, pictures, source, name):
     asked, z = bands
     inside = np.flatnonzero((z >= asked[0].z1) & (z <= asked[0].z2))
     found = nature.beside(tiny, asked, source / name)
@@ -63,7 +61,8 @@ def test_what_a_network_remembers_is_read_by_its_number(tiny, bands, pictures, s
     networks = dataclasses.replace(tiny, natural=natural)
     found = nature.remembered(networks, Bands(asked[0]), source / "files", most=500)
     np.testing.assert_array_equal(
-        np.sort(found.numbers), np.sort(natural.indices[natural.within(Bands(asked[0]))])
+        np.sort(found.numbers),
+        np.sort(natural.indices[unit_nature.within(networks, Bands(asked[0]))]),
     )
     np.testing.assert_array_equal(found.images, pictures[found.numbers])
     forgotten = dataclasses.replace(natural, indices=None)

@@ -16,6 +16,7 @@ from tf_inverse.errors import UsageError
 from tf_inverse.judging import agreement, judges, matching
 from tf_inverse.networks import codes, storage
 from tf_inverse.networks.keras_file import keras2
+from tf_inverse.report import judged
 from tf_inverse.run import verify
 
 NAMES = ("cat", "dog", "ship", "toilet tissue, toilet paper")
@@ -132,6 +133,20 @@ def test_what_samples_are_compared_with_is_what_it_is_called(drawn, tiny_folder)
     outside = (z < band.z1) | (z > band.z2)
     np.testing.assert_array_equal(found["random codes out of it"], random[outside])
     assert "... as G draws them" not in found  # its codes are not encodings
+
+
+def test_judges_of_names_that_a_section_cannot_have_stay_apart(drawn):
+    opened = archive.open(drawn)
+    names = ("a net", "a_net", "a+net", "x" * 60, "x" * 61)
+    said = [
+        judged.Said(name, np.full(12, i), None, {i: "cat"}, (), {"samples": (0.5, 12)})
+        for i, name in enumerate(names)
+    ]
+    for one in said:
+        judged.store(opened, one)
+    found = {one.judge: one.classes[0] for one in judged.read(opened)}
+    assert found == {name: i for i, name in enumerate(names)}
+    side_file.beside(drawn).unlink()
 
 
 def test_judge_tells_a_table_and_leaves_the_archive_alone(drawn, tmp_path, capsys):

@@ -1,6 +1,7 @@
 """Statistics over natural images: units against NumPy, the file there and back, refusals."""
 
 import dataclasses
+import types
 
 import h5py
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from tf_inverse.band import Band, Bands, Neuron
 from tf_inverse.errors import RefusedInput
-from tf_inverse.networks import natural
+from tf_inverse.networks import natural, unit_nature
 
 
 @pytest.fixture
@@ -58,14 +59,21 @@ def test_images_within_bands_by_brute_force(stored):
     columns = stored.activations["fc8"]
     expected = [i for i in range(500) if 3 <= columns[i, 0] <= 7 and 2 <= columns[i, 2] <= 9]
     assert 20 < len(expected) < 400
-    assert stored.within(bands).tolist() == expected
-    assert stored.within(Bands([Band(Neuron("fc7", 0), 0, 1)])) is None
+    networks = keeping(stored)
+    assert unit_nature.within(networks, bands).tolist() == expected
+    assert unit_nature.within(networks, Bands([Band(Neuron("fc7", 0), 0, 1)])) is None
+    assert unit_nature.within(networks, Bands([Band(Neuron("fc8", 0, "max"), 0, 99)])) is None
+
+
+def keeping(stored):
+    """What of a pair says which natural images it keeps."""
+    return types.SimpleNamespace(natural=stored, encoder="fc6", layer_path=str)
 
 
 def test_statistics_of_a_network_with_fewer_units_are_refused(stored):
     for asked in (
         lambda neuron: stored.unit(neuron),
-        lambda neuron: stored.within([Band(neuron, 0, 1)]),
+        lambda neuron: unit_nature.within(keeping(stored), [Band(neuron, 0, 1)]),
     ):
         with pytest.raises(RefusedInput, match="of fc8:3, they are of 3 units.*another network"):
             asked(Neuron("fc8", 3))
@@ -107,7 +115,7 @@ def test_layers_alone_are_enough(stored, tmp_path):
     natural.write(tmp_path / "n.h5", bare)
     read = natural.read(tmp_path / "n.h5")
     assert read.encodings is read.bank is read.gaussian is None and read.activations == {}
-    assert read.within(Bands([Band(Neuron("fc8", 0), 0, 1)])) is None
+    assert unit_nature.within(keeping(read), Bands([Band(Neuron("fc8", 0), 0, 1)])) is None
 
 
 @pytest.mark.parametrize("layer", ["net/fc8", "net/a/mean", "50%2F", "net/mean/sd"])

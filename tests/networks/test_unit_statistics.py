@@ -13,7 +13,7 @@ from tf_inverse.method.settings import Settings
 from tf_inverse.networks import unit_statistics
 from tf_inverse.networks.natural import LEVELS, Natural
 from tf_inverse.report import tables
-from tf_inverse.run import ranges
+from tf_inverse.run import job, ranges
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +117,31 @@ def test_climb_draws_what_was_found(networks, tmp_path):
     troubles = ranges.climb(tmp_path / "out", networks, again, settings, overwrite=True)
     shown = (tmp_path / "out" / "ladder.html").read_text()
     assert len(troubles) == 2 and shown.count('"captions":') == page.count('"captions":') == 1
+
+
+def test_a_stopped_climb_goes_on_to_the_same_bytes(networks, tmp_path):
+    neuron = ranges.rungs(networks, "fc3:cat", 2)[0][0].neuron
+    low, high = ranges.extent(networks, neuron)
+    middle = f"fc3:cat@{low - (high - low) / 12:g}:{low + (high - low) / 12:g}"
+    steps = ranges.rungs(networks, f"{middle}, fc3:cat@{low:g}:{high:g}", 2)
+    settings = Settings(n=4, K=2, patience=20)
+
+    def stopped(networks, bands, settings, path, **how):
+        # After the first batch of the second rung.
+        later = path.name == "rung-2.h5"
+        return job.run(networks, bands, settings, path, stop=lambda: later, **how)
+
+    with pytest.raises(KeyboardInterrupt):
+        ranges.climb(tmp_path / "cut", networks, steps, settings, run=stopped)
+    whole = (tmp_path / "cut" / "rung-1.h5").stat()
+    assert not (tmp_path / "cut" / "ladder.png").exists()
+    for folder in ("cut", "straight"):
+        assert ranges.climb(tmp_path / folder, networks, steps, settings) == []
+    assert (tmp_path / "cut" / "rung-1.h5").stat().st_mtime_ns == whole.st_mtime_ns
+    for i in range(1, len(steps) + 1):
+        rungs = [tmp_path / folder / f"rung-{i}.h5" for folder in ("cut", "straight")]
+        assert rungs[0].read_bytes() == rungs[1].read_bytes()
+    # Rungs of other settings are no part of this ladder.
+    (tmp_path / "cut" / "ladder.png").unlink()
+    with pytest.raises(UsageError, match="made differently: .*seed"):
+        ranges.climb(tmp_path / "cut", networks, steps, Settings(n=4, K=2, patience=20, seed=1))

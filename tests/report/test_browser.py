@@ -1,7 +1,6 @@
 """The report in headless Chromium, by mouse and keyboard."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -10,33 +9,13 @@ import specimen
 from tf_inverse.archive import side_file
 from tf_inverse.report import beside, html, judged, plane
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium")
+pytest.importorskip("selenium.webdriver", reason="needs selenium")
+from browsing import by_id, focused, opened, press  # noqa: E402
 from selenium.webdriver import ActionChains  # noqa: E402
 from selenium.webdriver.common.actions.wheel_input import ScrollOrigin  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
-
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="needs Debian's packages chromium and chromium-driver"
-)
-FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
-    --disable-background-networking --disable-component-update --disable-sync
-    --window-size=1300,900"""
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    profile = tmp_path_factory.mktemp("profile")
-    for flag in [*FLAGS.split(), f"--user-data-dir={profile}"]:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    service = webdriver.ChromeService(executable_path=DRIVER)
-    with webdriver.Chrome(options=options, service=service) as driver:
-        yield driver
 
 
 @pytest.fixture(scope="module")
@@ -58,30 +37,11 @@ def one(browser, pages):
     return opened(browser, pages / "one.html")
 
 
-def opened(browser, path):
-    browser.get_log("browser"), browser.get_log("performance")
-    browser.get(path.as_uri())
-    WebDriverWait(browser, 20).until(lambda b: b.find_elements(By.CSS_SELECTOR, "[data-ready]"))
-    return browser
-
-
-def by_id(browser, name):
-    return browser.find_element(By.ID, name)
-
-
 def captions(browser):
     return browser.execute_script(
         "return [...document.querySelectorAll('#sheet li:not([hidden]) .tile > span:last-child')]"
         ".map((caption) => Number(caption.textContent))"
     )
-
-
-def press(browser, *keys):
-    ActionChains(browser).send_keys(*keys).perform()
-
-
-def focused(browser):
-    return browser.switch_to.active_element.get_attribute("aria-label")
 
 
 @pytest.mark.parametrize("name", ["one.html", "two.html"])
@@ -124,7 +84,7 @@ def test_large_image_by_mouse(one):
     one.find_elements(By.CSS_SELECTOR, "#sheet .tile")[4].click()
     title = by_id(one, "large-title").text
     assert float(title.split()[-1]) == captions(one)[4]
-    assert by_id(one, "large-image").get_property("naturalWidth") == 32
+    assert one.find_element(By.CSS_SELECTOR, "#large-image img").get_property("naturalWidth") == 32
     assert "fc8:8 (ship)" in by_id(one, "large-activations").text
     assert len(one.find_elements(By.CSS_SELECTOR, "#large-nearest .tile")) == 8
     chain = one.execute_script("return opened.chain")
@@ -346,6 +306,22 @@ def test_judges_mark_images_and_filter_them(browser, tmp_path):
     assert "second" in by_id(page, "large-activations").text
     assert "sees cat" in by_id(page, "large-activations").text
     assert "1 of 2 judges agree" in by_id(page, "large-title").text
+    press(page, Keys.ESCAPE)
+    assert not page.get_log("browser")
+
+
+def test_a_facet_is_shown_alone_and_all_again(browser, tmp_path):
+    archive = specimen.write(tmp_path / "a.h5", 12, groups=[8, 4])
+    (tmp_path / "a.html").write_text(html.render([archive], ["a.h5"]), encoding="utf-8")
+    page = opened(browser, tmp_path / "a.html")
+    z = archive.activations[:][:, 0]
+    first, second = page.find_elements(By.CSS_SELECTOR, "#summaries .tile")
+    assert [button.text for button in (first, second)] == ["66.7 %", "33.3 %"]
+    for button, rows in ((first, z[:8]), (second, z[8:]), (second, z)):
+        button.click()
+        np.testing.assert_allclose(captions(page), sorted(rows), atol=0.006)
+    page.find_elements(By.CSS_SELECTOR, "#sheet .tile")[int(np.argmax(np.sort(z) == z[8]))].click()
+    assert "It is of facet 2 of 2" in by_id(page, "large-story").text
     press(page, Keys.ESCAPE)
     assert not page.get_log("browser")
 

@@ -61,6 +61,26 @@ def test_networks_and_defaults(tiny, tiny_folder):
         draw(tiny, "fc3:0@0:1", volcano=1)
 
 
+def test_targets_are_a_text_or_several_or_bands(tiny_folder, caplog):
+    networks = load(tiny_folder)
+    both = "fc3:ship@p40:p90 fc3:0@p10:p90"
+    bands = parse(both, networks)
+    first = draw(networks, both, n=2, K=4)
+    assert first.bands == bands
+    for targets in (both.split(), bands, [bands[0], both.split()[1]]):
+        again = draw(networks, targets, n=2, K=4)
+        assert again.bands == bands
+        np.testing.assert_array_equal(again.samples.images, first.samples.images)
+    assert draw(networks, bands[0], n=1, K=4).bands == bands[:1]
+    for wrong in (7, [7], [TARGET, None]):
+        with pytest.raises(UsageError, match="expected bands, as tf_inverse.parse makes them"):
+            draw(networks, wrong, n=2)
+    # Each K needs a graph of its own, and TensorFlow warns of the fifth unless it is told not to.
+    for K in range(2, 10):
+        draw(networks, TARGET, n=1, K=K)
+    assert "retracing" not in caplog.text
+
+
 def test_an_archive_is_that_of_the_command_and_holds_the_same(drawn, tiny_folder, tmp_path):
     mine, theirs = tmp_path / "mine.h5", tmp_path / "theirs.h5"
     result = draw(str(tiny_folder), TARGET, n=7, K=4, seed=2, out=mine)

@@ -154,6 +154,10 @@ def test_does_not_fit(tmp_path, batch, networks):
     more = {"targets": [target], "checksums": {"classifier.keras": "1" * 64}}
     with pytest.raises(RefusedInput, match="drawn with, got 'tiny': classifier.keras: sha256 1111"):
         verify.verify(stored(tmp_path / "c.h5", batch, networks, **more), networks)
+    # Of many other files the first is named, in a line that can be read.
+    more["checksums"] |= {f"other{i}.h5": "2" * 64 for i in range(9)}
+    with pytest.raises(RefusedInput, match="1111[^;]*, and 9 more files"):
+        verify.verify(stored(tmp_path / "d.h5", batch, networks, **more), networks)
 
 
 def test_command(tmp_path, batch):

@@ -27,6 +27,32 @@ def test_report(folder, capsys):
     assert run("report", "a.h5", "--out=both.html", "--overwrite") == 0
 
 
+def test_facets(folder, capsys):
+    specimen.write("c.h5", 12, groups=[8, 4])
+    assert run("facets", "c.h5", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["facets"] == 2 and told["shares"] == pytest.approx([8 / 12, 4 / 12])
+    assert run("facets", "c.h5", "--count=3") == 0
+    said = capsys.readouterr().out
+    assert said.startswith("c.h5: 3 facets, silhouette ") and len(said.splitlines()) == 5
+    assert run("report", "c.h5") == 0 and "3 facets, sil" in (folder / "report.html").read_text()
+    assert run("facets", "c.h5", "--count=13") == 2
+    assert "expected from 1 to 12 facets of 12 samples, got 13" in capsys.readouterr().err
+
+
+def test_site(folder, capsys):
+    assert run("site", ".") == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("site/index.html: 1 of 1 units with samples, ")
+    (folder / "c\x1b[2J.h5").write_bytes(b"no archive")
+    assert run("site", ".") == 3
+    assert "left out: " in (said := capsys.readouterr()).err and "\x1b" not in said.err
+    (folder / "empty").mkdir()
+    assert run("site", "empty") == 2 and run("site", "nowhere") == 2
+    told = capsys.readouterr().err.splitlines()
+    assert "there are none" in told[0] and "nowhere does not exist" in told[1]
+
+
 def test_sheet(folder):
     assert run("sheet", "a.h5", "--rows=2", "--columns=5") == 0
     assert Image.open(folder / "a.png").width < Image.open(_whole(folder)).width

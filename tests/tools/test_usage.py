@@ -15,7 +15,7 @@ from tf_inverse.tools import cli, flags, usage
 from tf_inverse.errors import UsageError
 
 # Commands whose examples run here, on small archives of these names.
-CHEAP = {"compare", "sheet", "images", "report", "board", "publish", "completion"}
+CHEAP = {"compare", "facets", "sheet", "images", "report", "board", "publish", "completion"}
 ARCHIVES = ("samples.h5", "truck.h5", "both.h5")
 
 

@@ -50,6 +50,8 @@ def adopt(
     code_size: int | None = None,
     trust: bool = False,
     weights: str | None = "imagenet",
+    sae: Source | None = None,
+    sae_layer: str | None = None,
 ) -> Adopted:
     """A pair from a classifier and a generator.
 
@@ -60,7 +62,7 @@ def adopt(
             text that names a file or a folder); if left out, the one of the classifier's folder,
             or the last layer without a map before the output, or, where every layer has a map, the
             mean over the last of them.
-        name: Of the pair; the classifier's by default.
+        name: Of the pair; the classifier's by default, or its file's where nobody named it.
         image_range: (low, high) of the generator's images; told from its images if left out.
         pixel_range: (low, high) of the pixels that the classifier, and an encoder of its own, take.
         codes: How codes are drawn: "normal", "uniform", or "noise" (encodings of noise); if left
@@ -78,6 +80,10 @@ def adopt(
         code_size: Entries of a code, where the generator leaves that open.
         trust: As of `loading.open`, for all models.
         weights: As of `loading.open`, for all models.
+        sae: A sparse autoencoder of what `sae_layer` gives: an encoder, or a whole autoencoder. It
+            becomes part of the classifier, and its features units of the layer SAE_LAYER_sae; of a
+            whole autoencoder, of a layer within that.
+        sae_layer: Layer of the classifier, by name or path.
 
     Raises:
         UsageError: Something does not fit; the line says what there is and what to change.
@@ -87,13 +93,26 @@ def adopt(
     """
     opening = {"trust": trust, "weights": weights}
     f = loading.open(classifier, "classifier", size=size, **opening)
+    if (sae is None) != (sae_layer is None):
+        raise UsageError("expected --sae=FILE and --sae-layer=LAYER, one is missing")
+    features = None if sae is None else loading.open(sae, "sae", **opening).model
     G = loading.open(generator, "generator", size=code_size and (code_size,), **opening)
     mine, theirs = facts.shares(fixed or {}, f.model, G.model)
     G = facts.generator(G, image_range, theirs, codes=codes, bounds=bounds, crop=crop)
     f = facts.classifier(f, pixel_range, mine)
     said, photos = [notes.read(f)], nature.load(images, G.image)
     classes = photos.names if photos else ()
-    networks = join.join(f, G, encoder, name=name, labels=labels, classes=classes, opening=opening)
+    networks = join.join(
+        f,
+        G,
+        encoder,
+        name=name or loading.name(classifier, f.model),
+        labels=labels,
+        classes=classes,
+        opening=opening,
+        sae=features,
+        sae_layer=sae_layer,
+    )
     seen = check.images(networks, G.pixels, G.beyond)
     target = defaults.target(networks, seen)
     natural = nature.known(networks, photos)

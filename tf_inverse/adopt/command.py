@@ -22,7 +22,7 @@ def run(classifier: str, generator: str, out: str, **words: Any) -> list[str]:
         image_range=grammar.span("range", words["range"]),
         pixel_range=grammar.span("pixels", words["pixels"]),
         codes=words["codes"],
-        bounds=grammar.span("bounds", words["bounds"]),
+        bounds=grammar.ends("bounds", words["bounds"]),
         crop=words["crop"],
         fixed=values(words["fixed"]),
         labels=lines(words["labels"]),
@@ -31,6 +31,8 @@ def run(classifier: str, generator: str, out: str, **words: Any) -> list[str]:
         code_size=words["code_size"],
         weights=None if words["weights"] == "none" else words["weights"],
         trust=words["trust"],
+        sae=words["sae"],
+        sae_layer=words["sae_layer"],
     )
     path = adopt.write(adopted, out, licence=words["licence"], overwrite=words["overwrite"])
     facts = adopted.measured | {"folder": str(path)}
@@ -51,7 +53,7 @@ def pair(
     if out is None:
         raise UsageError("expected --out=FOLDER to write")
     storage.expect_free(out, overwrite)
-    words["bounds"] = grammar.span("bounds", words.get("bounds"))
+    words["bounds"] = grammar.ends("bounds", words.get("bounds"))
     networks, report, said = adopt.pair(classifier, generator, **words)
     return report, storage.save_pair(out, networks, overwrite=overwrite, **said)
 

@@ -56,7 +56,7 @@ def target(networks, seen) -> str | None:
     """
     neuron = check.liveliest(networks, output(networks), seen)
     check.gradient(networks, neuron)
-    z = networks.score(stored(seen.images), (neuron,))[1]
+    z = networks.activations(stored(seen.images), (neuron,))
     low, high = np.percentile(z, (60, 95))
     return f"{neuron}@{low:.6g}:{high:.6g}" if low < high else None
 

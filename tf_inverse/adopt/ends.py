@@ -7,9 +7,10 @@ import numpy as np
 
 from tf_inverse import private
 from tf_inverse.errors import UsageError
+from tf_inverse.layers import taps
 from tf_inverse.networks import logits
 
-POOLED = "_pooled"
+POOLED, FEATURES = "_pooled", "_sae"
 POOLINGS = {4: keras.layers.GlobalAveragePooling2D, 3: keras.layers.GlobalAveragePooling1D}
 
 
@@ -48,6 +49,53 @@ def with_pooled(f: keras.Model) -> keras.Model:
             f"cannot be pooled"
         )
     return made
+
+
+def with_features(f: keras.Model, sae: keras.Model, layer: str) -> tuple[keras.Model, str]:
+    """A classifier with a sparse autoencoder on a layer's output, as one more output of its own.
+
+    Args:
+        f: Takes images; its first output counts.
+        sae: Takes what the layer gives: an encoder, whose output are the features, or a whole
+            autoencoder, one of whose layers gives them.
+        layer: Name or path of a layer of the classifier.
+
+    Returns:
+        The classifier, and the path of the autoencoder in it, LAYER_sae.
+
+    Raises:
+        UsageError: There is no such layer, or it is inside a model within the classifier that does
+            not give the output; or the autoencoder takes something else.
+    """
+    path = taps.resolve(layer, taps.shapes(f), f.name)
+    prefix, _, name = path.rpartition("/")
+
+    def attach(model: keras.Model) -> keras.Model | None:
+        there = taps.top(model).get(name)
+        if there is None:
+            return None
+        h, takes = there.output, sae.inputs[0].shape
+        sides = zip(h.shape[1:], takes[1:], strict=False)
+        if (
+            len(sae.inputs) != 1
+            or len(h.shape) != len(takes)
+            or any(wanted not in (None, side) for side, wanted in sides)
+        ):
+            raise UsageError(
+                f"expected a sparse autoencoder of what {path} gives, {list(h.shape[1:])}, "
+                f"{sae.name} takes {[list(one.shape[1:]) for one in sae.inputs]}"
+            )
+        features = keras.Model(sae.inputs, sae.outputs, name=name + FEATURES)(h)
+        outputs = [*model.outputs, *keras.tree.flatten(features)]
+        return keras.Model(private.functional(model).input, outputs, name=model.name)
+
+    made = _edited(f, attach) if prefix else attach(f)
+    if made is None or path + FEATURES not in taps.shapes(made):
+        raise UsageError(
+            f"expected --sae-layer at the top of {f.name}, or of the model within that gives its "
+            f"output; {path} is elsewhere, or has several outputs"
+        )
+    return made, path + FEATURES
 
 
 def _edited(model, edit):

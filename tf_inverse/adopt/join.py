@@ -86,6 +86,8 @@ def join(
     labels: facts.Named | None = None,
     classes: tuple[str, ...] = (),
     opening: dict[str, Any],
+    sae: Model | None = None,
+    sae_layer: str | None = None,
 ) -> Networks:
     """A pair with all that is known before it is looked at.
 
@@ -98,12 +100,16 @@ def join(
         classes: Names of the classes of natural images: labels of the output, where it has as many
             units.
         opening: As of `classifier`.
+        sae: A sparse autoencoder on the output of the classifier's layer `sae_layer`.
+        sae_layer: See `sae`.
 
     Raises:
         UsageError: What is asked for is not there, or does not fit.
     """
     made = generator(G)
     model, path = classifier(f, encoder, made.output_shape[-1], opening)
+    if sae is not None and sae_layer is not None:
+        model, _ = ends.with_features(model, sae, sae_layer)
     mine, theirs = statistics(f, G)
     kind = G.codes or "normal"
     facts.expect_stored(kind, theirs)

@@ -6,6 +6,7 @@ import difflib
 import inspect
 import os
 import pathlib
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -21,7 +22,11 @@ from tf_inverse.networks import hub, storage
 from tf_inverse.tensors import Array, Model
 
 FORMS = "a .keras or .h5 file, a SavedModel's folder, keras:NAME, or a network's folder"
-SIZES = {"classifier": "--size=ROWS,COLUMNS,CHANNELS", "generator": "--code-size=NUMBER"}
+SIZES = {
+    "classifier": "--size=ROWS,COLUMNS,CHANNELS",
+    "generator": "--code-size=NUMBER",
+    "sae": "an Input layer",
+}
 
 
 class Opened(NamedTuple):
@@ -43,7 +48,8 @@ def open(
 
     Args:
         source: A Keras model, or text: see `FORMS`.
-        role: "classifier" or "generator"; which model of a network's folder is meant.
+        role: "classifier", "generator" or "sae", a sparse autoencoder; which model of a
+            network's folder is meant.
         trust: Whether a SavedModel may be loaded.
         size: Shape of an input without the batch axis, where the source leaves it open.
         weights: Of keras:NAME: "imagenet", a file, or None for random ones.
@@ -68,6 +74,17 @@ def open(
     if role not in entries:
         raise UsageError(f"expected a {role} in {entries['folder']}, it has none")
     return Opened(storage.model(entries["folder"] / entries[role]["file"], trust=trust), entries)
+
+
+def name(source: str | os.PathLike | keras.Model, model: keras.Model) -> str:
+    """The name that a model was given, or that of its file where Keras chose the model's.
+
+    Keras calls a model that nobody named by its class, with a number: `sequential_3`.
+    """
+    chosen = re.fullmatch(r"(sequential|functional|model)(_\d+)?", model.name)
+    if chosen and not isinstance(source, keras.Model) and pathlib.Path(source).is_file():
+        return pathlib.Path(source).stem
+    return model.name
 
 
 def about(source: str | os.PathLike) -> dict[str, Any]:

@@ -210,7 +210,7 @@ def in_percentiles(
     if unit is None:
         return target
     images = stored(seen.images)
-    most = networks.score(images, (one.neuron,))[1].max()
+    most = networks.activations(images, (one.neuron,)).max()
     for low, high in RANGES:
         z1, z2 = unit.percentile(low), unit.percentile(high)
         some = (high - low) / 100 * natural.images >= 1

@@ -14,10 +14,11 @@ from tf_inverse.archive.lock import LockedError
 from tf_inverse.archive.reader import Archive, Natural, open_archive
 from tf_inverse.archive.sandbox import open_untrusted
 from tf_inverse.archive.schema import Samples
-from tf_inverse.archive.writer import StorageError, Writer
+from tf_inverse.archive.writer import Complete, StorageError, Writer
 from tf_inverse.tensors import StrPath
 
-__all__ = ["Archive", "LockedError", "Natural", "Samples", "StorageError", "Writer", "open"]
+__all__ = ["Archive", "Complete", "LockedError", "Natural", "Samples", "StorageError", "Writer"]
+__all__ += ["open"]
 
 
 def open(path: StrPath, untrusted: bool = False) -> Archive:

@@ -8,7 +8,9 @@ import json
 import math
 from typing import Any, TypeGuard
 
-from tf_inverse.archive.schema import MAX_TEXT
+import numpy as np
+
+from tf_inverse.archive.schema import DIRECTED, MAX_TEXT
 from tf_inverse.errors import RefusedInput
 
 TIMES = ("seconds",)  # never stored: the same machine and settings give the same bytes
@@ -175,7 +177,9 @@ def check_nature(entry: dict, targets: int, what: str) -> None:
 
 
 def _is_unit(unit: Any, levels: int) -> bool:
-    if not isinstance(unit, dict) or set(unit) != {"mean", "sd", "percentiles"}:
+    if not isinstance(unit, dict) or set(unit) - {"images", "of"} != {"mean", "sd", "percentiles"}:
+        return False
+    if "of" in unit and not (isinstance(unit["of"], str) and type(unit.get("images")) is int):
         return False
     numbers = _is_number(unit["mean"]) and _is_number(unit["sd"])
     return numbers and _is_rising(unit["percentiles"]) and len(unit["percentiles"]) == levels
@@ -186,6 +190,19 @@ def _is_rising(values: Any) -> bool:
     return numbers and all(a <= b for a, b in zip(values, values[1:], strict=False))
 
 
+def check_directions(targets: list, directions: dict[int, np.ndarray]) -> None:
+    """Raises ValueError unless each target that is a direction has its numbers, and no other."""
+    told = {i: target["direction"] for i, target in enumerate(targets) if "direction" in target}
+    if set(told) != set(directions):
+        raise ValueError(
+            f"expected the directions of targets {sorted(told)}, got those of {sorted(directions)}"
+        )
+    for i, values in directions.items():
+        plain = values.dtype == np.dtype("<f4") and values.shape == (told[i]["size"],)
+        if not plain or hashlib.sha256(values.tobytes()).hexdigest() != told[i]["sha256"]:
+            raise ValueError(f"the direction of target {i} is not the one whose checksum is stored")
+
+
 def check_targets(targets: list, what: str) -> None:
     """Raises ValueError unless each target has a layer, a unit, a position, finite z1 <= z2."""
     if not targets:
@@ -193,6 +210,10 @@ def check_targets(targets: list, what: str) -> None:
     for target in targets:
         if not isinstance(target, dict) or not _is_place(target):
             raise ValueError(f"{what}: expected layer, unit and at in a target: {target!s:.200}")
+        if "direction" in target and not _is_direction(target):
+            raise ValueError(
+                f"{what}: expected name, sha256 and size of a direction: {target!s:.200}"
+            )
         z1, z2 = target.get("z1"), target.get("z2")
         if not _is_number(z1) or not _is_number(z2) or z1 > z2:
             raise ValueError(f"{what}: expected finite z1 <= z2 in a target: {target!s:.200}")
@@ -203,6 +224,15 @@ def _is_place(target: dict) -> bool:
     pair = isinstance(at, list | tuple) and len(at) == 2 and all(type(i) is int for i in at)
     named = type(target.get("unit")) is int and isinstance(target.get("layer"), str)
     return named and (at in (None, "mean", "max") or pair)
+
+
+def _is_direction(target: dict) -> bool:
+    told = target["direction"]
+    if not isinstance(told, dict) or set(told) != {"name", "sha256", "size"}:
+        return False
+    name, digest = told["name"], told["sha256"]
+    texts = isinstance(name, str) and name.isprintable() and isinstance(digest, str)
+    return texts and target["unit"] == DIRECTED and type(told["size"]) is int and told["size"] > 0
 
 
 def _is_number(value: Any) -> TypeGuard[float]:

@@ -38,6 +38,7 @@ class Parts(NamedTuple):
         natural: name -> dataset, schema.NATURAL.
         state: name -> dataset.
         statistics: mean and sd of the natural images, float64 [p].
+        directions: Place among the targets -> dataset, schema.DIRECTION.
     """
 
     attributes: dict
@@ -45,6 +46,7 @@ class Parts(NamedTuple):
     natural: dict
     state: dict
     statistics: dict
+    directions: dict
 
 
 def open_file(path: StrPath) -> h5py.File:
@@ -79,6 +81,20 @@ def open_file(path: StrPath) -> h5py.File:
             raise LockedError(MARKED.format(path)) from error
         reason = "truncated" if "truncated" in str(error) else "damaged"
         raise RefusedInput(f"{path}: {reason} HDF5 file") from error
+
+
+def is_archive(path: StrPath) -> bool:
+    """Whether an HDF5 file says that it is a finished archive; whether it is one, `check` tells.
+
+    Raises:
+        RefusedInput: As of `open_file`.
+    """
+    with open_file(path) as file:
+        try:
+            root = h5py.h5g.open(file.id, b"/")
+            return object_checks.attribute(root, "format") == schema.FORMAT
+        except (OSError, RuntimeError, KeyError) as error:  # what HDF5 makes of damage
+            raise RefusedInput(f"{path}: damaged HDF5 file ({error!s:.120})") from error
 
 
 def _is_locked(file: BinaryIO) -> bool:
@@ -116,7 +132,7 @@ def _parts(file: h5py.File, path: str, kind: str) -> Parts:
     root, size = h5py.h5g.open(file.id, b"/"), os.path.getsize(path)
     attributes = object_checks.attributes(root, f"{path}: /")
     _check_format(attributes, path, kind)
-    allowed = {*schema.COLUMNS, "natural", "state"}
+    allowed = {*schema.COLUMNS, "natural", "state", schema.DIRECTION.name}
     names = links(root, f"{path}: /", allowed.__contains__, len(allowed))
     columns = {
         column.name: _array(root, column, f"{path}: /{column.name}", size)
@@ -126,7 +142,8 @@ def _parts(file: h5py.File, path: str, kind: str) -> Parts:
     _check_together(columns, path, kind)
     natural, statistics = _natural(root, path, size) if "natural" in names else ({}, {})
     state = _state(root, path, size) if "state" in names else {}
-    return Parts(attributes, columns, natural, state, statistics)
+    directions = _directions(root, path, size) if schema.DIRECTION.name in names else {}
+    return Parts(attributes, columns, natural, state, statistics, directions)
 
 
 def _check_format(attributes: dict, path: str, kind: str) -> None:
@@ -199,6 +216,20 @@ def _natural(root: h5py.h5g.GroupID, path: str, size: int) -> tuple[dict, dict]:
         if name not in ("mean", "sd") or not vector or not np.isfinite(value).all():
             raise RefusedInput(f"{where}: attribute {name:.80}: expected finite mean and sd")
     return arrays, statistics
+
+
+def _directions(root: h5py.h5g.GroupID, path: str, size: int) -> dict:
+    name = schema.DIRECTION.name
+    group, where = _group(root, name, path), f"{path}: /{name}/"
+    object_checks.attributes(group, f"{path}: /{name}")
+    names = links(group, where, schema.PLACE.fullmatch, schema.MAX_TARGETS)
+    columns = {int(place): schema.DIRECTION._replace(name=place) for place in names}
+    found = {
+        place: _array(group, column, where + column.name, size) for place, column in columns.items()
+    }
+    if sum(one.shape[0] for one in found.values()) > schema.MAX_DIRECTIONS:
+        raise RefusedInput(f"{where} holds more than {schema.MAX_DIRECTIONS} numbers")
+    return found
 
 
 def _state(root: h5py.h5g.GroupID, path: str, size: int) -> dict:

@@ -111,6 +111,7 @@ def shard(
     state: dict[str, np.ndarray],
     attributes: dict,
     natural: dict | None,
+    directions: dict[int, np.ndarray] | None = None,
 ) -> bytes:
     """One shard as bytes: the columns of a batch (none for an empty batch), the state after it."""
     buffer = io.BytesIO()
@@ -130,6 +131,7 @@ def shard(
             stored.write(h5py.h5s.ALL, h5py.h5s.ALL, array)
         put_state(file, state)
         put_natural(file, natural)
+        put_directions(file, directions)
     return buffer.getvalue()
 
 
@@ -151,3 +153,13 @@ def put_natural(file: h5py.File, natural: dict | None) -> None:
     put_attributes(
         target, {key: np.asarray(natural[key], "<f8") for key in ("mean", "sd") if key in natural}
     )
+
+
+def put_directions(file: h5py.File, directions: dict[int, np.ndarray] | None) -> None:
+    """Stores the targets' directions as group `directions`, each by its place among the targets."""
+    if not directions:
+        return
+    target = group(file, schema.DIRECTION.name)
+    for place, values in sorted(directions.items()):
+        stored = put_array(target, str(place), np.asarray(values, schema.DIRECTION.dtype))
+        describe(stored, schema.DIRECTION)

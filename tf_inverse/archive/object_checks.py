@@ -35,6 +35,16 @@ def attributes(target: h5py.h5g.GroupID | h5py.h5d.DatasetID, what: str) -> dict
     return dict(_attribute(h5py.h5a.open(target, index=i), what) for i in range(count))
 
 
+def attribute(target: h5py.h5g.GroupID, name: str) -> Any:
+    """One attribute of an object; None where it has none of that name, or one that is not plain."""
+    if not h5py.h5a.exists(target, name.encode()):
+        return None
+    try:
+        return _attribute(h5py.h5a.open(target, name.encode()), name)[1]
+    except RefusedInput:
+        return None
+
+
 def _attribute(found: h5py.h5a.AttrID, what: str) -> tuple[str, Any]:
     name = text(found.name if isinstance(found.name, bytes) else found.name.encode(), what)
     what = f"{what}: attribute {name:.80}"

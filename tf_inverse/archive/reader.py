@@ -46,6 +46,8 @@ class Archive:
         in_progress: Whether it is a run's folder.
         thumbnails: Small images where images are not stored, else None.
         natural: Natural or None.
+        directions: Numbers of each target that is a direction, float32 [d], by its place among the
+            targets; none before the first batch.
         state: What the run goes on from, name -> array; None before its first batch.
     """
 
@@ -67,6 +69,7 @@ class Archive:
         self.in_progress = summary is None
         self.thumbnails = columns.get("thumbnails")
         self.natural: Natural | None = None
+        self.directions: dict[int, np.ndarray] = {}
         self.state: dict | None = None
         self._opened = opened
 
@@ -95,6 +98,18 @@ class Archive:
             shape = (len(codes), *render(codes[:1]).shape[1:])
             self.columns["images"] = Rows(shape, np.uint8, lambda i, j: render(codes[i:j]))
         return self
+
+    def directed(self, directions: dict[int, np.ndarray]) -> None:
+        """Takes the directions of its targets.
+
+        Raises:
+            RefusedInput: One is missing, or has another checksum than the header says.
+        """
+        try:
+            attributes.check_directions(self.targets, directions)
+        except ValueError as error:
+            raise RefusedInput(f"{self.path}: {error}") from error
+        self.directions = directions
 
     def __enter__(self) -> Archive:
         return self
@@ -147,6 +162,7 @@ def _filled(archive: Archive, first: pathlib.Path, last: pathlib.Path) -> Archiv
     arrays = run_folder.read_natural(first)
     archive.natural = Natural(arrays) if arrays else None
     archive.state = run_folder.read_state(last)
+    archive.directed(run_folder.read_directions(first))
     if archive.columns:
         width, p = archive.activations[:].shape[1], len(archive.targets)  # also refuses NaN at once
         if width != p:

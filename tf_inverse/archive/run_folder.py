@@ -150,6 +150,15 @@ def read_natural(path: pathlib.Path) -> dict:
         return arrays | parts.statistics
 
 
+def read_directions(path: pathlib.Path) -> dict[int, np.ndarray]:
+    """The targets' directions that a shard or finished file holds, by their place among them."""
+    with open_files.opened(path) as parts:
+        return {
+            place: read_array(found, f"{path}: /{schema.DIRECTION.name}/{place}")
+            for place, found in parts.directions.items()
+        }
+
+
 def read_array(found: h5py.h5d.DatasetID, what: str) -> np.ndarray:
     """A whole checked dataset, chunked or compact; numbers need not be finite."""
     if found.get_create_plist().get_layout() == h5py.h5d.CHUNKED:

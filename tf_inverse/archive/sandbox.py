@@ -31,6 +31,7 @@ SPEED = 2 << 20  # bytes of an archive a second that even a slow machine reads; 
 MAX_REPLY = 1 << 20
 STEP = 1 << 20  # bytes copied at a time
 NATURAL = "natural/"
+DIRECTIONS = f"{schema.DIRECTION.name}/"
 
 
 def open_untrusted(path: StrPath) -> reader.Archive:
@@ -90,6 +91,11 @@ def _archive(path: pathlib.Path, reply: Any, store: BinaryIO) -> reader.Archive:
     archive = reader.Archive(path, header, columns, complete, summary)
     natural = {name.removeprefix(NATURAL): a for name, a in arrays.items() if NATURAL in name}
     archive.natural = reader.Natural(natural) if natural else None
+    if columns:
+        found = {
+            name.removeprefix(DIRECTIONS): a for name, a in arrays.items() if DIRECTIONS in name
+        }
+        archive.directed({int(place): np.array(a) for place, a in found.items()})
     return archive
 
 
@@ -97,6 +103,7 @@ def _mapped(name: str, entry: Any, store: BinaryIO) -> np.ndarray:
     """One array: a memory map, which outlives the file's name and its descriptor."""
     offset, shape = int(entry["offset"]), tuple(int(side) for side in entry["shape"])
     column = schema.COLUMNS.get(name) or schema.NATURAL.get(name.removeprefix(NATURAL))
+    column = schema.DIRECTION if name.startswith(DIRECTIONS) else column
     dtype = np.dtype(column.dtype if column else "<f8")
     end = offset + schema.size_of(shape, dtype)
     if min(*shape, offset, 0) < 0 or end > os.fstat(store.fileno()).st_size:
@@ -167,7 +174,8 @@ def _read(path: str, descriptor: int) -> dict:
 def _all(archive: reader.Archive) -> dict:
     natural = vars(archive.natural) if archive.natural else {}
     found = {NATURAL + name: array for name, array in natural.items() if array is not None}
-    return dict(archive.columns) | found
+    directions = {f"{DIRECTIONS}{place}": d for place, d in archive.directions.items()}
+    return dict(archive.columns) | found | directions
 
 
 if __name__ == "__main__":

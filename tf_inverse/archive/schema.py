@@ -147,6 +147,14 @@ NATURAL = {
         ),
     )
 }
+DIRECTION = Column(
+    "directions", "d", "<f4", 1, "weight", "weights of a layer's numbers, whose sum is z"
+)
+# The unit of a target that is a direction: readers that know no directions refuse it.
+DIRECTED = -1
+PLACE = re.compile(r"0|[1-9]\d{0,2}")
+MAX_TARGETS = 512
+MAX_DIRECTIONS = 1 << 24  # numbers of all directions of an archive
 
 # Attributes of the HDF5 Image and Palette Specification 1.2, by which viewers such as H5Web know
 # colour: pixels are [H, W, RGB] from the upper left corner. The columns below have an axis more

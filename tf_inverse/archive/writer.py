@@ -22,6 +22,10 @@ class StorageError(InverseSetError, OSError):
     exit_code = 3
 
 
+class Complete(FileExistsError):
+    """The archive is there, of the same run, and has all samples that are asked for."""
+
+
 class Writer:
     """Writes the samples of one run; a context manager.
 
@@ -37,6 +41,8 @@ class Writer:
             for; start where neither exists.
         natural: Optional reference over natural images: activations [N, p], encodings [N, dE],
             mean [p], sd [p].
+        directions: Numbers of each target that is a direction, float32 [d], by its place among the
+            targets.
 
     Attributes:
         path: The archive to be.
@@ -45,6 +51,7 @@ class Writer:
         state: What the run goes on from, name -> array; None before the first batch.
 
     Raises:
+        Complete: with resume, a finished archive of the same run has as many samples.
         FileExistsError: an archive or run is there and neither overwrite nor resume fits; or
             another process writes it (LockedError).
         UsageError: resume with other settings, weights or versions; names every difference. Or
@@ -60,12 +67,15 @@ class Writer:
         overwrite: bool = False,
         resume: bool = False,
         natural: dict | None = None,
+        directions: dict[int, np.ndarray] | None = None,
     ) -> None:
         self.path = pathlib.Path(path)
         self.folder = run_folder.beside(self.path)
         self.header = attributes.check_header(header)
+        attributes.check_directions(self.header["targets"], directions or {})
         self.state: dict | None = None
-        self._natural, self._fresh = natural, False
+        self._first = {"natural": natural, "directions": directions}
+        self._fresh = False
         self._pieces: list[Piece] = []
         self._refuse_existing(overwrite, resume)
         with self._safely("start"):
@@ -118,7 +128,8 @@ class Writer:
                 raise ValueError(f"state {name!r}: expected a plain name and an array of numbers")
         index = len(self._pieces)
         fields = {"run": attributes.digest(self.header), "start": self.found}
-        data = hdf5.shard(columns, state, fields, None if index else self._natural)
+        first = {"natural": None} if index else self._first
+        data = hdf5.shard(columns, state, fields, **first)
         path = run_folder.shard_path(self.folder, index)
         with self._safely("store a batch"):
             atomic.write(path, data)
@@ -217,12 +228,12 @@ class Writer:
         with open_files.opened(self.path, schema.FORMAT) as parts:
             stored = attributes.read_header(parts.attributes, str(self.path))
             rows = parts.columns["steps"].shape[0]
+        self._check_same_run(stored)
         if rows >= self.header["asked"]:
-            raise FileExistsError(
+            raise Complete(
                 f"{self.path} is finished with {rows} samples; ask for more (--n) to carry it on, "
                 "choose another name or --overwrite"
             )
-        self._check_same_run(stored)
         target = run_folder.shard_path(self.folder, 0)
         try:
             os.link(self.path, target)

@@ -102,7 +102,19 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     # AutoGraph reads the source of every function it meets, which takes longer than the tracing:
     # only this one has loops and conditions of tensors.
     graph = tf.autograph.to_graph(function, recursive=False)
-    return tf.function(graph, autograph=False, jit_compile=True if xla else None)
+    return traced(graph, jit_compile=True if xla else None)
+
+
+def traced(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """The function as a graph, whose code AutoGraph leaves as it is.
+
+    Args:
+        function: Without loops and conditions that depend on tensors.
+        **options: Of `tf.function`.
+    """
+    import tensorflow as tf
+
+    return private.untold(tf.function(function, autograph=False, **options))
 
 
 def memory() -> int:

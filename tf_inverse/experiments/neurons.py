@@ -42,8 +42,19 @@ def is_places(networks: Networks) -> bool:
 
 
 def given(networks: Networks, targets: str | None) -> list[Band]:
-    """The bands that a user names, one a target; none where they name none."""
-    return [band.parse(text, networks)[0] for text in band.split(targets or "")]
+    """The bands that a user names, one a target; none where they name none.
+
+    Raises:
+        UsageError: A target cannot be read, or is a direction.
+    """
+    found = [band.parse(text, networks)[0] for text in band.split(targets or "")]
+    for one in found:
+        if one.neuron.direction is not None:
+            raise UsageError(
+                f"expected units in the targets of an experiment, whose rivals know no directions, "
+                f"got {one.neuron}"
+            )
+    return found
 
 
 def classes(networks: Networks, targets: str | None, most: int) -> list[Band]:

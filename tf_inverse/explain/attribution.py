@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tf_inverse.compute.device import traced
 from tf_inverse.compute.precision import exact
 from tf_inverse.networks.neuron_index import index
 
@@ -72,12 +73,12 @@ class Reader:
         self._index = index(neurons)
         self._slopes: Callable[[Tensor, Tensor], Tensor] = networks.compiled(
             ("attribution", layers),
-            lambda: tf.function(_differentiated(networks, layers), autograph=False),
+            lambda: traced(_differentiated(networks, layers)),
         )
 
     def activations(self, x: Array) -> Array:
         """Activations z [N, p] of images x [N, H, W, C] in 0..255."""
-        return self._networks.score(x, self._neurons, batch=ROWS)[1]
+        return self._networks.activations(x, self._neurons, batch=ROWS)
 
     def slopes(self, x: Array) -> Array:
         """Gradients dz/dx, [N, p, H, W, C], at images x [N, H, W, C] with N at most `ROWS`."""

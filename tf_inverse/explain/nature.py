@@ -15,7 +15,7 @@ import numpy as np
 
 from tf_inverse import metrics
 from tf_inverse.errors import UsageError
-from tf_inverse.networks import codes, image_files
+from tf_inverse.networks import codes, image_files, unit_nature
 from tf_inverse.report.beside import Nature
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 MOST = 60
 """Natural images that are kept at most: a few rows of a page."""
-
-AT_A_TIME = 1 << 26
-"""Numbers of pixels that are in memory at a time."""
 
 
 def beside(
@@ -71,7 +68,7 @@ def remembered(
     natural = networks.natural
     if natural is None or natural.indices is None:
         return None
-    within = natural.within(bands)
+    within = unit_nature.within(networks, bands)
     if within is None:
         return None
     found = _chosen(networks, bands, source, natural.indices[within], most, seed)
@@ -89,20 +86,13 @@ def _chosen(
             f"expected a network of images to show natural ones beside, {networks.name} takes "
             "vectors"
         )
-    numbers = np.arange(image_files.count(source, "test")) if only is None else np.asarray(only)
     height, width, channels = networks.image_shape
-
-    def read(which: Array) -> Array:
-        return image_files.load(source, (height, width), "test", channels, which)[0]
-
-    z = np.zeros((len(numbers), len(bands)), np.float32)
-    step = max(1, AT_A_TIME // (height * width * channels))
-    for start in range(0, len(numbers), step):
-        part = slice(start, start + step)
-        z[part] = networks.score(read(numbers[part]), bands.neurons)[1]
+    pixels, _ = image_files.load(source, (height, width), "test", channels, only)
+    numbers = np.arange(len(pixels)) if only is None else np.asarray(only)
+    z = networks.activations(pixels, bands.neurons)
     inside = kept = np.flatnonzero(metrics.in_range(z, bands.z1, bands.z2))
     if len(inside) > most:
         kept = codes.generator(seed, 8).choice(inside, most, replace=False)
     kept = kept[np.lexsort((kept, z[kept, 0]))]
     name = pathlib.Path(os.fspath(source)).name
-    return Nature(read(numbers[kept]), z[kept], numbers[kept], len(inside), len(numbers), name)
+    return Nature(pixels[kept], z[kept], numbers[kept], len(inside), len(numbers), name)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import pathlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -12,13 +14,18 @@ import tensorflow as tf
 from tf_inverse.archive import atomic, atomic_folder
 from tf_inverse.errors import UsageError
 from tf_inverse.export import card, endpoints, strip
+from tf_inverse.export.inputs import further, starts
 from tf_inverse.export.inputs import question as question
-from tf_inverse.export.inputs import starts
 from tf_inverse.layers import taps
 from tf_inverse.method import normalization
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import odds, unit_statistics
 from tf_inverse.version import versions
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import Networks
+    from tf_inverse.neuron import Neuron
+    from tf_inverse.tensors import Array
 
 DEFAULT = "sample"
 
@@ -31,6 +38,7 @@ def write(
     *,
     version: int = 1,
     overwrite: bool = False,
+    directions: Iterable[Neuron] = (),
 ) -> dict:
     """Write OUT/VERSION, a SavedModel as TF Serving expects it, with a model card beside it.
 
@@ -44,6 +52,8 @@ def write(
         settings: Numbers of the method; the rows of the pool and n are inputs of the model.
         version: Name of the folder of the model.
         overwrite: Replace that version where it exists.
+        directions: Neurons that are directions, from `band.neurons`: further units of their layers,
+            after the layer's own.
 
     Returns:
         The figures of the export: `weights`, bytes of the weights that the endpoints use;
@@ -55,7 +65,7 @@ def write(
     """
     out, settings = pathlib.Path(out), settings or Settings()
     _expect_free(out, version, overwrite)
-    exported = gather(networks, layers, settings)
+    exported = gather(networks, layers, settings, directions)
     made = endpoints.make(exported)
     functions = {name: one.get_concrete_function() for name, one in made.items()}
     if not out.exists():
@@ -115,13 +125,19 @@ def _put_starts(out, exported):
         atomic.write(out / card.STARTS, buffer.getvalue())
 
 
-def gather(networks, layers: tuple[str, ...] | None, settings: Settings) -> endpoints.Exported:
-    """What is fixed at export, measured where it has to be.
+def gather(
+    networks,
+    layers: tuple[str, ...] | None,
+    settings: Settings,
+    directions: Iterable[Neuron] = (),
+) -> endpoints.Exported:
+    """What is fixed at export, measured where it has to be; arguments as of `write`.
 
     Raises:
         UsageError: No such layer, or settings that a graph without Python cannot follow.
     """
     wanted = (("method", "renewal"), ("optimizer", None), ("precision", "float32"), ("chunk", None))
+    wanted += (("candidates", 1),)
     for name, value in wanted:
         if getattr(settings, name) != value:
             raise UsageError(
@@ -132,17 +148,31 @@ def gather(networks, layers: tuple[str, ...] | None, settings: Settings) -> endp
             f"expected distances between encodings, of images, for an export; got distances "
             f"between {settings.distance}, of inputs stored as {networks.stored}"
         )
-    layers = tuple(layers or (default_layer(networks),))
+    given = tuple(directions)
+    layers = tuple(layers or [one.layer for one in given] or (default_layer(networks),))
+    layers = tuple(dict.fromkeys([*layers, *(one.layer for one in given)]))
     for layer in layers:
         networks.layer_shape(layer)
+    along = tuple(further(given, layer) for layer in layers)
     images = unit_statistics.random_images(networks, normalization.COUNT)
     return endpoints.Exported(
         networks,
         layers,
         settings.sized(networks.codes.size),
         normalization.measure(networks, ()),
-        tuple(_deviations(networks, layer, images) for layer in layers),
+        tuple(
+            np.append(_deviations(networks, layer, images), _along(networks, mine))
+            for layer, mine in zip(layers, along, strict=True)
+        ),
+        along,
     )
+
+
+def _along(networks: Networks, directions: tuple[Neuron, ...]) -> Array:
+    """Natural deviations of directions, as a run measures them."""
+    if not directions:
+        return np.zeros(0, np.float32)
+    return np.asarray(normalization.measure(networks, directions).s_sd, np.float32)
 
 
 def default_layer(networks) -> str:

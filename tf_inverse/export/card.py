@@ -55,8 +55,9 @@ def facts(exported, functions, figures: dict, versions: dict) -> dict:
             "name": layer,
             "shape": list(networks.layer_shape(layer)),
             "labels": list(labels[layer]) if labels[layer] else None,
+            "directions": [str(one.direction) for one in along],
         }
-        for i, layer in enumerate(exported.layers)
+        for i, (layer, along) in enumerate(zip(exported.layers, exported.directions, strict=True))
     ]
     return {
         "name": networks.name,
@@ -133,6 +134,11 @@ def _layers(facts):
         labels = "; ".join((one["labels"] or [])[:10])
         labels += " ... (card.json)" if len(one["labels"] or []) > 10 else ""
         lines.append(f"| {one['layer']} | `{one['name']}` | {_shape(one['shape'])} | {labels} |")
+    for one in facts["layers"]:
+        lines += [
+            f"- Unit {unit} of `{one['name']}` is its direction `{name}`."
+            for unit, name in enumerate(one["directions"], one["shape"][-1])
+        ]
     return lines
 
 

@@ -27,7 +27,7 @@ def neurons(exported, given):
         exported: `endpoints.Exported`.
         given: Rows [layer, unit, row, column], [p, 4].
     """
-    extents = [exported.networks.layer_shape(layer) for layer in exported.layers]
+    extents = exported.shapes
     maps = [one if len(one) == 3 else (1, *one[:-1], 1)[:2] + one[-1:] for one in extents]
     known = (given[:, 0] >= 0) & (given[:, 0] < len(maps))
     rows, columns, units = tf.unstack(

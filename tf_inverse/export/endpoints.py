@@ -17,8 +17,9 @@ from tf_inverse.method import loops, renewal
 from tf_inverse.method.pool import FIELDS, Fresh, PoolState, init
 from tf_inverse.method.problem import Problem, Target
 from tf_inverse.networks.networks import View
-from tf_inverse.networks.neuron_index import activations
+from tf_inverse.networks.neuron_index import activations, extended
 from tf_inverse.networks.odds import of_units
+from tf_inverse.neuron import Neuron
 
 
 class Exported(NamedTuple):
@@ -31,6 +32,7 @@ class Exported(NamedTuple):
         scale: `normalization.Scale`; its deviations of codes and encodings.
         sd: Deviations of the units of each layer, arrays [U]: of their log-odds, where they are
             probabilities.
+        directions: Neurons of each layer that are directions: further units after its own.
     """
 
     networks: Any
@@ -38,6 +40,14 @@ class Exported(NamedTuple):
     settings: Any
     scale: Any
     sd: tuple[np.ndarray, ...]
+    directions: tuple[tuple[Neuron, ...], ...]
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Of what each layer gives, without the batch axis; directions count among the units."""
+        pairs = zip(self.layers, self.directions, strict=True)
+        shapes = ((self.networks.layer_shape(layer), along) for layer, along in pairs)
+        return tuple((*shape[:-1], shape[-1] + len(along)) for shape, along in shapes)
 
 
 class Shared(NamedTuple):
@@ -206,6 +216,10 @@ def runs(exported: Exported, shared: Shared) -> dict[str, Any]:
 def _read(exported, x, neurons):
     """Encodings, activations and what the search goes by; a neuron's layer is looked up."""
     e, outputs = exported.networks.outputs(x, exported.layers)
+    for layer, along in zip(exported.layers, exported.directions, strict=True):
+        if along:
+            values = [tf.constant(one.direction.values) for one in along]
+            outputs[layer] = extended(outputs[layer], values)
     likely = _likely(exported)
     z = _looked_up(exported, outputs, neurons, [activations] * len(likely))
     if not any(likely):

@@ -16,7 +16,7 @@ from tf_inverse.archive import Archive
 from tf_inverse.band import Bands
 from tf_inverse.judging import matching
 from tf_inverse.judging.judges import Judge
-from tf_inverse.networks import codes
+from tf_inverse.networks import codes, unit_nature
 from tf_inverse.report import judged
 from tf_inverse.run import verify
 from tf_inverse.tensors import Array
@@ -96,15 +96,16 @@ def others(
     """
     found, neurons = [], bands.neurons
     if images is not None:
-        inside = np.flatnonzero(_inside(networks.score(images, neurons, batch=BATCH)[1], bands))
+        inside = np.flatnonzero(_inside(networks.activations(images, neurons, batch=BATCH), bands))
         found.append(Others("natural images in range", images[diversity.evenly(inside, MOST)]))
     stored = networks.natural
-    within = stored.within(bands) if stored is not None and stored.bank is not None else None
-    if stored is not None and stored.encodings is not None and within is not None:
-        drawn = verify.render(networks, stored.encodings[diversity.evenly(within, MOST)])
+    kept = stored.encodings if stored is not None and stored.bank is not None else None
+    within = unit_nature.within(networks, bands)
+    if kept is not None and within is not None:
+        drawn = verify.render(networks, kept[diversity.evenly(within, MOST)])
         found.append(Others("... as G draws them", drawn))
     drawn = verify.render(networks, codes.draw(networks, RANDOM, codes.generator(seed, 8)))
-    outside = ~_inside(networks.score(drawn, neurons, batch=BATCH)[1], bands)
+    outside = ~_inside(networks.activations(drawn, neurons, batch=BATCH), bands)
     found.append(Others("random codes out of it", drawn[outside]))
     return [one for one in found if len(one.images)]
 

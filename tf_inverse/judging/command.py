@@ -90,7 +90,7 @@ def judged(
     Raises:
         UsageError: The map names a neuron that is no target.
     """
-    known = {name for t in opened.targets for name in (t.get("label"), _unit(t)) if name}
+    known = {name for t in opened.targets for name in (t.get("label"), text.place(t)) if name}
     unknown = sorted(set(given) - known)
     if unknown:
         raise UsageError(f"expected --map of {', '.join(sorted(known))}, got {unknown[0]!r}")
@@ -103,10 +103,6 @@ def judged(
         agreement.verdict(one, opened.images, agreement.expected(opened, one, given), beside)
         for one in panel
     ]
-
-
-def _unit(target: dict[str, Any]) -> str:
-    return f"{target['layer']}:{target['unit']}"
 
 
 def _judges(by: str, networks: Networks, options: dict[str, Any]) -> list[judges.Judge]:
@@ -162,7 +158,7 @@ def told(opened: archives.Archive, verdicts: list[agreement.Verdict]) -> list[st
         for kind, (_, count) in kinds.items()
     ]
     hidden = [t for t in opened.targets if not any(one.expected for one in verdicts)]
-    meaning = HIDDEN.format(_unit(hidden[0])) if hidden else MEANING
+    meaning = HIDDEN.format(text.place(hidden[0])) if hidden else MEANING
     doubts = [line for one in verdicts for line in doubtful(one)]
     return [text.in_columns(rows, left=1), *doubts, meaning]
 

@@ -7,6 +7,7 @@ import difflib
 from tf_inverse import grammar
 from tf_inverse.errors import UsageError
 from tf_inverse.judging.judges import Judge
+from tf_inverse.report.text import place
 
 Map = dict[str, tuple[str, ...]]
 """Label of a neuron, or LAYER:UNIT, -> labels or numbers of a judge's classes."""
@@ -42,7 +43,7 @@ def classes(target: dict, judge: Judge, given: Map) -> tuple[int, ...]:
         UsageError: The map names a class that the judge has not.
     """
     label = target.get("label")
-    for ours in filter(None, (label, f"{target['layer']}:{target['unit']}")):
+    for ours in filter(None, (label, place(target))):
         if ours in given:
             return tuple(_named(text, judge) for text in given[ours])
     if label is None or judge.labels is None:

@@ -8,10 +8,9 @@ is changed is how a layer computes while a graph is traced; the model itself sta
 - Dense: the gradient d W^T of a few rows d is quicker as (W d^T)^T, which goes through W as it lies
   in memory.
 - Conv2D with a stride of 4 or more: the stride is folded into the channels.
+- Conv2D after UpSampling2D: one transposed convolution (`upsampled`).
 - Conv2DTranspose with few filters, as an image's last layer: the places of a stride are channels
   of a convolution, since a processor computes 16 channels even where there are three.
-- Conv2D of an image that UpSampling2D has just repeated the pixels of: a transposed convolution of
-  the small image, with less than half of the multiplications for a kernel of 3.
 
 `tools/dev/bench.py layers` times them.
 """
@@ -26,7 +25,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from tf_inverse.layers import convolution, taps, transposed
+from tf_inverse.layers import convolution, taps, transposed, upsampled
 from tf_inverse.tensors import Tensor
 
 
@@ -38,14 +37,12 @@ def forms(model: keras.Model) -> Iterator[None]:
         model: Of any kind; its layers are left as they were at the end.
     """
     changed = []
-    enlarged: Enlarged = {}
     try:
         for _, layer in taps.walk(model):
             name, form = _form(layer)
             if form is not None and name not in layer.__dict__:
-                options = {"enlarged": enlarged} if form in (_repeated, _plain) else {}
                 # Into the instance itself: Keras's own setattr would track it as part of the model.
-                layer.__dict__[name] = functools.partial(form, layer, **options)
+                layer.__dict__[name] = functools.partial(form, layer)
                 changed.append((layer, name))
         yield
     finally:
@@ -57,21 +54,19 @@ def _form(layer: keras.layers.Layer) -> tuple[str, Callable[..., Tensor]] | tupl
     # By exact type: a subclass may mean another thing.
     if type(layer) is keras.layers.Dense and layer.quantization_mode is None and layer.built:
         return "call", _dense
+    if upsampled.repeats(layer):
+        return "call", upsampled.repeated
+    if type(layer) is keras.layers.Conv2DTranspose and layer.data_format == "channels_last":
+        plain = layer.output_padding is None and tuple(layer.dilation_rate) == (1, 1)
+        if plain and transposed.interleaves(layer.filters, layer.kernel_size, layer.strides):
+            return "call", _interleaved
+    if upsampled.takes_repeated(layer):
+        return "convolution_op", upsampled.convolved
     if type(layer) is keras.layers.Conv2D and layer.data_format == "channels_last":
         if layer.groups > 1:
             return "convolution_op", _grouped
         if layer.padding == "valid" and convolution.folds(layer.strides, layer.dilation_rate):
             return "convolution_op", _folded
-        if layer.padding == "same" and transposed.shrinks(layer.kernel_size):
-            strides = (*layer.strides, *layer.dilation_rate)
-            return ("convolution_op", _plain) if set(strides) == {1} else (None, None)
-    if type(layer) is keras.layers.UpSampling2D and layer.data_format == "channels_last":
-        if layer.interpolation == "nearest" and layer.size[0] == layer.size[1]:
-            return "call", _repeated
-    if type(layer) is keras.layers.Conv2DTranspose and layer.data_format == "channels_last":
-        plain = layer.output_padding is None and tuple(layer.dilation_rate) == (1, 1)
-        if plain and transposed.interleaves(layer.filters, layer.kernel_size, layer.strides):
-            return "call", _interleaved
     return None, None
 
 
@@ -84,24 +79,6 @@ def _folded(layer: keras.layers.Layer, x: Tensor, kernel: Tensor) -> Tensor:
     if None in x.shape[1:3]:
         return ops.conv(x, kernel, layer.strides)
     return convolution.folded(x, kernel, layer.strides[0])
-
-
-# A repeated image by the identity of its tensor: the tensor itself, the small one, and the factor.
-Enlarged = dict[int, tuple[Tensor, Tensor, int]]
-
-
-def _repeated(layer: keras.layers.Layer, x: Tensor, enlarged: Enlarged) -> Tensor:
-    y = type(layer).call(layer, x)
-    enlarged[id(y)] = (y, x, layer.size[0])
-    return y
-
-
-def _plain(layer: keras.layers.Layer, x: Tensor, kernel: Tensor, enlarged: Enlarged) -> Tensor:
-    # Where nobody else asks for the repeated image, the graph drops it.
-    _, small, s = enlarged.get(id(x), (x, x, 1))
-    if s == 1:
-        return type(layer).convolution_op(layer, x, kernel)
-    return transposed.repeated(small, tf.convert_to_tensor(ops.convert_to_tensor(kernel)), s)
 
 
 def _interleaved(layer: keras.layers.Layer, x: Tensor) -> Tensor:

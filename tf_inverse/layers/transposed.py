@@ -1,8 +1,4 @@
-"""Convolutions that make an image larger, in the forms that are quick.
-
-Transposed ones with few output channels become dense ones, and dense ones after a repetition of
-pixels become transposed ones.
-"""
+"""Transposed convolutions with few output channels, as dense convolutions."""
 
 from __future__ import annotations
 
@@ -65,35 +61,6 @@ def interleaved(
         return _laid_out(y, s, padding, (kh, kw)), gradient
 
     return transposed(x, kernel, bias)
-
-
-def shrinks(kernel: Sequence[int]) -> bool:
-    """Whether `repeated` computes a kernel, with fewer multiplications."""
-    return all(k % 2 for k in kernel) and max(kernel) > 1
-
-
-def repeated(x: Tensor, kernel: Tensor, s: int) -> Tensor:
-    """Convolution, padded to "same", of x [B, H, W, I] with each pixel repeated s x s times.
-
-    Each output pixel meets equal pixels under several entries of the kernel. With these entries
-    summed it is a transposed convolution of x itself with stride s, whose kernel is the one here,
-    turned around, and added to itself s times a side, each time one place on:
-    (k + s - 1)^2 / s^2 multiplications for k^2.
-
-    Args:
-        x: Images before the repetition.
-        kernel: [kh, kw, I, O], kh and kw odd.
-        s: How many times a pixel is repeated, down and right.
-    """
-    summed = tf.cast(tf.reverse(kernel, [0, 1]), tf.float32)
-    for axis in (0, 1):
-        places = [[[0, 0]] * axis + [[a, s - 1 - a]] + [[0, 0]] * (3 - axis) for a in range(s)]
-        summed = tf.add_n([tf.pad(summed, place) for place in places])
-    summed = tf.cast(tf.transpose(summed, (0, 1, 3, 2)), x.dtype)
-    batch, *sides = tf.unstack(tf.shape(x)[:3])
-    sides = [n if n is not None else m for n, m in zip(x.shape[1:3], sides, strict=True)]
-    shape = (batch, *(s * n for n in sides), kernel.shape[-1])
-    return tf.nn.conv2d_transpose(x, summed, shape, s, "SAME")
 
 
 def _laid_out(y: Tensor, s: int, padding: str, kernel: tuple[int, int]) -> Tensor:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tf_inverse.band import Bands
 from tf_inverse.compute import arithmetic
+from tf_inverse.compute.device import traced
 from tf_inverse.compute.precision import resolve
 from tf_inverse.errors import reason
 from tf_inverse.networks import codes
@@ -85,7 +86,7 @@ def measure(networks, neurons, precision: str) -> Errors:
         read = lower.read
         if any(networks.probabilities(layers)):
             # Only in a graph does half precision compute them as the search does: from logits.
-            read = tf.function(read, autograph=False)
+            read = traced(read)
         e_lower, z_lower = read(x_lower, layers, where)
     except Exception as error:  # a layer of the user's own may raise anything
         nothing = np.full(len(neurons), np.nan)

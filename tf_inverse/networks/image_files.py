@@ -1,4 +1,4 @@
-"""Training images: a folder, an .h5 or an .npz file -> one uint8 array."""
+"""Natural images: a folder, an .h5 or an .npz file -> one uint8 array."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from PIL import Image
 
 from tf_inverse.errors import InverseSetError, RefusedInput, UsageError, reason
 from tf_inverse.networks import picture
+from tf_inverse.networks.image_stack import stacked
 from tf_inverse.tensors import Array, StrPath
+
+ROWS = 256
+"""Images of an array that are read at a time."""
 
 
 def load(
@@ -42,7 +46,8 @@ def load(
             if None.
 
     Returns:
-        images [N, H, W, channels] uint8, and labels [N] int64 or None where the source has none.
+        images [N, H, W, channels] uint8, not to be written to (see `image_stack`), and labels [N]
+        int64 or None where the source has none.
 
     Raises:
         FileNotFoundError: Nothing at path.
@@ -61,27 +66,6 @@ def load(
             f"shape {list(labels.shape)}"
         )
     return images, labels
-
-
-def count(path: StrPath, split: str = "train") -> int:
-    """How many images `load` finds.
-
-    Args:
-        path: As of `load`.
-        split: As of `load`.
-
-    Raises:
-        FileNotFoundError: As of `load`; UsageError and RefusedInput as well.
-    """
-    path = pathlib.Path(path)
-    if path.is_dir():
-        return len(_found(path / split if (path / split).is_dir() else path))
-    with _arrays(path, split) as (arrays, prefix):
-        images = _named(arrays, prefix, "images")
-        if images is not None:
-            return len(images)
-        offsets = _named(arrays, prefix, "offsets")
-        return 0 if offsets is None else len(offsets) - 1
 
 
 @contextlib.contextmanager
@@ -138,9 +122,8 @@ def _from_folder(
             f"expected classes of the training part below {folder}, {foreign[0]} is none of them"
         )
     files = [files[i] for i in _numbers(only, len(files), folder)]
-    images = np.zeros((len(files), *size, channels), np.uint8)
-    for image, file in zip(images, files, strict=True):
-        image[:] = picture.read(file, size, channels)
+    read = (picture.read(file, size, channels)[np.newaxis] for file in files)
+    images = stacked(read, len(files), (*size, channels))
     return images, np.asarray([known.index(p.parent.name) for p in files]) if known else None
 
 
@@ -211,7 +194,11 @@ def _from_arrays(
     if images is not None:
         _expect_images(images, path)
         if only is None:
-            return _of_one_size(images[()], size, channels), labels
+            # An .npz file is read whole whenever an array of it is asked for.
+            images = images if isinstance(images, h5py.Dataset) else np.asarray(images)
+            rows = (images[i : i + ROWS] for i in range(0, len(images), ROWS))
+            parts = (_of_one_size(part, size, channels) for part in rows)
+            return stacked(parts, len(images), (*size, channels)), labels
         numbers = _numbers(only, len(images), path.name)
         # HDF5 reads rows in rising order alone.
         order, back = np.unique(np.asarray(numbers, np.int64), return_inverse=True)
@@ -222,10 +209,12 @@ def _from_arrays(
         raise UsageError(f"expected images, or jpeg_bytes and offsets, in {path.name}")
     offsets = offsets[()]
     numbers = _numbers(only, len(offsets) - 1, path.name)
-    images = np.empty((len(numbers), *size, channels), np.uint8)
-    for image, i in zip(images, numbers, strict=True):
+
+    def read(i: int) -> Array:
         part, name = data[offsets[i] : offsets[i + 1]].tobytes(), f"picture {i} of {path}"
-        image[:] = picture.read(io.BytesIO(part), size, channels, name)
+        return picture.read(io.BytesIO(part), size, channels, name)[np.newaxis]
+
+    images = stacked(map(read, numbers), len(numbers), (*size, channels))
     return images, labels if labels is None or only is None else labels[numbers]
 
 

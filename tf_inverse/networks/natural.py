@@ -26,8 +26,9 @@ import h5py
 import numpy as np
 
 from tf_inverse.archive import walk
-from tf_inverse.band import Band, Bands, Neuron
+from tf_inverse.directions import Direction
 from tf_inverse.errors import RefusedInput, reason
+from tf_inverse.neuron import Neuron
 from tf_inverse.tensors import Array, StrPath
 
 FORMAT, VERSION = "tf_inverse natural", 1
@@ -37,12 +38,31 @@ MAX_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class UnitStatistics:
-    """One unit over natural images: mean, standard deviation, and percentiles at `levels`."""
+    """One neuron over images: mean, standard deviation, and percentiles at `levels`.
+
+    The images are all natural ones that the network was measured on, or, where `of` says which,
+    as many others as `images`.
+    """
 
     mean: float
     sd: float
     levels: np.ndarray
     percentiles: np.ndarray
+    images: int | None = None
+    of: str | None = None
+
+    @classmethod
+    def measured(cls, z: Array, levels: Array, of: str) -> UnitStatistics:
+        """Those of activations z [N] over images that `of` tells of."""
+        z = z.astype(np.float64)
+        percentiles = np.percentile(z, levels)
+        return cls(float(z.mean()), float(z.std()), levels, percentiles, len(z), of)
+
+    def told(self) -> dict[str, Any]:
+        """As an archive stores it."""
+        other = {} if self.of is None else {"images": self.images, "of": self.of}
+        numbers = {"mean": self.mean, "sd": self.sd, "percentiles": self.percentiles.tolist()}
+        return numbers | other
 
     def percentile(self, level: float) -> float:
         """The activation at a percentile level in [0, 100], interpolated."""
@@ -93,26 +113,6 @@ class Natural:
         stored = self.encodings if self.bank is None else self.bank
         return 0 if stored is None else len(stored)
 
-    def told(self, bands: Iterable[Band]) -> dict | None:
-        """What an archive tells of all the images, and of each band's unit among them.
-
-        Returns:
-            images (how many), of (what they are), levels (of percentiles), and targets: mean, sd
-            and percentiles of each band's unit, or None; None where no unit has statistics.
-        """
-        units = [self.unit(band.neuron) for band in bands]
-        if not any(units) or not self.images:
-            return None
-        return {
-            "images": self.images,
-            "of": " ".join(self.description.split())[:200],
-            "levels": self.levels.tolist(),
-            "targets": [
-                one and {"mean": one.mean, "sd": one.sd, "percentiles": one.percentiles.tolist()}
-                for one in units
-            ],
-        }
-
     def of_other_images(self, encodings: Array | None, bank: Array | None) -> Natural:
         """The same statistics of units with other encodings; nothing of the images stays.
 
@@ -129,38 +129,45 @@ class Natural:
         return self.bank if self.bank is not None and self.bank.shape[1] == size else None
 
     def unit(self, neuron: Neuron) -> UnitStatistics | None:
-        """Statistics of a neuron's unit, or None where there are none (or of a map's mean or max).
+        """Statistics of a neuron's unit, or None where there are none.
 
-        Of a convolution they are those of the map's centre; other positions share them.
+        There are none of a map's mean or max, and none of a direction. Of a convolution they are
+        those of the map's centre; other positions share them.
         """
-        if neuron.layer not in self.layers or isinstance(neuron.at, str):
+        layer, unit, at = neuron
+        if isinstance(unit, Direction) or isinstance(at, str) or layer not in self.layers:
             return None
-        mean, sd, percentiles = self.layers[neuron.layer]
-        i = _of(neuron, len(mean))
+        mean, sd, percentiles = self.layers[layer]
+        i = _of(neuron, unit, len(mean))
         return UnitStatistics(float(mean[i]), float(sd[i]), self.levels, percentiles[i])
 
-    def within(self, bands: Iterable[Band]) -> Array | None:
-        """Which of the stored images lie in all bands: indices, or None where that is unknown."""
-        bands = Bands(bands)
-        if self.encodings is None or any(layer not in self.activations for layer in bands.layers):
+    def kept(self, neuron: Neuron) -> Array | None:
+        """Activations [N] of a neuron over the stored images, or None where they are not stored.
+
+        Of a convolution they are those of the map's centre.
+        """
+        if neuron.layer not in self.activations:
             return None
-        columns = ((self.activations[n.layer], n) for n in bands.neurons)
-        z = np.stack([kept[:, _of(n, kept.shape[1])] for kept, n in columns], axis=1)
-        return np.flatnonzero(((z >= bands.z1) & (z <= bands.z2)).all(axis=1))
+        stored = self.activations[neuron.layer]
+        if not isinstance(neuron.unit, Direction):
+            return stored[:, _of(neuron, neuron.unit, stored.shape[1])]
+        values = neuron.unit.values
+        # Stored in half precision: summed in more, the direction's rounding adds nothing to theirs.
+        return stored.astype(np.float64) @ values if len(values) == stored.shape[1] else None
 
 
-def _of(neuron: Neuron, count: int) -> int:
+def _of(neuron: Neuron, unit: int, count: int) -> int:
     """The column of a neuron's unit, where the statistics of its layer have so many units.
 
     Raises:
         RefusedInput: The statistics are of another network.
     """
-    if neuron.unit >= count:
+    if unit >= count:
         raise RefusedInput(
             f"expected natural statistics of {neuron}, they are of {count} units of that layer: "
             "natural.h5 is of another network"
         )
-    return neuron.unit
+    return unit
 
 
 def read(path: StrPath) -> Natural:

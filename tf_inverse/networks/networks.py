@@ -14,13 +14,14 @@ import tensorflow as tf
 
 from tf_inverse.band import Neuron
 from tf_inverse.compute import arithmetic
+from tf_inverse.compute.device import traced
 from tf_inverse.compute.precision import exact
 from tf_inverse.errors import UsageError
 from tf_inverse.layers import fast, taps
-from tf_inverse.networks import logits, odds
+from tf_inverse.networks import logits, odds, unit_nature
 from tf_inverse.networks.codes import Codes
-from tf_inverse.networks.natural import Natural
-from tf_inverse.networks.neuron_index import index
+from tf_inverse.networks.natural import Natural, UnitStatistics
+from tf_inverse.networks.neuron_index import Where, index
 from tf_inverse.networks.resize import resize
 from tf_inverse.networks.stored_image import eight_bits
 from tf_inverse.networks.unit_labels import LabelsField
@@ -155,7 +156,7 @@ class Networks:
         self,
         c: Tensor,
         layers: tuple[str, ...],
-        index: Tensor,
+        index: Where,
         likely: tuple[bool, ...] | None = None,
     ) -> View:
         """G, E and f at once, differentiable, on the images as they would be stored.
@@ -163,7 +164,8 @@ class Networks:
         Args:
             c: Codes, [K, d].
             layers: Layer of each of p neurons.
-            index: Where in its layer each is, [p, 3]: see `index`.
+            index: Where in its layer each is: see `neuron_index.index`; or [K, p, 3] where every
+                code has neurons of its own.
             likely: What `probabilities` tells of the layers, where another network is to decide.
 
         Returns:
@@ -196,7 +198,7 @@ class Networks:
         with arithmetic.computing(model, self.precision, kernels), fast.forms(model):
             yield
 
-    def read(self, x: Tensor, layers: tuple[str, ...], index: Tensor) -> tuple[Tensor, Tensor]:
+    def read(self, x: Tensor, layers: tuple[str, ...], index: Where) -> tuple[Tensor, Tensor]:
         """E and f of images: e [K, d_E] and z [K, p] of x [K, H, W, C] in RGB 0..255."""
         e, outputs = self.outputs(x, tuple(dict.fromkeys(layers)))
         return e, odds.of_neurons(e, outputs, layers, index)
@@ -208,6 +210,18 @@ class Networks:
             return odds.probable(lambda x: self.outputs(x, layers)[1], self.image_shape, layers)
 
         return self.compiled(("probabilities", layers), made) if layers else ()
+
+    def logits(self, layer: str) -> str | None:
+        """Path of the layer whose logits a layer of probabilities takes, or None."""
+        return logits.before(self.classifier, self.layer_path(layer))
+
+    def nature(self, neuron: Neuron) -> UnitStatistics | None:
+        """What is known of a neuron over natural images, or None: see `unit_nature.statistics`."""
+        return unit_nature.statistics(self, neuron)
+
+    def generated(self, neuron: Neuron) -> UnitStatistics:
+        """A neuron over images of random codes: see `unit_nature.generated`."""
+        return unit_nature.generated(self, neuron)
 
     def outputs(self, x: Tensor, layers: tuple[str, ...]) -> tuple[Tensor, dict[str, Tensor]]:
         """Encodings e [K, d_E], and what each layer gives by name: float32, in one pass."""
@@ -273,23 +287,35 @@ class Networks:
         Returns:
             e [n, d_E] and z [n, p], NumPy float32.
         """
-        layers = tuple(n.layer for n in neurons)
-        read = self.compiled(
-            ("read", layers),
-            lambda: tf.function(self.read, reduce_retracing=True, autograph=False),
-        )
-        parts = []
-        for i in range(0, len(images), batch):
-            part = images[i : i + batch].astype(np.float32)
-            filled = np.concatenate([part, np.zeros((batch - len(part), *part.shape[1:]), "f4")])
-            with exact():
-                e, z = (a.numpy() for a in read(tf.constant(filled), layers, index(neurons)))
-            parts.append((e[: len(part)], z[: len(part)]))
+        parts = list(self._scored(images, neurons, batch))
         if not parts:
             d_E = int(np.prod(self.layer_shape(self.encoder)))
             return np.zeros((0, d_E), np.float32), np.zeros((0, len(neurons)), np.float32)
         e, z = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         return e, z
+
+    def activations(
+        self, images: np.ndarray, neurons: tuple[Neuron, ...], batch: int = 64
+    ) -> Array:
+        """The activations of `score` alone, [n, p]: no encoding is kept, so n may be large."""
+        parts = [z for _, z in self._scored(images, neurons, batch)]
+        return np.concatenate([np.zeros((0, len(neurons)), np.float32), *parts])
+
+    def _scored(
+        self, images: np.ndarray, neurons: tuple[Neuron, ...], batch: int
+    ) -> Iterator[tuple[Array, Array]]:
+        """Encodings and activations of a batch after another."""
+        layers = tuple(n.layer for n in neurons)
+        read = self.compiled(
+            ("read", layers),
+            lambda: traced(self.read, reduce_retracing=True),
+        )
+        for i in range(0, len(images), batch):
+            part = images[i : i + batch].astype(np.float32)
+            filled = np.concatenate([part, np.zeros((batch - len(part), *part.shape[1:]), "f4")])
+            with exact():
+                e, z = (a.numpy() for a in read(tf.constant(filled), layers, index(neurons)))
+            yield e[: len(part)], z[: len(part)]
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Encodings [n, d_E] of images [n, H, W, C] in RGB 0..255."""

@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+import numpy as np
+
 from tf_inverse.archive import atomic, attributes
 from tf_inverse.publish.about import UNKNOWN, About
 from tf_inverse.publish.croissant import FILE_NAME, IMAGE
@@ -92,7 +94,8 @@ def _targets(table: Table) -> list[str]:
         "|---|---|---|---|",
     ]
     for name, target in zip(table.activations, table.archive.targets, strict=True):
-        ends = f"{target['z1']!r} | {target['z2']!r}"
+        # In the precision that activations have: 13.2, and not 13.199999809.
+        ends = " | ".join(str(np.float32(target[end])) for end in ("z1", "z2"))
         lines.append(f"| `{name}` | {_plain(text.neuron(target))} | {ends} |")
     return lines
 

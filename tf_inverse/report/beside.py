@@ -8,7 +8,7 @@ import numpy as np
 
 from tf_inverse.archive import side_file
 from tf_inverse.errors import RefusedInput
-from tf_inverse.report import encode, overlay, text
+from tf_inverse.report import encode, faceted, overlay, text
 from tf_inverse.tensors import Array
 
 
@@ -121,16 +121,17 @@ def _are_maps(rows, shape):
     )
 
 
-def page(archive, natural: Nature | None) -> dict:
+def page(archive, natural: Nature | None, pictures=encode.for_page) -> dict:
     """The part of a page's data that is about these.
 
     Args:
         archive: archive.Archive.
         natural: Natural images of its bands; those beside the archive by default.
+        pictures: As of `page_data.page`.
 
     Returns:
-        dict with `layers` (method -> for each sample a data address for each target) and `nature`
-        (title and items), each None where there is nothing.
+        dict with `layers` (method -> for each sample a data address for each target), `nature`
+        (title and items), each None where there is nothing, and `facets` as of `faceted.page`.
     """
     # Once: the archive is hashed each time, to know that the file is its own.
     sections = side_file.sections(archive.path)
@@ -139,19 +140,36 @@ def page(archive, natural: Nature | None) -> dict:
         for name, rows in _maps(archive, sections).items()
     }
     natural = natural or _nature(archive, sections)
-    return {"layers": layers or None, "nature": natural and _items(archive, natural)}
+    return {
+        "layers": layers or None,
+        "nature": natural and _items(archive, natural, pictures),
+        "facets": faceted.page(faceted.read(archive, sections)),
+    }
 
 
-def _items(archive, natural):
-    thumbnails, _ = encode.for_page(natural.images)
+def _items(archive, natural, pictures):
     captions = text.captions(natural.activations, archive.targets)
-    items = [
-        {
-            "thumbnail": thumbnail,
-            "caption": caption,
-            "words": f"Natural image {natural.numbers[i]} of {natural.source}, {caption}",
-            "activations": [float(z) for z in natural.activations[i]],
-        }
-        for i, (thumbnail, caption) in enumerate(zip(thumbnails, captions, strict=True))
+    words = [
+        f"Natural image {number} of {natural.source}, {caption}"
+        for number, caption in zip(natural.numbers, captions, strict=True)
     ]
-    return {"title": natural.title, "items": items}
+    shown = items(natural.images, captions, words, pictures)
+    for item, z in zip(shown, natural.activations, strict=True):
+        item["activations"] = [float(value) for value in z]
+    return {"title": natural.title, "items": shown}
+
+
+def items(images, captions, words, pictures) -> list[dict]:
+    """Images of a row, each with its caption and the words that stand for it where it is not seen.
+
+    Args:
+        images: [m, H, W, C] uint8.
+        captions: A text for each.
+        words: Likewise.
+        pictures: As of `page_data.page`.
+    """
+    thumbnails, _ = pictures(images)
+    names = ("thumbnail", "caption", "words")
+    return [
+        dict(zip(names, one, strict=True)) for one in zip(thumbnails, captions, words, strict=True)
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 
 import numpy as np
 from PIL import Image
@@ -13,6 +14,9 @@ EXACT = 64
 """Images up to this side are shown as they are; larger ones as JPEG with a thumbnail beside."""
 
 THUMBNAIL = 96
+
+LARGEST, QUALITY = 128, 75
+"""Longest side of an image on a site, and WebP's quality: a loss that is hard to see."""
 
 
 def picture(image):
@@ -38,8 +42,9 @@ def png(image, texts=()):
 
 
 def data_address(contents):
-    """The contents of a PNG or JPEG file as a data: address for a page."""
+    """The contents of a PNG, JPEG or WebP file as a data: address for a page."""
     kind = "png" if contents.startswith(b"\x89PNG") else "jpeg"
+    kind = "webp" if contents.startswith(b"RIFF") else kind
     return f"data:image/{kind};base64,{base64.b64encode(contents).decode('ascii')}"
 
 
@@ -60,10 +65,66 @@ def for_page(images):
     return thumbnails, [data_address(_bytes(p, "JPEG", quality=88)) for p in pictures]
 
 
-def _thumbnail(large):
+def mosaic(images):
+    """WebP file contents of up to four images side by side, two by two.
+
+    Args:
+        images: uint8 [n, H, W, C], n at least 1; two and three are shown as the first one alone.
+    """
+    tiles = [_thumbnail(picture(image), LARGEST // 2) for image in images[:4]]
+    if len(tiles) < 4:
+        return _webp(_thumbnail(picture(images[0]), LARGEST))
+    width, height = tiles[0].size
+    whole = Image.new("RGB", (2 * width, 2 * height))
+    for i, tile in enumerate(tiles):
+        whole.paste(tile, (i % 2 * width, i // 2 * height))
+    return _webp(whole)
+
+
+class Sprite:
+    """All images of a page in one picture, which takes half the bytes of so many small ones.
+
+    It is called as `for_page` is, and tells the places of the images in that picture, numbered from
+    left to right and from top to bottom.
+    """
+
+    def __init__(self):
+        self._tiles = []
+
+    def __call__(self, images):
+        """The places of some more images, uint8 [n, H, W, C], and None."""
+        first = len(self._tiles)
+        for image in images:
+            tile = _thumbnail(picture(image), LARGEST)
+            size = self._tiles[0].size if self._tiles else tile.size
+            self._tiles.append(tile if tile.size == size else tile.resize(size))
+        return list(range(first, len(self._tiles))), None
+
+    @property
+    def layout(self):
+        """How many columns and rows, and the width and height of an image."""
+        columns = math.ceil(math.sqrt(len(self._tiles)))
+        width, height = self._tiles[0].size
+        rows = -(-len(self._tiles) // columns)
+        return {"columns": columns, "rows": rows, "width": width, "height": height}
+
+    def contents(self):
+        """The WebP file's contents."""
+        columns, rows, width, height = self.layout.values()
+        whole = Image.new("RGB", (columns * width, rows * height))
+        for i, tile in enumerate(self._tiles):
+            whole.paste(tile, (i % columns * width, i // columns * height))
+        return _webp(whole)
+
+
+def _thumbnail(large, side=THUMBNAIL):
     small = large.copy()
-    small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
     return small
+
+
+def _webp(image):
+    return _bytes(image, "WEBP", quality=QUALITY, method=6)
 
 
 def _bytes(image, kind, **options):

@@ -16,8 +16,19 @@ from tf_inverse.report import encode, ordering, page_data, sheet, text
 from tf_inverse.version import __version__
 
 SCRIPTS = (
-    *("model", "judges", "nature", "layers", "sheet", "range"),
-    *("large", "map", "pointer", "figures", "start"),
+    *(
+        "elements",
+        "picture",
+        "model",
+        "judges",
+        "facets",
+        "nature",
+        "layers",
+        "grid",
+        "sheet",
+        "range",
+    ),
+    *("large", "map", "pointer", "figures", "theme", "start"),
 )
 
 _INLINE = string.Template(
@@ -58,17 +69,55 @@ def filled(page, styles, scripts, title, data):
     Returns:
         Text of a self-contained HTML page.
     """
-    style = "\n".join(map(_part, styles))
-    script = "\n".join(_part(f"{name}.js") for name in scripts)
-    return string.Template(_part(page)).substitute(
-        title=html.escape(title),
-        version=__version__,
-        style=style,
-        style_hash=_hash(style),
-        script=script,
-        script_hash=_hash(script),
-        data=script_json(data),
-    )
+    style, script = joined_styles(styles), joined_scripts(scripts)
+    parts = {
+        "image_source": "data:",
+        "style": f"<style>{style}</style>",
+        "style_source": f"'{_hash(style)}'",
+        "script": f"<script>{script}</script>",
+        "script_source": f"'{_hash(script)}'",
+    }
+    return _filled(page, title, data, parts)
+
+
+def linked(page, style, scripts, title, data):
+    """A page of the folder `page` that shares its style and its scripts with other pages.
+
+    Args:
+        page: As of `filled`.
+        style: Address of the style, relative to the page.
+        scripts: Addresses of the scripts, likewise.
+        title: As of `filled`.
+        data: As of `filled`.
+    """
+    # To some browsers a page that is opened from disk has no `self`.
+    own = "'self' file:"
+    parts = {
+        "image_source": f"data: {own}",
+        "style": f'<link rel="stylesheet" href="{html.escape(style)}">',
+        "style_source": own,
+        "script": "".join(f'<script src="{html.escape(one)}"></script>' for one in scripts),
+        "script_source": own,
+    }
+    return _filled(page, title, data, parts)
+
+
+def _filled(page, title, data, parts):
+    # A text of JSON may hold half of a pair of surrogates, which no file can hold.
+    title = html.escape(title.encode("utf-8", "replace").decode("utf-8"))
+    parts = parts | {"title": title, "version": __version__, "data": script_json(data)}
+    head = string.Template(_part("head.html")).substitute(parts)
+    return string.Template(_part(page)).substitute(parts, head=head)
+
+
+def joined_styles(names):
+    """The text of files of the folder `page`, one after the other."""
+    return "\n".join(map(_part, names))
+
+
+def joined_scripts(names):
+    """The text of scripts of the folder `page`, by their names without .js."""
+    return joined_styles(f"{name}.js" for name in names)
 
 
 def script_json(data):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -60,8 +61,10 @@ def store(archive: Archive, said: Said) -> None:
     side_file.put(archive.path, PREFIX + _plain(said.judge), arrays, facts)
 
 
-def _plain(name):
-    return "".join(c if c.isascii() and (c.isalnum() or c in "_.-") else "_" for c in name)[:50]
+def _plain(name: str) -> str:
+    """The name as a section may have it; a mark of the whole name goes with what was changed."""
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "_.-") else "_" for c in name)[:40]
+    return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def read(archive: Archive) -> list[Said]:

@@ -70,13 +70,14 @@ def ends(archive):
     return np.array([t["z1"] for t in targets]), np.array([t["z2"] for t in targets])
 
 
-def page(archives, names, natures=None):
+def page(archives, names, natures=None, pictures=encode.for_page):
     """Everything a page holds.
 
     Args:
         archives: archive.Archive list; at least one.
         names: A name for each, as shown.
         natures: As of `html.render`.
+        pictures: What makes thumbnails and large images of images.
 
     Returns:
         dict for JSON; see the functions below for its parts.
@@ -84,8 +85,8 @@ def page(archives, names, natures=None):
     columns, notes = compared(archives, names)
     natures = natures or [None] * len(archives)
     shown = [
-        _archive(archive, name, columns[name])
-        | beside.page(archive, nature)
+        _archive(archive, name, columns[name], pictures)
+        | beside.page(archive, nature, pictures)
         | {"judges": judged.page(archive)}
         for archive, name, nature in zip(archives, names, natures, strict=True)
     ]
@@ -127,9 +128,9 @@ def command(archive, path="samples.h5"):
     return shlex.join(["tf-inverse", "sample", pathlib.Path(path).name, *parts])
 
 
-def _archive(archive, name, measured):
+def _archive(archive, name, measured, pictures):
     z, e, images = archive.activations[:], archive.encodings[:], shown_images(archive)
-    thumbnails, larges = encode.for_page(images[:])
+    thumbnails, larges = pictures(images[:])
     return {
         "name": name,
         "question": text.question(archive.targets, archive.network),

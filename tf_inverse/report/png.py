@@ -232,5 +232,6 @@ def _chosen(archive, count, order):
 
 def _png(picture):
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", optimize=True)
+    # The highest level takes seven times as long for a file that is 3 % smaller.
+    picture.save(buffer, "PNG", compress_level=4)
     return buffer.getvalue()

@@ -39,10 +39,13 @@ def line(archive: Archive, i: int) -> str | None:
     told = archive.header.get("nature")
     if told is None or told["targets"][i] is None:
         return None if kept is None else natural_band(target, kept)
-    said = whole(target, told, told["targets"][i])
+    unit = told["targets"][i]
+    said = whole(target, told, unit)
     if kept is None:
         return said
     inside = 0 if archive.natural.encodings is None else len(archive.natural.encodings)
+    if "of" in unit:
+        return f"{said} With the {inside} kept ones in the range samples are compared."
     return (
         f"{said} The network keeps {len(kept)} of them, chosen at random, and {inside} in the "
         "range, with which samples are compared."
@@ -76,7 +79,8 @@ def whole(target: dict, told: dict, unit: dict) -> str:
     Args:
         target: Target dictionary.
         told: An archive's `nature`: how many images, what they are, and percentile levels.
-        unit: Of the target, among those: mean, sd and percentiles.
+        unit: Of the target, among those: mean, sd and percentiles; with images and of, where they
+            are over others.
     """
     mean, sd, places = unit["mean"], unit["sd"], []
     ends = target["z1"], target["z2"]
@@ -89,10 +93,17 @@ def whole(target: dict, told: dict, unit: dict) -> str:
             f"{number(z)} is {place}" + (f", {(z - mean) / sd:+.1f} sd" if sd > 0 else "")
         )
     return (
-        f"Over all {told['images']} natural images of the network ({told['of']}) {neuron(target)} "
+        f"{_over(told, unit)} {neuron(target)} "
         f"has mean {number(mean, 3)} and s.d. {number(sd, 3)}; {'; '.join(places)}; about "
         f"{levels[1] - levels[0]:.3g} % of them lie in the range."
     )
+
+
+def _over(told: dict, unit: dict) -> str:
+    """The images that a unit was measured on: all that the network was, or others."""
+    if "of" in unit:
+        return f"Over {unit['images']} natural images, {unit['of']},"
+    return f"Over all {told['images']} natural images of the network ({told['of']})"
 
 
 def standing(z: float, natural: Array) -> str:

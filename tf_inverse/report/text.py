@@ -167,6 +167,16 @@ def captions(activations, targets):
     ]
 
 
+def place(target):
+    """Layer and unit of a target, or layer and direction.
+
+    >>> place({"layer": "fc8", "unit": -1, "direction": {"name": "ship-airplane"}})
+    'fc8:ship-airplane'
+    """
+    direction = target.get("direction")
+    return f"{target['layer']}:{direction['name'] if direction else target['unit']}"
+
+
 def neuron(target):
     """Layer, unit and label of a target.
 
@@ -175,7 +185,7 @@ def neuron(target):
     >>> neuron({"layer": "conv5", "unit": 196, "label": None, "at": [6, 6]})
     'conv5:196,6,6'
     """
-    words, at = f"{target['layer']}:{target['unit']}", target.get("at")
+    words, at = place(target), target.get("at")
     if at:
         words += f",{at}" if isinstance(at, str) else f",{at[0]},{at[1]}"
     return words + (f" ({target['label']})" if target.get("label") else "")

@@ -105,7 +105,8 @@ class KerasSampler(keras.callbacks.Callback):
         """The whole search as a function of tensors, for use inside a `tf.function`.
 
         Args:
-            layers: Layers whose units can be asked for; those of the targets if left out.
+            layers: Layers whose units can be asked for; those of the targets if left out. Targets
+                that are directions are further units of their layers, after the layer's own.
 
         Returns:
             sample(neurons, ranges, sd, codes, aims, rows, count, limit) -> dictionary, as endpoint
@@ -113,7 +114,8 @@ class KerasSampler(keras.callbacks.Callback):
         """
         self._expect_attached()
         layers = layers or tuple(dict.fromkeys(self.bands.layers))
-        return endpoints.make(export.gather(self.networks, layers, self.settings))["sample"]
+        gathered = export.gather(self.networks, layers, self.settings, self.bands.neurons)
+        return endpoints.make(gathered)["sample"]
 
     def on_train_begin(self, logs=None):
         """Keras's hook: the model is known from here on, and wrong targets are refused."""

@@ -7,10 +7,12 @@ import difflib
 import inspect
 import pathlib
 import warnings
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from tf_inverse.band import parse
+from tf_inverse.band import Band, Bands, parse
 from tf_inverse.caffe.published import load
+from tf_inverse.compute.progress import Progress
 from tf_inverse.errors import UsageError
 from tf_inverse.method.settings import Settings
 from tf_inverse.run import job
@@ -26,7 +28,7 @@ __all__ = ["Result", "draw"]
 
 def draw(
     network: str | pathlib.Path | Networks | keras.Model = "cifar10",
-    targets: str | None = None,
+    targets: str | Iterable[str | Band] | Band | None = None,
     *,
     generator: keras.Model | str | None = None,
     out: str | pathlib.Path | None = None,
@@ -47,7 +49,8 @@ def draw(
     Args:
         network: A shipped name, a folder, or `Networks`; or with `generator` a classifier, as a
             Keras model or text that `tf_inverse.adopt` takes.
-        targets: As `parse` reads them; the network's own default where left out.
+        targets: A text as `parse` reads it, several of them, or bands that are made already; the
+            network's own default where left out. Several mean their intersection.
         generator: A generator to sample with this classifier: a Keras model or text. The two are
             fitted and checked as `tf_inverse.adopt` does it, and nothing is written.
         out: Archive to write, ending in .h5; all samples stay in memory where it is left out.
@@ -81,17 +84,20 @@ def draw(
                 f"{out} exists; give overwrite=True to replace it, or another name"
             ) from None
     networks = _networks(network, generator, pairing)
-    bands = parse(targets or networks.default or "", networks)
-    result = job.run(
-        networks,
-        bands,
-        settings,
-        out,
-        store=store,
-        overwrite=overwrite,
-        resume=not overwrite,
-        say=lambda text: warnings.warn(text, stacklevel=4),
-    )
+    bands = _bands(targets or networks.default or "", networks)
+    with Progress(settings.n) as bar:
+        result = job.run(
+            networks,
+            bands,
+            settings,
+            out,
+            store=store,
+            overwrite=overwrite,
+            resume=not overwrite,
+            say=lambda text: warnings.warn(text, stacklevel=4),
+            # A script's standard error is left alone; who watches a terminal sees the bar.
+            watch=lambda batch: bar.show(batch.info) if bar.terminal else None,
+        )
     if result.trouble is not None:
         warnings.warn(
             f"{len(result)} of {settings.n} samples: {result.trouble}; see the result's trouble",
@@ -120,6 +126,22 @@ def _expect_known(pairing: dict, paired: bool, fields: set[str]) -> None:
         raise UsageError(
             f"draw has no argument {name!r}: there are the fields of Settings{more}{hint}"
         )
+
+
+def _bands(targets: str | Iterable[str | Band] | Band, networks: Networks) -> Bands:
+    """The bands of one text, of several, or the bands themselves.
+
+    Raises:
+        UsageError: They are nothing of that kind, or a text names no target.
+    """
+    if isinstance(targets, str):
+        return parse(targets, networks)
+    if not isinstance(targets, Iterable):
+        return Bands(targets)
+    found: list[Band] = []
+    for one in targets:
+        found += parse(one, networks) if isinstance(one, str) else Bands(one)
+    return Bands(found)
 
 
 def _networks(network, generator, pairing: dict) -> Networks:

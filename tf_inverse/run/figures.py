@@ -9,6 +9,7 @@ import numpy as np
 from tf_inverse import metrics
 from tf_inverse.band import Bands
 from tf_inverse.method import diagnostics
+from tf_inverse.networks import unit_nature
 
 if TYPE_CHECKING:
     from tf_inverse.archive import Archive, Samples
@@ -28,13 +29,14 @@ def natural(networks: Networks, bands: Bands) -> dict | None:
         name -> array: activations [N, p] of natural images, encodings [N', dE] of those that lie in
         the bands, mean [p] and sd [p] of each neuron.
     """
-    stored = networks.natural
-    within = stored and stored.within(bands)
-    if within is None:
+    stored, within = networks.natural, unit_nature.within(networks, bands)
+    if stored is None or within is None:
         return None
-    units = [stored.unit(neuron) for neuron in bands.neurons]
+    units = [networks.nature(neuron) for neuron in bands.neurons]
+    if None in units:
+        return None
     # The bank is drawn at random; what follows it was chosen for its activations.
-    columns = [stored.activations[n.layer][: stored.typical, n.unit] for n in bands.neurons]
+    columns = [unit_nature.kept(networks, n)[: stored.typical] for n in bands.neurons]
     return {
         "activations": np.stack(columns, axis=1).astype(np.float32),
         "encodings": stored.encodings[within].astype(np.float32),

@@ -107,7 +107,8 @@ def run(
     if out is not None:
         head = record.header(networks, bands, settings, store, volume is not None)
         head |= origin.told(networks.folder, out)
-        keeper = archive.Writer(out, head, overwrite=overwrite, resume=resume, natural=nature)
+        first = {"natural": nature, "directions": record.directions(bands)}
+        keeper = archive.Writer(out, head, overwrite=overwrite, resume=resume, **first)
     with keeper:
         if keeper.found:
             say(f"{out}: going on from {keeper.found} samples that are there")

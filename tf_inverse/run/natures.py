@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import pathlib
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from tf_inverse.errors import UsageError
@@ -40,22 +41,38 @@ def of_archives(
         UsageError: `store` without a source; no images; a network that is not found again.
         RefusedInput: An image, a network or a file beside an archive that cannot be read.
     """
+    return list(map(finder(source, network, trust, store), archives))
+
+
+def finder(
+    source: str | None, network: str | None = None, trust: bool = False, store: bool = False
+) -> Callable[[Archive], beside.Nature | None]:
+    """What finds the natural images of one archive after another, each network loaded once.
+
+    Args:
+        source: As of `of_archives`, as are the others, and what is raised.
+        network: As of `of_archives`.
+        trust: As of `of_archives`.
+        store: As of `of_archives`.
+    """
     expect_source(source, store)
     if source is None:
-        return [beside.nature(one) for one in archives]
+        return beside.nature
     # TensorFlow takes seconds to start: only where images are to be scored.
     from tf_inverse.run import verify
 
-    found, loaded = [], {}
-    for one in archives:
+    loaded: dict[pathlib.Path, Networks] = {}
+
+    def find(one: Archive) -> beside.Nature | None:
         where = origin.find(one, network)
         if where not in loaded:
             loaded[where] = storage.load(where, trust)
         natural = of_bands(loaded[where], verify.bands(one, loaded[where]), source)
         if store and natural is not None:
             beside.store(one.path, natural)
-        found.append(natural)
-    return found
+        return natural
+
+    return find
 
 
 def expect_source(source: str | None, store: bool) -> None:

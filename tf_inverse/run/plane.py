@@ -75,10 +75,10 @@ def plan(
 
 
 def _whole(text: str, networks: Networks) -> Band:
-    if "@" in text:
+    neuron = band.neuron(text, networks)
+    if band.whole(text):
         return band.parse(text, networks)[0]
-    neuron = band.parse(f"{text}@0:1", networks)[0].neuron
-    if networks.natural and networks.natural.unit(neuron):
+    if networks.nature(neuron):
         return band.parse(text + NATURAL, networks)[0]
     return Band(neuron, *ranges.extent(networks, neuron))
 
@@ -138,7 +138,8 @@ def fill(
     head["settings"] |= {"method": cells.METHOD, "patience": plane.patience}
     head["settings"] |= {cells.PLANE: edges | {"each": plane.each}}
     head |= origin.told(networks.folder, out)
-    with archive.Writer(out, head, overwrite=overwrite, resume=not overwrite, natural=nature) as at:
+    first = {"natural": nature, "directions": record.directions(bands)}
+    with archive.Writer(out, head, overwrite=overwrite, resume=not overwrite, **first) as at:
         if at.found:
             say(f"{out}: going on from {at.found} samples that are there")
         stopped, step = _search(search, at, watch, stop)

@@ -52,8 +52,7 @@ def rungs(networks: Networks, targets: str, ranges: int) -> list[Bands]:
         return [*alone, band.Bands(one for bands in alone for one in bands)]
     if ranges < 2:
         raise UsageError(f"expected at least 2 --ranges, got {ranges}")
-    # The range given, or none at all, does not matter: 0 to 1 is one that always parses.
-    neuron = band.parse("".join(parts).partition("@")[0] + "@0:1", networks)[0].neuron
+    neuron = band.neuron("".join(parts), networks)
     edges = np.linspace(*extent(networks, neuron), ranges + 1)
     return [
         band.Bands([band.Band(neuron, float(f"{z1:.4g}"), float(f"{z2:.4g}"))])
@@ -66,7 +65,7 @@ def extent(networks: Networks, neuron: Neuron) -> tuple[float, float]:
 
     Without natural statistics, from the mean over random codes upward.
     """
-    unit = networks.natural and networks.natural.unit(neuron)
+    unit = networks.nature(neuron)
     if unit:
         median, largest = unit.percentile(50), unit.percentile(100)
         return median, largest + BEYOND * (largest - median)
@@ -87,6 +86,8 @@ def climb(
 ) -> list[str]:
     """Samples every rung into OUT/rung-1.h5 ... and draws OUT/ladder.png and OUT/ladder.html.
 
+    A ladder that was stopped goes on: rungs that are whole stay, one that is not is carried on.
+
     Args:
         out: Folder, made where it is missing.
         networks: `networks.Networks`.
@@ -100,9 +101,9 @@ def climb(
         A line for each rung with fewer samples than asked for.
 
     Raises:
-        KeyboardInterrupt: Stopped within a rung; the rungs before it are whole.
+        KeyboardInterrupt: Stopped within a rung; the same call goes on.
         FileExistsError: A ladder is there, and overwrite is False.
-        UsageError: The folder has a file's name.
+        UsageError: The folder has a file's name; or holds rungs of other ranges or settings.
     """
     out = pathlib.Path(out)
     if out.suffix in FILES:
@@ -114,7 +115,11 @@ def climb(
     for i, bands in enumerate(steps, 1):
         path = out / f"rung-{i}.h5"
         try:
-            trouble = run(networks, bands, settings, path, overwrite=overwrite).trouble
+            more = {"overwrite": overwrite, "resume": not overwrite}
+            trouble = run(networks, bands, settings, path, **more).trouble
+        except archive.Complete:
+            # By a ladder that was stopped at a later rung, with the same settings.
+            trouble, sampled[path] = None, band.Bands(bands)
         except Unreachable as error:
             # A file of this name is of an earlier ladder, whose ranges may be others.
             trouble = error

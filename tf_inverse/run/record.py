@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tf_inverse.archive.schema import DIRECTED, MAX_DIRECTIONS
 from tf_inverse.band import Band, Bands
-from tf_inverse.networks import yardstick
+from tf_inverse.directions import Direction
+from tf_inverse.errors import UsageError
+from tf_inverse.networks import unit_nature, yardstick
+from tf_inverse.tensors import Array
 from tf_inverse.version import versions
 
 if TYPE_CHECKING:
@@ -30,7 +34,7 @@ def header(
         volume: Whether the summary is to tell how probable the bands are.
     """
     how = {"store": store} | ({"volume": True} if volume else {})
-    nature = networks.natural and networks.natural.told(bands)
+    nature = unit_nature.told(networks, bands)
     return {
         "name": f"{' & '.join(map(str, bands))} of {networks.name}",
         "targets": [described(b, networks) for b in bands],
@@ -48,13 +52,31 @@ def header(
 def described(target: Band, networks: Networks) -> dict:
     """A band as an archive's `targets` tells it."""
     layer, unit, at = target.neuron
-    labels = networks.names(layer)
-    return {
+    told = {
         "text": str(target),
         "layer": layer,
-        "unit": unit,
         "at": list(at) if isinstance(at, tuple) else at,
-        "label": labels[unit] if labels else None,
         "z1": target.z1,
         "z2": target.z2,
     }
+    if isinstance(unit, Direction):
+        facts = {"name": unit.name, "sha256": unit.sha256, "size": unit.values.size}
+        return told | {"unit": DIRECTED, "label": None, "direction": facts}
+    labels = networks.names(layer)
+    return told | {"unit": unit, "label": labels[unit] if labels else None}
+
+
+def directions(bands: Bands) -> dict[int, Array]:
+    """The numbers of each target that is a direction, by its place among the targets.
+
+    Raises:
+        UsageError: They are more than an archive holds.
+    """
+    along = {i: one.direction for i, one in enumerate(bands.neurons)}
+    found = {i: one.values for i, one in along.items() if one is not None}
+    total = sum(one.size for one in found.values())
+    if total > MAX_DIRECTIONS:
+        raise UsageError(
+            f"expected at most {MAX_DIRECTIONS} numbers of directions in all targets, got {total}"
+        )
+    return found

@@ -8,8 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from tf_inverse import archive as archives
-from tf_inverse.band import Band, Bands, Neuron, placed
+from tf_inverse.band import Band, Bands
+from tf_inverse.directions import Direction
 from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.neuron import Neuron, linear, placed
+from tf_inverse.tensors import Array
 
 # Of the largest activation or encoding: float32 sums in another order, on another machine.
 TOLERANCE = 1e-4
@@ -71,16 +74,27 @@ def bands(archive: archives.Archive, networks) -> Bands:
         RefusedInput: Likewise, and they are not the networks that the archive was drawn with.
     """
     try:
-        return Bands(_band(target, networks) for target in archive.targets)
+        return Bands(
+            _band(target, networks, archive.directions.get(i))
+            for i, target in enumerate(archive.targets)
+        )
     except UsageError as error:
         _refuse_others(archive, networks, str(error))
         raise
 
 
-def _band(target: dict, networks) -> Band:
-    at = target.get("at")
-    neuron = Neuron(target["layer"], target["unit"], tuple(at) if isinstance(at, list) else at)
-    neuron = placed(neuron, networks.layer_shape(neuron.layer))
+def _band(target: dict, networks, values: Array | None = None) -> Band:
+    at, unit = target.get("at"), target["unit"]
+    if values is not None:
+        unit = Direction(target["direction"]["name"], values)
+    elif "direction" in target:
+        raise UsageError(
+            f"expected the direction of {target['text']}, which an archive holds from its first "
+            "batch on: begin this run again with the command that began it"
+        )
+    at = tuple(at) if isinstance(at, list) else at
+    neuron = Neuron(target["layer"], unit, at)
+    neuron = linear(placed(neuron, networks.layer_shape(neuron.layer)), networks)
     return Band(neuron, target["z1"], target["z2"])
 
 
@@ -149,9 +163,10 @@ def _refuse_others(archive: archives.Archive, networks, seen: str) -> None:
         seen: What does not fit.
     """
     if others := _other_files(archive, networks):
+        more = f", and {len(others) - 1} more files" if len(others) > 1 else ""
         raise RefusedInput(
             f"expected the network {archive.network!r} that {archive.path} was drawn with, got "
-            f"{networks.name!r}: {'; '.join(others)} ({seen})"
+            f"{networks.name!r}: {others[0]}{more} ({seen})"
         )
 
 

@@ -87,18 +87,16 @@ def samples(
     neurons = tuple(Neuron(layer, unit) for unit in range(len(names)))
     e, z = networks.score(images, neurons, batch=250)
     rows = []
-    for neuron, name in zip(neurons, names, strict=True):
+    for unit, (neuron, name) in enumerate(zip(neurons, names, strict=True)):
         scale = measure(networks, (neuron,))
         for levels in RANGES:
-            z1, z2 = (float(one) for one in np.percentile(z[:, neuron.unit], levels))
+            z1, z2 = (float(one) for one in np.percentile(z[:, unit], levels))
             bands = Bands(Band(neuron, z1, z2))
             batches = list(sample(networks, bands, Settings(n=n, seed=seed), scale=scale))
             drawn = Samples.joined(batch.samples for batch in batches)
-            within = np.flatnonzero(metrics.in_range(z[:, [neuron.unit]], [z1], [z2]))
+            within = np.flatnonzero(metrics.in_range(z[:, [unit]], [z1], [z2]))
             beside = agreement.others(networks, bands, images[within])
-            verdicts = [
-                agreement.verdict(one, drawn.images, (neuron.unit,), beside) for one in panel
-            ]
+            verdicts = [agreement.verdict(one, drawn.images, (unit,), beside) for one in panel]
             row = {"label": name, "range": "p{:g}:p{:g}".format(*levels), "z1": z1, "z2": z2}
             row |= {"n": len(drawn.images), "steps": batches[-1].info.steps}
             row["judges"] = {one.judge.name: _shares(one) for one in verdicts}

@@ -46,7 +46,10 @@ class Cut(keras.layers.Layer):
 
 
 def pairs(K: int) -> dict:
-    """(plain layer, quick one, input), of CaffeNet x fc6 generator but for repeated pixels."""
+    """(plain layer, quick one, input) of CaffeNet x fc6 generator; one layer where forms differ.
+
+    The last one is of the shipped pair's generator.
+    """
     rng = np.random.default_rng(0)
 
     def given(*shape):
@@ -55,19 +58,20 @@ def pairs(K: int) -> dict:
     grouped = keras.layers.Conv2D(256, 5, padding="same", groups=2)
     strided = keras.layers.Conv2D(96, 11, strides=4)
     last = keras.layers.Conv2DTranspose(3, 4, strides=2, padding="same")
-    repeated = keras.layers.UpSampling2D(), keras.layers.Conv2D(80, 3, padding="same")
-    repeated = keras.Sequential(repeated)
     fc6, fc7 = keras.layers.Dense(4096), keras.layers.Dense(4096)
+    doubling = keras.Sequential(
+        [keras.layers.UpSampling2D(), keras.layers.Conv2D(80, 3, padding="same")]
+    )
     return {
         "conv1, stride 4": (strided, strided, given(227, 227, 3)),
         "conv2, 2 groups": (grouped, grouped, given(27, 27, 96)),
         "deconv0, 3 channels": (last, last, given(128, 128, 32)),
-        "pixels repeated, then 3x3": (repeated, repeated, given(16, 16, 160)),
         "fc6, dense": (fc6, fc6, given(9216)),
         "fc7, dense": (fc7, fc7, given(4096)),
         "norm1": (PlainLRN(), LRN(), given(27, 27, 96)),
         "pixels": (PlainPixels(), FromPixels(), given(227, 227, 3)),
         "crop": (Cut(False), Cut(True), given(256, 256, 3)),
+        "conv2 after doubling": (doubling, doubling, given(8, 8, 160)),
     }
 
 

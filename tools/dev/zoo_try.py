@@ -130,7 +130,7 @@ class Trial:
         one = parse(f"{neuron}@0:1", self.networks)[0].neuron
         c = codes.draw(self.networks, CODES, codes.generator(SEED, 2))
         images = np.asarray(self.networks.images(c)).astype(np.uint8)
-        low, high = np.percentile(self.networks.score(images, (one,))[1], (60, 95))
+        low, high = np.percentile(self.networks.activations(images, (one,)), (60, 95))
         return f"{one}@{low:.6g}:{high:.6g}"
 
     def sample(self, precision: str) -> dict:

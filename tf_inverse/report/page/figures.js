@@ -2,7 +2,7 @@
 
 function buildSummaries() {
   byId("summaries").className = archives.length > 1 ? "cards" : "single";
-  for (const archive of archives) {
+  archives.forEach((archive, k) => {
     const words = make("div");
     if (archives.length > 1) words.append(make("h2", {}, archive.name));
     if (archives.length > 1 && archive.name !== targetWords(archive)) words.append(make("p", {}, archive.question));
@@ -10,8 +10,9 @@ function buildSummaries() {
     if (archive.volume) notes.unshift(archive.volume);
     const said = (archive.judges ?? []).map((judge) => judge.words);
     for (const text of [...notes, outcome(archive), ...said]) words.append(make("p", { className: "note" }, text));
+    words.append(...facetsStrip(k));
     byId("summaries").append(make("article", {}, words, ...archive.targets.map(chart)));
-  }
+  });
 }
 
 function outcome({ metrics: m, complete }) {
@@ -24,30 +25,23 @@ function outcome({ metrics: m, complete }) {
     `${complete ? "" : " The run is not complete."}`;
 }
 
-function svg(tag, attributes, text = "") {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.textContent = text;
-  return element;
-}
-
 function histogram(target) {
   const { edges, samples: own, natural } = target.histogram;
   const [width, height, base] = [400, 130, 112];
-  const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
+  const picture = vector("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
   const x = (z) => ((z - edges[0]) / (edges.at(-1) - edges[0] || 1)) * width;
   picture.setAttribute("aria-label", `Histogram of the activation of ${target.name}`);
   const [left, right] = [Math.max(0, x(target.z1)), Math.min(width, x(target.z2))];
-  picture.append(svg("rect", { class: "band", x: left, y: 0, width: Math.max(right - left, 1), height: base }));
+  picture.append(vector("rect", { class: "band", x: left, y: 0, width: Math.max(right - left, 1), height: base }));
   for (const [name, shares] of [["nature", natural], ["samples", own]]) {
     const most = Math.max(...(shares ?? []), 1e-9);
-    (shares ?? []).forEach((share, i) => picture.append(svg("rect", {
+    (shares ?? []).forEach((share, i) => picture.append(vector("rect", {
       class: name, x: x(edges[i]) + 0.5, width: Math.max(width / own.length - 1, 1),
       y: base - (base - 8) * (share / most), height: (base - 8) * (share / most),
     })));
   }
-  picture.append(svg("line", { x1: 0, x2: width, y1: base, y2: base }));
-  [0, 0.25, 0.5, 0.75, 1].forEach((at) => picture.append(svg("text", {
+  picture.append(vector("line", { x1: 0, x2: width, y1: base, y2: base }));
+  [0, 0.25, 0.5, 0.75, 1].forEach((at) => picture.append(vector("text", {
     x: at * width, y: height - 3, "text-anchor": at === 0 ? "start" : at === 1 ? "end" : "middle",
   }, (edges[0] + at * (edges.at(-1) - edges[0])).toPrecision(3))));
   return picture;

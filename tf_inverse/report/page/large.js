@@ -7,14 +7,14 @@ function openLarge(sample) {
   const archive = archives[sample.archive];
   byId("large-title").textContent = describe(sample);
   byId("large").style.setProperty("--aspect", `${archive.size[1]} / ${archive.size[0]}`);
-  byId("large-image").src = sample.large;
-  byId("large-image").alt = describe(sample);
+  byId("large-image").firstElementChild?.remove();
+  byId("large-image").prepend(pictured(sample.large, describe(sample)));
   byId("large-activations").replaceChildren(...archive.targets.map((target, i) =>
     make("tr", {}, make("th", { scope: "row" }, target.name),
       make("td", {}, standing(target, sample.activations[i])))), ...judgesRows(sample));
   const chain = samples.filter((s) => s.archive === sample.archive && s.chain === sample.chain);
   byId("large-story").textContent =
-    `Found at step ${sample.step} by chain ${sample.chain}, which found ${chain.length} of these.`;
+    `Found at step ${sample.step} by chain ${sample.chain}, which found ${chain.length} of these.${facetOf(sample)}`;
   const near = archive.samples.nearest[sample.row].map((row) => sampleAt(sample.archive, row));
   byId("large-nearest").replaceChildren(...near.map(strip));
   byId("large-seed").replaceChildren(strip(chain[0]));
@@ -25,7 +25,7 @@ function openLarge(sample) {
 
 function strip(sample) {
   const button = tile(sample);
-  button.querySelector("img").src = sample.thumbnail;
+  showOn(button.querySelector(".picture"), sample.thumbnail);
   button.addEventListener("click", () => openLarge(sample));
   return button;
 }

@@ -22,7 +22,7 @@ function buildLayers() {
 
 function coverAll() {
   for (const [sample, li] of tiles) cover(li.querySelector(".frame"), layerOf(sample));
-  if (opened) cover(byId("large-image").parentElement, layerOf(opened));
+  if (opened) cover(byId("large-image"), layerOf(opened));
 }
 
 // Lays one layer over a frame's image, or takes away the one that is there.
@@ -38,7 +38,7 @@ function showLayers(sample) {
   byId("large-driven").hidden = !methods(archive).length;
   byId("large-layers").replaceChildren(...methods(archive).map((method) => {
     const words = method.replaceAll("_", " "), frame = make("span", { className: "frame" });
-    frame.append(make("img", { src: sample.thumbnail, alt: "" }));
+    frame.append(pictured(sample.thumbnail));
     cover(frame, layerOf(sample, method));
     const button = make("button", { type: "button", className: "tile", "aria-label": `Overlay: ${words}` },
       frame, make("span", { "aria-hidden": "true" }, words));
@@ -48,5 +48,5 @@ function showLayers(sample) {
     });
     return button;
   }));
-  cover(byId("large-image").parentElement, layerOf(sample));
+  cover(byId("large-image"), layerOf(sample));
 }

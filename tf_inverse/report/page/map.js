@@ -1,7 +1,7 @@
 // The map: thumbnails at the two principal coordinates of their encodings, on a canvas.
 
 const view = { x: 0, y: 0, zoom: 1 }; // what lies at the centre, and how many times enlarged
-const pictures = new Map(); // sample -> decoded <img>
+const pictures = new Map(); // sample -> decoded <img>, its own or that of all
 let selected = null, drawing = false;
 
 function currentMap() {
@@ -51,7 +51,10 @@ function drawPoint(context, point, side, framed = false) {
   if (x < -side || y < -side || x > width + side || y > height + side) return;
   const picture = pictures.get(point.sample);
   const colour = frameColour(point.sample);
-  if (picture?.complete) context.drawImage(picture, x - side / 2, y - side / 2, side, side);
+  if (picture?.complete) {
+    const cut = sprite ? [...corner(point.sample.thumbnail), sprite.width, sprite.height] : [];
+    context.drawImage(picture, ...cut, x - side / 2, y - side / 2, side, side);
+  }
   if (framed || archives.length > 1 || !picture?.complete) {
     context.lineWidth = framed ? 3 : 1.5;
     context.strokeStyle = framed ? getComputedStyle(byId("plane")).outlineColor : colour;
@@ -66,7 +69,7 @@ function frameColour(sample) {
 function loadPictures() {
   for (const sample of samples) {
     if (pictures.has(sample)) continue;
-    const picture = make("img", { src: sample.thumbnail });
+    const picture = spriteImage ?? make("img", { src: sample.thumbnail });
     picture.addEventListener("load", drawMap);
     pictures.set(sample, picture);
   }

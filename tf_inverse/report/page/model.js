@@ -1,7 +1,5 @@
-"use strict";
-// The page's data: archives as written by report/contents.py, and all their samples in one list.
+// The page's archives as written by report/page_data.py, and all their samples in one list.
 
-const page = JSON.parse(document.getElementById("data").textContent);
 const archives = page.archives;
 const samples = archives.flatMap((archive, k) =>
   archive.samples.thumbnails.map((thumbnail, i) => ({
@@ -20,21 +18,6 @@ const firstOf = archives.map((_, k) => samples.findIndex((sample) => sample.arch
 
 function sampleAt(k, row) {
   return samples[firstOf[k] + row];
-}
-
-function byId(id) {
-  return document.getElementById(id);
-}
-
-// An element with properties and children; text always goes in as text, never as markup.
-function make(tag, properties = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (name in element) element[name] = value;
-    else element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
 }
 
 // The percentile of an activation among natural images, from those at some levels.

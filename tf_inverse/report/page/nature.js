@@ -1,8 +1,7 @@
 // Natural images of the same range, and what shows that a row of images goes on.
 
 function natural(item) {
-  const image = make("img", { src: item.thumbnail, alt: item.words, loading: "lazy" });
-  return make("figure", {}, image, make("figcaption", { "aria-hidden": "true" }, item.caption));
+  return make("figure", {}, pictured(item.thumbnail, item.words), make("figcaption", { "aria-hidden": "true" }, item.caption));
 }
 
 function natureOf(archive) {

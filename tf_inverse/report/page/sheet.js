@@ -2,10 +2,9 @@
 
 const tiles = new Map(); // sample -> its <li>
 
-function tile(sample, alt = "") {
-  const image = make("img", { alt, width: 80, height: 80, decoding: "async" });
+function tile(sample) {
   return make("button", { type: "button", className: "tile", "aria-label": describe(sample) },
-    make("span", { className: "frame" }, image, ...markFor(sample)), make("span", { "aria-hidden": "true" }, sample.caption));
+    make("span", { className: "frame" }, blank(), ...markFor(sample)), make("span", { "aria-hidden": "true" }, sample.caption));
 }
 
 // Thumbnails get their source a few at a time, in the order shown, the first of every list at once
@@ -14,25 +13,29 @@ function tile(sample, alt = "") {
 const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 30));
 
 function revealSome() {
-  const waiting = document.querySelectorAll("#sheet li:not([hidden]) img:not([src])");
-  const others = waiting.length ? waiting : document.querySelectorAll("#sheet img:not([src])");
-  if (!others.length) return;
-  reveal([...others].slice(0, 60));
+  const shown = blanks("#sheet li:not([hidden])");
+  const waiting = shown.length ? shown : blanks("#sheet li");
+  if (!waiting.length) return;
+  reveal(waiting.slice(0, 60));
   whenIdle(revealSome);
 }
 
 function revealFirst() {
   for (const list of document.querySelectorAll("#sheet ul")) {
-    reveal([...list.querySelectorAll("li:not([hidden]) img:not([src])")].slice(0, 60));
+    reveal(blanks("li:not([hidden])", list).slice(0, 60));
   }
 }
 
+function blanks(where, root = document) {
+  return [...root.querySelectorAll(`${where} .tile .picture`)].filter(isBlank);
+}
+
 function reveal(images) {
-  for (const image of images) image.src = image.closest("li").sample.thumbnail;
+  for (const image of images) showOn(image, image.closest("li").sample.thumbnail);
 }
 
 function revealAll() {
-  reveal(document.querySelectorAll("#sheet img:not([src])"));
+  reveal(blanks("#sheet li"));
 }
 
 function buildSheet() {
@@ -70,14 +73,6 @@ function targetWords(archive) {
   return archive.targets.map((t) => `${t.name} from ${t.band}`).join(" and ");
 }
 
-// Only one tile of the sheet is in the tab order; arrow keys move between them.
-let roving = null;
-function rove(button) {
-  if (roving) roving.tabIndex = -1;
-  roving = button;
-  if (roving) roving.tabIndex = 0;
-}
-
 const orders = {
   found: (archive) => archive.samples.thumbnails.map((_, i) => i),
   rising: (archive) => orders.found(archive).sort((a, b) => key(archive, a) - key(archive, b)),
@@ -111,7 +106,7 @@ function filter() {
   const [low, high] = limits();
   for (const sample of samples) {
     const z = sample.activations[at[sample.archive]];
-    sample.shown = (z === undefined || (z >= low && z <= high)) && isWanted(sample);
+    sample.shown = (z === undefined || (z >= low && z <= high)) && isWanted(sample) && isInChosenFacet(sample);
     tiles.get(sample).hidden = !sample.shown;
   }
   const count = samples.filter((sample) => sample.shown).length;
@@ -121,39 +116,4 @@ function filter() {
   }
   drawMap();
   showMore();
-}
-
-function onSheetKey(event) {
-  const current = event.target.closest("#sheet .tile");
-  if (!current) return;
-  const all = [...document.querySelectorAll("#sheet li:not([hidden]) .tile")];
-  const to = all[step(all, all.indexOf(current), event.key)];
-  if (!to) return;
-  event.preventDefault();
-  to.focus();
-}
-
-function step(all, at, pressed) {
-  if (pressed === "ArrowRight") return at + 1;
-  if (pressed === "ArrowLeft") return at - 1;
-  if (pressed === "Home") return 0;
-  if (pressed === "End") return all.length - 1;
-  if (pressed === "ArrowDown") return vertical(all, at, 1);
-  if (pressed === "ArrowUp") return vertical(all, at, -1);
-  return -1;
-}
-
-// The tile in the next line whose centre is nearest in the horizontal direction.
-function vertical(all, at, direction) {
-  const from = all[at].getBoundingClientRect();
-  let line = null, best = -1, distance = Infinity;
-  for (let i = at + direction; i >= 0 && i < all.length; i += direction) {
-    const box = all[i].getBoundingClientRect();
-    if (Math.abs(box.top - from.top) < 2) continue;
-    line ??= box.top;
-    if (Math.abs(box.top - line) > 2) break;
-    const away = Math.abs(box.left - from.left);
-    if (away < distance) [best, distance] = [i, away];
-  }
-  return best;
 }

@@ -8,14 +8,6 @@ function show(name) {
   if (name === "map") { loadPictures(); drawMap(); }
 }
 
-function switchTheme() {
-  const style = document.documentElement.style;
-  const dark = style.colorScheme
-    ? style.colorScheme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-  style.colorScheme = dark ? "light" : "dark";
-  byId("theme").textContent = dark ? "Dark" : "Light";
-}
-
 buildSummaries();
 buildMetrics();
 buildFacts();
@@ -28,8 +20,7 @@ buildRange();
 arrange();
 byId("order").addEventListener("change", arrange);
 byId("toolbar").addEventListener("submit", (event) => event.preventDefault());
-byId("tile").addEventListener("input", (event) =>
-{
+byId("tile").addEventListener("input", (event) => {
   document.documentElement.style.setProperty("--tile", `${event.target.value}px`);
   showMore();
 });
@@ -38,11 +29,9 @@ byId("layout").addEventListener("change", (event) => {
   showMore();
 });
 addEventListener("resize", showMore);
-byId("sheet").addEventListener("keydown", onSheetKey);
+byId("sheet").addEventListener("keydown", onGridKey);
 byId("view-sheet").addEventListener("click", () => show("sheet"));
 byId("view-map").addEventListener("click", () => show("map"));
-byId("theme").addEventListener("click", switchTheme);
-byId("theme").textContent = matchMedia("(prefers-color-scheme: dark)").matches ? "Light" : "Dark";
 addEventListener("beforeprint", revealAll);
 revealFirst();
 whenIdle(revealSome);

@@ -1,0 +1,108 @@
+"""The index of an atlas, atlas.json: which neurons were asked for, and where each sample lies.
+
+An atlas is a folder of archives, one a target. The archives tell all of their samples; the index
+tells in which order the targets were asked for, and why some have no archive.
+"""
+
+from __future__ import annotations
+
+import math
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+from tf_inverse.archive import attributes, schema
+from tf_inverse.errors import RefusedInput
+
+INDEX, FORMAT, VERSION = "atlas.json", "tf_inverse atlas", 1
+LARGEST = 64 << 20
+GROUP = "group"
+"""Entry of an archive's settings: the targets that were sampled together with its own."""
+
+STATES = ("waiting", "done", "partial", "dead", "unreachable", "failed")
+"""`partial` has fewer samples than asked; `dead`, `unreachable` and `failed` have none."""
+
+
+def read(folder: pathlib.Path) -> dict | None:
+    """The index of a folder, each field of a unit checked; None where the folder has none.
+
+    Raises:
+        RefusedInput: The file is too large, no index, or of another version; or a unit's entry has
+            a field that is missing or of another kind, or a path that leaves the folder.
+    """
+    path = folder / INDEX
+    if not path.is_file():
+        return None
+    if path.stat().st_size > LARGEST:
+        raise RefusedInput(f"expected at most {LARGEST} bytes in {path}")
+    index = attributes.from_json(path.read_bytes(), str(path))
+    if not isinstance(index, dict) or index.get("format") != FORMAT:
+        raise RefusedInput(f"expected format {FORMAT!r} in {path}")
+    if index.get("version") != VERSION:
+        raise RefusedInput(
+            f"expected version {VERSION} in {path}, got {index.get('version')!r:.80}"
+        )
+    units = index.get("units")
+    if not isinstance(index.get("network"), str) or not isinstance(units, list):
+        raise RefusedInput(f"{path}: expected a network and a list of units")
+    for i, unit in enumerate(units):
+        _check(unit, f"{path}: unit {i}")
+    return index
+
+
+def _check(unit: Any, what: str) -> None:
+    if not isinstance(unit, dict):
+        raise RefusedInput(f"{what} must be a JSON object, got {unit!r:.80}")
+    for name, right in _FIELDS.items():
+        if not right(unit.get(name)):
+            raise RefusedInput(f"{what}: {name} cannot be {unit.get(name)!r:.80}")
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def _is_position(value: Any) -> bool:
+    return isinstance(value, str) or (len(value) == 2 and all(map(_is_count, value)))
+
+
+def _are_levels(value: Any) -> bool:
+    return len(value) == 2 and all(map(_is_text, value))
+
+
+def _is_inside(value: Any) -> bool:
+    """Whether a text is the path of an archive below the folder, with slashes."""
+    path = pathlib.PurePosixPath(value) if isinstance(value, str) else None
+    plain = path is not None and not path.is_absolute() and ".." not in path.parts
+    return plain and str(value).endswith(".h5") and not set(value) & {"\\", "\0", ":"}
+
+
+def _or_none(right: Callable[[Any], bool], kind: type = object) -> Callable[[Any], bool]:
+    return lambda value: value is None or (isinstance(value, kind) and right(value))
+
+
+_FIELDS: dict[str, Callable[[Any], bool]] = {
+    "layer": _is_text,
+    # A direction has a name in place of a number.
+    "unit": lambda value: (type(value) is int and value >= schema.DIRECTED) or _is_text(value),
+    "direction": _or_none(lambda value: _is_text(value.get("name")), dict),
+    "at": lambda value: value is None or (isinstance(value, str | list) and _is_position(value)),
+    "label": _or_none(_is_text),
+    "z1": _is_number,
+    "z2": _is_number,
+    "levels": _or_none(_are_levels, list),
+    "rung": _is_count,
+    "archive": _or_none(_is_inside),
+    "state": lambda value: value in STATES,
+    "reason": _or_none(_is_text),
+    "asked": _is_count,
+    "found": _is_count,
+}

@@ -1,0 +1,52 @@
+"""Images end to end as one array; more of them than memory should hold lie in a temporary file."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Iterable
+
+import numpy as np
+
+from tf_inverse.errors import RefusedInput
+from tf_inverse.tensors import Array
+
+IN_MEMORY = 1 << 28
+"""Bytes of images that are kept in memory; CIFAR-10 at its own size has 2^27.5."""
+
+
+def stacked(images: Iterable[Array], count: int, image: tuple[int, ...]) -> Array:
+    """All images of an iterator in one array, which is written while the iterator makes them.
+
+    Args:
+        images: Arrays [k, *image] uint8, of `count` images together.
+        count: How many images there are.
+        image: Shape of one.
+
+    Returns:
+        [count, *image] uint8. Above `IN_MEMORY` bytes a read-only map of a temporary file, which
+        no name leads to any more, and whose pages the operating system drops when it needs room.
+
+    Raises:
+        RefusedInput: There is no room for the temporary file.
+    """
+    shape = (count, *image)
+    if math.prod(shape) <= IN_MEMORY:
+        whole, at = np.empty(shape, np.uint8), 0
+        for part in images:
+            whole[at : at + len(part)] = part
+            at += len(part)
+        return whole
+    # A write that finds the disk full says so, where a store into a map would end the process.
+    with tempfile.TemporaryFile(buffering=0) as file:
+        for part in images:
+            left = np.ascontiguousarray(part, np.uint8).tobytes()
+            try:
+                while left:
+                    left = left[file.write(left) :]
+            except OSError as error:
+                raise RefusedInput(
+                    f"expected {math.prod(shape) / 1e9:.1f} GB of room in {tempfile.gettempdir()} "
+                    f"for {count} images ({error.strerror}); TMPDIR names another folder"
+                ) from error
+        return np.memmap(file, np.uint8, "r", shape=shape)

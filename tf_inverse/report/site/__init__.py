@@ -1,0 +1,199 @@
+"""A site of many archives: static pages that are opened from disk and ask no network for anything.
+
+    FOLDER/site/index.html              every unit, to be sorted, filtered and searched
+    FOLDER/site/unit/fc8/8.html         a page a unit
+    FOLDER/site/unit/fc8/8.webp         all images of that page in one picture
+    FOLDER/site/unit/fc8/8.small.webp   its picture on the first page
+    FOLDER/site/units.js                what all pages know of every unit
+
+Pages share a style and scripts. The site is made of the archives alone, again and again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import pathlib
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tf_inverse.archive import atomic_folder
+from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.report import html
+from tf_inverse.report.site import card, catalogue, likeness, unit_page
+from tf_inverse.tensors import StrPath
+
+if TYPE_CHECKING:
+    from tf_inverse.archive import Archive
+    from tf_inverse.report.beside import Nature
+    from tf_inverse.report.site.catalogue import Catalogue, Unit
+
+__all__ = ["Written", "write"]
+
+FORMAT, ABOUT, MOST_ABOUT = "tf_inverse site", "site.json", 1 << 16
+STYLE, LIST = "site.css", "units.js"
+SCRIPTS = {
+    "unit.js": unit_page.SCRIPTS,
+    "index.js": ("elements", "grid", "theme", "unit_tile", "index"),
+}
+
+
+class Written(NamedTuple):
+    """What was written.
+
+    Attributes:
+        index: The first page.
+        units: Units that are shown.
+        pages: Units with a page of their own.
+        size: Bytes of the whole site.
+        left_out: A line for each file that is no archive, or a damaged one.
+    """
+
+    index: pathlib.Path
+    units: int
+    pages: int
+    size: int
+    left_out: list[str]
+
+
+def write(
+    folder: StrPath,
+    nature: Callable[[Archive], Nature | None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Written:
+    """Writes the site of an atlas, or of any folder of archives, into FOLDER/site.
+
+    A site that is there is replaced, whole or not at all. A unit whose archive is damaged is shown
+    without its sample and told of.
+
+    Args:
+        folder: Of the archives, with or without atlas.json.
+        nature: What finds the natural images of an archive's ranges; by default they are those
+            that the file beside it holds.
+        progress: Called with the number of units done, and of all.
+
+    Raises:
+        UsageError: There is nothing to show.
+        RefusedInput: atlas.json is no index of an atlas.
+        FileExistsError: FOLDER/site is something else, or another process writes it.
+        archive.writer.StorageError: The disk is full or read-only; what was there stays.
+        FileNotFoundError: There is no such folder.
+    """
+    folder = pathlib.Path(folder)
+    if not os.path.lexists(folder):
+        raise FileNotFoundError(f"{folder} does not exist")
+    found = catalogue.of(folder)
+    if not found.units:
+        more = f": {found.left_out[0]}" if found.left_out else ""
+        raise UsageError(f"expected archives, A.h5, in {folder}, there are none{more}")
+    to = folder / catalogue.FOLDER
+    with atomic_folder.folder(to, _ours, overwrite=True) as made:
+        left_out = [*found.left_out, *_fill(made, found, nature, progress or (lambda *_: None))]
+        pages = sum(1 for _ in made.rglob("unit/*/*.html"))
+        size = sum(path.stat().st_size for path in made.rglob("*") if path.is_file())
+    return Written(to / "index.html", len(found.units), pages, size, left_out)
+
+
+def _ours(folder: pathlib.Path) -> list[str] | None:
+    """What a site's folder holds; None where it is no site."""
+    path = folder / ABOUT
+    try:
+        about = json.loads(path.read_bytes()) if path.stat().st_size <= MOST_ABOUT else None
+    except (OSError, ValueError, RecursionError):
+        return None
+    is_site = isinstance(about, dict) and about.get("format") == FORMAT
+    return [ABOUT, "index.html", STYLE, LIST, *SCRIPTS, "unit"] if is_site else None
+
+
+def _fill(
+    made: pathlib.Path,
+    found: Catalogue,
+    nature: Callable[[Archive], Nature | None] | None,
+    progress: Callable[[int, int], None],
+) -> list[str]:
+    """Writes all files; returns a line for each archive that could not be read."""
+    cards: list[dict[str, Any]] = []
+    compared: dict[int, likeness.Compared] = {}
+    left_out: list[str] = []
+    for i, (unit, place) in enumerate(zip(found.units, _places(found.units), strict=True)):
+        cards.append(card.missing(unit))
+        try:
+            if unit.main is not None:
+                with catalogue.opened(unit.main) as archive:
+                    natural = nature(archive) if nature else None
+                    data, sprite, lines = unit_page.data(i, unit, archive, natural)
+                    facets = data["archives"][0]["facets"]
+                    shown = card.found(unit, archive, facets) | {"place": place}
+                    picture = card.picture(archive, facets["medoids"])
+                    compared[i] = likeness.of(archive, len(found.units))
+                data["sprite"]["address"] = f"{pathlib.PurePath(place).name}.webp"
+                _put(made / f"{place}.html", _page(data))
+                (made / f"{place}.webp").write_bytes(sprite.contents())
+                (made / f"{place}.small.webp").write_bytes(picture)
+                cards[i] = shown
+                left_out += lines
+        except RefusedInput as error:
+            cards[i] = card.missing(unit, "its archive cannot be read")
+            left_out.append(str(error))
+        progress(i + 1, len(found.units))
+    for i, near in likeness.nearest(compared).items():
+        cards[i]["like"] = [[j, float(f"{unlike:.3g}")] for j, unlike in near]
+    _shared(made, found.network, cards)
+    return left_out
+
+
+def _page(data: dict[str, Any]) -> str:
+    """A page in a folder of the folder `unit`."""
+    up = "../../"
+    scripts = [up + LIST, up + "unit.js"]
+    return html.linked("page.html", up + STYLE, scripts, data["title"], data)
+
+
+def _shared(made: pathlib.Path, network: str, cards: list[dict[str, Any]]) -> None:
+    """The first page, and what it shares with all others."""
+    title = f"Atlas of {network}" if network else "Atlas"
+    scripts = [LIST, "index.js"]
+    first = html.linked("index.html", STYLE, scripts, title, {"title": title})
+    _put(made / "index.html", first)
+    _put(made / STYLE, html.joined_styles(("style.css", "site.css")))
+    _put(made / LIST, f"const units = {html.script_json(cards)};\n")
+    for name, parts in SCRIPTS.items():
+        _put(made / name, html.joined_scripts(parts))
+    _put(made / ABOUT, json.dumps({"format": FORMAT}) + "\n")
+
+
+def _put(path: pathlib.Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def _places(units: list[Unit]) -> list[str]:
+    """Where the page of each unit is in the site, without its ending.
+
+    Names of layers come from files and may hold anything: of them letters, digits and a few signs
+    are left, and a number is added where that makes two of them one.
+    """
+    layers: dict[str, str] = {}
+    folders: set[str] = set()
+    pages: set[str] = set()
+    places = []
+    for unit in units:
+        if unit.layer not in layers:
+            layers[unit.layer] = _free(_plain(unit.layer), folders)
+        own = unit.name.removeprefix(f"{unit.layer}:")
+        places.append(_free(f"unit/{layers[unit.layer]}/{_plain(own)}", pages))
+    return places
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:80].strip("_") or "unit"
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """The name, or with a number the first that is not taken, also where case does not count."""
+    tries = (name if i == 0 else f"{name}.{i}" for i in itertools.count())
+    free = next(one for one in tries if one.lower() not in taken)
+    taken.add(free.lower())
+    return free
