@@ -28,7 +28,7 @@ GROUPS = {
     "Method": (
         "K seed method count samples_per_seed bound beta mu0 a diversity patience optimizer "
         "distance bandwidth methods baseline start rate epochs batch plain epsilon code compare "
-        "particles"
+        "smooth particles"
     ),
     "Form of inputs": (
         "range pixels codes bounds crop fixed size code_size image weights prototxt caffemodel mat "
