@@ -15,6 +15,8 @@ matconvnet = ["scipy>=1.12"]
 safetensors = ["safetensors>=0.5"]
 # CMA-MEGA, another way to fill a plane of two neurons.
 rivals = ["ribs==0.12.0"]
+# The workers of an atlas; before 2.52 its ports asked nobody for a token.
+atlas = ["ray>=2.52"]
 publish = ["pyarrow>=17", *safetensors]
 hub = ["huggingface_hub>=0.30"]
 # Other people's readers of what `publish` writes, for tests alone; 600 MB.
@@ -75,6 +77,7 @@ setup(
         "hub": hub,
         "publish": publish,
         "rivals": rivals,
+        "atlas": atlas,
         "foreign": foreign,
         "docs": docs,
     },

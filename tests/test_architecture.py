@@ -20,7 +20,7 @@ FLOORS = (
     ("method", "caffe", "report"),
     ("export", "adopt", "publish", "explain"),
     ("run",),
-    ("judging",),
+    ("judging", "atlas"),
     ("training", "baselines"),
     ("experiments",),
     ("tools",),
@@ -29,8 +29,18 @@ FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 VALUES = ("band", "choosing", "directions", "diversity", "errors", "facets", "grammar", "grid")
 VALUES += ("metrics", "neuron", "private", "tensors", "unit_names", "version")
 # In running order: no module of the method imports one that comes after it.
-METHOD = ("rule", "lagrangian", "problem", "pool", "step_size", "seeds", "walk", "renewal")
-METHOD += ("loops", "langevin", "splitting", "kernel", "volume", "chains", "sampler")
+METHOD = ("rule", "lagrangian", "problem", "pool", "step_size", "seeds", "walk", "company")
+METHOD += (
+    "renewal",
+    "loops",
+    "langevin",
+    "splitting",
+    "kernel",
+    "volume",
+    "chains",
+    "sampler",
+    "group",
+)
 
 
 def modules():

@@ -7,16 +7,19 @@ from tf_inverse import choosing
 from tf_inverse.errors import UsageError
 
 
-def naive(e, h, count, q):
-    """The same greedy choice, with a whole kernel and a determinant for each candidate."""
+def naive(e, h, count, q, early=0):
+    """The same greedy choice, with a whole kernel and a determinant for each candidate.
+
+    The first `early` rows were chosen before.
+    """
     squares = ((e[:, None] - e[None]) ** 2).sum(axis=-1)
     kernel = q[:, None] * np.exp(-squares / (2 * h * h)) * q[None]
-    chosen = []
+    chosen = list(range(early))
     for _ in range(count):
         rest = [i for i in range(len(e)) if i not in chosen]
         sets = [np.ix_([*chosen, i], [*chosen, i]) for i in rest]
         chosen.append(rest[int(np.argmax([np.linalg.det(kernel[one]) for one in sets]))])
-    return chosen
+    return chosen[early:]
 
 
 @pytest.mark.parametrize("even", [True, False])
@@ -25,6 +28,17 @@ def test_each_row_chosen_has_the_largest_determinant(even):
     e, q = rng.normal(4.0, 1.0, (20, 3)), rng.uniform(0.5, 2.0, 20)
     found = choosing.varied(e, 1.5, 7, None if even else q)
     assert found.tolist() == naive(e, 1.5, 7, np.ones(20) if even else q)
+
+
+def test_new_rows_differ_from_those_chosen_before():
+    rng = np.random.default_rng(4)
+    e, q = rng.normal(4.0, 1.0, (20, 3)), np.append(np.ones(5), rng.uniform(0.5, 2.0, 15))
+    found = choosing.varied(e[5:], 1.5, 6, q[5:], e[:5])
+    assert (found + 5).tolist() == naive(e, 1.5, 6, q, 5)
+    assert found.tolist() != choosing.varied(e[5:], 1.5, 6, q[5:]).tolist()
+    # A row that was chosen twice before explains no more than once.
+    twice = np.concatenate([e[:5], e[:1]])
+    np.testing.assert_array_equal(choosing.varied(e[5:], 1.5, 6, q[5:], twice), found)
 
 
 def test_copies_come_last_and_each_row_once():

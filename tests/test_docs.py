@@ -17,6 +17,7 @@ import sys
 import tomllib
 
 import book
+import h5py
 import hubserver
 import keras
 import numpy as np
@@ -29,6 +30,7 @@ from tf_inverse import archive, domains
 from tf_inverse.adopt import nature
 from tf_inverse.networks import codes, storage
 from tf_inverse.networks.networks import Networks
+from tf_inverse.training import evaluation
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 # The last of two flags counts.
@@ -38,6 +40,7 @@ FEWER = {
     "experiment": ["--n=2", "--K=2", "--neurons=1", "--patience=5"],
     "adopt": ["--weights=none"],
     "resume": ["--n=4"],
+    "atlas": ["--n=2", "--patience=4"],
 }
 # A range of the real network -> one that random weights reach.
 NATURAL = re.compile(r"@p9\d[\d.]*:p99[\d.]*")
@@ -181,6 +184,35 @@ def gan():
     code = keras.Input((5,))
     y = keras.layers.Reshape((8, 8, 3))(keras.layers.Dense(192, activation="tanh")(code))
     return keras.Model(code, y, name="gan")
+
+
+def test_training_page(desk, cifar10, monkeypatch, capsys):
+    """A judge knows the classes by name; `crane` alone is not among its names."""
+    names, rng = ("crane", "school bus", "truck"), np.random.default_rng(0)
+    classes = rng.integers(0, 3, 80)
+    x = rng.integers(0, 90, (80, 8, 8, 3)) + 80 * np.eye(3)[classes][:, None, None]
+    for part, rows in {"train": slice(60), "test": slice(60, 80)}.items():
+        with h5py.File("photos.h5", "a") as file:
+            file.attrs["classes"] = names
+            file.create_group(part)["images"] = x[rows].astype(np.uint8)
+            file[part]["labels"] = classes[rows]
+    inputs = keras.Input((16, 16, 3))
+    h = keras.layers.Dense(12, name="e")(keras.layers.Flatten()(inputs))
+    h = keras.layers.Dense(600, name="out")(h)
+    labels = [f"thing {i}" for i in range(600)]
+    labels[7:9] = "school bus", "truck"
+    model = keras.Model(inputs, h)
+    other = {"classifier": model, "encoder": "e", "labels": ("out", labels), "default": None}
+    write(dataclasses.replace(cifar10, natural=None, **other), desk / "squeezenet")
+    monkeypatch.setattr(evaluation, "COUNT", 2)
+    commands = book.commands(book.ROOT / "docs/training.md")
+    small = ["--size=8", "--width=0.125", "--epochs=2", "--batch=10", "--code=6"]
+    for words in commands:
+        words = [NATURAL.sub("@p20:p80", word) for word in words]
+        words = [word.replace("relu2_2,relu3_2", "relu1_2") for word in words]
+        fewer = {"classifier": small, "generator": small[1:4]}.get(words[1], [])
+        run([*words, *fewer])
+    assert len(archive.open("buses.h5")) == 3
 
 
 def test_own_network_page(desk, monkeypatch):
@@ -347,6 +379,15 @@ def test_plane_page(desk, capsys):
     assert told["cells"] == 4 and {"count", "tried"} == set(told["plane"])
     for name in ("plane", "wide"):
         assert all((desk / f"{name}.{kind}").exists() for kind in ("h5", "png", "html"))
+
+
+def test_atlas_page(desk, capsys):
+    """Random weights reach few of the ranges; the share of a shard may have all of its own."""
+    for words in book.commands(book.ROOT / "docs/atlas.md"):
+        run(words, (0, 3))
+    index = json.loads((desk / "atlas" / "atlas.json").read_text())
+    assert [layer["name"] for layer in index["layers"]] == ["fc8", "conv3_2"]
+    assert len(index["units"]) == 14 and "waiting" not in capsys.readouterr().out
 
 
 def test_publishing_page(desk, monkeypatch):

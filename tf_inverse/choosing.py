@@ -16,7 +16,11 @@ LEAST = 1e-10
 
 
 def varied(
-    encodings: Array, bandwidth: float, count: int, quality: Array | None = None
+    encodings: Array,
+    bandwidth: float,
+    count: int,
+    quality: Array | None = None,
+    before: Array | None = None,
 ) -> np.ndarray:
     """Rows whose kernel has nearly the largest determinant of all choices of this many.
 
@@ -30,6 +34,8 @@ def varied(
         count: Rows to choose; all of them where there are no more.
         quality: q, [m] positive; a row of twice the quality is chosen before one that differs as
             much from those chosen. None for equal qualities.
+        before: Encodings of rows that were chosen earlier, [b, d]: the new ones are to differ from
+            these as well. None where the choice is the first.
 
     Returns:
         Indices of the chosen rows in the order of choice, [min(count, m)]. Once no row differs
@@ -50,18 +56,22 @@ def varied(
         raise UsageError(f"expected a positive bandwidth, got {bandwidth}")
     if q.shape != (len(e),) or not (np.isfinite(q) & (q > 0)).all():
         raise UsageError(f"expected a positive quality for each of {len(e)} rows, got {q}")
-    count = min(count, len(e))
+    count, early = min(count, len(e)), 0
+    if before is not None and len(before):
+        early = len(before)
+        e, q = np.concatenate([matrix(before, "before"), e]), np.append(np.ones(early), q)
     # Row i of the Cholesky factor holds what choice i explains of every row; `left` holds the rest.
-    factor = np.zeros((count, len(e)))
-    left, chosen = q**2, np.zeros(count, int)
-    free = np.ones(len(e), bool)
-    for i in range(count):
+    factor = np.zeros((early + count, len(e)))
+    left, chosen = q**2, np.zeros(early + count, int)
+    free = np.arange(len(e)) >= early
+    for i in range(early + count):
         new = free & (left > LEAST * q**2)
-        chosen[i] = best = int(np.argmax(np.where(new if new.any() else free, left, -np.inf)))
+        likely = np.where(new if new.any() else free, left, -np.inf)
+        chosen[i] = best = i if i < early else int(np.argmax(likely))
         free[best] = False
-        if not new.any():
+        if left[best] <= LEAST * q[best] ** 2:
             continue
         kernel = q[best] * q * np.exp(np.square(e - e[best]).sum(axis=1) / (-2.0 * bandwidth**2))
         factor[i] = (kernel - factor[:i].T @ factor[:i, best]) / np.sqrt(left[best])
         left = left - factor[i] ** 2
-    return chosen
+    return chosen[early:] - early

@@ -110,6 +110,30 @@ def shape(flag: str, text: str | None) -> tuple[int, int, int] | None:
     return None if found is None else (found[0], found[1], found[2])
 
 
+def sides(flag: str, text: str, least: int = 1) -> tuple[int, ...]:
+    """Rows and columns of SIDE, of ROWS,COLUMNS, or of ROWS,COLUMNS,CHANNELS.
+
+    Args:
+        flag: Name of the flag, for messages.
+        text: As the user wrote it.
+        least: Smallest of each.
+
+    Raises:
+        UsageError: It is none of these, or a number is too small or above `MOST`.
+
+    >>> sides("size", "64"), sides("size", "48,64,3")
+    ((64, 64), (48, 64))
+    """
+    numbers = [whole(part) for part in str(text).split(",")]
+    found = tuple(n for n in numbers[:2] if n is not None and least <= n <= MOST)
+    if len(numbers) > 3 or len(found) != min(2, len(numbers)) or numbers[2:] not in ([], [3]):
+        raise UsageError(
+            f"expected --{flag}=SIDE, or ROWS,COLUMNS, at least {least}, of images in colour, got "
+            f"{text!r}"
+        )
+    return (found[0], found[-1])
+
+
 def names(text: str | None) -> tuple[str, ...]:
     """The words of a list with commas; none where there is no list.
 

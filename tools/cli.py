@@ -36,6 +36,7 @@ COMMANDS = {
     "volume": "volume:volume",
     "ladder": "ladder:ladder",
     "plane": "plane:plane",
+    "atlas": "atlas:atlas",
     "convert": "convert:convert",
     "pair": "pair:pair",
     "fetch": "fetch:fetch",

@@ -12,12 +12,15 @@ def train(
     smooth: float = 0.0,
     encoder: str | None = None,
     compare: str | None = None,
+    teacher: str | None = None,
+    teacher_layers: str | None = None,
     image: str | None = None,
     pixels: str = "0:255",
     size: str | None = None,
     fixed: str | None = None,
     weights: str | None = "imagenet",
     judge: str | None = None,
+    map: str | None = None,
     labels: str | None = None,
     name: str | None = None,
     start: str | None = None,
@@ -25,7 +28,12 @@ def train(
     epochs: int | None = None,
     plain: int = 5,
     epsilon: float = 0.25,
-    code: int = 384,
+    code: int | None = None,
+    width: float = 1.0,
+    pooled: int = 0,
+    average: float = 0.0,
+    augment: str | None = None,
+    precision: str = "auto",
     batch: int | None = None,
     seed: int = 0,
     description: str | None = None,
@@ -61,14 +69,20 @@ def train(
         encoder: generator, pair: layer whose output is the code; if left out, that of the
             classifier's folder, or the last one before the output that has no map.
         compare: generator: layers to compare features in, A,B; the last map by default.
+        teacher: generator: another network whose features are compared too, in any form that
+            classifier takes.
+        teacher_layers: generator: layers of the teacher, A,B; the last map of each size by default.
         image: ROWS,COLUMNS of the images that are drawn, or classified; by default as the
             classifier takes them, 32,32 for a new one.
         pixels: generator, pair: LOW:HIGH of the pixels that the classifier takes.
-        size: generator, pair: ROWS,COLUMNS,CHANNELS of its input, where it leaves them open.
+        size: generator, pair: ROWS,COLUMNS,CHANNELS of its input, where it leaves them open;
+            classifier, judge: SIDE of the images, or ROWS,COLUMNS.
         fixed: generator, pair: values of its further inputs, NAME=VALUE, several with commas.
         weights: generator, pair: of keras:NAME: imagenet, a file, or none for random ones.
         judge: check: judges of the same classes, several with commas, .keras files or any other
             that adopt takes; strangers are better than one trained here.
+        map: check: classes of judges that stand for classes of another name, OURS=THEIRS, several
+            with commas.
         labels: generator, pair: names of the output's units, A,B, or a file with one a line; those
             of the classifier's folder or of the data by default.
         name: generator, pair: its name; that of the folder by default.
@@ -78,7 +92,14 @@ def train(
             steps.
         plain: classifier: last epochs on unperturbed images.
         epsilon: classifier: largest perturbation, L2, as a share of one pixel's range.
-        code: classifier: entries of the code.
+        code: classifier: entries of the code; 12 for each row of its images by default.
+        width: classifier, generator: factor of the channels of all convolutions.
+        pooled: classifier: rows and columns of maps that stand beside the code, in layer `code`;
+            they keep colours and places.
+        average: generator: share that an exponential average of its weights keeps each step, as
+            0.999; 0 for none.
+        augment: generator: changes of what the discriminator sees, of color, translation, cutout.
+        precision: of convolutions: float32, bfloat16, or auto, the quicker one on this device.
         batch: Images a step; classifier and judge 128, generator 64.
         seed: Of weights, order and augmentation.
         description: generator, pair: what the images are.

@@ -23,18 +23,19 @@ GROUPS = {
     "What": (
         "network targets n name layer layers directions neurons ranges search images nature data "
         "classifier generator encoder sae sae_layer judge by map labels default description "
-        "licence creator url date store_nature volume"
+        "licence creator url date store_nature volume what at ladder targets_file"
     ),
     "Method": (
-        "K seed method count samples_per_seed bound beta mu0 a diversity patience optimizer "
-        "distance bandwidth methods baseline start rate epochs batch plain epsilon code compare "
-        "smooth particles"
+        "K seed method starts candidates count samples_per_seed bound beta mu0 a diversity "
+        "patience optimizer distance bandwidth methods baseline start rate epochs batch plain "
+        "epsilon code compare smooth particles "
+        "width pooled teacher teacher_layers average augment"
     ),
     "Form of inputs": (
         "range pixels codes bounds crop fixed size code_size image weights prototxt caffemodel mat "
         "mean scale channels input role ignore"
     ),
-    "Machine": "device precision xla chunk tensorboard profile",
+    "Machine": "device precision xla chunk tensorboard profile shard workers address",
     "Output": "out to as_ logdir folder store rows columns order maps version json list",
     "Safety": "trust untrusted overwrite from_",
 }

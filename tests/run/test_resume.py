@@ -18,7 +18,7 @@ from tf_inverse.networks import storage
 from tf_inverse.run import command
 
 UNIT = 2
-METHODS = ("renewal", "paper")
+METHODS = {"renewal": {}, "paper": {"method": "paper"}, "choice": {"candidates": 2}}
 
 
 class Killed(BaseException):
@@ -48,7 +48,7 @@ def bands(networks):
 
 
 def run(path, networks, bands, n=24, method="renewal", **options):
-    settings = Settings(n=n, K=4, seed=5, method=method)
+    settings = Settings(n=n, K=4, seed=5, **METHODS[method])
     return command.run(path, networks, bands, settings, as_json=True, **options)
 
 
@@ -114,6 +114,14 @@ def test_n_raised(tmp_path, network, networks, bands, whole, method):
         command.resume(tmp_path / "a.h5", n=5, network=network)
     assert command.resume(tmp_path / "a.h5", n=24, network=network, as_json=True) == 0
     assert (tmp_path / "a.h5").read_bytes() == whole[method][0]
+
+
+def test_settings_that_came_later_are_told_where_they_were_changed():
+    """Archives of a run as it was before them keep their bytes, and are carried on alike."""
+    plain = Settings(n=10, K=4, seed=5)
+    assert not {"candidates", "starts"} & set(plain.asdict())
+    changed = Settings(candidates=2, starts="near").asdict()
+    assert (changed["candidates"], changed["starts"]) == (2, "near")
 
 
 def test_other_weights_are_refused(tmp_path, networks, bands, tmp_path_factory):

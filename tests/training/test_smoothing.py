@@ -6,8 +6,7 @@ import pytest
 from scipy import ndimage
 
 from tf_inverse.errors import UsageError
-from tf_inverse.training import generator
-from tf_inverse.training.classifier import folded
+from tf_inverse.training import architectures
 from tf_inverse.training.smoothing import smoothed
 
 SIGMA = 0.5
@@ -16,7 +15,7 @@ SIGMA = 0.5
 def test_images_are_those_of_the_generator_after_a_gaussian(tmp_path):
     """Against SciPy's filter, away from the edges; and where a square is cut out, there too."""
     keras.utils.set_random_seed(3)
-    G = folded(generator.generator(4, (13, 9, 3), (6, 5, 4, 4)))
+    G = architectures.folded(architectures.generator(4, (13, 9, 3), (6, 5, 4, 4)))
     codes = np.random.default_rng(0).normal(size=(3, 4)).astype("f4")
     before = np.asarray(G(codes), float)
     smooth = smoothed(G, SIGMA)

@@ -1,7 +1,9 @@
 """Training at toy size: sources of images, folding, losses, going on, and a pair end to end."""
 
+import functools
 import io
 import json
+import time
 
 import h5py
 import keras
@@ -13,9 +15,10 @@ from tf_inverse.tools import cli
 
 from tf_inverse import archive
 from tf_inverse.errors import UsageError
-from tf_inverse.judging import judges
+from tf_inverse.judging import agreement, judges, matching
+from tf_inverse.method.settings import Settings
 from tf_inverse.networks import image_files, storage
-from tf_inverse.training import classifier, evaluation, generator
+from tf_inverse.training import architectures, batches, classifier, discriminator, evaluation
 
 SIZE = (8, 8)
 
@@ -52,9 +55,9 @@ def trained(data, tmp_path_factory):
     out = tmp_path_factory.mktemp("trained")
     network, made = f"--classifier={out / 'classifier.keras'}", f"--classifier={out / 'made'}"
     small = ("--epochs=2", "--batch=16")
-    new = ("--image=8,8", "--rate=0.01", *small)
+    new = ("--size=8", "--rate=0.01", *small)
     assert run("classifier", data, out, "--code=12", "--plain=1", *new) == 0
-    assert run("judge", data, out, *new) == 0
+    assert run("judge", data, out, "--precision=bfloat16", *new) == 0
     about = (network, "--encoder=relu6", "--rate=0.002")
     assert run("generator", data, out / "made", *about, *small) == 0
     about = ("--labels=sea,sky", "--name=world", "--smooth=0.5")
@@ -162,74 +165,164 @@ def randomized(model, seed=0):
     return model
 
 
-@pytest.mark.parametrize("made", ["classifier", "generator"])
+@pytest.mark.parametrize("made", ["classifier", "pooled", "generator"])
 def test_folding_changes_nothing_but_the_layers(made):
-    if made == "classifier":
-        model, x = randomized(classifier.classifier(3, SIZE, 10)), world(4, 4)[0].astype("f4")
-    else:
-        model = randomized(generator.generator(5, (*SIZE, 3), (8, 8, 6, 4)))
+    if made == "generator":
+        model = randomized(architectures.generator(5, (*SIZE, 3), (8, 8, 6, 4)))
         x = np.random.default_rng(0).standard_normal((4, 5)).astype("f4")
-    folded = classifier.folded(model)
+    else:
+        pooled = 2 * (made == "pooled")
+        model = randomized(architectures.classifier(3, SIZE, 10, width=0.5, pooled=pooled))
+        x = world(4, 4)[0].astype("f4")
+    folded = architectures.folded(model)
     kinds = {type(layer).__name__ for layer in folded.layers}
     assert not kinds & {"BatchNormalization", "Dropout"}
     np.testing.assert_allclose(folded(x), model(x, training=False), rtol=1e-3, atol=1e-3)
 
 
+def test_networks_follow_the_size_of_images():
+    """The last map has about four rows; that of 32 pixels is the shipped classifier's."""
+    for size, stages, code in (((32, 32), 3, 384), ((64, 64), 4, 768), ((28, 40), 3, 336)):
+        model = architectures.classifier(7, size)
+        names = [layer.name for layer in model.layers]
+        assert f"relu{stages}_2" in names and f"conv{stages + 1}_1" not in names
+        assert model.get_layer("relu6").output.shape == (None, code)
+        assert 3 <= model.get_layer(f"relu{stages}_2").output.shape[1] <= 5
+        last = architectures.judge(7, size).get_layer("pool").input
+        assert last.shape[1] == -(-size[0] // 2**stages)
+    shipped = storage.load("cifar10").classifier
+    mine = architectures.folded(architectures.classifier(10))
+    assert [w.shape for w in mine.weights] == [w.shape for w in shipped.weights]
+
+
+def test_pooled_maps_stand_beside_the_code():
+    model = architectures.classifier(3, (16, 12), 5, width=0.25, pooled=2)
+    x = world(2, 0)[0].repeat(2, axis=1)[:, :, :6].repeat(2, axis=2).astype("f4")
+    taps = [model.get_layer(name).output for name in ("relu1_2", "relu6", "code")]
+    maps, code, both = (np.asarray(h) for h in keras.Model(model.input, taps)(x))
+    means = [[maps[:, i : i + 4, j : j + 3].mean((1, 2)) for j in (0, 3)] for i in (0, 4)]
+    expected = np.concatenate([code, *(one for row in means for one in row)], axis=1)
+    np.testing.assert_allclose(both, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_half_precision_is_for_convolutions_without_a_bias_alone():
+    """A bias in bfloat16 gets at most 256 equal terms of its gradient on a CPU: here are 1024."""
+    dtype = "mixed_bfloat16"
+    networks = [architectures.classifier(3, SIZE, 4, dtype=dtype)]
+    networks += [
+        architectures.judge(3, SIZE, dtype),
+        architectures.generator(5, (*SIZE, 3), dtype=dtype),
+    ]
+    for network in networks:
+        half = {one.name for one in network.layers if one.compute_dtype == "bfloat16"}
+        assert half and all(network.get_layer(name).use_bias is False for name in half)
+    D = discriminator.discriminator(5, (64, 64, 3), (4,), dtype=dtype)
+    spectral = next(layer for layer in D.layers if isinstance(layer, discriminator.Spectral))
+    first = keras.Model(D.inputs, spectral.output)
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(first([tf.zeros((1, 64, 64, 3)), tf.zeros((1, 5))]))
+    gradient = tape.gradient(total, spectral.bias.value)
+    np.testing.assert_array_equal(gradient, np.full(4, 1024.0))
+
+
 def test_perturbed_images_lie_up_the_loss_within_epsilon():
     model = small()
-    trainer = classifier.Robust(model, epsilon=0.5)
-    trainer.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    trainer = classifier.Robust(model, keras.optimizers.SGD(0.0))
     x, y = world(16, 5)
     x, y = tf.constant(x, tf.float32), tf.constant(y)
-    moved = trainer._steepest(x, y)
-    norms = np.sqrt(np.sum(moved.numpy() ** 2, axis=(1, 2, 3)))
-    assert norms.max() <= 0.5 * 255 * (1 + 1e-5) and norms.min() > 0
+    steepest = trainer.steepest(x, y)
+    np.testing.assert_allclose(np.sum(steepest.numpy() ** 2, axis=(1, 2, 3)), 1.0, rtol=1e-4)
     before, after = (
         keras.losses.sparse_categorical_crossentropy(y, model(a, training=False), True).numpy()
-        for a in (x, x + 0.05 * moved)
+        for a in (x, x + 6.0 * steepest)
     )
     assert (after > before).mean() > 0.9
+    # The first half of a batch is moved by the norms given, the second stays as it is.
+    moves = tf.linspace(0.0, 50.0, 8)
+    x_moved = tf.concat([x[:8] + moves[:, None, None, None] * steepest[:8], x[8:]], axis=0)
+    expected = keras.losses.sparse_categorical_crossentropy(y, model(x_moved, training=True), True)
+    found = trainer.step({"x": x, "y": y, "moves": moves})["loss"]
+    assert float(found) == pytest.approx(float(np.mean(expected)), rel=1e-5)
 
 
 def test_batches_hold_shifted_or_mirrored_images():
-    x = np.arange(20, dtype=np.uint8)[:, None, None, None] * np.ones((1, *SIZE, 3), np.uint8)
-    one = list(classifier.batches(x, np.arange(20), 6, seed=1))
-    assert [len(batch) for batch, _ in one] == [6, 6, 6]  # the rest waits for the next epoch
-    for batch, labels in one:
-        np.testing.assert_array_equal(batch[:, 0, 0, 0], labels)
-        assert (batch == batch[:, :1, :1, :1]).numpy().all()
-    again = list(classifier.batches(x, np.arange(20), 6, seed=1))
-    assert all(np.array_equal(a[1], b[1]) for a, b in zip(one, again, strict=True))
+    """Each pixel of an image tells its number and its place."""
+    x = np.zeros((20, *SIZE, 3), np.uint8)
+    x[..., 0] = np.arange(20)[:, None, None]
+    x[..., 1], x[..., 2] = np.arange(8)[:, None], np.arange(8)
+    make = batches.Batches(x, 6, seed=1, labels=np.arange(20), shift=2)
+    every = [make(step) for step in range(2 * make.steps)]
+    assert make.steps == 3  # the rest of a pass waits for another pass, in another order
+    for batch in every:
+        np.testing.assert_array_equal(batch["x"][:, 3, 3, 0], batch["y"])
+        assert len(set(batch["y"])) == 6
+    rows = np.concatenate([batch["x"][:, :, 4, 1] for batch in every]).astype(int)
+    columns = np.concatenate([batch["x"][:, 4, :, 2] for batch in every]).astype(int)
+    assert {int(one[3]) - 3 for one in rows} == {
+        -2,
+        -1,
+        0,
+        1,
+        2,
+    }  # as far as it was asked, both ways
+    assert {int(np.sign(one[4] - one[3])) for one in columns} == {-1, 1}
+    assert {int(np.sign(one[4] - one[3])) for one in rows} == {1}
+    again = batches.Batches(x, 6, seed=1, labels=np.arange(20), shift=2)(4)
+    np.testing.assert_array_equal(again["x"], every[4]["x"])
 
 
-class Interrupted(Exception):
-    pass
+def test_batches_come_in_order_whoever_reads_them_first():
+    def slow(step):
+        time.sleep(0.02 * (step % 2))
+        return {"x": step}
+
+    with batches.ahead(slow, 3, 9) as coming:
+        assert [one["x"] for one in coming] == [3, 4, 5, 6, 7, 8]
 
 
-def test_an_interrupted_training_goes_on_where_it_was(data, tmp_path):
-    """After the second of three epochs: only the third is left, with the optimizer's count."""
-    x, y = image_files.load(data, SIZE)
-    options = {"epochs": 3, "plain": 0, "epsilon": 0.1, "seed": 0, "batch": 32}
+class After:
+    """Asks to stop after so many steps."""
 
-    def train(network):
-        return classifier.train(
-            network, x, y, (x[:32], y[:32]), backup=tmp_path / "backup", **options
+    def __init__(self, steps):
+        self.steps = steps
+
+    def __bool__(self):
+        self.steps -= 1
+        return self.steps == 0
+
+
+def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path):
+    """In the middle of a pass: dropout, augmentation and the optimizer go on where they were."""
+    x, y = world(48, 0)
+    options = {"epochs": 2, "plain": 1, "epsilon": 0.1, "seed": 0, "batch": 16, "rate": 0.01}
+
+    def train(folder, stop=False):
+        folder.mkdir(exist_ok=True)
+        keras.utils.set_random_seed(0)
+        network = architectures.classifier(2, SIZE, 4, width=0.125)
+        left = classifier.train(
+            network, x, y, (x[:20], y[:20]), folder=folder, stop=stop, **options
         )
+        return left, network.get_weights()
 
-    real = keras.callbacks.LambdaCallback
+    left, expected = train(tmp_path / "a")
+    assert left == 0
+    assert train(tmp_path / "b", After(2))[0] == 4
+    left, found = train(tmp_path / "b", After(2))
+    assert left == 2 and not np.array_equal(found[0], expected[0])
+    left, found = train(tmp_path / "b")
+    assert left == 0
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
 
-    class Stopping(real):
-        def on_epoch_end(self, epoch, logs=None):
-            if epoch == 1:
-                raise Interrupted
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keras.callbacks, "LambdaCallback", Stopping)
-        with pytest.raises(Interrupted):
-            train(small())
-    history = train(small())
-    assert history.epoch == [2] and int(history.model.optimizer.iterations) == 3 * 4
-    assert not (tmp_path / "backup").exists()  # done: nothing is left to go on from
+def test_accuracy_against_naive_loops():
+    model, (x, y) = small(), world(30, 3)
+    logits = np.asarray(model(x.astype("f4")))
+    found = classifier.accuracy(model, x, y)
+    right = [np.argmax(z) == one for z, one in zip(logits, y, strict=True)]
+    assert found["top 1"] == np.mean(right)
+    assert found["top 5"] == 1.0  # of two classes
 
 
 # The pair
@@ -257,22 +350,78 @@ def test_commands_make_a_pair_that_samples(trained, tmp_path, capsys):
 
 
 def test_honesty_by_brute_force(trained):
+    """Of a judge with more classes than the pair's, in another order, those are asked alone."""
     networks = storage.load(trained / "pair")
-    judge = storage.model(trained / "judge.keras")
     x, y = world(40, 9)
-    found = evaluation.reconstructions(networks, [judges.load(trained / "judge.keras")], x, y)
-
-    def classes(model, shown):
-        return np.array([np.argmax(model(one[None].astype("f4"))[0]) for one in shown])
-
+    inputs = keras.Input((*SIZE, 3))
+    h = keras.layers.Dense(8)(keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs)))
+    stranger = judges.Judge("stranger", keras.Model(inputs, h), (*"abcde", "sky", "sea", "f"))
+    with pytest.raises(UsageError, match="none is called sea, sky: --map=sea=THEIRS names one"):
+        bare = judges.Judge("bare", stranger.model, tuple("abcdefgh"))
+        matching.among(("sea", "sky"), "fc8", bare, {})
+    panel = [
+        matching.among(("sea", "sky"), "fc8", judges.load(trained / "judge.keras"), {}),
+        matching.among(("sea", "sky"), "fc8", stranger, {}),
+        matching.among(("sea", "sky"), "fc8", stranger, {"sky": ("a", "2")}),
+    ]
+    columns = ([[0], [1]], [[6], [5]], [[6], [0, 2]])
     e = networks.encode(x)
     drawn = np.asarray(networks.generator(e)).clip(0, 255).round()
-    seen = classes(networks.classifier, x)
-    assert found["accuracy"] == np.mean(seen == y)
-    assert found["agreement"] == np.mean(seen == classes(networks.classifier, drawn))
-    said = found["judges"]["judge"]
-    assert said["accuracy"] == np.mean(classes(judge, x) == y)
-    assert said["on_generated"] == np.mean(classes(judge, drawn) == y)
+    for judge, groups in zip(panel, columns, strict=True):
+        found = evaluation.reconstructions(networks, [judge], x, y)["judges"][judge.name]
+        for name, shown in (("accuracy", x), ("on_generated", drawn)):
+            answers = []
+            for one in shown:
+                z = np.asarray(judge.model(one[None].astype("f4"))[0])
+                answers.append(np.argmax([max(z[i] for i in group) for group in groups]))
+            assert found[name] == np.mean(answers == y)
+    found = evaluation.reconstructions(networks, panel, x, y)
+    seen, again = (np.argmax(networks.classifier(a.astype("f4")), axis=1) for a in (x, drawn))
+    assert found["accuracy"] == np.mean(seen == y) and found["agreement"] == np.mean(seen == again)
+
+
+def test_first_choices_of_a_judge(monkeypatch):
+    """Output i of image j is that a linear map gives; ranks are counted by sorting."""
+    inputs = keras.Input((*SIZE, 3))
+    model = keras.Model(inputs, keras.layers.Dense(9)(keras.layers.Flatten()(inputs)))
+    (x, _), y = world(30, 1), np.arange(30) % 9
+    judge, z = judges.Judge("wide", model), np.asarray(model(x.astype("f4")))
+    ranks = [sorted(one, reverse=True).index(one[i]) for one, i in zip(z, y, strict=True)]
+    assert judge.ranks(x, y).tolist() == ranks
+    kinds = [agreement.Others("samples", x)]
+    shares = [np.mean(np.argsort(-z)[:, :n] == 4) * n for n in (1, 5)]
+    found = evaluation._shares(judge, 4, kinds)
+    assert found == pytest.approx({"samples": shares[0], "samples_top5": shares[1]})
+
+
+def test_means_of_all_neurons():
+    same, less = {"n": 3, "vendi": 4.0, "vendi_natural": 4.0}, {"n": 3, "vendi": 3.0}
+    rows = [
+        {"range": "p1:p2", "judges": {"a": {"samples": 0.5, "nature": 0.0}}} | same,
+        {"range": "p1:p2", "judges": {"a": {"samples": 1.0, "nature": 0.5}}} | same | less,
+        {"range": "p1:p2", "judges": {"a": {"nature": 1.0}}, "n": 0},
+        {"range": "p3:p4", "judges": {"a": {"nature": 1.0}}, "n": 0},
+    ]
+    found = evaluation.means(rows)
+    assert found["p1:p2"] == {
+        "neurons": 3,
+        "reached": 2,
+        "vendi of nature or more": 1,
+        "judges": {"a": {"samples": 0.75, "nature": 0.5}},
+    }
+    assert found["p3:p4"]["reached"] == 0
+
+
+def test_check_prints_what_judges_say(trained, data, monkeypatch, capsys):
+    monkeypatch.setattr(evaluation, "COUNT", 3)
+    monkeypatch.setattr(evaluation, "Settings", functools.partial(Settings, patience=1, K=4))
+    words = (f"--judge={trained / 'judge.keras'}", "--map=sea=0,sky=1")
+    assert run("check", data, trained / "pair", *words) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [row["label"] for row in found["neurons"]] == ["sea", "sea", "sky", "sky"]
+    for row in found["neurons"]:  # a range that is out of reach ends nothing
+        assert bool(row["n"]) == ("samples" in row["judges"]["judge"]) == ("vendi" in row)
+    assert found["means"].keys() == {"p99:p99.8", "p90:p98"}
 
 
 def _touched(path):
@@ -294,7 +443,13 @@ def test_refusals(trained, data, tmp_path, capsys):
     lonely.write_bytes((trained / "classifier.keras").read_bytes())
     text = said("pair", data, tmp_path / "pair", f"--classifier={lonely}")
     assert "expected --generator=FILE, or generator.keras beside" in text
-    np.savez(tmp_path / "bare.npz", images=world(4, 0)[0])
+    np.savez(tmp_path / "bare.npz", images=world(24, 0)[0])
     assert "expected labels in" in said("classifier", tmp_path / "bare.npz", tmp_path / "o")
     assert "of images, got a.txt" in said("classifier", _touched(tmp_path / "a.txt"), tmp_path)
     assert "found nothing at" in said("classifier", tmp_path / "none.npz", tmp_path / "o")
+    new = ("classifier", data, tmp_path / "o")
+    assert "expected --size=SIDE, or ROWS,COLUMNS" in said(*new, "--size=8,8,1")
+    assert "got --image=8,8 and --size=16" in said(*new, "--size=16", "--image=8,8")
+    assert "expected --precision of auto, float32" in said(*new, "--precision=half")
+    text = said(*new, f"--start={trained / 'network.keras'}", "--size=16")
+    assert "expected images of 8,8 as --start takes" in text

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
-from test_training import SIZE, run, small, world
+from test_training import SIZE, After, run, small, world
 from tf_inverse.tools import cli
 
 from tf_inverse import adopt, archive
@@ -21,13 +21,27 @@ from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.codes import generator as random_numbers
 from tf_inverse.networks.natural import LEVELS
 from tf_inverse.networks.networks import Networks
-from tf_inverse.training import data, generator, loop, own, quality, statistics, work
+from tf_inverse.training import (
+    architectures,
+    batches,
+    compared,
+    data,
+    discriminator,
+    generator,
+    loop,
+    own,
+    perceptual,
+    quality,
+    runs,
+    statistics,
+    work,
+)
 
 
 def pair(model, encoder="relu6", d=6):
     """A model with a generator that has learned nothing."""
     keras.utils.set_random_seed(1)
-    G = generator.generator(d, (*SIZE, 3), (8, 8, 6, 4))
+    G = architectures.generator(d, (*SIZE, 3), (8, 8, 6, 4))
     return Networks("pair", model, G, encoder, Codes("normal", d))
 
 
@@ -36,7 +50,7 @@ def pair(model, encoder="relu6", d=6):
 
 @pytest.mark.parametrize("size", [(16, 8, 1), (13, 9, 3), (28, 28, 1), (4, 4, 3)])
 def test_generator_gives_the_size_asked_for(size):
-    model = generator.generator(7, size)
+    model = architectures.generator(7, size)
     assert model.input_shape == (None, 7) and model.output_shape == (None, *size)
 
 
@@ -46,33 +60,57 @@ def test_a_codes_scale_does_not_matter():
     models = []
     for spread in ((0.0, 1.0), (50.0, 9.0)):
         keras.utils.set_random_seed(0)
-        models.append(generator.generator(4, (*SIZE, 3), (8, 8, 6), spread))
+        models.append(architectures.generator(4, (*SIZE, 3), (8, 8, 6), spread))
     np.testing.assert_allclose(models[0](c), models[1](50 + 9 * c), rtol=1e-3, atol=1e-2)
 
 
 def test_features_end_with_the_code():
     networks = pair(small())
     x = world(3, 6)[0].astype("f4")
-    assert generator.compared(networks) == ("conv1_1",)
-    assert generator.compared(networks, ("relu6", "fc8")) == ("relu6", "fc8")
+    assert compared.compared(networks) == ("conv1_1",)
+    assert compared.compared(networks, ("relu6", "fc8")) == ("relu6", "fc8")
     with pytest.raises(UsageError, match="expected a layer"):
-        generator.compared(networks, ("none",))
+        compared.compared(networks, ("none",))
     model = networks.classifier
     expected = keras.Model(model.input, [model.get_layer(n).output for n in ("conv1_1", "relu6")])
-    for found, wanted in zip(
-        generator.features(networks, ("conv1_1",))(x), expected(x), strict=True
+    for features in (
+        compared.features(networks, ("conv1_1",)),
+        perceptual.of_model(model, ("conv1_1",), "relu6"),
     ):
-        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+        for found, wanted in zip(features(x), expected(x), strict=True):
+            np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+    with pytest.raises(UsageError, match="expected layers of .*conv1_1.*, got 'none'"):
+        perceptual.of_model(model, ("none",), "relu6")
+
+
+def test_a_teachers_features_stand_before_the_code():
+    """Of a network that takes larger images; by default the last map of each size."""
+    inputs = keras.Input((16, 16, 3))
+    h = keras.layers.Conv2D(5, 3, 2, padding="same", name="one")(inputs)
+    h = keras.layers.ReLU(name="two")(h)
+    h = keras.layers.Conv2D(6, 3, 2, padding="same", name="three")(h)
+    h = keras.layers.GlobalAveragePooling2D()(h)
+    teacher = keras.Model(inputs, keras.layers.Dense(7)(h), name="teacher")
+    networks, x = pair(small()), world(3, 6)[0].astype("f4")
+    mine = compared.features(networks, ("conv1_1",))
+    found = perceptual.taught(mine, teacher)(x)
+    assert perceptual.lessons(teacher) == ("two", "three")
+    larger = tf.image.resize(x, (16, 16))  # bilinear
+    taps = keras.Model(inputs, [teacher.get_layer(name).output for name in ("two", "three")])
+    for one, wanted in zip(found, [mine(x)[0], *taps(larger), mine(x)[1]], strict=True):
+        np.testing.assert_allclose(one, wanted, rtol=1e-4, atol=1e-4)
+    with pytest.raises(UsageError, match="give --teacher-layers=A,B"):
+        perceptual.lessons(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
 
 
 def test_losses_of_the_generator_against_numpy():
     networks = pair(small())
-    features, G = generator.features(networks, ("conv1_1",)), networks.generator
-    D = generator.discriminator(6, (*SIZE, 3), (4, 4))
+    features, G = compared.features(networks, ("conv1_1",)), networks.generator
+    D = discriminator.discriminator(6, (*SIZE, 3), (4, 4))
     trainer = generator.Inverter(G, D, features)
     x = world(5, 7)[0].astype("f4")
     real = features(x)
-    found = [float(v) for v in trainer._terms(tf.constant(x), G(real[-1], training=True), real)]
+    found = [float(v) for v in trainer.terms(tf.constant(x), G(real[-1], training=True), real, {})]
     y = np.asarray(G(real[-1], training=True), float)
     ways = [((v - y) ** 2).mean(axis=(1, 2, 3)) for v in (x, x[:, :, ::-1])]
     assert found[0] == pytest.approx(np.minimum(*ways).mean() / x.astype(float).var(), rel=1e-3)
@@ -90,15 +128,68 @@ def test_the_encoder_stays_as_it_is_and_the_generator_learns():
     x = world(32, 0)[0].astype("f4")
     networks = pair(small())
     before = [w.copy() for w in networks.classifier.get_weights()]
-    D = generator.discriminator(6, (*SIZE, 3), (4,))
-    features = generator.features(networks, ("conv1_1",))
-    trainer = generator.Inverter(networks.generator, D, features)
-    trainer.compile(5e-3)
-    step = tf.function(trainer.train_step)
-    losses = [float(step(tf.constant(x))["image"]) for _ in range(40)]
+    D = discriminator.discriminator(6, (*SIZE, 3), (4,))
+    features = compared.features(networks, ("conv1_1",))
+    trainer = generator.Inverter(networks.generator, D, features, 5e-3, average=0.9)
+    step = trainer.engine.compiled(trainer.step)
+    mean, losses = None, []
+    for _ in range(40):
+        losses.append(float(step({"x": x})["image"]))
+        now = [w.numpy().astype(float) for w in networks.generator.trainable_variables]
+        mean = [0.9 * a + 0.1 * b for a, b in zip(mean, now, strict=True)] if mean else now
     assert losses[-1] < 0.6 * losses[0]
+    trainer.finish()
+    for variable, wanted in zip(networks.generator.trainable_variables, mean, strict=True):
+        np.testing.assert_allclose(variable, wanted, rtol=1e-3, atol=1e-4)
     after = networks.classifier.get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+# The discriminator
+
+
+def test_spectral_layers_have_a_largest_singular_value_of_one():
+    """After so many steps of power iteration it is that of NumPy; the bias is added after it."""
+    keras.utils.set_random_seed(0)
+    dense = keras.layers.Dense(5, use_bias=False)
+    layer = discriminator.Spectral(dense)
+    x = np.random.default_rng(0).standard_normal((7, 6)).astype("f4")
+    for _ in range(60):
+        layer(x, training=True)
+    layer.bias.assign(np.arange(5.0))
+    kernel = dense.kernel.numpy().astype(float)
+    expected = x @ (kernel / np.linalg.svd(kernel)[1][0]) + np.arange(5.0)
+    np.testing.assert_allclose(layer(x), expected, rtol=1e-3, atol=1e-3)
+    before = layer.u.numpy()
+    layer(x, training=False)
+    np.testing.assert_array_equal(layer.u, before)
+
+
+def test_changed_images_against_naive_loops():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 255, (6, 16, 8, 3)).astype("f4")
+    numbers = discriminator.changes(rng, 6, discriminator.WAYS)
+    for name in discriminator.WAYS:
+        found = discriminator.augmented(x, {name: numbers[name]})
+        for one, r, image in zip(found, numbers[name].astype(float), x.astype(float), strict=True):
+            if name == "color":
+                wanted = image + 255 * (r[0] - 0.5) / 2
+                grey = wanted.mean(axis=2, keepdims=True)
+                wanted = grey + 2 * r[1] * (wanted - grey)
+                wanted = wanted.mean() + (0.5 + r[2]) * (wanted - wanted.mean())
+            elif name == "translation":
+                wanted = np.zeros_like(image)
+                down, right = int(r[0] * 5) - 2, int(r[1] * 3) - 1
+                for i in range(16):
+                    for j in range(8):
+                        if 0 <= i + down < 16 and 0 <= j + right < 8:
+                            wanted[i, j] = image[i + down, j + right]
+            else:
+                wanted, i, j = image.copy(), int(r[0] * 16), int(r[1] * 8)
+                wanted[max(0, i - 4) : i + 4, max(0, j - 2) : j + 2] = 127.5
+            np.testing.assert_allclose(one, wanted, rtol=1e-4, atol=1e-2)
+    with pytest.raises(UsageError, match="expected --augment of color, .*, got 'blur'"):
+        discriminator.ways("color,blur")
 
 
 # The loop
@@ -108,39 +199,30 @@ def test_batches_depend_on_the_step_alone():
     """A pass shows every image once, each pass in its own order, from wherever one begins."""
     x = np.arange(12, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 1), np.uint8)
     x[:, :, 1] += 100
-    every = [b.numpy() for b in loop.batches(x, 4, 3, 0, 6)]
+    make = batches.Batches(x, 4, 3)
+    every = [make(step)["x"] for step in range(6)]
     shown = [sorted(np.concatenate(every[i : i + 3])[:, 0].min(axis=1)[:, 0]) for i in (0, 3)]
     assert shown == [list(range(12))] * 2
     assert not np.array_equal(every[0], every[3])
     sides = np.concatenate(every)[:, 0, 0, 0] >= 100
     assert 0 < sides.sum() < len(sides)  # some are mirrored
-    later = [b.numpy() for b in loop.batches(x, 4, 3, 4, 6)]
-    np.testing.assert_array_equal(later, every[4:])
+    again = batches.Batches(x, 4, 3)
+    np.testing.assert_array_equal([again(step)["x"] for step in (4, 5)], every[4:])
 
 
-class After:
-    """Asks to stop after so many steps."""
-
-    def __init__(self, steps):
-        self.steps = steps
-
-    def __bool__(self):
-        self.steps -= 1
-        return self.steps == 0
-
-
-def test_a_stopped_training_goes_on_exactly_where_it_was(tmp_path, monkeypatch):
-    """In the middle of a pass, and with both optimizers, the discriminator and its spectra."""
+def test_a_stopped_training_goes_on_bit_for_bit(tmp_path, monkeypatch):
+    """In the middle of a pass, with both optimizers, the average, and the discriminator."""
     x = world(48, 0)[0]
-    little = functools.partial(generator.discriminator, widths=(4,))
-    monkeypatch.setattr(loop, "discriminator", little)
+    little = functools.partial(discriminator.discriminator, widths=(4,))
+    monkeypatch.setattr(generator, "discriminator", little)
 
     def train(path, stop=False):
         path.mkdir(exist_ok=True)
         networks = pair(small())
-        read = generator.features(networks, ("conv1_1",))
+        read = compared.features(networks, ("conv1_1",))
         options = {"epochs": 2, "batch": 16, "rate": 2e-3, "seed": 0, "folder": path}
-        left = loop.train(networks.generator, read, x, stop=stop, **options)
+        options |= {"average": 0.9, "augment": discriminator.WAYS}
+        left = generator.train(networks.generator, read, x, stop=stop, **options)
         return left, networks.generator.get_weights()
 
     left, expected = train(tmp_path / "a")
@@ -150,16 +232,21 @@ def test_a_stopped_training_goes_on_exactly_where_it_was(tmp_path, monkeypatch):
     left, found = train(tmp_path / "b")
     assert left == 0
     for a, b in zip(found, expected, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+        np.testing.assert_array_equal(a, b)
     assert sorted(p.name for p in (tmp_path / "b").glob("*.png")) == [
         "epoch_001.png",
         "epoch_002.png",
     ]
-    for path in (tmp_path / "b").glob("*.data*"):
-        path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(RefusedInput, match="cannot go on from .*; take that folder away to begin"):
-        train(tmp_path / "b")
-    assert loop.left(3725.4) == "1:02:05" and loop.left(61.0) == "1:01"
+    kept = tmp_path / "b" / "state.npz"
+    whole = kept.read_bytes()
+    arrays = dict(np.load(kept))
+    for damage in ("cut", "more", "shape"):
+        if damage == "cut":
+            kept.write_bytes(whole[:1000])
+        else:
+            np.savez(kept, **arrays | ({"999": 1} if damage == "more" else {"0": np.zeros(3)}))
+        with pytest.raises(RefusedInput, match="cannot go on from .*; take that folder away to be"):
+            train(tmp_path / "b")
 
 
 def test_losses_that_are_not_finite_end_a_training(tmp_path):
@@ -167,9 +254,9 @@ def test_losses_that_are_not_finite_end_a_training(tmp_path):
     networks.generator.get_layer("image").set_weights(
         [np.full(w.shape, np.nan) for w in networks.generator.get_layer("image").get_weights()]
     )
-    read = generator.features(networks, ())
+    read = compared.features(networks, ())
     with pytest.raises(UsageError, match="expected finite losses, step 1 .* smaller --rate"):
-        loop.train(
+        generator.train(
             networks.generator, read, world(16, 0)[0], epochs=1, seed=0, folder=tmp_path, batch=8
         )
 
@@ -199,7 +286,8 @@ def test_a_state_is_that_of_one_training(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("kind", "folder"), [("generator", "g.training"), ("classifier", "g"), ("judge", "g")]
+    ("kind", "folder"),
+    [("generator", "g.training"), ("classifier", "g/network.training"), ("judge", "g")],
 )
 def test_two_trainings_do_not_share_a_state(tmp_path, capsys, kind, folder):
     """Each would go on from what the other kept."""
@@ -212,6 +300,15 @@ def test_two_trainings_do_not_share_a_state(tmp_path, capsys, kind, folder):
 
 
 # Images, statistics, figures
+
+
+def test_codes_that_tell_nothing_apart_are_refused(tmp_path):
+    features = perceptual.Features(lambda x: [x, x[:, 0, :2, 0] * 0.0])
+    options = {"epochs": 1, "batch": 8, "rate": 1e-3, "seed": 0, "overwrite": False}
+    with pytest.raises(UsageError, match="expected encodings that tell images apart"):
+        runs.train_generator(features, world(20, 0)[0], tmp_path, {}, **options)
+    with pytest.raises(UsageError, match="expected --average from 0 to below 1, .*, got 1"):
+        runs.train_generator(features, world(20, 0)[0], tmp_path, {}, average=1.0, **options)
 
 
 def test_images_are_divided_once_or_as_their_folders_say(tmp_path):
@@ -344,7 +441,7 @@ def test_codes_of_a_classifier_of_any_kind(make, pixels, tmp_path):
     else:
         hidden = keras.Model(mine.inputs, mine.get_layer("hidden").output)
         expected = hidden(scaled[..., 0] if make is _grey else scaled)
-    code = generator.features(networks, generator.compared(networks))(x)[-1]
+    code = compared.features(networks, compared.compared(networks))(x)[-1]
     np.testing.assert_allclose(code, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -382,10 +479,14 @@ def mine(tmp_path_factory):
     model.save(path / "my.keras")
     words = ("generator", f"--data={path / 'photos'}", f"--classifier={path / 'my.keras'}")
     words += (f"--out={path / 'mine'}", "--epochs=2", "--batch=12", "--rate=0.002")
-    little = functools.partial(generator.discriminator, widths=(4,))
+    little = functools.partial(discriminator.discriminator, widths=(4,))
+    teacher = small()
+    teacher.save(path / "teacher.keras")
+    words += (f"--teacher={path / 'teacher.keras'}", "--teacher-layers=conv1_1")
+    words += ("--average=0.5", "--augment=color", "--precision=float32", "--width=0.5")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "discriminator", little)
-        patch.setattr(generator, "widths_for", lambda size: (16, 16, 8))
+        patch.setattr(generator, "discriminator", little)
+        patch.setattr(architectures, "widths_for", lambda size, width: (int(32 * width), 16, 8))
         real = loop.over_under
 
         def interrupted(*arguments):
@@ -401,7 +502,8 @@ def mine(tmp_path_factory):
 
 
 def test_a_folder_that_samples_comes_out(mine, tmp_path, capsys):
-    assert sorted(p.name for p in mine.iterdir()) == ["mine", "mine.png", "my.keras", "photos"]
+    found = sorted(p.name for p in mine.iterdir())
+    assert found == ["mine", "mine.png", "my.keras", "photos", "teacher.keras"]
     networks = storage.load(mine / "mine")
     assert networks.labels == ("logits", ("a", "b")) and networks.encoder == "hidden"
     assert networks.codes.kind == "bank" and networks.natural.images == 40

@@ -16,6 +16,9 @@ from tf_inverse.errors import RefusedInput
 
 INDEX, FORMAT, VERSION = "atlas.json", "tf_inverse atlas", 1
 LARGEST = 64 << 20
+GROUP = "group"
+"""Entry of an archive's settings: the targets that were sampled together with its own."""
+
 STATES = ("waiting", "done", "partial", "dead", "unreachable", "failed")
 """`partial` has fewer samples than asked; `dead`, `unreachable` and `failed` have none."""
 

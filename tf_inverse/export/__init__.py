@@ -137,6 +137,7 @@ def gather(
         UsageError: No such layer, or settings that a graph without Python cannot follow.
     """
     wanted = (("method", "renewal"), ("optimizer", None), ("precision", "float32"), ("chunk", None))
+    wanted += (("candidates", 1),)
     for name, value in wanted:
         if getattr(settings, name) != value:
             raise UsageError(

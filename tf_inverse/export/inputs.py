@@ -12,6 +12,7 @@ from tf_inverse.errors import UsageError
 from tf_inverse.method import normalization
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import codes
+from tf_inverse.networks import starts as begin
 from tf_inverse.networks.networks import index
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def question(
     """
     settings, bands = settings or Settings(), Bands(bands)
     count = rows or 4 * (settings.n + settings.K)
-    c, t = codes.Stream(networks, settings.seed, len(bands), settings.K).rows(0, count)
+    fresh = begin.stream(networks, bands, settings.seed, settings.K, settings.starts)
+    c, t = fresh.rows(0, count)
     which = np.array([[layers.index(layer)] for layer in bands.layers], np.int32)
     units = tuple(_unit(networks, one, tuple(directions)) for one in bands.neurons)
     return {

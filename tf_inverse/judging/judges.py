@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,17 +29,29 @@ class Judge:
         model: Keras model of images in 0..255 with the channels of those that will come.
         labels: Names of its classes, or None where nobody told them.
         sha256: Of its file, or None where it is no single file.
+        groups: Classes of the model that stand for each class that the judge tells apart; None
+            where they are the same.
     """
 
     name: str
     model: Model
     labels: tuple[str, ...] | None = None
     sha256: str | None = None
+    groups: tuple[tuple[int, ...], ...] | None = None
 
     @property
     def count(self) -> int:
         """How many classes it tells apart."""
-        return int(self.model.outputs[0].shape[-1])
+        return len(self.groups) if self.groups else int(self.model.outputs[0].shape[-1])
+
+    def among(self, groups: Sequence[tuple[int, ...]], labels: Sequence[str]) -> Judge:
+        """The judge asked which of some classes an image shows, whatever else it knows.
+
+        Args:
+            groups: For each of these classes, those of the judge that stand for it.
+            labels: Their names.
+        """
+        return replace(self, groups=tuple(groups), labels=tuple(labels))
 
     def labelled(self, labels: tuple[str, ...] | None) -> Judge:
         """The judge with labels where it has none and they are as many as its classes."""
@@ -48,7 +61,7 @@ class Judge:
     def outputs(self, images: Array) -> Array:
         """The classifier's outputs for images [N, H, W, C] in 0..255, [N, classes] float32."""
         size = self.model.input_shape[1:3]
-        parts = [np.zeros((0, self.count), np.float32)]
+        parts = [np.zeros((0, int(self.model.outputs[0].shape[-1])), np.float32)]
         with arithmetic.computing(self.model, "float32"):
             for i in range(0, len(images), BATCH):
                 x = tf.constant(np.asarray(images[i : i + BATCH]), tf.float32)
@@ -56,7 +69,23 @@ class Judge:
                     x = resize(x, size)
                 y = tf.nest.flatten(self.model(x, training=False))[0]
                 parts.append(np.asarray(y, np.float32))
-        return np.concatenate(parts)
+        found = np.concatenate(parts)
+        if not self.groups:
+            return found
+        return np.stack([found[:, list(group)].max(axis=1) for group in self.groups], axis=1)
+
+    def ranks(self, images: Array, labels: Array) -> Array:
+        """How many classes have a larger output than an image's own, [N]; 0 is the first choice.
+
+        Args:
+            images: [N, H, W, C] in 0..255.
+            labels: [N], numbers of classes.
+
+        Raises:
+            UsageError: As of `classes`.
+        """
+        y = self._finite(images)
+        return (y > np.take_along_axis(y, np.asarray(labels)[:, None], axis=1)).sum(axis=1)
 
     def classes(self, images: Array) -> Array:
         """The class with the largest output for images [N, H, W, C] in 0..255: [N] int32.
@@ -64,13 +93,16 @@ class Judge:
         Raises:
             UsageError: Outputs are not finite numbers.
         """
+        return self._finite(images).argmax(axis=1).astype(np.int32)
+
+    def _finite(self, images: Array) -> Array:
         y = self.outputs(images)
         if not np.isfinite(y).all():
             raise UsageError(
                 f"expected finite outputs of the judge {self.name}, got some that are not: does it "
                 f"take other pixels (--pixels=LOW:HIGH)?"
             )
-        return y.argmax(axis=1).astype(np.int32)
+        return y
 
 
 def load(

@@ -52,6 +52,32 @@ def classes(target: dict, judge: Judge, given: Map) -> tuple[int, ...]:
     return tuple(i for i, name in enumerate(judge.labels) if wanted & _synonyms(name))
 
 
+def among(labels: tuple[str, ...], layer: str, judge: Judge, given: Map) -> Judge:
+    """A judge that is asked for the classes of a network alone.
+
+    Args:
+        labels: Names of the network's classes.
+        layer: Whose units they name.
+        judge: With the same number of classes, in the same order, where it has no labels.
+        given: From `read`.
+
+    Raises:
+        UsageError: A class of the network is none of the judge's.
+    """
+    if judge.labels is None and judge.count == len(labels) and not given:
+        return judge.labelled(labels)
+    targets = [{"layer": layer, "unit": i, "label": name} for i, name in enumerate(labels)]
+    groups = [classes(target, judge, given) for target in targets]
+    lacking = [name for name, group in zip(labels, groups, strict=True) if not group]
+    if lacking:
+        raise UsageError(
+            f"expected classes of {judge.name} for all of {len(labels)} classes, none is called "
+            f"{', '.join(lacking[:3])}{' ...' * (len(lacking) > 3)}: --map={lacking[0]}=THEIRS "
+            f"names one"
+        )
+    return judge.among(groups, labels)
+
+
 def _synonyms(label: str) -> set[str]:
     """A label and each of the names that it lists with commas, in small letters."""
     return {label.lower(), *label.lower().split(", ")}

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
 from tf_inverse.errors import UsageError
@@ -101,7 +100,11 @@ def _ordered(x: Tensor, channels: str) -> Tensor:
 
 
 def _plus(x: Tensor, mean: Tensor) -> Tensor:
-    return tf.nn.bias_add(x, mean) if len(mean.shape) == 1 else x + mean
+    if len(mean.shape) > 1 or keras.backend.backend() != "tensorflow":
+        return x + mean
+    import tensorflow as tf
+
+    return tf.nn.bias_add(x, mean)
 
 
 def centre_crop(mean: ArrayLike, height: int, width: int) -> Array:

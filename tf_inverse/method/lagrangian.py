@@ -11,11 +11,13 @@ from __future__ import annotations
 import tensorflow as tf
 
 
-def diversity(e):
+def diversity(e, own=None):
     """Eq. 5's objective: sum over i, j of |e_i - e_j|^2.
 
     Args:
         e: Encodings, [K, d_E].
+        own: Which of G samples each row belongs to, [K, G] of zeros and a one a row, where only
+            pairs of the same sample count; None where all rows are of one.
 
     Returns:
         Scalar, never negative but for rounding.
@@ -23,6 +25,10 @@ def diversity(e):
     >>> float(diversity(tf.constant([[0.0], [3.0]])))  # both orders count: 2 * 3^2
     18.0
     """
+    if own is not None:
+        rows = tf.matmul(own, tf.reduce_sum(own, axis=0)[:, tf.newaxis])
+        sums = tf.matmul(own, e, transpose_a=True)
+        return 2.0 * (tf.reduce_sum(rows * e**2) - tf.reduce_sum(sums**2))
     K = tf.cast(tf.shape(e)[0], e.dtype)
     return 2.0 * (K * tf.reduce_sum(e**2) - tf.reduce_sum(tf.reduce_sum(e, axis=0) ** 2))
 
@@ -33,12 +39,20 @@ def separation(e, e0, weights):
     Args:
         e: Encodings of the new codes, [K, d_E].
         e0: Encodings to stay away from, [K0, d_E]; no gradient is sent to them.
-        weights: w, [K0]: 1 for a feasible row, 0 for one that does not count.
+        weights: w, [K0]: 1 for a feasible row, 0 for one that does not count; or [K, K0] where
+            every new code has weights of its own.
 
     Returns:
         Scalar.
     """
-    e0, weights = tf.stop_gradient(e0), weights[:, tf.newaxis]
+    e0 = tf.stop_gradient(e0)
+    if len(weights.shape) == 2:
+        return (
+            tf.reduce_sum(tf.reduce_sum(weights, axis=1, keepdims=True) * e**2)
+            - 2.0 * tf.reduce_sum(e * tf.matmul(weights, e0))
+            + tf.reduce_sum(weights * tf.reduce_sum(e0**2, axis=1))
+        )
+    weights = weights[:, tf.newaxis]
     K = tf.cast(tf.shape(e)[0], e.dtype)
     return (
         tf.reduce_sum(weights) * tf.reduce_sum(e**2)
@@ -96,7 +110,7 @@ def next_multipliers(g, lam, mu):
     return tf.nn.relu(lam - mu * g)
 
 
-def seeds_lagrangian(e, g, lam, mu):
+def seeds_lagrangian(e, g, lam, mu, own=None):
     """Eq. 8: minus the diversity of K codes plus the constraint terms.
 
     Args:
@@ -105,13 +119,14 @@ def seeds_lagrangian(e, g, lam, mu):
         g: Margins, [K, m].
         lam: Multipliers, [K, m].
         mu: Penalty weight.
+        own: As of `diversity`.
 
     Returns:
         Scalar, to be minimised over the codes.
     """
-    return penalty(g, lam, mu) - diversity(e)
+    return penalty(g, lam, mu) - diversity(e, own)
 
 
-def walk_lagrangian(e, g, lam, mu, e0, weights):
+def walk_lagrangian(e, g, lam, mu, e0, weights, own=None):
     """Eq. 10: eq. 8, and away from the last feasible codes C_0 (arguments as above)."""
-    return seeds_lagrangian(e, g, lam, mu) - separation(e, e0, weights)
+    return seeds_lagrangian(e, g, lam, mu, own) - separation(e, e0, weights)

@@ -15,6 +15,7 @@ from tf_inverse.method import renewal, seeds, walk
 from tf_inverse.method.checkpoint import count, entry
 from tf_inverse.method.problem import Problem, Target, largest, optimizer
 from tf_inverse.method.rule import RULE, Rule
+from tf_inverse.networks import starts
 from tf_inverse.networks.codes import Stream
 from tf_inverse.networks.networks import index
 
@@ -119,7 +120,7 @@ def target(bands, scale) -> Target:
     )
 
 
-def _compiled(networks, bands, settings, scale, kind, make, *options):
+def compiled(networks, bands, settings, scale, kind, make, *options):
     """A compiled function and the slots it starts with.
 
     One graph serves all neurons of the same layers: a long process traces no more than it must.
@@ -173,12 +174,20 @@ def restored(state, like):
     return type(like)(**tensors, **tuples)
 
 
-def _found(buffer):
+def emitted(buffer) -> tuple[np.ndarray, ...]:
+    """Images, codes, steps and rows of what a buffer holds."""
     count = int(buffer.count)
     return tuple(a[:count].numpy() for a in (buffer.x, buffer.c, buffer.steps, buffer.chain))
 
 
-def _trouble(finite, alive, rows):
+def trouble(finite: int, alive: int, rows: int) -> str | None:
+    """Why no sample will ever come, or None.
+
+    Args:
+        finite: Rows with a finite gradient.
+        alive: Rows with a gradient that is not zero.
+        rows: All rows.
+    """
     if finite == 0:
         return "activations or their gradients are not finite numbers"
     if alive == 0:
@@ -192,10 +201,11 @@ def _trouble(finite, alive, rows):
 def renew(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
     """The pool of `renewal`, ten steps at a time."""
     K, p = settings.K, len(bands)
-    advance, slots = _compiled(
+    advance, slots = compiled(
         networks, bands, settings, scale, "renewal", renewal.make_advance, rule(settings), STEPS
     )
-    stream, aim = Stream(networks, settings.seed, p, K), target(bands, scale)
+    stream = starts.stream(networks, bands, settings.seed, K, settings.starts)
+    aim = target(bands, scale)
     m, d_E = settings.sides * p, distance_size(networks, settings)
     pool = pools.init(*stream.rows(0, K), m, d_E, settings.mu0, slots, tracked=True)
     cursor = K
@@ -210,7 +220,7 @@ def renew(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
         after = arrays(pool, cursor=cursor)
         taken = int(pool.step) - start
         yield Chunk(
-            *_found(buffer),
+            *emitted(buffer),
             before=before,
             after=after,
             step=int(pool.step),
@@ -218,7 +228,7 @@ def renew(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
             best=report.best.numpy(),
             restarts=int(report.restarts),
             mu=float(report.mu),
-            trouble=_trouble(int(report.finite), int(report.alive), taken * K),
+            trouble=trouble(int(report.finite), int(report.alive), taken * K),
             start=buffer.start[0][: int(buffer.count)].numpy(),
         )
         before = after
@@ -233,7 +243,7 @@ def paper(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
     aim = target(bands, scale)
     # The walk goes on from the seeds, and those began here.
     start = Stream(networks, settings.seed, len(bands), settings.K).rows(0, settings.K)[0]
-    advance, slots = _compiled(
+    advance, slots = compiled(
         networks, bands, settings, scale, "walk", walk.make_advance, settings.diversity, STEPS
     )
     if state is None:
@@ -257,7 +267,7 @@ def paper(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
         here, buffer, best, finite = advance(here, aim)
         after = arrays(here)
         step, mu = int(here.step), float(here.mu)
-        rows = _found(buffer)
+        rows = emitted(buffer)
         yield Chunk(
             *rows,
             before=before,
@@ -266,7 +276,7 @@ def paper(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
             taken=STEPS,
             best=best.numpy(),
             mu=mu,
-            trouble=_trouble(int(finite), 1, STEPS * settings.K),
+            trouble=trouble(int(finite), 1, STEPS * settings.K),
             start=start[rows[3]],
         )
         before = after
@@ -274,7 +284,7 @@ def paper(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
 
 def _seeds(networks, bands, settings, scale, aim, start):
     options = (settings.beta, settings.diversity, settings.a, ROUND)
-    round_, slots = _compiled(networks, bands, settings, scale, "seeds", seeds.make_round, *options)
+    round_, slots = compiled(networks, bands, settings, scale, "seeds", seeds.make_round, *options)
     p = len(bands)
     state = seeds.init(start, p, settings.sides * p, settings.mu0, slots)
     best = np.full(len(bands), -np.inf)

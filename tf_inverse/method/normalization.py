@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tf_inverse import diversity
 from tf_inverse.networks import codes, unit_nature, yardstick
-from tf_inverse.networks.networks import index
+from tf_inverse.networks.networks import View, index
 
 COUNT = 60
 BATCH = 10
@@ -55,32 +55,64 @@ def measure(networks, neurons) -> Scale:
         networks: `networks.Networks`.
         neurons: p neurons.
     """
+    return _scale(networks, neurons, *_looked(networks, neurons))
+
+
+def measure_each(networks, neurons) -> list[Scale]:
+    """For each of several neurons what `measure` finds of it alone, from one look at all.
+
+    Args:
+        networks: `networks.Networks`.
+        neurons: p neurons.
+    """
+    c, view = _looked(networks, neurons)
+    common = _scale(networks, neurons, c, view)
+    columns = ((slice(i, i + 1), neurons[i : i + 1]) for i in range(len(neurons)))
+    return [
+        common._replace(**_of_neurons(networks, one, view.z[:, at], view.s[:, at]))
+        for at, one in columns
+    ]
+
+
+def _looked(networks, neurons):
+    """Random codes, and a View of them in float64."""
     layers = tuple(n.layer for n in neurons)
     look = unit_nature.looking(networks, layers)
     c = codes.draw(networks, COUNT, codes.generator(SEED, 0))
     views = [look(tf.constant(c[i : i + BATCH]), index(neurons)) for i in range(0, COUNT, BATCH)]
-    e = np.concatenate([v.e for v in views]).astype(np.float64)
-    z, s = (np.concatenate([v[i] for v in views]).astype(np.float64) for i in (2, 3))
+    e, z, s = (np.concatenate([v[i] for v in views]).astype(np.float64) for i in (1, 2, 3))
+    return c, View(np.concatenate([v.x for v in views]), e, z, s)
+
+
+def _scale(networks, neurons, c, view) -> Scale:
+    return Scale(
+        c_sd=_spread(c),
+        e_sd=_spread(view.e),
+        bandwidth=yardstick.of(networks).bandwidth,
+        x_sd=_spread(view.x),
+        e_distance=diversity.pair_distance(view.e),
+        **_of_neurons(networks, neurons, view.z, view.s),
+    )
+
+
+def _of_neurons(networks, neurons, z, s) -> dict:
+    """The fields of a Scale that are of the neurons, from what random codes give, [COUNT, p]."""
     mean, sd = z.mean(axis=0), z.std(axis=0)
     units = [networks.nature(n) for n in neurons]
     natural = bool(units) and all(unit and unit.sd > 0 for unit in units)
     if natural:
         mean, sd = np.array([u.mean for u in units]), np.array([u.sd for u in units])
-    sd, likely = moving(sd, mean), networks.probabilities(layers)
+    likely = networks.probabilities(tuple(n.layer for n in neurons))
+    sd = moving(sd, mean)
     s_sd = np.where(likely, moving(s.std(axis=0), s.mean(axis=0)), sd)
-    return Scale(
-        _spread(c),
-        _spread(e),
-        yardstick.of(networks).bandwidth,
-        mean,
-        sd.astype(np.float32),
-        natural,
-        _spread(np.concatenate([v.x for v in views])),
-        flat=tuple((s == s[0]).all(axis=0).tolist()),
-        likely=likely,
-        s_sd=s_sd.astype(np.float32),
-        e_distance=diversity.pair_distance(e),
-    )
+    return {
+        "z_mean": mean,
+        "z_sd": sd.astype(np.float32),
+        "natural": natural,
+        "flat": tuple((s == s[0]).all(axis=0).tolist()),
+        "likely": likely,
+        "s_sd": s_sd.astype(np.float32),
+    }
 
 
 def moving(sd, mean):

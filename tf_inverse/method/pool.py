@@ -94,7 +94,17 @@ class Fresh(NamedTuple):
     t: Any
 
 
-def init(c, t, m, d_E: int, mu0: float, slots: tuple = (), tracked: bool = False, state=PoolState):
+def init(
+    c,
+    t,
+    m,
+    d_E: int,
+    mu0: float,
+    slots: tuple = (),
+    tracked: bool = False,
+    state=PoolState,
+    G: int | None = None,
+):
     """A pool of fresh rows. Fields that the arguments do not give are zero.
 
     Args:
@@ -106,18 +116,19 @@ def init(c, t, m, d_E: int, mu0: float, slots: tuple = (), tracked: bool = False
         slots: Variables of an optimizer.
         tracked: Whether the pool remembers the codes that its rows began at.
         state: Class of the state, whose annotations are its table.
+        G: Neurons that the rows serve, of a state that counts for each of them.
     """
     c, t = (tf.convert_to_tensor(rows, tf.float32) for rows in (c, t))
     K = tf.shape(c)[0]
     first = {"c": c, "t": t, "mu": tf.fill((K, 1), tf.constant(mu0, tf.float32))}
-    sizes = {"K": K, "d": c.shape[1], "p": tf.shape(t)[1], "m": m, "d_E": d_E}
+    sizes = {"K": K, "d": c.shape[1], "p": tf.shape(t)[1], "m": m, "d_E": d_E, "G": G}
     for name, field in fields(state).items():
         if name not in first:
             first[name] = tf.zeros(field.shape(**sizes), field.dtype)
     return state(**first, slots=slots, start=(c,) if tracked else ())
 
 
-def unsized(pool, target: Target, fresh: Fresh) -> tuple[Any, Target, Fresh]:
+def unsized(pool, target: Target, fresh) -> tuple[Any, Target, Any]:
     """The same tensors, of which the graph does not know how many rows and neurons they have.
 
     Otherwise the graph would fold these numbers into its constants, and round otherwise than an
@@ -129,9 +140,10 @@ def unsized(pool, target: Target, fresh: Fresh) -> tuple[Any, Target, Fresh]:
 
     d, opened = pool.c.shape[1], {}
     for name, field in fields(type(pool)).items():
-        if field.axes[:1] == ("K",):
+        if field.axes[:1] in (("K",), ("G",)):
             opened[name] = open_(getattr(pool, name), *field.shape(d=d)[1:])
     opened["start"] = tuple(open_(c, d) for c in pool.start)
     likely = None if target.likely is None else open_(target.likely)
     target = Target(target.index, *map(open_, target[1:4]), likely)
-    return pool._replace(**opened), target, Fresh(open_(fresh.c, d), open_(fresh.t, None))
+    rows = type(fresh)(open_(fresh.c, d), open_(fresh.t, None), *map(open_, fresh[2:]))
+    return pool._replace(**opened), target, rows

@@ -231,7 +231,8 @@ class Buffer(NamedTuple):
         steps: Step at which each was found, [R + 1] int64.
         chain: Row of the pool that found it, [R + 1] int32.
         count: How many there are, int32.
-        start: (Codes that their rows began at, [R + 1, d]), or () where nobody asks.
+        start: What else is kept of their rows: (codes that they began at, [R + 1, d]), and the
+            neuron that each serves, [R + 1], where every row has its own; or ().
     """
 
     x: Any
@@ -253,7 +254,7 @@ def largest(z: Tensor) -> Tensor:
 def empty(rows: int, image: tuple[int, ...], c, stored=tf.uint8, start: tuple = ()) -> Buffer:
     """A buffer for `rows` samples with images of this shape and codes like c [K, d].
 
-    Where `start` holds a tensor, it has room for the codes that rows began at.
+    It has room for each of the tensors of `start`, which have a row for each of c.
     """
     return Buffer(
         tf.zeros((rows + 1, *image), stored),
@@ -261,7 +262,7 @@ def empty(rows: int, image: tuple[int, ...], c, stored=tf.uint8, start: tuple = 
         tf.zeros((rows + 1,), tf.int64),
         tf.zeros((rows + 1,), tf.int32),
         tf.constant(0),
-        tuple(tf.zeros((rows + 1, c.shape[1])) for _ in start),
+        tuple(tf.zeros((rows + 1, *one.shape[1:]), one.dtype) for one in start),
     )
 
 
@@ -274,7 +275,7 @@ def put(buffer: Buffer, x, c, step, keep, start: tuple = ()) -> Buffer:
         c: Codes, [K, d].
         step: Scalar int64.
         keep: [K] booleans.
-        start: (Codes that the rows began at, [K, d]), as of the buffer.
+        start: What else is kept of the rows, [K, ...] each, as of the buffer.
     """
     K = tf.shape(c)[0]
     kept = tf.cast(keep, tf.int32)

@@ -13,9 +13,10 @@ import tensorflow as tf
 
 from tf_inverse.compute.device import compiled
 from tf_inverse.method import step_size
+from tf_inverse.method.company import ALONE, Company
 from tf_inverse.method.lagrangian import margins, next_multipliers, walk_lagrangian
 from tf_inverse.method.pool import Fresh, PoolState, unsized
-from tf_inverse.method.problem import Buffer, Problem, Target, empty, largest, put
+from tf_inverse.method.problem import Buffer, Problem, Target, empty, put
 from tf_inverse.method.rule import Rule
 from tf_inverse.networks.networks import View
 
@@ -39,7 +40,7 @@ class Report(NamedTuple):
 
     Attributes:
         best: Largest activation of each target, [p].
-        finite: Rows with a finite gradient, summed over the steps.
+        finite: Rows with a finite gradient, summed over the steps; of a group, [G] for each neuron.
         alive: Rows with a gradient that is not zero, likewise.
         restarts: Rows that were given up.
         mu: Mean penalty weight at the end.
@@ -82,21 +83,15 @@ def aim(problem: Problem, rule: Rule, view: View, pool: PoolState, target: Targe
     return Aim(g, along, short)
 
 
-def lagrangian(problem: Problem, rule: Rule, pool: PoolState, target: Target):
+def lagrangian(
+    problem: Problem, rule: Rule, pool: PoolState, target: Target, company: Company = ALONE
+):
     """Line R4: the function (e, view) -> scalar that a step goes down."""
-    found = tf.cast(pool.found, tf.float32)
-    mean = pool.total / tf.maximum(found, 1.0)
+    scale, e0, weights, own = company.apart(rule, pool)
 
     def cost(e, view):
-        K = tf.cast(tf.shape(e)[0], tf.float32)
-        # Every sample weighs as a row of the pool would, were there K of them.
-        weight = K * tf.minimum(found, 1.0)
-        # Eq. 5's sum over pairs pushes a row harder the more rows there are; how many run side
-        # by side is a matter of speed here, and is not to change what comes out.
-        scale = tf.sqrt(rule.diversity * rule.company / K)
         g = aim(problem, rule, view, pool, target).g
-        e0 = scale * mean[tf.newaxis]
-        return walk_lagrangian(scale * e, g, pool.lam, pool.mu, e0, weight[tf.newaxis])
+        return walk_lagrangian(scale * e, g, pool.lam, pool.mu, e0, weights, own)
 
     return cost
 
@@ -123,7 +118,7 @@ def stride(rule: Rule, at: Aim, pool: PoolState):
     return step_size.strides(at.short, off, pool.short, pool.stride, pool.age == 0, rule.shortest)
 
 
-def restart(pool: PoolState, rule: Rule, done, lost, fresh: Fresh):
+def restart(pool: PoolState, rule: Rule, done, lost, fresh: Fresh, company: Company = ALONE):
     """Lines R9 and R10: new aims for rows that gave a sample, fresh codes where they ended.
 
     Args:
@@ -132,6 +127,7 @@ def restart(pool: PoolState, rule: Rule, done, lost, fresh: Fresh):
         done: Rows that gave a sample, [K].
         lost: Rows that are given up, [K].
         fresh: Random numbers, at least K rows; both kinds of row take one each.
+        company: Whom the rows serve.
 
     Returns:
         The pool, and how many fresh rows were taken.
@@ -151,6 +147,7 @@ def restart(pool: PoolState, rule: Rule, done, lost, fresh: Fresh):
         given=tf.where(ended, 0, given),
         slots=tuple(_reset(slot, ended) for slot in pool.slots),
         start=tuple(tf.where(ended[:, None], tf.gather(fresh.c, at), c) for c in pool.start),
+        **company.passed(pool, fresh, at, ended),
     )
     return pool, tf.reduce_sum(tf.cast(anew, tf.int32))
 
@@ -164,14 +161,18 @@ def _reset(slot, ended):
     return reset
 
 
-def make_step(problem: Problem, rule: Rule):
+def make_step(problem: Problem, rule: Rule, company: Company = ALONE):
     """One step of the pool: step(state, target, fresh) -> (state, PoolInfo)."""
 
     def step(pool: PoolState, target: Target, fresh: Fresh) -> tuple[PoolState, PoolInfo]:
-        cost = lagrangian(problem, rule, pool, target)
+        target = company.of_rows(target, pool)
+        cost = lagrangian(problem, rule, pool, target, company)
         view, gradient, finite = problem.descend(pool.c, target, cost)
         at = aim(problem, rule, view, pool, target)
         done, stalled, progress = keep(problem, rule, view, at, pool, target)
+        idle = company.idle(pool)
+        if idle is not None:
+            done, stalled = done & ~idle, stalled | idle
         length = stride(rule, at, pool)
         # Lines R1 and R8: every row moves, with multipliers and a penalty weight of its own.
         lam = pool.lam + rule.damping * (next_multipliers(at.g, pool.lam, pool.mu) - pool.lam)
@@ -186,30 +187,36 @@ def make_step(problem: Problem, rule: Rule):
             age=pool.age + 1,
             short=at.short,
             stride=length,
-            total=pool.total + tf.reduce_sum(encodings, 0),
-            found=pool.found + tf.reduce_sum(tf.cast(done, tf.int64)),
             step=pool.step + 1,
+            **company.tally(pool, done, encodings),
             **progress,
         )
         lost = ~done & (stalled | (moved.age >= rule.patience) | ~finite)
-        after, used = restart(moved, rule, done, lost, fresh)
-        return after, PoolInfo(view, done, _report(view, gradient, finite, done, lost, pool, used))
+        after, used = restart(moved, rule, done, lost, fresh, company)
+        alive = tf.reduce_any(gradient != 0.0, axis=1) | done
+        report = _report(company, pool, view, finite, alive, lost, used)
+        return after, PoolInfo(view, done, report)
 
     return step
 
 
-def _report(view, gradient, finite, done, lost, pool, used):
+def _report(company, pool, view, finite, alive, lost, used):
     return Report(
-        best=largest(view.z),
-        finite=tf.reduce_sum(tf.cast(finite, tf.int32)),
-        alive=tf.reduce_sum(tf.cast(tf.reduce_any(gradient != 0.0, axis=1) | done, tf.int32)),
+        best=company.largest(pool, view.z),
+        finite=company.count(pool, finite),
+        alive=company.count(pool, alive),
         restarts=tf.reduce_sum(tf.cast(lost, tf.int32)),
         mu=tf.reduce_mean(pool.mu),
         used=used,
     )
 
 
-def make_advance(problem: Problem, rule: Rule, steps: int, step=None):
+def _left(fresh, used):
+    """The fresh rows that are not used up."""
+    return type(fresh)(*(rows[used:] for rows in fresh))
+
+
+def make_advance(problem: Problem, rule: Rule, steps: int, step=None, company: Company = ALONE):
     """Several steps.
 
     Args:
@@ -217,12 +224,13 @@ def make_advance(problem: Problem, rule: Rule, steps: int, step=None):
         rule: The numbers.
         steps: How many.
         step: From `make_step`, compiled, where the caller has one to share.
+        company: Whom the rows serve.
 
     Returns:
         Compiled advance(pool, target, fresh) -> (pool, Buffer, Report). It stops early where fewer
         than K fresh rows are left, so fresh must hold at least K.
     """
-    step = step or make_step(problem, rule)
+    step = step or make_step(problem, rule, company)
 
     @compiled
     def advance(pool: PoolState, target: Target, fresh: Fresh):
@@ -230,12 +238,13 @@ def make_advance(problem: Problem, rule: Rule, steps: int, step=None):
         K, R = tf.shape(pool.c)[0], tf.shape(fresh.t)[0]
         # Each sample takes a fresh row: there are never more samples than those.
         rows = tf.minimum(K * steps, R)
-        buffer: Buffer = empty(rows, problem.image, pool.c, problem.stored, pool.start)
-        report = Report(target.z1 * 0.0 - float("inf"), 0, 0, 0, tf.constant(0.0), 0)
+        buffer: Buffer = empty(rows, problem.image, pool.c, problem.stored, company.columns(pool))
+        none = tf.zeros_like(pool.found, tf.int32)
+        report = Report(target.z1 * 0.0 - float("inf"), none, none, 0, tf.constant(0.0), 0)
         end = pool.step + steps
         while pool.step < end and report.used + K <= R:
-            c, i, start, used = pool.c, pool.step, pool.start, report.used
-            pool, info = step(pool, target, Fresh(fresh.c[used:], fresh.t[used:]))
+            c, i, start, used = pool.c, pool.step, company.columns(pool), report.used
+            pool, info = step(pool, target, _left(fresh, used))
             now, buffer = info.report, put(buffer, info.view.x, c, i, info.done, start)
             report = Report(
                 tf.maximum(report.best, now.best),

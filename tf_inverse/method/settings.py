@@ -36,6 +36,9 @@ PRESETS = {
 METHODS = tuple(PRESETS)
 BOUNDS = ("both", "paper")
 DISTANCES = ("encodings", "images", "codes", "none")
+STARTS = ("random", "near")
+BEFORE = {"starts": "random", "candidates": 1}
+"""What runs had before they could be told: an archive that says nothing of these had these."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,10 @@ class Settings:
             (eq. 14).
         chunk: Codes in memory at a time, a divisor of K; all by default. With K = n it makes eq.
             15, all samples at once, bounded in memory for a third more work.
+        starts: Renewal: random codes, or near: natural codes whose activation is near the aim,
+            where the network stores them (docs/networks.md), and random ones elsewhere.
+        candidates: Images in range that are found for each sample. Of several, those are kept that
+            differ most and look least like tricks of the classifier.
 
     Raises:
         UsageError: A value that cannot be.
@@ -88,10 +95,12 @@ class Settings:
     precision: str = "float32"
     distance: str = "encodings"
     chunk: int | None = None
+    starts: str = "random"
+    candidates: int = 1
 
     def __post_init__(self):
         choices = (("method", METHODS), ("bound", BOUNDS), ("precision", PRECISIONS))
-        choices += (("distance", DISTANCES),)
+        choices += (("distance", DISTANCES), ("starts", STARTS))
         for name, names in choices:
             if getattr(self, name) not in names:
                 raise UsageError(
@@ -105,6 +114,7 @@ class Settings:
             ("K", 1),
             ("samples_per_seed", 1),
             ("patience", 1),
+            ("candidates", 1),
             ("seed", 0),
         ):
             value = getattr(self, name)
@@ -124,6 +134,11 @@ class Settings:
                     f"stored, got {self.precision!r}"
                 )
             object.__setattr__(self, "precision", "float32")
+            if self.candidates > 1:
+                raise UsageError(
+                    "expected candidates 1 for method langevin, whose rows have a law that a "
+                    f"choice would change, got {self.candidates}"
+                )
         if self.distance == "none":
             object.__setattr__(self, "diversity", 0.0)
         if not 0 <= self.diversity < float("inf"):
@@ -147,5 +162,6 @@ class Settings:
         return dataclasses.replace(self, beta=min(preset.longest, preset.length / d**0.5))
 
     def asdict(self) -> dict:
-        """As plain values, for archives."""
-        return dataclasses.asdict(self)
+        """As plain values, for archives; what is as it was before it could be told is left out."""
+        values = dataclasses.asdict(self)
+        return {n: v for n, v in values.items() if n not in BEFORE or v != BEFORE[n]}

@@ -8,6 +8,7 @@ natural.h5.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -71,10 +72,20 @@ class Stream:
         seed: Of the run.
         p: Number of targets: each row comes with p uniform numbers.
         block: Rows drawn at a time.
+        near: Deals the codes of a block in place of `draw`, as `starts.near` does: called with the
+            number of the block and its uniform numbers [block, p]. None for random codes.
     """
 
-    def __init__(self, networks: Networks, seed: int, p: int, block: int) -> None:
+    def __init__(
+        self,
+        networks: Networks,
+        seed: int,
+        p: int,
+        block: int,
+        near: Callable[[int, Array], Array] | None = None,
+    ) -> None:
         self.networks, self.seed, self.p, self.block = networks, seed, p, block
+        self.near = near
         self._blocks: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def rows(self, start: int, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -88,7 +99,8 @@ class Stream:
     def _draw(self, i: int) -> tuple[Array, Array]:
         rng = generator(self.seed, 1, i)
         t = rng.uniform(size=(self.block, self.p)).astype(np.float32)
-        return draw(self.networks, self.block, rng), t
+        c = self.near(i, t) if self.near else draw(self.networks, self.block, rng)
+        return c, t
 
 
 def draw(networks: Networks, count: int, rng: np.random.Generator) -> np.ndarray:

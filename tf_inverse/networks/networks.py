@@ -164,7 +164,8 @@ class Networks:
         Args:
             c: Codes, [K, d].
             layers: Layer of each of p neurons.
-            index: Where in its layer each is: see `neuron_index.index`.
+            index: Where in its layer each is: see `neuron_index.index`; or [K, p, 3] where every
+                code has neurons of its own.
             likely: What `probabilities` tells of the layers, where another network is to decide.
 
         Returns:

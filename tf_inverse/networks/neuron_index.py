@@ -22,8 +22,8 @@ class Places(NamedTuple):
     """Where p neurons are of which some are directions.
 
     Attributes:
-        rows: As `index` has them, [p, 3]; the unit of a direction counts from behind: the last
-            direction of a layer is -1.
+        rows: As `index` has them, [p, 3], or [K, p, 3] where every row has neurons of its own; the
+            unit of a direction counts from behind: the last direction of a layer is -1.
         directions: Layer -> its directions: [units] over one place of a map, or [d] over all d
             numbers of its output.
     """
@@ -34,7 +34,7 @@ class Places(NamedTuple):
     def among(
         self, outputs: dict[str, Tensor], layers: tuple[str, ...]
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """The outputs of layers with directions as units, and the rows [p, 3] that address them.
+        """The outputs of layers with directions as units, and the rows that address them.
 
         Args:
             outputs: What each layer gives, by name.
@@ -44,8 +44,8 @@ class Places(NamedTuple):
             name: extended(outputs[name], along) for name, along in self.directions.items()
         }
         units = tf.constant([[outputs[name].shape[-1]] for name in layers], tf.int32)
-        unit = tf.math.floormod(self.rows[:, :1], units)
-        return outputs, tf.concat([unit, self.rows[:, 1:]], axis=1)
+        unit = tf.math.floormod(self.rows[..., :1], units)
+        return outputs, tf.concat([unit, self.rows[..., 1:]], axis=-1)
 
 
 Where = Tensor | Places
@@ -79,6 +79,13 @@ def index(neurons: tuple[Neuron, ...]) -> Where:
     return Places(places, values)
 
 
+def of_rows(index: Where, owner: Tensor) -> Where:
+    """Where the neuron of each of K rows is, [K, 1, 3]: `owner` [K] tells which of the index."""
+    if isinstance(index, Places):
+        return index._replace(rows=of_rows(index.rows, owner))
+    return tf.gather(index, owner)[:, tf.newaxis]
+
+
 def extended(h: Tensor, directions: Iterable[Tensor]) -> Tensor:
     """A layer's output with further units, which are directions of it.
 
@@ -103,12 +110,20 @@ def activations(h: Tensor, places: Tensor) -> Tensor:
 
     Args:
         h: [K, units], [K, tokens, units] or [K, rows, columns, units].
-        places: Rows of `index`, [p, 3].
+        places: Rows of `index`, [p, 3]; or [K, p, 3] where every row has neurons of its own.
     """
-    unit = places[:, 0]
-    if len(h.shape) == 2:
-        return tf.gather(h, unit, axis=1)
-    return chosen(tf.gather(h, unit, axis=-1), places)
+    maps = of_unit(h, places[..., 0])
+    return maps if len(h.shape) == 2 else chosen(maps, places)
+
+
+def of_unit(h: Tensor, unit: Tensor) -> Tensor:
+    """What a layer gives for some units alone: h with p entries on its last axis.
+
+    Args:
+        h: [K, ..., units].
+        unit: [p], or [K, p] where every row has units of its own.
+    """
+    return tf.gather(h, unit, axis=-1, batch_dims=len(unit.shape) - 1)
 
 
 def chosen(maps: Tensor, places: Tensor, mean: Callable[..., Tensor] = tf.reduce_mean) -> Tensor:
@@ -116,13 +131,17 @@ def chosen(maps: Tensor, places: Tensor, mean: Callable[..., Tensor] = tf.reduce
 
     Args:
         maps: [K, tokens, p] or [K, rows, columns, p].
-        places: Rows of `index`, [p, 3].
+        places: Rows of `index`, [p, 3] or [K, p, 3].
         mean: What "mean" means for a map, (maps [K, N, p], axis) -> [K, p].
     """
-    row, column, columns = places[:, 1], places[:, 2], maps.shape[-2]
-    maps = tf.reshape(maps, (tf.shape(maps)[0], -1, tf.shape(row)[0]))
+    row, column, columns = places[..., 1], places[..., 2], maps.shape[-2]
+    maps = tf.reshape(maps, (tf.shape(maps)[0], -1, tf.shape(row)[-1]))
     at = tf.maximum(row, 0) * columns + column
-    point = tf.gather(tf.transpose(maps, (2, 0, 1)), at[:, tf.newaxis], axis=2, batch_dims=1)
-    point = tf.transpose(point[..., 0])
+    if len(at.shape) == 2:
+        each = tf.transpose(maps, (0, 2, 1))
+        point = tf.gather(each, at[..., tf.newaxis], axis=2, batch_dims=2)[..., 0]
+    else:
+        point = tf.gather(tf.transpose(maps, (2, 0, 1)), at[:, tf.newaxis], axis=2, batch_dims=1)
+        point = tf.transpose(point[..., 0])
     average, most = mean(maps, axis=1), tf.reduce_max(maps, axis=1)
     return tf.where(row == MEAN, average, tf.where(row == MAX, most, point))

@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from tf_inverse import private
 from tf_inverse.errors import UsageError
-from tf_inverse.networks.neuron_index import Places, Where, activations, chosen
+from tf_inverse.networks.neuron_index import Places, Where, activations, chosen, of_unit
 from tf_inverse.tensors import Tensor
 
 # Probabilities nearer to 0 or 1 than float32 can tell count as these.
@@ -88,13 +88,13 @@ def of_units(h: Tensor, places: Tensor) -> Tensor:
 
     Args:
         h: What the layer gives, as `activations` takes it, in a graph or not.
-        places: Rows of `neuron_index.index`, [p, 3].
+        places: Rows of `neuron_index.index`, [p, 3]; or [K, p, 3], as `activations` takes them.
     """
-    unit, found = places[:, 0], origin(h)
+    unit, found = places[..., 0], origin(h)
     if found is None or found.logits is None:
-        each = log_odds(tf.gather(h, unit, axis=-1))
+        each = log_odds(of_unit(h, unit))
     elif found.kind == "Sigmoid":
-        each = tf.gather(tf.cast(found.logits, tf.float32), unit, axis=-1)
+        each = of_unit(tf.cast(found.logits, tf.float32), unit)
     else:
         each = _softmax(tf.cast(found.logits, tf.float32), unit)
     return each if len(h.shape) == 2 else chosen(each, places, _mean)
@@ -102,9 +102,13 @@ def of_units(h: Tensor, places: Tensor) -> Tensor:
 
 def _softmax(logits: Tensor, unit: Tensor) -> Tensor:
     own = tf.one_hot(unit, logits.shape[-1], True, False, dtype=tf.bool)
+    if len(unit.shape) == 2:
+        # Between the row and its units lie the axes of the map, for all of which they are the same.
+        for _ in logits.shape[1:-1]:
+            own = own[:, tf.newaxis]
     # Leaving the unit out before the sum is exact where its probability is nearly 1.
     others = tf.where(own, -float("inf"), logits[..., tf.newaxis, :])
-    return tf.gather(logits, unit, axis=-1) - tf.reduce_logsumexp(others, axis=-1)
+    return of_unit(logits, unit) - tf.reduce_logsumexp(others, axis=-1)
 
 
 def _mean(each: Tensor, axis: int) -> Tensor:
@@ -156,7 +160,7 @@ def of_neurons(
                 raise UsageError(f"expected no direction of {name}, which gives probabilities")
         outputs, index = index.among(outputs, layers)
     columns = [
-        (of_units if one else activations)(outputs[name], index[i : i + 1])
+        (of_units if one else activations)(outputs[name], index[..., i : i + 1, :])
         for i, (name, one) in enumerate(zip(layers, likely, strict=True))
     ]
     return tf.concat(columns, axis=1) if columns else tf.zeros((tf.shape(e)[0], 0))

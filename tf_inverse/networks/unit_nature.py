@@ -66,15 +66,21 @@ def kept(networks: Networks, neuron: Neuron) -> Array | None:
     return maps[:, row * shape[-2] + column] @ direction.values
 
 
+def encoded(networks: Networks, neurons: Iterable[Neuron]) -> Array | None:
+    """Activations [N, p] over the natural images whose encodings are kept, or None if unknown."""
+    columns = [kept(networks, neuron) for neuron in neurons]
+    known = [z for z in columns if z is not None]
+    if networks.natural is None or networks.natural.encodings is None:
+        return None
+    return np.stack(known, axis=1) if known and len(known) == len(columns) else None
+
+
 def within(networks: Networks, bands: Iterable[Band]) -> Array | None:
     """Which of the kept natural images lie in all bands: numbers, or None where that is unknown."""
     bands = Bands(bands)
-    columns = [kept(networks, neuron) for neuron in bands.neurons]
-    if not columns or networks.natural is None or networks.natural.encodings is None:
+    z = encoded(networks, bands.neurons)
+    if z is None:
         return None
-    if any(z is None for z in columns):
-        return None
-    z = np.stack([one for one in columns if one is not None], axis=1)
     return np.flatnonzero(((z >= bands.z1) & (z <= bands.z2)).all(axis=1))
 
 

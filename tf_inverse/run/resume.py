@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tf_inverse import archive as archives
 from tf_inverse.archive import run_folder
+from tf_inverse.archive.atlas_index import GROUP
 from tf_inverse.errors import RefusedInput, UsageError
-from tf_inverse.method.settings import Settings
+from tf_inverse.method.settings import BEFORE, Settings
 from tf_inverse.report.cells import PLANE
 from tf_inverse.run import origin
 
@@ -58,6 +59,11 @@ def plan(
             raise UsageError(
                 f"{out} is of a plane: the command that began it, tf-inverse plane, goes on with it"
             )
+        if GROUP in opened.settings:
+            raise UsageError(
+                f"{out} belongs to an atlas, whose neurons were sampled together: tf-inverse atlas "
+                "--n makes another one; tf-inverse sample draws more of this neuron"
+            )
         if n is not None and n < opened.asked:
             raise UsageError(
                 f"expected --n of at least {opened.asked}, got {n}: {out} asked for it"
@@ -88,6 +94,6 @@ def _settings(opened: archives.Archive, n: int | None) -> tuple[Settings, str, b
     values = dict(opened.settings)
     store, volume = values.pop("store", "images"), values.pop("volume", False)
     try:
-        return Settings(**values | {"n": n or opened.asked}), store, volume
+        return Settings(**BEFORE | values | {"n": n or opened.asked}), store, volume
     except TypeError as error:
         raise RefusedInput(f"{opened.path}: settings of another version ({error})") from error

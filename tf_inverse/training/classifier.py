@@ -1,202 +1,156 @@
-"""A small classifier, and the judge: another architecture, to see whether the first is fooled.
+"""Training of a classifier, half of whose images are moved a little up its loss.
 
-The classifier sees every other image moved a little up its loss (Goodfellow et al. 2015, with a
-step drawn in [0, epsilon] in the L2 norm). A classifier trained so has features that people
-recognise (Engstrom et al. 2019), and recognising is what a neuron is looked at for.
+After Goodfellow et al. 2015, with a step drawn in [0, epsilon] in the L2 norm. A classifier trained
+so has features that people recognise (Engstrom et al. 2019), and recognising is what a neuron is
+looked at for.
 """
 
 from __future__ import annotations
 
+import pathlib
+from typing import Any
+
 import keras
 import numpy as np
-import tensorflow as tf
-from keras import layers
+from keras import ops
+
+from tf_inverse.tensors import Array, Model, Tensor
+from tf_inverse.training import backends, batches, loop
+
+AT_A_TIME = 250
+"""Images that are classified at a time."""
 
 
-def _conv(x, name, filters, strides=1):
-    x = layers.Conv2D(filters, 3, strides, padding="same", use_bias=False, name=f"conv{name}")(x)
-    x = layers.BatchNormalization(momentum=0.95, name=f"norm{name}")(x)
-    return layers.ReLU(name=f"relu{name}")(x)
-
-
-def classifier(classes: int, size: tuple[int, int] = (32, 32), code: int = 384) -> keras.Model:
-    """Six convolutions and three dense layers, with the names of their likes in CaffeNet.
-
-    Takes RGB 0..255, [B, H, W, 3]; gives logits [B, classes]. `relu6`, [B, code], is meant as the
-    encoding. Batch normalisation is for training only: `folded` removes it.
-    """
-    images = keras.Input((*size, 3), name="data")
-    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(images)
-    x = _conv(x, "1_1", 32)
-    x = _conv(x, "1_2", 64, strides=2)
-    x = _conv(x, "2_1", 64)
-    x = _conv(x, "2_2", 128, strides=2)
-    x = _conv(x, "3_1", 128)
-    x = _conv(x, "3_2", 128, strides=2)
-    x = layers.Flatten(name="flatten")(x)
-    x = layers.Dropout(0.1, name="drop5")(x)
-    x = layers.ReLU(name="relu6")(layers.Dense(code, name="fc6")(x))
-    x = layers.ReLU(name="relu7")(layers.Dense(code // 2, name="fc7")(x))
-    return keras.Model(images, layers.Dense(classes, name="fc8")(x), name="classifier")
-
-
-def judge(classes: int, size: tuple[int, int] = (32, 32)) -> keras.Model:
-    """A residual network without dense hidden layers: as unlike `classifier` as its size allows."""
-    images = keras.Input((*size, 3), name="data")
-    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(images)
-    x = _conv(x, "1", 48, strides=2)
-    for stage, (filters, strides) in enumerate(((48, 1), (96, 2), (192, 2)), start=2):
-        x = _conv(x, f"{stage}_in", filters, strides)
-        y = _conv(_conv(x, f"{stage}_a", filters), f"{stage}_b", filters)
-        x = layers.Add(name=f"add{stage}")([x, y])
-    x = layers.GlobalMaxPooling2D(name="pool")(x)
-    return keras.Model(images, layers.Dense(classes, name="fc")(x), name="judge")
-
-
-def folded(model: keras.Model) -> keras.Model:
-    """The same function without batch normalisation and dropout: each scale is in its kernel.
-
-    Args:
-        model: A chain of layers in which `convX` (without bias) is followed by `normX`.
-    """
-    x = images = keras.Input(model.input_shape[1:], name=model.inputs[0].name)
-    weights = {}
-    for layer in model.layers[1:]:
-        if isinstance(layer, layers.BatchNormalization | layers.Dropout):
-            continue
-        config, norm = layer.get_config(), layer.name.replace("conv", "norm")
-        weights[layer.name] = layer.get_weights()
-        if isinstance(layer, layers.Conv2D) and not layer.use_bias:
-            config["use_bias"] = True
-            weights[layer.name] = _scaled(layer, model.get_layer(norm))
-        x = layer.__class__.from_config(config)(x)
-    plain = keras.Model(images, x, name=model.name)
-    for name, values in weights.items():
-        plain.get_layer(name).set_weights(values)
-    return plain
-
-
-def _scaled(convolution, norm):
-    gamma, beta, mean, variance = norm.get_weights()
-    scale = gamma / np.sqrt(variance + norm.epsilon)
-    return [convolution.get_weights()[0] * scale, beta - mean * scale]
-
-
-@keras.saving.register_keras_serializable("tf_inverse")
-class Robust(keras.Model):
+class Robust:
     """Trains a network on batches whose first half is moved one gradient step up the loss.
 
     Args:
         network: Images RGB 0..255 -> logits.
-        epsilon: Largest L2 norm of the move, as a fraction of the full range of one pixel (0.25 is
-            a usual value for 32x32 images).
+        optimizer: Of its weights.
+
+    Attributes:
+        changing, engine: As `loop.Trainer` has them.
     """
 
-    def __init__(self, network, epsilon):
-        """Wrap the network; see the class for the arguments."""
-        super().__init__()
-        self.network = network
-        self.epsilon = tf.Variable(255.0 * epsilon, trainable=False, dtype=tf.float32)
+    def __init__(self, network: Model, optimizer: keras.optimizers.Optimizer):
+        self.network, self.optimizer = network, optimizer
+        optimizer.build(network.trainable_variables)
+        self.changing = [*network.variables, *optimizer.variables]
+        self.engine = backends.engine(self.changing)
 
-    def build(self, input_shape):
-        """Nothing to make: the network has its weights."""
-        self.built = True
+    def step(self, batch: dict[str, Any]) -> dict[str, Tensor]:
+        """One step on images `x` [B, H, W, 3] of classes `y` [B].
 
-    def call(self, x, training=False):
-        """Logits of the network."""
-        return self.network(x, training=training)
+        Args:
+            batch: With `moves`, [B // 2], as many images are moved by these L2 norms; none are
+                moved without it.
+        """
+        x, y = ops.cast(batch["x"], "float32"), batch["y"]
+        if "moves" in batch:
+            half = batch["moves"].shape[0]
+            norms = ops.reshape(batch["moves"], (-1, 1, 1, 1))
+            moved = x[:half] + norms * self.steepest(x[:half], y[:half])
+            x = ops.concatenate([moved, x[half:]], axis=0)
 
-    def _steepest(self, x, y):
+        def loss():
+            logits = self.network(x, training=True)
+            return cross_entropy(y, logits), logits
+
+        variables = self.network.trainable_variables
+        logits, gradients = self.engine.gradients(loss, variables)
+        backends.apply(self.optimizer, gradients, variables)
+        right = ops.equal(ops.argmax(logits, axis=1), ops.cast(y, "int32"))
+        return {"loss": cross_entropy(y, logits), "accuracy": ops.mean(ops.cast(right, "float32"))}
+
+    def steepest(self, x: Tensor, y: Tensor) -> Tensor:
+        """For each image the direction [B, H, W, C] of L2 norm 1 in which its loss grows most."""
+
         # Evaluation mode: batch statistics must not see these images twice.
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            loss = self.compute_loss(y=y, y_pred=self.network(x, training=False))
-        g = tape.gradient(loss, x)
-        norm = tf.sqrt(tf.reduce_sum(g**2, axis=(1, 2, 3), keepdims=True)) + 1e-12
-        return tf.random.uniform(tf.shape(norm), 0.0, self.epsilon) * g / norm
+        def loss(x):
+            return cross_entropy(y, self.network(x, training=False))
 
-    def train_step(self, data):
-        """One step; all images are left as they are where epsilon is 0."""
-        x, y = data
-        half = tf.shape(x)[0] // 2
-        moved = tf.cond(
-            self.epsilon > 0.0,
-            lambda: x[:half] + self._steepest(x[:half], y[:half]),
-            lambda: x[:half],
-        )
-        x = tf.concat([moved, x[half:]], axis=0)
-        with tf.GradientTape() as tape:
-            y_pred = self(x, training=True)
-            loss = self.compute_loss(y=y, y_pred=y_pred)
-        self.optimizer.apply(
-            tape.gradient(loss, self.trainable_variables), self.trainable_variables
-        )
-        return self.compute_metrics(x, y, y_pred)
+        g = self.engine.slope(loss, x)
+        return g / (ops.sqrt(ops.sum(g**2, axis=(1, 2, 3), keepdims=True)) + 1e-12)
 
 
-def batches(images, labels, batch: int, seed: int, pad: int = 4) -> tf.data.Dataset:
-    """Shuffled batches, each image mirrored half of the time and shifted by up to `pad` pixels."""
-    h, w, channels = images.shape[1:]
-
-    def augment(x, y, seeds):
-        x = tf.pad(x, [[pad, pad], [pad, pad], [0, 0]], mode="REFLECT")
-        x = tf.image.stateless_random_crop(x, (h, w, channels), seeds)
-        x = tf.image.stateless_random_flip_left_right(x, seeds + 1)
-        return tf.cast(x, tf.float32), y
-
-    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
-    data = tf.data.Dataset.from_tensor_slices((images, labels))
-    data = data.shuffle(len(images), seed=seed, reshuffle_each_iteration=True)
-    data = tf.data.Dataset.zip(data, seeds).map(lambda xy, s: augment(*xy, s))
-    return data.batch(batch, drop_remainder=True).prefetch(4)
+def cross_entropy(y: Tensor, logits: Tensor) -> Tensor:
+    """The mean cross-entropy of classes y [B] and logits [B, classes]."""
+    return ops.mean(keras.losses.sparse_categorical_crossentropy(y, logits, from_logits=True))
 
 
 def train(
-    network, images, labels, test, *, epochs, plain, epsilon, seed, backup, batch=128, lr=2e-3
-):
-    """Train to the end; go on from `backup` where an earlier run was interrupted.
+    network: Model,
+    images: Array,
+    labels: Array,
+    test: tuple[Array, Array],
+    *,
+    epochs: int,
+    plain: int,
+    epsilon: float,
+    seed: int,
+    folder: pathlib.Path,
+    batch: int = 128,
+    rate: float = 2e-3,
+    stop: loop.Stop = False,
+) -> int:
+    """Train in place to the end, or until a stop; go on from `folder` where it was stopped.
 
     Args:
-        network: From `classifier` or `judge`.
-        images: [N, H, W, 3] uint8.
+        network: From `architectures.classifier` or `architectures.judge`.
+        images: [N, H, W, C] uint8.
         labels: [N] integers.
-        test: (images, labels) to report accuracy on after each epoch.
+        test: (images, labels) to tell the accuracy on after each epoch.
         epochs: Passes over the images.
         plain: How many of them, the last ones, leave the images as they are.
-        epsilon: See `Robust`; of the epochs before.
+        epsilon: Largest L2 norm of a move, as a fraction of the full range of one pixel (0.25 is
+            a usual value for 32x32 images); of the epochs before.
         seed: Of order and augmentation; weights were drawn before.
-        backup: Folder for the state of an interrupted run.
+        folder: For the state of an interrupted run.
         batch: Images a step.
-        lr: Peak learning rate; it rises over one epoch and falls as a cosine.
+        rate: Peak learning rate; it rises over a tenth of the steps, an epoch at most, and falls as
+            a cosine.
+        stop: As of `loop.train`.
 
     Returns:
-        Keras' history; the network is trained in place.
+        Steps that are left: 0 at the end.
     """
-    keras.utils.set_random_seed(seed)
+    batch = min(batch, len(images))
     steps = len(images) // batch
-    rate = keras.optimizers.schedules.CosineDecay(
-        lr / 20, (epochs - 1) * steps, alpha=0.0, warmup_target=lr, warmup_steps=steps
+
+    def moves(rng, step):
+        if not epsilon or step // steps >= epochs - plain:
+            return {}
+        return {"moves": rng.uniform(0.0, 255.0 * epsilon, batch // 2).astype(np.float32)}
+
+    rising = min(steps, epochs * steps // 10)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        rate / 20, epochs * steps - rising, alpha=0.0, warmup_target=rate, warmup_steps=rising
     )
-    trainer = Robust(network, epsilon)
-    trainer.build((None, *images.shape[1:]))
-    trainer.compile(
-        keras.optimizers.AdamW(rate, weight_decay=0.02),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
+    trainer = Robust(network, keras.optimizers.AdamW(schedule, weight_decay=0.02))
+    shift = min(images.shape[1:3]) // 8
+
+    def after(epoch, means):
+        return "test " + loop.words(accuracy(network, *test))
+
+    coming = batches.Batches(
+        images, batch, seed, np.asarray(labels, np.int32), shift=shift, further=moves
     )
-    return trainer.fit(
-        batches(images, labels, batch, seed),
-        epochs=epochs,
-        validation_data=tf.data.Dataset.from_tensor_slices(
-            (test[0].astype(np.float32), test[1])
-        ).batch(500),
-        callbacks=[
-            keras.callbacks.BackupAndRestore(backup),
-            keras.callbacks.LambdaCallback(
-                on_epoch_begin=lambda epoch, _: trainer.epsilon.assign(
-                    255.0 * epsilon if epoch < epochs - plain else 0.0
-                )
-            ),
-        ],
-        verbose=2,
-    )
+    return loop.train(trainer, coming, epochs=epochs, folder=folder, stop=stop, after=after)
+
+
+def accuracy(network: Model, images: Array, labels: Array) -> dict[str, float]:
+    """Shares of images whose class is the network's first choice, and among its first five.
+
+    Args:
+        network: Images -> logits.
+        images: [N, H, W, C] uint8.
+        labels: [N].
+    """
+    ranks = []
+    for i in range(0, len(images), AT_A_TIME):
+        x = np.asarray(images[i : i + AT_A_TIME], np.float32)
+        y = np.asarray(labels[i : i + AT_A_TIME], np.int64)
+        z = np.asarray(network.predict_on_batch(x))
+        ranks.append((z > np.take_along_axis(z, y[:, None], axis=1)).sum(axis=1))
+    rank = np.concatenate(ranks)
+    return {"top 1": float(np.mean(rank < 1)), "top 5": float(np.mean(rank < 5))}

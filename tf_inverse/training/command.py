@@ -11,10 +11,10 @@ from tf_inverse import adopt, grammar
 from tf_inverse.adopt import adapters, facts, loading
 from tf_inverse.adopt import command as words
 from tf_inverse.errors import UsageError
-from tf_inverse.judging import judges
+from tf_inverse.judging import judges, matching
 from tf_inverse.networks import image_files, saving, storage
-from tf_inverse.training import classifier, data, evaluation, own, smoothing, work
-from tf_inverse.training.classifier import folded
+from tf_inverse.training import architectures, evaluation, own, runs, smoothing, work
+from tf_inverse.training import data as training_data
 
 SIZE = (32, 32)
 
@@ -35,36 +35,81 @@ def run(kind: str, options: dict) -> int | None:
     return function(**options | paths)
 
 
-def train_classifier(
-    data, out, start, image, rate, epochs, plain, epsilon, code, batch, seed, overwrite, **_
-):
+def train_classifier(out, start, code, width, pooled, **options):
     """A classifier: out/network.keras, and classifier.keras for use."""
-    size = grammar.size("image", image, "ROWS,COLUMNS", least=4) or SIZE
-    _refuse(out / "network.keras", overwrite)
-    options = {"epochs": epochs or 11, "plain": plain, "epsilon": epsilon, "seed": seed}
-    options |= {"backup": out / "backup", "batch": batch or 128, "lr": rate or 2e-3}
-    with work.alone(out):
-        keras.utils.set_random_seed(seed)
-        x, y, test = _labelled(data, size)
-        classes = int(y.max()) + 1
-        network = storage.model(start) if start else classifier.classifier(classes, size, code)
-        classifier.train(network, x, y, test, **options)
-        network.save(out / "network.keras")
-        folded(network).save(out / "classifier.keras")
+    begun = storage.model(start) if start else None
+
+    def network(classes, size, dtype):
+        return begun or architectures.classifier(classes, size, code, width, pooled, dtype)
+
+    def write(trained):
+        runs.save(architectures.folded(trained), out / "classifier.keras")
+
+    own = begun and begun.input_shape[1:3]
+    options |= {"epochs": options["epochs"] or 11, "own": own, "write": write}
+    return _classifying(out, "network", network, **options)
 
 
-def train_judge(data, out, image, rate, epochs, batch, seed, overwrite, **_):
+def train_judge(out, epochs, seed, **options):
     """Another architecture, another seed, never perturbed: out/judge.keras."""
-    size = grammar.size("image", image, "ROWS,COLUMNS", least=4) or SIZE
-    _refuse(out / "judge.keras", overwrite)
-    options = {"epochs": epochs or 7, "plain": 0, "epsilon": 0.0, "seed": seed + 1}
-    options |= {"backup": out / "judge.backup", "batch": batch or 128, "lr": rate or 2e-3}
-    with work.alone(out):
-        keras.utils.set_random_seed(seed + 1)
-        x, y, test = _labelled(data, size)
-        network = classifier.judge(int(y.max()) + 1, size)
-        classifier.train(network, x, y, test, **options)
-        network.save(out / "judge.keras")
+    options |= {"epochs": epochs or 7, "plain": 0, "epsilon": 0.0, "seed": seed + 1}
+    return _classifying(out, "judge", architectures.judge, **options)
+
+
+def _classifying(
+    out,
+    called,
+    network,
+    *,
+    data,
+    image,
+    size,
+    rate,
+    epochs,
+    plain,
+    epsilon,
+    batch,
+    seed,
+    precision,
+    overwrite,
+    own=None,
+    write=lambda trained: None,
+    **_,
+):
+    """Trains a classifier of some architecture and size, and writes out/CALLED.keras last."""
+    file, state = out / f"{called}.keras", work.beside(out / called)
+    _refuse(file, overwrite)
+    size, dtype = _side(image, size) or own or SIZE, runs.policy(precision)
+    if own and size != own:
+        raise UsageError(f"expected images of {own[0]},{own[1]} as --start takes, got {size}")
+    work.expect_ours(state)
+    with work.alone(out), work.alone(state):
+        parts = training_data.load(data, size, 3, seed)
+        if parts.train_labels is None or parts.labels is None:
+            raise UsageError(f"expected labels in {data}: sub-folders, or an array `labels`")
+        keras.utils.set_random_seed(seed)
+        made = network(int(parts.train_labels.max()) + 1, size, dtype)
+        options = {"epochs": epochs, "plain": plain, "epsilon": epsilon, "seed": seed}
+        options |= {"batch": batch or 128, "rate": rate or 2e-3, "overwrite": overwrite}
+        stopped = runs.train_classifier(made, parts, state, **options)
+        if stopped:
+            return stopped.exit_code
+        write(made)
+        runs.save(made, file)
+        work.clear(state)
+    return 0
+
+
+def _side(image, size):
+    """Rows and columns of the images that a new classifier takes; None where nobody says."""
+    given = {
+        "image": grammar.size("image", image, "ROWS,COLUMNS", least=4),
+        "size": None if size is None else grammar.sides("size", size, least=4),
+    }
+    found = {one[:2] for one in given.values() if one}
+    if len(found) > 1:
+        raise UsageError(f"expected one size of images, got --image={image} and --size={size}")
+    return found.pop() if found else None
 
 
 def train_generator(out, overwrite, **options):
@@ -79,15 +124,20 @@ def train_generator(out, overwrite, **options):
 
 
 def _train_generator(
-    out, sheet, state, *, classifier, compare, rate, epochs, batch, seed, overwrite, **more
+    out, sheet, state, *, classifier, compare, teacher, rate, batch, seed, overwrite, **more
 ):
     f = _classifier(classifier, more)
     networks, parts, said = _begun(f, out, seed, more)
-    options = {"epochs": epochs, "batch": batch or 64, "rate": rate or 5e-4, "seed": seed}
-    options |= {"compare": grammar.names(compare), "overwrite": overwrite}
+    options = {"batch": batch or 64, "rate": rate or 5e-4, "seed": seed, "overwrite": overwrite}
+    options |= {name: more[name] for name in ("epochs", "width", "average", "augment", "precision")}
+    options |= {"compare": grammar.names(compare), "lessons": grammar.names(more["teacher_layers"])}
+    if teacher:
+        opened = loading.open(teacher, "classifier", **_opening(more))
+        channels = networks.image_shape[-1]
+        options["teacher"] = adapters.classifier(opened.model, adapters.PIXELS, channels)
     networks = own.train(networks, parts.train, state, **options)
-    if isinstance(networks, int):
-        return networks
+    if isinstance(networks, runs.Stopped):
+        return networks.exit_code
     _write(networks, parts, out, (f,), said, seed=seed, overwrite=overwrite, **more)
     own.reconstructed(networks, parts.test).save(sheet)
     work.clear(state)
@@ -136,7 +186,7 @@ def _begun(f, out, seed, more, G=None):
             saving.rounded(model)
     path, given = more["data"], _names(more["labels"])
     *size, channels = networks.image_shape
-    parts = data.load(path, tuple(size), channels, seed)
+    parts = training_data.load(path, tuple(size), channels, seed)
     known = (None, given) if given else f.labels
     labels, said = own.labels_of(networks, known, image_files.names(path))
     networks.name, networks.labels = more["name"] or out.name, labels
@@ -186,7 +236,7 @@ def _names(text):
     return words.lines(text)[1] if pathlib.Path(text).is_file() else tuple(text.split(","))
 
 
-def check(data, out, judge, trust, **_):
+def check(data, out, judge, trust, **options):
     """Print what `evaluation` says of a pair on the test images, as JSON."""
     networks = storage.load(out, trust)
     h, w, channels = networks.image_shape
@@ -195,23 +245,13 @@ def check(data, out, judge, trust, **_):
         lacking = data if y is None else out
         raise UsageError(f"expected labels in {lacking}: judges are asked for the class of images")
     panel = [judges.load(one, channels, trust=trust) for one in judge.split(",") if one]
-    for one in panel:
-        if one.count != len(networks.labels.names):
-            raise UsageError(
-                f"expected a judge of the {len(networks.labels.names)} classes of {out}, "
-                f"{one.name} has {one.count}"
-            )
+    layer, names = networks.labels
+    given = matching.read(options["map"])
+    panel = [matching.among(names, layer, one, given) for one in panel]
     figures = evaluation.reconstructions(networks, panel, x, y)
     figures["neurons"] = evaluation.samples(networks, panel, x)
+    figures["means"] = evaluation.means(figures["neurons"])
     print(json.dumps(figures, indent=1))
-
-
-def _labelled(data, size):
-    x, y = image_files.load(data, size)
-    if y is None:
-        raise UsageError(f"expected labels in {data}: sub-folders, or an array `labels`")
-    test = image_files.load(data, size, "test")
-    return x, y, test
 
 
 def _refuse(path, overwrite):

@@ -1,7 +1,8 @@
-"""Images to train on and images kept apart, with the names of their classes."""
+"""Images to train on and images kept apart, with the numbers of their classes."""
 
 from __future__ import annotations
 
+import hashlib
 import pathlib
 from typing import NamedTuple
 
@@ -9,30 +10,36 @@ import numpy as np
 
 from tf_inverse.errors import UsageError
 from tf_inverse.networks import codes, image_files
+from tf_inverse.networks.image_stack import stacked
+from tf_inverse.tensors import Array, StrPath
 
 HELD = 10
 """One in so many images is kept apart, where the data are not in parts."""
 
 LEAST = 20
+AT_A_TIME = 256
+"""Images that are copied or digested at a time."""
 
 
 class Data(NamedTuple):
     """Images [N, H, W, C] uint8 in two parts, and those that statistics are of.
 
     Attributes:
-        train: To train on.
+        train: To train on; many of them lie in a temporary file (see `image_stack`).
         test: Kept apart.
+        train_labels: Of the training images, [N], or None.
         labels: Of the test images, [N], or None.
         natural: For statistics: the test images of data in parts, else all.
     """
 
-    train: np.ndarray
-    test: np.ndarray
-    labels: np.ndarray | None
-    natural: np.ndarray
+    train: Array
+    test: Array
+    train_labels: Array | None
+    labels: Array | None
+    natural: Array
 
 
-def load(path, size: tuple[int, int], channels: int, seed: int) -> Data:
+def load(path: StrPath, size: tuple[int, int], channels: int, seed: int) -> Data:
     """Images from what `image_files.load` reads, in parts `train` and `test` or divided at random.
 
     Args:
@@ -50,7 +57,23 @@ def load(path, size: tuple[int, int], channels: int, seed: int) -> Data:
         raise UsageError(f"expected at least {LEAST} images to train on in {path}, got {len(x)}")
     if image_files.in_parts(path):
         test, labels = image_files.load(path, size, "test", channels)
-        return Data(x, test, labels, test)
+        return Data(x, test, y, labels, test)
     order = codes.generator(seed, 3).permutation(len(x))
     held, rest = np.split(order, [len(x) // HELD])
-    return Data(x[rest], x[held], None if y is None else y[held], x)
+    train, test = _chosen(x, rest), _chosen(x, held)
+    return Data(train, test, *((None, None) if y is None else (y[rest], y[held])), x)
+
+
+def _chosen(x, numbers):
+    """Images of some numbers."""
+    parts = (x[numbers[i : i + AT_A_TIME]] for i in range(0, len(numbers), AT_A_TIME))
+    return stacked(parts, len(numbers), x.shape[1:])
+
+
+def digest(*arrays: Array) -> str:
+    """sha256 of arrays, in hexadecimal."""
+    found = hashlib.sha256()
+    for array in map(np.atleast_1d, arrays):
+        for start in range(0, len(array), AT_A_TIME):
+            found.update(np.ascontiguousarray(array[start : start + AT_A_TIME]).data)
+    return found.hexdigest()

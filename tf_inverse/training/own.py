@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import math
-import sys
+import pathlib
 from typing import Any
 
 import keras
@@ -17,16 +15,9 @@ from tf_inverse.errors import UsageError
 from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.networks import Networks
 from tf_inverse.networks.unit_labels import Labels
-from tf_inverse.run import signals
-from tf_inverse.training import data, generator, loop, quality, work
-from tf_inverse.training.classifier import folded
+from tf_inverse.tensors import Array, Model
+from tf_inverse.training import compared, data, loop, perceptual, quality, runs
 from tf_inverse.training.statistics import described
-
-STEPS, EPOCHS = 5000, 6
-"""A training has at least so many steps and passes, if the user does not say."""
-
-SEEN = 500
-"""Images whose encodings tell their scale."""
 
 
 def untrained(
@@ -105,63 +96,39 @@ def labels_of(
     return join.labelled(networks, known or ((None, classes) if classes else None)), []
 
 
-def train(networks, x, state, *, compare, epochs, batch, rate, seed, overwrite) -> Networks | int:
+def train(
+    networks: Networks,
+    x: Array,
+    state: pathlib.Path,
+    *,
+    compare: tuple[str, ...] = (),
+    teacher: Model | None = None,
+    lessons: tuple[str, ...] = (),
+    **options: Any,
+) -> Networks | runs.Stopped:
     """The networks with a generator that was trained on images x; or, where it was stopped, why.
-
-    The state is kept in a folder, and the same call goes on from there.
 
     Args:
         networks: From `untrained`.
         x: [N, H, W, C] uint8.
         state: Folder from `work.beside`; `work.alone` keeps it.
-        compare: See `generator.compared`.
-        epochs: Passes over the images, or None.
-        batch: Images a step.
-        rate: See `loop.train`.
-        seed: Of weights and order.
-        overwrite: Begin anew where the state there is of another training.
-
-    Returns:
-        Networks, or the exit code of a process that was asked to stop.
+        compare: See `compared.compared`.
+        teacher: As of `perceptual.taught`, or None.
+        lessons: Layers of the teacher.
+        options: The other arguments of `runs.train_generator`.
     """
-    batch = min(batch, len(x))
-    epochs = epochs or max(EPOCHS, math.ceil(STEPS / (len(x) // batch)))
-    compare = generator.compared(networks, compare)
-    settings = {"encoder": networks.encoder, "compare": list(compare), "epochs": epochs}
-    settings |= {"batch": batch, "rate": rate, "seed": seed, "image": list(x.shape[1:])}
-    digests = {"classifier": _digest(*networks.classifier.get_weights()), "images": _digest(x)}
-    work.claim(state, settings | digests, overwrite)
-    keras.utils.set_random_seed(seed)
-    spread = _spread(networks, x)
-    G = generator.generator(networks.codes.size, x.shape[1:], spread=spread)
-    read = generator.features(networks, compare)
-    options = {"epochs": epochs, "batch": batch, "rate": rate, "seed": seed, "spread": spread}
-    with signals.deferred(lambda text: print(f"\n{text}", file=sys.stderr)) as stop:
-        remaining = loop.train(G, read, x, folder=state, stop=stop, **options)
-    if stop:
-        print(
-            f"stopped with {remaining} steps left; the same command goes on from {state}",
-            file=sys.stderr,
-        )
-        return stop.exit_code
-    return dataclasses.replace(networks, generator=folded(G))
-
-
-def _digest(*arrays):
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
-
-
-def _spread(networks, x):
-    e = networks.encode(x[:SEEN]).astype(np.float64)
-    if not np.isfinite(e).all() or e.std() == 0:
-        raise UsageError(
-            f"expected encodings that tell images apart, {networks.encoder} gives the same or no "
-            f"finite number for all: choose another --encoder, or see to --pixels"
-        )
-    return float(e.mean()), float(e.std())
+    compare = compared.compared(networks, compare)
+    features = compared.features(networks, compare)
+    about = {"encoder": networks.encoder, "compare": list(compare)}
+    about |= {"classifier": data.digest(*networks.classifier.get_weights())}
+    if teacher is not None:
+        lessons = lessons or perceptual.lessons(teacher)
+        features = perceptual.taught(features, teacher, lessons)
+        about |= {"teacher": data.digest(*teacher.get_weights()), "lessons": list(lessons)}
+    G = runs.train_generator(features, x, state, about, **options)
+    if isinstance(G, runs.Stopped):
+        return G
+    return dataclasses.replace(networks, generator=G)
 
 
 def completed(

@@ -50,23 +50,33 @@ def figures(networks, images: np.ndarray, labels=None) -> dict[str, float]:
     output = defaults.output(networks)
     e = networks.encode(images)
     again = drawn(networks, e)
-    x, y = images.astype(np.float32), again.astype(np.float32)
     z, z_again = (unit_statistics.activations(networks, output, a) for a in (images, again))
     middle = np.median(z, axis=0)
     seen, seen_again = (_classes(a, middle) for a in (z, z_again))
-    nearer = np.minimum(*(np.mean((v - y) ** 2, axis=(1, 2, 3)) for v in (x, x[:, :, ::-1])))
+    nearer, mean = _nearer(images, again), images.mean(axis=0, dtype=np.float64)
+    far = [np.mean((one - mean) ** 2) for one in images]
     variance = np.var(e, axis=0).mean()
     told = {
         "images": len(images),
         "agreement": np.mean(seen == seen_again),
         "by chance": np.bincount(seen).max() / len(seen),
         "pixel error": np.sqrt(nearer.mean()),
-        "pixel error of the mean image": np.sqrt(np.mean((x - x.mean(axis=0)) ** 2)),
+        "pixel error of the mean image": np.sqrt(np.mean(far)),
         "feature error": np.mean((networks.encode(again) - e) ** 2) / max(variance, 1e-12),
     }
     if labels is not None:
         told["accuracy"] = np.mean(seen == labels)
     return {name: float(value) for name, value in told.items()}
+
+
+def _nearer(images, again):
+    """Mean square difference of each image or its mirror image, whichever is nearer: [N]."""
+    return np.array(
+        [
+            min(np.mean((v - y.astype(np.float32)) ** 2) for v in (x, x[:, ::-1]))
+            for x, y in zip(images, again, strict=True)
+        ]
+    )
 
 
 def _classes(z, middle):

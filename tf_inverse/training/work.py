@@ -10,6 +10,7 @@ from typing import Any
 
 from tf_inverse.archive import atomic
 from tf_inverse.archive.lock import Lock
+from tf_inverse.training import checkpoint
 
 FORMAT = "tf_inverse training"
 SETTINGS, LOCK = "training.json", ".training.lock"
@@ -99,7 +100,9 @@ def _settings(folder):
 
 def clear(folder: pathlib.Path) -> None:
     """Takes away what `claim` and `loop.train` wrote, and the folder if that was all."""
-    for pattern in ("step-*", "epoch_*.png", "checkpoint", f"{SETTINGS}*"):
+    # Earlier versions had `checkpoint` and step-* in the place of `checkpoint.NAME`.
+    ours = ("step-*", "checkpoint", f"{checkpoint.NAME}*", "epoch_*.png", f"{SETTINGS}*")
+    for pattern in ours:
         for path in folder.glob(pattern):
             path.unlink()
     if not any(folder.iterdir()):

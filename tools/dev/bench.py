@@ -5,6 +5,7 @@
     python tools/dev/bench.py layers    single layers, plain and in their quick forms
     python tools/dev/bench.py softmax   steps to probabilities beside those to the neurons' logits
     python tools/dev/bench.py scaling   n = 500 against 5,000; all n at once (eq. 15) against K = 10
+    python tools/dev/bench.py atlas     an atlas beside a loop of the command and calls in turn
 
 Weights are random, in the true shapes: times are those of the real files. What is compared runs in
 processes of its own that take turns, and what counts are ratios within one run, for the speed of a
@@ -230,6 +231,28 @@ def scaling(
     tell(figures, json)
 
 
+def atlas(
+    n: int = 50,
+    neurons: int = 30,
+    network: str = "cifar10",
+    layers: str = "fc8,fc6,conv3_2",
+    json: bool = False,
+) -> None:
+    """Times an atlas beside a loop of `sample` and calls of `draw`, and looks at its memory.
+
+    Args:
+        n: Samples of each neuron.
+        neurons: How many, as many of each layer.
+        network: A name or a folder.
+        layers: Of the neurons.
+        json: Print one JSON object instead of a table.
+    """
+    import bench_atlas
+
+    told = bench_atlas.measure(n, neurons, network, tuple(layers.split(",")))
+    tell(machine() | told, json)
+
+
 def work(K: int) -> float:
     """Floating-point operations of a step: a multiply-add is two, there and back."""
     return 4 * MULTIPLY_ADDS * K
@@ -270,6 +293,7 @@ def tell(figures: dict, as_json: bool) -> None:
 
 
 COMMANDS = {"step": step, "run": run, "scaling": scaling, "layers": layers, "softmax": softmax}
+COMMANDS["atlas"] = atlas
 
 
 def main() -> None:

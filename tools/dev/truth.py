@@ -1,12 +1,13 @@
 """How true and how varied samples of the shipped pair are, beside nature and beside its bank.
 
     python tools/dev/strangers.py ../shared/data/judges_cifar10 JUDGES
-    python tools/dev/truth.py JUDGES/resnet44.keras ../shared/data/cifar10.h5
+    python tools/dev/truth.py JUDGES/resnet44.keras ../shared/data/cifar10.h5 [SEED]
 
 For each class neuron and each of two ranges: the share of 30 samples that a judge gives to the
 class, over nature's share in the range; Vendi scores of four orders, in E and in the judge's last
 features, and how many of the eight are at least those of equally many natural images; gradient
-steps times K. The bank's row is the baseline without any search. Nature is CIFAR-10's test images.
+steps times K. The bank's row is the baseline without any search, the other rows are the default run
+and the settings in `WAYS`. Nature is CIFAR-10's test images.
 """
 
 from __future__ import annotations
@@ -24,6 +25,12 @@ from tf_inverse.networks import image_files, yardstick
 
 RANGES, CLASSES = ("p99:p99.8", "p90:p98"), 10
 N, DRAWS = 30, 5
+WAYS = {
+    "default": {},
+    "near, 2 candidates": {"starts": "near", "candidates": 2},
+    "3 candidates": {"candidates": 3},
+}
+"""Way of the table -> what differs from the default settings."""
 
 
 class Yardsticks:
@@ -75,14 +82,14 @@ class Yardsticks:
         return share, int((scores >= np.mean(natural, axis=0)).sum()), *scores[:, 1]
 
 
-def searched(networks, bands):
-    """N samples by the default method, and what they cost: gradient steps times K."""
-    settings = tf_inverse.Settings(n=N, precision="auto")
+def searched(networks, bands, seed, options):
+    """N samples by a search, and what they cost: gradient steps times K."""
+    settings = tf_inverse.Settings(n=N, precision="auto", seed=seed, **options)
     batches = list(tf_inverse.sample(networks, bands, settings))
     return Samples.joined([b.samples for b in batches]), batches[-1].info.steps * settings.K
 
 
-def main(judge: str, data: str) -> None:
+def main(judge: str, data: str, seed: str = "0") -> None:
     """Prints a row for every neuron, range and way, and the means."""
     networks = tf_inverse.load("cifar10")
     nature, _ = image_files.load(data, networks.image_shape[:2], "test", 3)
@@ -92,13 +99,13 @@ def main(judge: str, data: str) -> None:
     )
     print("|---|---|---|---|---|---|---|---|---|")
     for text in RANGES:
-        means = {"search": [], "bank": []}
+        means = {way: [] for way in (*WAYS, "bank")}
         for unit in range(CLASSES):
             bands = tf_inverse.parse(f"fc8:{unit}@{text}", networks)
             ways = {
-                "search": searched(networks, bands),
-                "bank": (bank.sample(networks, bands, N), 0),
+                way: searched(networks, bands, int(seed), options) for way, options in WAYS.items()
             }
+            ways["bank"] = bank.sample(networks, bands, N), 0
             for way, (samples, cost) in ways.items():
                 if not len(samples.images):
                     continue

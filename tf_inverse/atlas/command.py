@@ -1,0 +1,236 @@
+"""What `tf-inverse atlas` does and prints; no other module prints of an atlas."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pathlib
+import sys
+from typing import TYPE_CHECKING
+
+from tf_inverse import grammar
+from tf_inverse.archive import StorageError
+from tf_inverse.atlas import driver, index, plan, status, targets
+from tf_inverse.caffe import published
+from tf_inverse.compute import capacity, precision
+from tf_inverse.compute import device as devices
+from tf_inverse.compute.progress import Counted
+from tf_inverse.errors import Unreachable, UsageError
+from tf_inverse.method.settings import Settings
+from tf_inverse.networks import storage
+from tf_inverse.report import site
+from tf_inverse.run import signals
+from tf_inverse.run.job import STORES
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import Networks
+
+
+ON_CPU, ON_GPU = 20, 10 * plan.SIZE
+"""Codes at a time: more of them pay on a GPU alone, and cost steps at the end of a group."""
+
+
+def say(line: str) -> None:
+    """Prints a note beside the output: on standard error."""
+    print(line, file=sys.stderr)
+
+
+def sample(
+    out: str,
+    network: str,
+    layers: str | None,
+    options: dict,
+    *,
+    at: str,
+    ladder: bool,
+    targets_file: str | None,
+    store: str,
+    shard: str | None,
+    workers: int | None,
+    address: str | None,
+    device: str,
+    trust: bool,
+    overwrite: bool,
+    as_json: bool,
+) -> int:
+    """`tf-inverse atlas`: see tools/atlas.py for the arguments; returns the exit code.
+
+    Args:
+        out: Folder of the atlas.
+        network: A name or a folder.
+        layers: Names with commas, or None.
+        options: Fields of `Settings`.
+        at: As of `targets.of_layers`.
+        ladder: Likewise.
+        targets_file: As of `targets.of_file`, or None.
+        store: "images" or "codes".
+        shard: As of `plan.shard`.
+        workers: Ray's workers, or None for this process alone.
+        address: Of a Ray cluster, or None.
+        device: As of `device.choose`.
+        trust: As of `storage.load`.
+        overwrite: Start again where an atlas is there.
+        as_json: Print one JSON object.
+    """
+    _expect_sound(layers, targets_file, store, workers)
+    automatic = {"K": 1} if options["K"] == "auto" else {}
+    # Refuses before TensorFlow takes time to start.
+    Settings(**options | {"precision": "auto"} | automatic)
+    plan.shard(shard, 0)
+    folder = pathlib.Path(out)
+    asked = {
+        "checksums": storage.checksums(storage.manifest(published.find(network))),
+        "layers": list(grammar.names(layers)),
+        "targets": targets_file and _digest(targets_file),
+        "at": at,
+        "ladder": ladder,
+        "store": store,
+        "settings": options,
+        "group": plan.SIZE,
+    }
+    there = _prepared(folder, asked, overwrite)
+    loaded: list[Networks] = []
+
+    def networks() -> Networks:
+        if not loaded:
+            devices.choose(device)
+            loaded.append(published.load(network, trust))
+        return loaded[0]
+
+    if there is None:
+        there = _made(networks(), asked, options, targets_file)
+        plan.write(folder, there)
+    records = index.Records(folder, there)
+    groups = plan.shard(shard, len(records.groups))
+    with signals.deferred(say) as stop:
+        try:
+            with Counted("targets") as shown:
+                progress = driver.Progress(folder, records, groups, shown.show)
+                index.write(folder, records)
+                if progress.waiting and (workers or address):
+                    from tf_inverse.atlas import workers as ray
+
+                    place = published.find(network).resolve()
+                    how = {"network": str(place), "device": device, "trust": trust}
+                    ray.together(how, progress, workers, address, stop.__bool__, say)
+                elif progress.waiting:
+                    driver.alone(networks(), progress, stop.__bool__)
+            return _tell(folder, records, progress, as_json)
+        except KeyboardInterrupt:
+            say(f"stopped; the same command goes on with {folder}")
+            return stop.exit_code or 130
+        except OSError as error:
+            raise _full(folder, error) from error
+
+
+def _full(folder: pathlib.Path, error: OSError) -> StorageError:
+    cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+    return StorageError(
+        f"cannot write below {folder}: {cause.strerror or cause}; the groups that are done are "
+        "safe. Put that right, and the same command goes on"
+    )
+
+
+def _expect_sound(
+    layers: str | None, targets_file: str | None, store: str, workers: int | None
+) -> None:
+    if (layers is None) == (targets_file is None):
+        raise UsageError("expected either --layers=NAME,NAME or --targets-file=FILE")
+    if store not in STORES:
+        raise UsageError(f"expected --store=images or --store=codes, got {store!r}")
+    if workers is not None and workers < 1:
+        raise UsageError(f"expected --workers of at least 1, got {workers}")
+
+
+def _digest(path: str) -> str:
+    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+
+
+def _prepared(folder: pathlib.Path, asked: dict, overwrite: bool) -> plan.Plan | None:
+    """The plan of the atlas that is there, which the request fits; None where there is none."""
+    if folder.is_file() or folder.suffix == ".h5":
+        raise UsageError(f"expected a folder for the atlas, got the name of a file: {folder}")
+    there = plan.read(folder)
+    if there is not None and overwrite:
+        plan.clear(folder, there)
+        there = None
+    elif there is not None:
+        plan.expect_same(folder, there, asked)
+    elif folder.is_dir() and any(folder.iterdir()):
+        raise UsageError(f"{folder} is no atlas and not empty: give the name of a new folder")
+    return there
+
+
+def _made(networks: Networks, asked: dict, options: dict, targets_file: str | None) -> plan.Plan:
+    of: dict[str, str] = {}
+    if targets_file is None:
+        found, of = targets.of_layers(networks, asked["layers"], asked["at"], asked["ladder"])
+    else:
+        found = targets.of_file(networks, targets_file)
+    layers = [target.told["layer"] for target in found]
+    K = _codes(networks, layers) if options["K"] == "auto" else options["K"]
+    wanted = precision.resolve(options["precision"])
+    settings = Settings(**options | {"precision": wanted, "K": K})
+    return plan.make(networks, asked, settings, asked["store"], found, of)
+
+
+def _codes(networks: Networks, layers: list[str]) -> int:
+    """Codes at a time of `--K=auto`."""
+    if not devices.on_gpu():
+        return ON_CPU
+    rows = [capacity.row_bytes(networks, (layer,)) for layer in dict.fromkeys(layers)]
+    fit = int(capacity.SHARE * devices.memory() / max(rows))
+    return max(capacity.LEAST, min(ON_GPU, fit))
+
+
+def _tell(
+    folder: pathlib.Path, records: index.Records, progress: driver.Progress, as_json: bool
+) -> int:
+    """Prints how an atlas ended, and makes its site where no target waits; the exit code."""
+    found = index.write(folder, records, progress.failed)
+    told = status.figures(folder, found, records)
+    page = _site(folder) if told["samples"] and not told["waiting"] else None
+    _print(folder, found, told | {"site": page and str(page)}, as_json)
+    if page and not as_json:
+        print(page)
+    if progress.elsewhere:
+        say(f"{len(progress.elsewhere)} groups are being sampled by other processes")
+    own = {number for group in progress.groups for number in records.groups[group]}
+    own |= {i for i, target in enumerate(records.plan.targets) if target.reason is not None}
+    short = [unit for i, unit in enumerate(found["units"]) if i in own and unit["state"] != "done"]
+    return Unreachable.exit_code if short or progress.failed else 0
+
+
+def _site(folder: pathlib.Path) -> pathlib.Path:
+    with Counted("pages") as shown:
+        written = site.write(folder, progress=shown.show)
+    for line in written.left_out:
+        say(f"left out: {line}")
+    return written.index
+
+
+def _print(folder: pathlib.Path, found: dict, told: dict, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(told | {"atlas": str(folder)}))
+    else:
+        print("\n".join(status.lines(found, told)))
+
+
+def tell(out: str, as_json: bool) -> int:
+    """`tf-inverse atlas status`: how an atlas stands; returns the exit code.
+
+    Args:
+        out: Folder of the atlas.
+        as_json: Print one JSON object.
+
+    Raises:
+        UsageError: There is no atlas.
+    """
+    folder = pathlib.Path(out)
+    there = plan.read(folder)
+    if there is None:
+        raise UsageError(f"expected the folder of an atlas, {folder} has no {plan.NAME}")
+    records = index.Records(folder, there)
+    found = index.build(folder, records, {})
+    _print(folder, found, status.figures(folder, found, records), as_json)
+    return 0

@@ -1,0 +1,229 @@
+"""What an atlas was asked for, written once: its targets, and the groups they are sampled in.
+
+    plan.json             the request, the network, the targets
+    groups/00003.json     what became of a group; it is there once the group is done
+    groups/00003.lock     held by the process that samples the group
+    directions/SHA256.npy the numbers of a target that is a direction
+    LAYER/UNIT.h5         an archive a target
+    atlas.json            the index (archive.atlas_index), made of all of these
+
+A group is some targets of one layer, in their order. What is found depends on the plan and the
+group alone: not on who samples it, nor on how often that was begun.
+"""
+
+from __future__ import annotations
+
+import io
+import pathlib
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from tf_inverse.archive import atlas_index, atomic, attributes
+from tf_inverse.atlas.targets import Target
+from tf_inverse.band import Band, Bands
+from tf_inverse.directions import Direction
+from tf_inverse.errors import RefusedInput, UsageError, reason
+from tf_inverse.method.settings import Settings
+from tf_inverse.neuron import Neuron
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import Networks
+
+NAME, FORMAT, VERSION = "plan.json", "tf_inverse atlas plan", 1
+GROUPS, DIRECTIONS = "groups", "directions"
+SHA256 = re.compile("[0-9a-f]{64}")
+SIZE = 16
+"""Targets of a group at most. More of them would be lost when a process is killed."""
+
+LARGEST = 256 << 20
+
+
+class Plan(NamedTuple):
+    """An atlas as it was asked for.
+
+    Attributes:
+        asked: The request, of plain values: another one is another atlas.
+        network: Name of the network.
+        checksums: sha256 of its files.
+        folder: Where it was read from, as `Networks.folder`.
+        settings: Of the search of every group; n for each target.
+        store: "images" or "codes".
+        targets: In the order asked for.
+        of: Layer -> what its percentiles are of.
+        units: Layer -> how many units it has.
+    """
+
+    asked: dict
+    network: str
+    checksums: dict[str, str]
+    folder: str | None
+    settings: Settings
+    store: str
+    targets: tuple[Target, ...]
+    of: dict[str, str]
+    units: dict[str, int]
+
+    @property
+    def groups(self) -> list[tuple[int, ...]]:
+        """The numbers of the targets of each group; those that are not sampled are in none."""
+        found: list[tuple[int, ...]] = []
+        for number, target in enumerate(self.targets):
+            if target.reason is not None:
+                continue
+            last = self.targets[found[-1][-1]] if found else target
+            if not found or len(found[-1]) == SIZE or last.told["layer"] != target.told["layer"]:
+                found.append(())
+            found[-1] += (number,)
+        return found
+
+    def bands(self, folder: pathlib.Path, numbers: Iterable[int]) -> Bands:
+        """The neurons of some targets with their ranges.
+
+        Raises:
+            RefusedInput: The numbers of a direction are not those that were planned.
+        """
+        return Bands(_band(folder, self.targets[number].told) for number in numbers)
+
+
+def _band(folder: pathlib.Path, told: dict) -> Band:
+    at, unit = told["at"], told["unit"]
+    place = tuple(at) if isinstance(at, list) else at
+    if "direction" in told:
+        unit = _direction(folder, **told["direction"])
+    return Band(Neuron(told["layer"], unit, place), told["z1"], told["z2"])
+
+
+def _direction(folder: pathlib.Path, name: str, sha256: str, size: int) -> Direction:
+    path = folder / DIRECTIONS / f"{sha256}.npy"
+    try:
+        found = Direction(name, np.load(path, allow_pickle=False))
+    except (OSError, ValueError, EOFError) as error:
+        raise RefusedInput(f"expected the direction {name} in {path}: {reason(error)}") from error
+    if found.sha256 != sha256:
+        raise RefusedInput(f"expected the direction {name} in {path}, got other numbers")
+    return found
+
+
+def make(
+    networks: Networks,
+    asked: dict,
+    settings: Settings,
+    store: str,
+    targets: Iterable[Target],
+    of: dict[str, str],
+) -> Plan:
+    """A plan, before it is written.
+
+    Args:
+        networks: The pair to sample.
+        asked: The request, of plain values.
+        settings: Of the search.
+        store: "images" or "codes".
+        targets: From `targets.of_layers` or `targets.of_file`.
+        of: As of `Plan`.
+    """
+    targets = tuple(targets)
+    layers = dict.fromkeys(target.told["layer"] for target in targets)
+    units = {layer: networks.layer_shape(layer)[-1] for layer in layers}
+    network = networks.name, networks.checksums, networks.folder
+    return Plan(asked, *network, settings, store, targets, of, units)
+
+
+def write(folder: pathlib.Path, plan: Plan) -> None:
+    """Puts plan.json into the folder, durably."""
+    (folder / GROUPS).mkdir(parents=True, exist_ok=True)
+    for target in plan.targets:
+        if target.direction is not None:
+            _keep(folder / DIRECTIONS, target.direction)
+    values = plan._asdict() | {
+        "settings": plan.settings.asdict(),
+        "targets": [target._replace(direction=None)._asdict() for target in plan.targets],
+    }
+    text = attributes.to_json({"format": FORMAT, "version": VERSION} | values)
+    atomic.write(folder / NAME, text.encode())
+
+
+def _keep(folder: pathlib.Path, direction: Direction) -> None:
+    folder.mkdir(exist_ok=True)
+    data = io.BytesIO()
+    np.save(data, direction.values, allow_pickle=False)
+    atomic.write(folder / f"{direction.sha256}.npy", data.getvalue())
+
+
+def read(folder: pathlib.Path) -> Plan | None:
+    """The plan of a folder; None where it has none.
+
+    Raises:
+        RefusedInput: It is damaged, too large, or of another version.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        return None
+    if path.stat().st_size > LARGEST:
+        raise RefusedInput(f"expected at most {LARGEST} bytes in {path}")
+    values = attributes.from_json(path.read_bytes(), str(path))
+    if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
+        raise RefusedInput(f"expected format {FORMAT!r} in {path}")
+    if values.pop("version", None) != VERSION:
+        raise RefusedInput(f"expected version {VERSION} of {path}")
+    try:
+        targets = tuple(_target(value) for value in values.pop("targets"))
+        return Plan(settings=Settings(**values.pop("settings")), targets=targets, **values)
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise RefusedInput(f"{path} is damaged or of another version: {error}") from error
+
+
+def _target(value: dict) -> Target:
+    target = Target(**value)
+    attributes.check_targets([target.told], "plan")
+    if "direction" in target.told and not SHA256.fullmatch(target.told["direction"]["sha256"]):
+        raise ValueError("a direction without its checksum")
+    path = pathlib.PurePosixPath(target.archive)
+    if len(path.parts) != 2 or ".." in path.parts or path.suffix != ".h5":
+        raise ValueError(f"{target.archive!r:.80} is no path of an archive")
+    levels = target.levels and (target.levels[0], target.levels[1])
+    return target._replace(levels=levels)
+
+
+def expect_same(folder: pathlib.Path, plan: Plan, asked: dict) -> None:
+    """Refuses a request that is not the one of the atlas that is there.
+
+    Raises:
+        UsageError: It differs; the line names every difference.
+    """
+    lines = attributes.differences(plan.asked, asked)
+    if lines:
+        raise UsageError(
+            f"{folder} holds an atlas of another request: {'; '.join(lines)}; give another --out, "
+            "or --overwrite to start again"
+        )
+
+
+def shard(text: str | None, groups: int) -> list[int]:
+    """The numbers of the groups of one shard, as 2/8; all of them where none is named.
+
+    Raises:
+        UsageError: It is no shard.
+    """
+    if text is None:
+        return list(range(groups))
+    first, slash, last = text.partition("/")
+    plain = slash and all(
+        part.isascii() and part.isdigit() and len(part) < 7 for part in (first, last)
+    )
+    if not plain or not 1 <= int(first) <= int(last):
+        raise UsageError(f"expected --shard=I/N with I from 1 to N, as 2/8, got {text!r}")
+    return list(range(int(first) - 1, groups, int(last)))
+
+
+def clear(folder: pathlib.Path, plan: Plan) -> None:
+    """Removes an atlas from its folder, and nothing else that lies there."""
+    records = list((folder / GROUPS).glob("?????.json"))
+    records += (folder / DIRECTIONS).glob("*.npy")
+    archives = [folder / target.archive for target in plan.targets]
+    # The plan goes last: until then the rest is still known to be an atlas's.
+    for path in [*records, *archives, folder / atlas_index.INDEX, folder / NAME]:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,203 @@
+"""Which neurons an atlas samples, and in which ranges: of layers, or out of a file."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import urllib.parse
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tf_inverse import band
+from tf_inverse.band import Band
+from tf_inverse.directions import Direction
+from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.networks import codes
+from tf_inverse.neuron import Neuron, placed
+from tf_inverse.run import record
+from tf_inverse.tensors import Array
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import Networks
+
+RANGES = ((99.0, 99.8), (90.0, 99.0), (50.0, 90.0))
+"""Percentiles of natural images between which a unit is sampled; a ladder takes all of them."""
+
+PLACES = ("centre", "mean", "max")
+IMAGES, BATCH, SEED = 1000, 50, 0
+"""Images of random codes that stand in for natural ones, how many at a time, and their seed."""
+
+MAX_FILE = 8 << 20
+LONGEST = 80
+"""Bytes of a layer's or a direction's name in the path of an archive."""
+
+
+class Target(NamedTuple):
+    """A neuron with its range, and where its archive is.
+
+    Attributes:
+        told: As an archive's header tells it: text, layer, unit, at, label, z1, z2 and direction.
+        levels: The ends as they were asked for, as ("p99", "p99.8"), where they were percentiles.
+        rung: 0 for the highest range of a neuron, 1 and 2 for the lower ones of a ladder.
+        archive: Path of its archive below the atlas's folder, with slashes.
+        reason: Why it is not sampled at all, in one line; None for one that is.
+        direction: The direction that stands for a unit, or None.
+    """
+
+    told: dict
+    levels: tuple[str, str] | None
+    rung: int
+    archive: str
+    reason: str | None = None
+    direction: Direction | None = None
+
+
+class Asked(NamedTuple):
+    """A neuron and a range before it has a path: z1 and z2, which may be equal, and `Target`'s."""
+
+    neuron: Neuron
+    z1: float
+    z2: float
+    levels: tuple[str, str] | None
+    rung: int
+    reason: str | None = None
+
+
+def of_layers(
+    networks: Networks, layers: Iterable[str], at: str, ladder: bool
+) -> tuple[list[Target], dict[str, str]]:
+    """Every unit of some layers, at natural ranges.
+
+    Args:
+        networks: The pair to sample.
+        layers: Names of layers.
+        at: Where in a map a unit is meant: "centre", "mean" or "max" over it.
+        ladder: Take two lower ranges of each unit, too.
+
+    Returns:
+        The targets, a layer after the other, the highest range of all its units first; and for each
+        layer, what the percentiles are of.
+
+    Raises:
+        UsageError: There is no such layer, none at all, one twice, or another place.
+    """
+    paths = [networks.layer_path(layer) for layer in layers]
+    twice = [path for path, count in Counter(paths).items() if count > 1]
+    if not paths or twice:
+        got = f"{twice[0]} twice" if twice else "none"
+        raise UsageError(f"expected names of layers, as --layers=fc8,fc6, got {got}")
+    if at not in PLACES:
+        raise UsageError(f"expected --at={' or --at='.join(PLACES)}, got {at!r}")
+    asked, of = [], {}
+    for path in paths:
+        shape = networks.layer_shape(path)
+        place = None if at == "centre" or len(shape) == 1 else at
+        levels, percentiles, of[path] = _percentiles(networks, path, place)
+        for rung, ends in enumerate(RANGES if ladder else RANGES[:1]):
+            for unit in range(shape[-1]):
+                neuron = placed(Neuron(path, unit, place), shape)
+                z1, z2 = (float(np.interp(end, levels, percentiles[unit])) for end in ends)
+                names = (f"p{ends[0]:g}", f"p{ends[1]:g}")
+                reason = None if z1 < z2 else _empty(percentiles[unit], z1, names, of[path])
+                asked.append(Asked(neuron, z1, z2, names, rung, reason))
+    return _placed(networks, asked), of
+
+
+def of_file(networks: Networks, path: str) -> list[Target]:
+    """The targets that a file lists: one a line, as `band.parse` reads it; `#` begins a comment.
+
+    Raises:
+        UsageError: A line that is no target or several, or no target at all.
+        RefusedInput: The file is too large, or no text.
+    """
+    asked = []
+    for number, line in enumerate(_lines(path), 1):
+        text = line.partition("#")[0].strip()
+        if not text:
+            continue
+        try:
+            bands = band.parse(text, networks)
+        except UsageError as error:
+            raise UsageError(f"{path}, line {number}: {error}") from error
+        if len(band.split(text)) != 1:
+            raise UsageError(
+                f"{path}, line {number}: expected one neuron with its range, got several: an atlas "
+                "has no intersections"
+            )
+        natural = re.search(r"@\s*(p[\d.]+)\s*:\s*(p[\d.]+)\s*$", text)
+        levels = (natural[1], natural[2]) if natural else None
+        levels = levels if "@" in text else band.NATURAL_RANGE
+        asked += [Asked(one.neuron, one.z1, one.z2, levels, 0) for one in bands]
+    if not asked:
+        raise UsageError(f"expected targets in {path}, one a line, it has none")
+    return _placed(networks, asked)
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        if pathlib.Path(path).stat().st_size > MAX_FILE:
+            raise RefusedInput(f"expected at most {MAX_FILE} bytes of targets in {path}")
+        return pathlib.Path(path).read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise RefusedInput(f"expected a text file of targets, {path} is none") from error
+
+
+def _empty(percentiles: Array, z: float, names: tuple[str, str], of: str) -> str:
+    if percentiles[0] == percentiles[-1]:
+        return f"it is {z:g} for all of {of}"
+    return f"no range between {names[0]} and {names[1]}: both are {z:g} over {of}"
+
+
+def _percentiles(networks: Networks, layer: str, at: str | None) -> tuple[Array, Array, str]:
+    """Levels [P], percentiles of each unit there [U, P], and what they are of."""
+    natural = networks.natural
+    if natural is not None and at is None and layer in natural.layers:
+        return natural.levels, natural.layers[layer][2], natural.description
+    levels = np.array([0.0, *sorted({end for ends in RANGES for end in ends}), 100.0])
+    z = np.concatenate([_over(h, at) for h in _random(networks, layer)])
+    return levels, np.percentile(z, levels, axis=0).T, f"images of {IMAGES} random codes"
+
+
+def _random(networks: Networks, layer: str) -> Iterator[Array]:
+    """What a layer gives for images of random codes, a batch at a time, in float32."""
+    read = tf.function(lambda x: networks.outputs(x, (layer,))[1][layer], autograph=False)
+    c = codes.draw(networks, IMAGES, codes.generator(SEED, 0))
+    for i in range(0, IMAGES, BATCH):
+        yield read(networks.images(tf.constant(c[i : i + BATCH]))).numpy()
+
+
+def _over(h: Array, at: str | None) -> Array:
+    """Activations [N, U] at the centre of a map, or of its mean or maximum."""
+    places = tuple(range(1, h.ndim - 1))
+    if at is not None:
+        return h.mean(axis=places) if at == "mean" else h.max(axis=places)
+    return h[(slice(None), *(size // 2 for size in h.shape[1:-1]))]
+
+
+def _placed(networks: Networks, asked: Iterable[Asked]) -> list[Target]:
+    """The targets with their paths: LAYER/UNIT.h5, and LAYER/UNIT-2.h5 where that is taken."""
+    seen: Counter[str] = Counter()
+    found = []
+    for one in asked:
+        told = _told(networks, one)
+        parts = (str(part).encode()[:LONGEST] for part in (told["layer"], one.neuron.unit))
+        name = "/".join(urllib.parse.quote(part, safe="@-+*") for part in parts)
+        seen[name] += 1
+        again = f"-{seen[name]}" if seen[name] > 1 else ""
+        path = f"{name}{again}.h5"
+        direction = one.neuron.direction
+        found.append(Target(told, one.levels, one.rung, path, one.reason, direction))
+    return found
+
+
+def _told(networks: Networks, one: Asked) -> dict:
+    if one.reason is None:
+        return record.described(Band(one.neuron, one.z1, one.z2), networks)
+    # Its range has no width, which a band cannot have.
+    told = record.described(Band(one.neuron, one.z1, one.z1 + 1.0), networks)
+    text = f"{one.neuron}@{one.z1:g}:{one.z2:g}"
+    return told | {"z1": one.z1, "z2": one.z2, "text": text}

@@ -1,0 +1,214 @@
+"""The networks that are trained, of Keras's own layers, and how their sizes follow the images'.
+
+Everything halves or doubles its map until about four rows are left, whatever the size of the
+images: 32 pixels take three such stages, 64 take four. In mixed precision only convolutions
+without a bias compute in bfloat16, for on a CPU the gradient of a bias is summed in the precision
+of its layer, and a bfloat16 sum stops growing after 256 equal terms. Biases, batch normalisation,
+dense layers and whatever gives a loss stay float32.
+"""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import numpy as np
+from keras import layers
+
+from tf_inverse.tensors import Model
+
+COARSE = 4
+"""Rows or columns of the smallest map, about."""
+
+STAGES = ((32, 64), (64, 128), (128, 128))
+"""Channels of the two convolutions of each stage of a classifier; further stages have `MORE`."""
+
+MORE = (256, 256)
+ENTRIES = 12
+"""Entries of a classifier's code for each row of its images: 384 for 32 pixels, 768 for 64."""
+
+SLOPE = 0.2
+
+
+def stages(size: tuple[int, ...]) -> int:
+    """How often the shorter side of images is halved until about `COARSE` rows are left.
+
+    >>> stages((32, 32)), stages((64, 64)), stages((28, 40))
+    (3, 4, 3)
+    """
+    return max(0, round(math.log2(min(size[:2]) / COARSE)))
+
+
+def entries(size: tuple[int, ...]) -> int:
+    """Entries of a new classifier's code, where the user does not say.
+
+    >>> entries((64, 64))
+    768
+    """
+    return ENTRIES * min(size[:2])
+
+
+def _conv(x, name, filters, strides=1, dtype="float32"):
+    x = layers.Conv2D(
+        filters, 3, strides, padding="same", use_bias=False, name=f"conv{name}", dtype=dtype
+    )(x)
+    # A layer's dtype is float32 where none is given: inputs in bfloat16 are cast.
+    x = layers.BatchNormalization(momentum=0.95, name=f"norm{name}", dtype="float32")(x)
+    return layers.ReLU(name=f"relu{name}")(x)
+
+
+def classifier(
+    classes: int,
+    size: tuple[int, int] = (32, 32),
+    code: int | None = None,
+    width: float = 1.0,
+    pooled: int = 0,
+    dtype: str = "float32",
+) -> keras.Model:
+    """Two convolutions a stage and three dense layers, with the names of their likes in CaffeNet.
+
+    Takes RGB 0..255, [B, H, W, 3]; gives logits [B, classes]. `relu6`, [B, code], is meant as the
+    encoding; with pooled maps it is `code`, which has these maps beside `relu6`. Batch
+    normalisation is for training only: `folded` removes it.
+
+    Args:
+        classes: Units of the output.
+        size: Height and width of images.
+        code: Entries of `relu6`; `entries` of the size if None.
+        width: Factor of the channels of all convolutions.
+        pooled: Rows and columns, at most, to which the maps of `relu1_2` are averaged: they keep
+            colours and places that a class does not need. None with 0.
+        dtype: Keras's policy of convolutions, as "mixed_bfloat16".
+    """
+    images = keras.Input((*size, 3), name="data")
+    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(images)
+    code = code or entries(size)
+    maps = None
+    for i in range(max(1, stages(size))):
+        first, second = (round(width * one) for one in (STAGES[i] if i < len(STAGES) else MORE))
+        x = _conv(x, f"{i + 1}_1", first, dtype=dtype)
+        x = _conv(x, f"{i + 1}_2", second, strides=2, dtype=dtype)
+        maps = x if maps is None else maps
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dropout(0.1, name="drop5")(x)
+    x = layers.ReLU(name="relu6")(layers.Dense(code, name="fc6")(x))
+    if pooled:
+        window = tuple(math.ceil(side / pooled) for side in maps.shape[1:3])
+        y = layers.AveragePooling2D(window, name="pool1")(maps)
+        x = layers.Concatenate(name="code")([x, layers.Flatten(name="flatten1")(y)])
+    x = layers.ReLU(name="relu7")(layers.Dense(code // 2, name="fc7")(x))
+    return keras.Model(images, layers.Dense(classes, name="fc8")(x), name="classifier")
+
+
+def judge(classes: int, size: tuple[int, int] = (32, 32), dtype: str = "float32") -> keras.Model:
+    """A residual network without dense hidden layers: as unlike `classifier` as its size allows.
+
+    Args:
+        classes: Units of the output.
+        size: Height and width of images.
+        dtype: As of `classifier`.
+    """
+    images = keras.Input((*size, 3), name="data")
+    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(images)
+    x = _conv(x, "1", 48, strides=2, dtype=dtype)
+    blocks = [(48, 1), (96, 2), (192, 2), *[(256, 2)] * (stages(size) - len(STAGES))]
+    for stage, (filters, strides) in enumerate(blocks, start=2):
+        x = _conv(x, f"{stage}_in", filters, strides, dtype)
+        y = _conv(x, f"{stage}_a", filters, dtype=dtype)
+        y = _conv(y, f"{stage}_b", filters, dtype=dtype)
+        x = layers.Add(name=f"add{stage}")([x, y])
+    x = layers.GlobalMaxPooling2D(name="pool")(x)
+    return keras.Model(images, layers.Dense(classes, name="fc")(x), name="judge")
+
+
+def widths_for(size: tuple[int, ...], width: float = 1.0) -> tuple[int, ...]:
+    """Channels of a generator of images whose shorter side is `min(size[:2])`; see `generator`.
+
+    >>> widths_for((32, 32)), widths_for((64, 64))
+    ((128, 256, 160, 80, 40), (128, 256, 160, 80, 40, 32))
+    """
+    doublings = [max(32, 320 >> i) for i in range(1, stages(size) + 1)]
+    return tuple(round(width * one) for one in (128, 256, *doublings))
+
+
+def generator(
+    code: int,
+    size: tuple[int, int, int],
+    widths: tuple[int, ...] | None = None,
+    spread: tuple[float, float] = (0.0, 1.0),
+    dtype: str = "float32",
+) -> keras.Model:
+    """A code of `code` entries -> RGB 0..255, unclipped, [B, *size].
+
+    The resolution doubles by resizing and a convolution: strided transposed convolutions leave a
+    checkerboard.
+
+    Args:
+        code: d, entries of a code.
+        size: Height, width and channels of an image. What doubling gives beyond it is cut off.
+        widths: Channels after the dense layer, after the first convolution, and after each
+            doubling of the resolution; `widths_for` the size if left out.
+        spread: Mean and standard deviation of the entries of a code: layers learn at the same pace
+            whatever the scale of the encoding is.
+        dtype: Keras's policy of convolutions without a bias, as "mixed_bfloat16".
+    """
+    widths = widths or widths_for(size)
+    doublings = len(widths) - 2
+    h, w = (-(-side // 2**doublings) for side in size[:2])
+    codes = keras.Input((code,), name="code")
+    x = standardized(spread)(codes)
+    x = layers.Dense(h * w * widths[0], name="fc")(x)
+    x = layers.Reshape((h, w, widths[0]), name="map")(x)
+    x = layers.LeakyReLU(SLOPE, name="relu")(x)
+    for i, width in enumerate(widths[1:]):
+        if i:
+            x = layers.UpSampling2D(name=f"up{i}")(x)
+        x = layers.Conv2D(width, 3, padding="same", use_bias=False, name=f"conv{i}", dtype=dtype)(x)
+        x = layers.BatchNormalization(momentum=0.98, name=f"norm{i}", dtype="float32")(x)
+        x = layers.LeakyReLU(SLOPE, name=f"relu{i}")(x)
+    x = layers.Conv2D(size[2], 3, padding="same", name="image")(x)
+    beyond = [(made << doublings) - side for made, side in zip((h, w), size, strict=False)]
+    if any(beyond):
+        edges = tuple((extra // 2, extra - extra // 2) for extra in beyond)
+        x = layers.Cropping2D(edges, name="edges")(x)
+    return keras.Model(codes, layers.Rescaling(127.5, offset=127.5, name="pixels")(x), name="G")
+
+
+def standardized(spread: tuple[float, float]) -> keras.layers.Layer:
+    """A layer after which numbers of a mean and a standard deviation have 0 and 1."""
+    mean, sd = spread
+    return layers.Rescaling(1.0 / sd, offset=-mean / sd, name="standardized")
+
+
+def folded(model: Model) -> keras.Model:
+    """The same function in float32 without batch normalisation and dropout.
+
+    Args:
+        model: Each layer `convX` without a bias is followed by `normX`, whose scale goes into the
+            kernel.
+    """
+    absent = (layers.BatchNormalization, layers.Dropout)
+
+    def plain(layer):
+        config = layer.get_config() | {"dtype": "float32"}
+        if isinstance(layer, layers.Conv2D):
+            config["use_bias"] = True
+        return layer.__class__.from_config(config)
+
+    def call(layer, x, *args, **kwargs):
+        return x if isinstance(layer, absent) else layer(x, *args, **kwargs)
+
+    made = keras.models.clone_model(model, clone_function=plain, call_function=call)
+    for layer in made.layers:
+        source = model.get_layer(layer.name)
+        weights = source.get_weights()
+        if isinstance(layer, layers.Conv2D) and not source.use_bias:
+            weights = _scaled(source, model.get_layer(layer.name.replace("conv", "norm")))
+        layer.set_weights(weights)
+    return made
+
+
+def _scaled(convolution, norm):
+    gamma, beta, mean, variance = norm.get_weights()
+    scale = gamma / np.sqrt(variance + norm.epsilon)
+    return [convolution.get_weights()[0] * scale, beta - mean * scale]
