@@ -394,6 +394,20 @@ def test_first_choices_of_a_judge(monkeypatch):
     assert found == pytest.approx({"samples": shares[0], "samples_top5": shares[1]})
 
 
+def test_a_judge_whose_last_map_has_one_pixel():
+    """As SqueezeNet's files have it, whichever axis holds the channels; a larger map is refused."""
+    inputs = keras.Input((*SIZE, 3))
+    plain = keras.Model(inputs, keras.layers.Dense(9)(keras.layers.Flatten()(inputs)))
+    x = world(5, 1)[0]
+    for shape in ((1, 1, 9), (9, 1, 1)):
+        map_ = keras.Model(inputs, keras.layers.Reshape(shape)(plain.outputs[0]))
+        judge = judges.load(map_)
+        assert judge.count == 9
+        np.testing.assert_array_equal(judge.outputs(x), plain(x.astype("f4")))
+    with pytest.raises(UsageError, match=r"each of several classes, .* gives \[3, 3, 1\]"):
+        judges.load(keras.Model(inputs, keras.layers.Reshape((3, 3, 1))(plain.outputs[0])))
+
+
 def test_means_of_all_neurons():
     same, less = {"n": 3, "vendi": 4.0, "vendi_natural": 4.0}, {"n": 3, "vendi": 3.0}
     rows = [

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import pathlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -134,7 +136,7 @@ def load(
     model, told = loading.open(source, "classifier", size=size, trust=trust, weights=weights)
     file = _file(source)
     name = pathlib.Path(source).stem if file else told.get("name", model.name)
-    model = adapters.classifier(model, pixels, channels)
+    model = _flat(adapters.classifier(model, pixels, channels))
     shape = model.outputs[0].shape
     if len(shape) != 2 or shape[-1] is None or shape[-1] < 2:
         raise UsageError(
@@ -154,6 +156,14 @@ def load(
     except (ValueError, TypeError, tf.errors.OpError) as error:
         raise UsageError(f"the judge {name} fails on an image: {reason(error)}") from error
     return judge
+
+
+def _flat(model: Model) -> Model:
+    """The model with outputs [B, classes] where its last map has one pixel, as SqueezeNet's has."""
+    sides = model.outputs[0].shape[1:]
+    if len(sides) < 2 or None in sides or math.prod(sides) != max(sides):
+        return model
+    return keras.Model(model.inputs, keras.layers.Flatten()(model.outputs[0]), name=model.name)
 
 
 def _file(source: str | pathlib.Path | Model) -> pathlib.Path | None:
