@@ -146,7 +146,7 @@ def test_killed_anywhere_the_same_command_goes_on_to_the_same_archives(
     assert sums(folder) == sums(whole)
     left = {path.name for path in (*folder.glob("*"), *folder.glob("*/*")) if path.is_dir()}
     assert not {name for name in left if name.endswith(".run")}
-    assert not [lock for lock in folder.glob("groups/*.lock") if lock.name != index.LOCK]
+    assert not [lock for lock in folder.glob("groups/*.lock") if lock.name != plan.LOCK]
 
 
 def test_asked_to_stop_it_ends_with_the_signals_code_and_goes_on(
@@ -292,6 +292,18 @@ def test_a_request_that_cannot_be_is_refused_in_one_line(whole, network, flags, 
     assert sampled(whole, network, *flags) == code
     said = capsys.readouterr().err.strip()
     assert told in said and len(said.splitlines()) == 1 and sums(whole) == before
+
+
+def test_overwriting_removes_what_the_plan_before_named_and_nothing_else(whole, network, tmp_path):
+    folder = shutil.copytree(whole, tmp_path / "atlas")
+    mine = folder / "fc3" / "mine.h5"
+    mine.write_bytes(b"mine")
+    assert sampled(folder, network, "--layers=fc3", "--n=3", "--overwrite") == 3
+    assert not list(folder.glob("conv1/*.h5")) and mine.read_bytes() == b"mine"
+    assert {unit["found"] for unit in atlas_index.read(folder)["units"]} == {0, 3}
+    # Stopped before the new plan is there, it is still known to be an atlas's folder.
+    (folder / plan.NAME).unlink()
+    assert sampled(folder, network, "--layers=fc3", "--n=3") == 3
 
 
 def test_folders_that_are_no_atlas_and_damaged_ones_are_refused(whole, network, tmp_path, capsys):

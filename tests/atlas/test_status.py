@@ -2,13 +2,16 @@
 
 import os
 
+import pytest
+
 from tf_inverse.atlas import index, plan, status
 from tf_inverse.atlas.targets import Target
+from tf_inverse.errors import UsageError
 from tf_inverse.method.settings import Settings
 
 
 def planned(folder, targets):
-    """The plan of an atlas of one layer, written; of every third group nothing is known."""
+    """The plan of an atlas of one layer, written."""
     told = {"layer": "fc", "at": None, "label": None, "z1": 0.0, "z2": 1.0}
     each = [
         Target(told | {"unit": i, "text": f"fc:{i}@0:1"}, None, 0, f"fc/{i}.h5")
@@ -17,6 +20,15 @@ def planned(folder, targets):
     made = plan.Plan({}, "none", {}, None, Settings(n=5), "images", tuple(each), {}, {"fc": 99})
     plan.write(folder, made)
     return made
+
+
+def test_the_first_plan_of_a_request_holds(tmp_path):
+    """Machines that begin at once may find percentiles that differ in their last digits."""
+    first = planned(tmp_path, 3)
+    other = first._replace(targets=first.targets[:2])
+    assert plan.settle(tmp_path, other) == first
+    with pytest.raises(UsageError, match="n: absent there, 4 now"):
+        plan.settle(tmp_path, other._replace(asked={"n": 4}))
 
 
 def test_time_left_is_by_the_pace_of_the_last_groups_and_reasons_are_named(tmp_path):

@@ -43,7 +43,7 @@ def test_two_workers_one_killed_sample_what_one_process_does(network, tmp_path):
     def stop():
         """No; but the first worker that holds a group is killed."""
         for lock in (tmp_path / "many" / plan.GROUPS).glob("*.lock"):
-            holder = lock.read_text().strip() if lock.name != index.LOCK else ""
+            holder = lock.read_text().strip() if lock.name != plan.LOCK else ""
             if holder and not killed and int(holder) != os.getpid():
                 killed.append(int(holder))
                 os.kill(int(holder), signal.SIGKILL)
@@ -106,7 +106,8 @@ def test_a_group_that_kills_its_workers_is_set_aside_and_holds_nobody_up(network
     assert sorted(ray.asked) == [0, 0, 0, 1]
     assert "killed its worker 3 times" in progress.failed[0]
     assert "out of memory" in progress.failed[1]
-    states = [unit["state"] for unit in atlas_index.read(tmp_path / "atlas")["units"]]
+    found = index.build(progress.folder, progress.records, progress.failed)
+    states = [unit["state"] for unit in found["units"]]
     assert states == ["failed"] * 9
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import pathlib
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tf_inverse import grammar
 from tf_inverse.archive import StorageError
-from tf_inverse.atlas import driver, index, plan, status, targets
+from tf_inverse.atlas import driver, index, plan, request, status
 from tf_inverse.caffe import published
-from tf_inverse.compute import capacity, precision
 from tf_inverse.compute import device as devices
 from tf_inverse.compute.progress import Counted
 from tf_inverse.errors import Unreachable, UsageError
@@ -24,10 +23,6 @@ from tf_inverse.run.job import STORES
 
 if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
-
-
-ON_CPU, ON_GPU = 20, 10 * plan.SIZE
-"""Codes at a time: more of them pay on a GPU alone, and cost steps at the end of a group."""
 
 
 def say(line: str) -> None:
@@ -81,14 +76,14 @@ def sample(
     asked = {
         "checksums": storage.checksums(storage.manifest(published.find(network))),
         "layers": list(grammar.names(layers)),
-        "targets": targets_file and _digest(targets_file),
+        "targets": targets_file and request.digest(targets_file),
         "at": at,
         "ladder": ladder,
         "store": store,
         "settings": options,
         "group": plan.SIZE,
     }
-    there = _prepared(folder, asked, overwrite)
+    there = request.prepared(folder, asked, overwrite)
     loaded: list[Networks] = []
 
     def networks() -> Networks:
@@ -98,25 +93,41 @@ def sample(
         return loaded[0]
 
     if there is None:
-        there = _made(networks(), asked, options, targets_file)
-        plan.write(folder, there)
+        there = plan.settle(folder, request.made(networks(), asked, options, targets_file))
     records = index.Records(folder, there)
     groups = plan.shard(shard, len(records.groups))
+    progress = driver.Progress(folder, records, groups)
+    many = workers is not None or address is not None
+    if progress.waiting and not many:
+        networks()
+
+    def run(stop: signals.Stop) -> None:
+        if not progress.waiting:
+            return
+        if not many:
+            driver.alone(networks(), progress, stop.__bool__)
+            return
+        from tf_inverse.atlas import workers as ray
+
+        place = published.find(network).resolve()
+        how = {"network": str(place), "device": device, "trust": trust}
+        ray.together(how, progress, workers, address, stop.__bool__, say)
+
+    return _run(run, progress, as_json)
+
+
+def _run(run: Callable[[signals.Stop], None], progress: driver.Progress, as_json: bool) -> int:
+    """Has all groups sampled and tells the outcome; the exit code."""
+    folder, records = progress.folder, progress.records
     with signals.deferred(say) as stop:
         try:
+            index.write(folder, records)
             with Counted("targets") as shown:
-                progress = driver.Progress(folder, records, groups, shown.show)
-                index.write(folder, records)
-                if progress.waiting and (workers or address):
-                    from tf_inverse.atlas import workers as ray
-
-                    place = published.find(network).resolve()
-                    how = {"network": str(place), "device": device, "trust": trust}
-                    ray.together(how, progress, workers, address, stop.__bool__, say)
-                elif progress.waiting:
-                    driver.alone(networks(), progress, stop.__bool__)
-            return _tell(folder, records, progress, as_json)
+                progress.show = shown.show
+                run(stop)
+            return _tell(progress, as_json)
         except KeyboardInterrupt:
+            index.write(folder, records, progress.failed)
             say(f"stopped; the same command goes on with {folder}")
             return stop.exit_code or 130
         except OSError as error:
@@ -142,51 +153,9 @@ def _expect_sound(
         raise UsageError(f"expected --workers of at least 1, got {workers}")
 
 
-def _digest(path: str) -> str:
-    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
-
-
-def _prepared(folder: pathlib.Path, asked: dict, overwrite: bool) -> plan.Plan | None:
-    """The plan of the atlas that is there, which the request fits; None where there is none."""
-    if folder.is_file() or folder.suffix == ".h5":
-        raise UsageError(f"expected a folder for the atlas, got the name of a file: {folder}")
-    there = plan.read(folder)
-    if there is not None and overwrite:
-        plan.clear(folder, there)
-        there = None
-    elif there is not None:
-        plan.expect_same(folder, there, asked)
-    elif folder.is_dir() and any(folder.iterdir()):
-        raise UsageError(f"{folder} is no atlas and not empty: give the name of a new folder")
-    return there
-
-
-def _made(networks: Networks, asked: dict, options: dict, targets_file: str | None) -> plan.Plan:
-    of: dict[str, str] = {}
-    if targets_file is None:
-        found, of = targets.of_layers(networks, asked["layers"], asked["at"], asked["ladder"])
-    else:
-        found = targets.of_file(networks, targets_file)
-    layers = [target.told["layer"] for target in found]
-    K = _codes(networks, layers) if options["K"] == "auto" else options["K"]
-    wanted = precision.resolve(options["precision"])
-    settings = Settings(**options | {"precision": wanted, "K": K})
-    return plan.make(networks, asked, settings, asked["store"], found, of)
-
-
-def _codes(networks: Networks, layers: list[str]) -> int:
-    """Codes at a time of `--K=auto`."""
-    if not devices.on_gpu():
-        return ON_CPU
-    rows = [capacity.row_bytes(networks, (layer,)) for layer in dict.fromkeys(layers)]
-    fit = int(capacity.SHARE * devices.memory() / max(rows))
-    return max(capacity.LEAST, min(ON_GPU, fit))
-
-
-def _tell(
-    folder: pathlib.Path, records: index.Records, progress: driver.Progress, as_json: bool
-) -> int:
+def _tell(progress: driver.Progress, as_json: bool) -> int:
     """Prints how an atlas ended, and makes its site where no target waits; the exit code."""
+    folder, records = progress.folder, progress.records
     found = index.write(folder, records, progress.failed)
     told = status.figures(folder, found, records)
     page = _site(folder) if told["samples"] and not told["waiting"] else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ from tf_inverse.errors import InverseSetError, reason
 
 if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
+
+SHARE = 20
+"""The index of a large atlas is made again after so many times as long as it took to make."""
 
 STOPPED = "stopped before all groups were done"
 
@@ -29,6 +33,7 @@ class Progress:
     Attributes:
         failed: Groups that were set aside, and why.
         elsewhere: Groups that other processes were sampling.
+        done: Groups that are done.
     """
 
     def __init__(
@@ -39,14 +44,16 @@ class Progress:
         show: Callable[[int, int], object] = lambda done, total: None,
     ) -> None:
         self.folder, self.records, self.groups, self.show = folder, records, list(groups), show
+        self.done = {group for group in self.groups if records.of(group) is not None}
         self.failed: dict[int, str] = {}
         self.elsewhere: list[int] = []
+        self._written, self._cost = time.monotonic(), 0.0
 
     @property
     def waiting(self) -> list[int]:
         """Groups that are neither done nor set aside nor somebody else's."""
-        left = set(self.failed) | set(self.elsewhere)
-        return [g for g in self.groups if g not in left and self.records.of(g) is None]
+        left = self.done | set(self.failed) | set(self.elsewhere)
+        return [group for group in self.groups if group not in left]
 
     def ended(self, group: int, error: BaseException | None = None) -> None:
         """Notes how a group ended, and makes the index anew.
@@ -63,10 +70,20 @@ class Progress:
             return
         if isinstance(error, InverseSetError | OSError):
             raise error
-        if error is not None:
+        if error is None:
+            self.done.add(group)
+        else:
             self.failed[group] = reason(error)
-        index.write(self.folder, self.records, self.failed)
+        self._write_index()
         self.tell()
+
+    def _write_index(self) -> None:
+        """Makes the index anew, unless that would take more than a small share of the time."""
+        began = time.monotonic()
+        if began - self._written >= SHARE * self._cost:
+            index.write(self.folder, self.records, self.failed)
+            self._written = time.monotonic()
+            self._cost = self._written - began
 
     def tell(self, more: int = 0) -> None:
         """Shows how many targets are done.
@@ -75,7 +92,7 @@ class Progress:
             more: Those of a group that is not done as a whole.
         """
         sizes = {group: len(self.records.groups[group]) for group in self.groups}
-        done = sum(size for group, size in sizes.items() if self.records.of(group) is not None)
+        done = sum(size for group, size in sizes.items() if group in self.done)
         self.show(done + more, sum(sizes.values()))
 
 
@@ -105,3 +122,4 @@ def alone(networks: Networks, progress: Progress, stop: Callable[[], bool] = lam
         except Exception as raised:  # a layer of the user's own may raise anything
             error = raised
         progress.ended(group, error)
+    index.write(progress.folder, progress.records, progress.failed)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import pathlib
 from typing import Any
 
 from tf_inverse import archive
 from tf_inverse.archive import atlas_index, atomic, attributes, run_folder
-from tf_inverse.atlas.plan import GROUPS, Plan
+from tf_inverse.atlas.plan import GROUPS, Plan, locked
 from tf_inverse.errors import InverseSetError, RefusedInput
 from tf_inverse.run import origin
 
 FORMAT, VERSION = "tf_inverse atlas group", 1
-LOCK = "index.lock"
 WAITING = {"state": "waiting", "reason": None, "found": 0, "steps": 0, "seconds": None}
 
 
@@ -56,11 +54,12 @@ class Records:
             values = run_folder.read_json(path)
             if values is None:
                 return None
-            self._read[group] = _checked(values, self.groups[group], path)
-        entries = self._read[group]
-        kept = [number for number, entry in entries.items() if entry["found"]]
-        there = all((self.folder / self.plan.targets[n].archive).is_file() for n in kept)
-        return entries if there else None
+            entries = _checked(values, self.groups[group], path)
+            kept = [number for number, entry in entries.items() if entry["found"]]
+            if not all((self.folder / self.plan.targets[n].archive).is_file() for n in kept):
+                return None
+            self._read[group] = entries
+        return self._read[group]
 
 
 def _checked(values: Any, numbers: tuple[int, ...], path: pathlib.Path) -> dict[int, dict]:
@@ -88,9 +87,8 @@ def write(folder: pathlib.Path, records: Records, failed: dict[int, str] | None 
     Returns:
         The index.
     """
-    with open(folder / GROUPS / LOCK, "a") as lock:
-        # Two processes would each write what it saw first, one of them too late.
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    # Two processes would each write what it saw first, one of them too late.
+    with locked(folder):
         index = build(folder, records, failed or {})
         atomic.write(folder / atlas_index.INDEX, attributes.to_json(index).encode())
     return index

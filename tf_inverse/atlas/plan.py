@@ -13,19 +13,18 @@ group alone: not on who samples it, nor on how often that was begun.
 
 from __future__ import annotations
 
-import io
+import contextlib
+import fcntl
 import pathlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from tf_inverse.archive import atlas_index, atomic, attributes
+from tf_inverse.atlas import kept_directions
 from tf_inverse.atlas.targets import Target
 from tf_inverse.band import Band, Bands
-from tf_inverse.directions import Direction
-from tf_inverse.errors import RefusedInput, UsageError, reason
+from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.method.settings import Settings
 from tf_inverse.neuron import Neuron
 
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
 
 NAME, FORMAT, VERSION = "plan.json", "tf_inverse atlas plan", 1
-GROUPS, DIRECTIONS = "groups", "directions"
+GROUPS, DIRECTIONS, LOCK = "groups", "directions", "index.lock"
 SHA256 = re.compile("[0-9a-f]{64}")
 SIZE = 16
 """Targets of a group at most. More of them would be lost when a process is killed."""
@@ -92,19 +91,9 @@ def _band(folder: pathlib.Path, told: dict) -> Band:
     at, unit = told["at"], told["unit"]
     place = tuple(at) if isinstance(at, list) else at
     if "direction" in told:
-        unit = _direction(folder, **told["direction"])
+        facts = told["direction"]
+        unit = kept_directions.read(folder / DIRECTIONS, facts["name"], facts["sha256"])
     return Band(Neuron(told["layer"], unit, place), told["z1"], told["z2"])
-
-
-def _direction(folder: pathlib.Path, name: str, sha256: str, size: int) -> Direction:
-    path = folder / DIRECTIONS / f"{sha256}.npy"
-    try:
-        found = Direction(name, np.load(path, allow_pickle=False))
-    except (OSError, ValueError, EOFError) as error:
-        raise RefusedInput(f"expected the direction {name} in {path}: {reason(error)}") from error
-    if found.sha256 != sha256:
-        raise RefusedInput(f"expected the direction {name} in {path}, got other numbers")
-    return found
 
 
 def make(
@@ -132,25 +121,44 @@ def make(
     return Plan(asked, *network, settings, store, targets, of, units)
 
 
+def settle(folder: pathlib.Path, plan: Plan) -> Plan:
+    """Writes a plan, unless another process has written one meanwhile; the plan that holds.
+
+    Percentiles may differ in their last digits between machines that make the same plan.
+
+    Raises:
+        UsageError: The other is of another request.
+    """
+    (folder / GROUPS).mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        first = read(folder)
+        if first is None:
+            write(folder, plan)
+            return plan
+    expect_same(folder, first, plan.asked)
+    return first
+
+
+@contextlib.contextmanager
+def locked(folder: pathlib.Path) -> Iterator[None]:
+    """Inside, no other process makes the plan or the index of the atlas."""
+    with open(folder / GROUPS / LOCK, "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def write(folder: pathlib.Path, plan: Plan) -> None:
     """Puts plan.json into the folder, durably."""
     (folder / GROUPS).mkdir(parents=True, exist_ok=True)
     for target in plan.targets:
         if target.direction is not None:
-            _keep(folder / DIRECTIONS, target.direction)
+            kept_directions.write(folder / DIRECTIONS, target.direction)
     values = plan._asdict() | {
         "settings": plan.settings.asdict(),
         "targets": [target._replace(direction=None)._asdict() for target in plan.targets],
     }
     text = attributes.to_json({"format": FORMAT, "version": VERSION} | values)
     atomic.write(folder / NAME, text.encode())
-
-
-def _keep(folder: pathlib.Path, direction: Direction) -> None:
-    folder.mkdir(exist_ok=True)
-    data = io.BytesIO()
-    np.save(data, direction.values, allow_pickle=False)
-    atomic.write(folder / f"{direction.sha256}.npy", data.getvalue())
 
 
 def read(folder: pathlib.Path) -> Plan | None:
@@ -217,6 +225,11 @@ def shard(text: str | None, groups: int) -> list[int]:
     if not plain or not 1 <= int(first) <= int(last):
         raise UsageError(f"expected --shard=I/N with I from 1 to N, as 2/8, got {text!r}")
     return list(range(int(first) - 1, groups, int(last)))
+
+
+def is_ours(folder: pathlib.Path) -> bool:
+    """Whether a folder without a plan is that of an atlas that was stopped before it had one."""
+    return (folder / GROUPS / LOCK).is_file()
 
 
 def clear(folder: pathlib.Path, plan: Plan) -> None:

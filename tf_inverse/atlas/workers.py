@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tf_inverse.atlas import driver, plan, work
+from tf_inverse.atlas import driver, index, plan, work
 from tf_inverse.atlas.driver import Progress
 from tf_inverse.errors import UsageError, reason
 
@@ -95,6 +95,7 @@ def together(
         while pool.step():
             if stop():
                 raise KeyboardInterrupt(driver.STOPPED)
+        index.write(progress.folder, progress.records, progress.failed)
     finally:
         ray.shutdown()
 

@@ -112,10 +112,12 @@ def sample(
         What became of each neuron, as soon as it has its samples or is given up.
 
     Raises:
-        UsageError: Neurons of several layers, none at all, or a method other than renewal.
+        UsageError: Neurons of several layers, none at all, or settings that a group does not have.
     """
-    if len({band.neuron.layer for band in bands}) != 1 or settings.method != "renewal":
-        raise UsageError("expected neurons of one layer and the method renewal for a group")
+    if len({band.neuron.layer for band in bands}) != 1:
+        raise UsageError("expected neurons of one layer for a group")
+    if (settings.method, settings.starts, settings.candidates) != ("renewal", "random", 1):
+        raise UsageError("expected method renewal, random starts and one candidate for a group")
     pool = _Pool(networks, tuple(bands), settings, size or len(bands))
     while pool.open.any():
         yield from pool.advance()

@@ -47,8 +47,8 @@ class Settings:
 
     Attributes:
         n: Samples to draw.
-        K: Codes at a time; `tf-inverse sample` takes auto, too: as many as pay and fit in the
-            device's memory.
+        K: Codes at a time; `tf-inverse sample` takes auto by default: for renewal as many as pay
+            and fit in the device's memory, else 10.
         seed: Of all random numbers.
         method: renewal, paper (section 3.4's seeds and walk), or langevin (rows with a law: the
             codes' own, conditioned on the range; docs/law.md).
