@@ -93,7 +93,7 @@ def digest(model: keras.Model) -> str:
     found = hashlib.blake2b(digest_size=16)
     for variable in model.variables:
         # As bytes without a copy: the largest kernel may be most of what a run has left.
-        found.update(np.ascontiguousarray(variable.numpy()).reshape(-1).view(np.uint8))
+        found.update(np.ascontiguousarray(variable.numpy()).reshape(-1).view(np.uint8).data)
     return found.hexdigest()
 
 
