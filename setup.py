@@ -32,7 +32,7 @@ foreign = [
 docs = ["sphinx>=9", "myst-parser>=5.1", "furo>=2025.12"]
 test = [
     "pytest>=8",
-    "pytest-xdist>=3",
+    "pytest-xdist>=3.7",
     "ruff>=0.12",
     "mypy>=2.4,<2.5",
     "opencv-python-headless>=4.10,<5",

@@ -41,6 +41,24 @@ def shared_data():
     return SHARED
 
 
+@pytest.fixture
+def loaded_once(monkeypatch):
+    """Commands of one test share the networks that they load: each graph is traced once for all."""
+    from tf_inverse.networks import storage
+
+    load, known = storage.load, {}
+
+    def remembered(network="cifar10", trust=False):
+        manifest = storage.find(network).resolve() / storage.MANIFEST
+        # It holds the checksums of all other files: a network that takes its place is another one.
+        key = (manifest, manifest.read_bytes(), trust)
+        if key not in known:
+            known[key] = load(network, trust)
+        return known[key]
+
+    monkeypatch.setattr(storage, "load", remembered)
+
+
 @pytest.fixture(scope="session")
 def tiny():
     """The tiny pair; one for all files, so that its graphs are traced once."""

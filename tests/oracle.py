@@ -131,8 +131,34 @@ def moved(C, gradient, beta, c_sd=1.0):
     )
 
 
-def seeds_round(world, C, lam, mu, *, beta, diversity=1.0, a=10.0, steps=100):
-    """One round of section 3.4's first half.
+class Pace:
+    """Shares of beta that the seeds of a linear world step, from one look to the next.
+
+    A row that moved by more than takes it a quarter of the range beyond its middle moves less.
+    """
+
+    def __init__(self, world):
+        self.world, self.before, self.shares = world, None, None
+
+    def __call__(self, C):
+        """The shares at codes C, one a row."""
+        world = self.world
+        middle, whole = (world.z1 + world.z2) / 2, world.z2 - world.z1
+        short = [(middle - world.W @ c) / whole for c in C]
+        if self.before is None or world.bound == "paper":
+            self.shares = [1.0] * len(C)
+        else:
+            for i, (now, before) in enumerate(zip(short, self.before, strict=True)):
+                worst = max(range(len(now)), key=lambda k: abs(now[k]))
+                came = abs(now[worst] - before[worst]) / self.shares[i]
+                room = abs(now[worst]) + 0.25
+                self.shares[i] = 1.0 if came <= room else room / came
+        self.before = short
+        return list(self.shares)
+
+
+def seeds_round(world, C, lam, mu, *, beta, pace, diversity=1.0, a=10.0, steps=100):
+    """One round of section 3.4's first half; `pace` goes on from round to round.
 
     Returns:
         C, lam, mu, steps taken; multipliers are of the last activations that were looked at.
@@ -143,7 +169,8 @@ def seeds_round(world, C, lam, mu, *, beta, diversity=1.0, a=10.0, steps=100):
         looked = C
         if all(world.feasible(c) for c in C):
             return C, lam, mu, taken
-        C = moved(C, gradient(world, C, [], lam, mu, inside, diversity), beta, world.c_sd)
+        shares = beta * np.array(pace(C))
+        C = moved(C, gradient(world, C, [], lam, mu, inside, diversity), shares, world.c_sd)
     following = np.zeros_like(lam)
     for i, c in enumerate(looked):
         for k, g in enumerate(margins(world, c, inside)):

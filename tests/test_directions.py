@@ -190,7 +190,11 @@ def test_files_are_hostile_until_checked(tmp_path):
             r"an array \[4\] for a direction of fc, or several in rows, d.npy has \[3\]",
         ),
         (np.ones((2, 4)), "[2]", "expected a row of d.npy from 0 to 1, got 2"),
-        (np.ones((MOST_ROWS + 1, 4)), "", "at most 100 directions.*has 101 of 4: choose one"),
+        (
+            np.ones((MOST_ROWS + 1, 4)),
+            "",
+            f"at most {MOST_ROWS} directions.*has {MOST_ROWS + 1} of 4: choose one",
+        ),
         (np.ones((0, 4)), "", None),
         (np.float64(3), "", r"d.npy has \[\]"),
         (np.ones((1, 1, 1, 4)), "", r"d.npy has \[1, 1, 1, 4\]"),
@@ -243,6 +247,11 @@ def test_directions_in_targets(tiny, tmp_path):
         neuron(f"fc3:{file}", tiny)
     with pytest.raises(UsageError, match="of 4 numbers, the units of fc3; d has 3"):
         placed(Neuron("fc3", Direction("d", [1, 1, 1])), (4,))
+    odd = tmp_path / "a@b" / "c:d"
+    odd.mkdir(parents=True)
+    file = saved(odd / "e.npy", np.arange(5))
+    assert neuron(f"conv1:{file},1,2@0:1", tiny).at == (1, 2)
+    assert neuron(f"conv1:{file}", tiny).at == (4, 4)
     assert whole("fc3:@d.npy@0:1") and not whole("fc3:@d.npy") and not whole("fc3:ship-cat")
 
 

@@ -84,7 +84,7 @@ def cifar10():
 
 
 @pytest.fixture
-def desk(cifar10, tmp_path, monkeypatch):
+def desk(cifar10, tmp_path, monkeypatch, loaded_once):
     """A folder to work in, with the small cifar10 in it."""
     monkeypatch.chdir(tmp_path)
     write(cifar10, tmp_path / "cifar10")

@@ -4,8 +4,6 @@ import pathlib
 
 import pytest
 
-from tf_inverse.networks import storage
-
 NOTEBOOK = pathlib.Path(__file__).parent.parent / "examples" / "ship.ipynb"
 
 nbclient = pytest.importorskip("nbclient", reason="needs nbclient and ipykernel")
@@ -13,8 +11,6 @@ nbformat = pytest.importorskip("nbformat", reason="needs nbformat")
 pytest.importorskip("ipykernel", reason="needs ipykernel")
 
 
-@pytest.mark.slow
-@pytest.mark.skipif("cifar10" not in storage.shipped(), reason="the pair cifar10 is not there")
 def test_notebook_runs_and_shows_sheets(tmp_path):
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     nbclient.NotebookClient(

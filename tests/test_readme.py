@@ -25,10 +25,6 @@ FEWER = {
     "train": ["--epochs=1"],
 }
 
-pytestmark = pytest.mark.skipif(
-    "cifar10" not in storage.shipped(), reason="needs the pair cifar10, which is not shipped yet"
-)
-
 
 def test_there_is_something_to_run():
     names = [words[0] for words in book.commands(README)]
@@ -54,7 +50,7 @@ def bring_your_own():
     keras.Sequential(gan).save("gan.keras")
 
 
-def test_shell_lines_run_in_order_in_one_folder(server, tmp_path, monkeypatch, capsys):
+def test_shell_lines_run_in_order_in_one_folder(server, tmp_path, monkeypatch, capsys, loaded_once):
     monkeypatch.chdir(tmp_path)
     bring_your_own()
     # The paper's networks come from a local server, with few channels.

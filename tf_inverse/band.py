@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 
 FORM = "LAYER:UNIT@Z1:Z2 (for example fc8:ship@8:10)"
 SEPARATOR = re.compile(r"[,\s]+(?=[^\s,:@]+:)")
-TARGET = re.compile(r"(?P<layer>[^\s,:@]+):(?P<unit>@?[^:@]+)(?:@(?P<z1>[^:@]+):(?P<z2>[^:@]+))?")
+TARGET = re.compile(
+    # The path of a file may hold what parts a target elsewhere.
+    r"(?P<layer>[^\s,:@]+):(?P<unit>@.+?\.npy(?:\[\d+\])?(?:,[^:@]+)?|@?[^:@]+)"
+    r"(?:@(?P<z1>[^:@]+):(?P<z2>[^:@]+))?"
+)
 POSITION = re.compile(r"(?P<unit>.+?),\s*(?:(?P<row>\d+),\s*(?P<column>\d+)|(?P<over>mean|max))")
 RELATIVE = re.compile(r"p(\d+(?:\.\d+)?)|([+-]\d+(?:\.\d+)?)sd")
 # High, and yet met by natural images: one in a hundred lies above its lower end.

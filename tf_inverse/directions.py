@@ -21,10 +21,11 @@ import numpy as np
 from tf_inverse.errors import RefusedInput, UsageError, printable, reason
 from tf_inverse.tensors import Array
 
+MAGIC = b"\x93NUMPY"
 FILE = re.compile(r"@(?P<path>.+?)(?:\[(?P<row>\d{1,9})\])?")
 MOST_NUMBERS = 1 << 22
 """Numbers of a direction."""
-MOST_ROWS = 100
+MOST_ROWS = 64
 """Directions that are taken from one file together."""
 LONGEST_NAME = 200
 
@@ -125,14 +126,19 @@ def _mapped(path: str, name: str) -> Array:
             f"expected a file of NumPy's .npy format at {path}, there is none"
         ) from None
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False) if plain else None
+        # What has no signature NumPy takes for a pickle, or for an archive of several arrays.
+        if not plain or not _signed(path):
+            raise ValueError("it does not begin as one")
+        return np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # whatever NumPy makes of a damaged or forged header
         raise RefusedInput(
             f"{name}: no plain array of NumPy's .npy format ({reason(error)})"
         ) from None
-    if not isinstance(array, np.ndarray):
-        raise RefusedInput(f"{name}: no file of one array in NumPy's .npy format")
-    return array
+
+
+def _signed(path: str) -> bool:
+    with open(path, "rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
 
 
 def _rows(array: Array, name: str, layer: str, shape: tuple[int, ...]) -> Array:

@@ -194,7 +194,8 @@ def profile(
     Raises:
         UsageError: As of `vendi`.
     """
-    if not (np.isfinite(bandwidth) and bandwidth > 0):
+    # Its square has to be a number as well.
+    if not (bandwidth > 0 and 0 < bandwidth * bandwidth < math.inf):
         raise UsageError(f"expected a positive bandwidth, got {bandwidth}")
     if not all(order >= 0 for order in orders):
         raise UsageError(f"expected orders of the Vendi score from 0 up, got {orders}")

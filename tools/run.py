@@ -5,7 +5,7 @@ from __future__ import annotations
 from tf_inverse.tools import settings_flags
 
 
-@settings_flags.taken(kinds={"K": int | str}, precision="auto")
+@settings_flags.taken(kinds={"K": int | str}, K="auto", precision="auto")
 def sample(
     out: str = "samples.h5",
     network: str = "cifar10",

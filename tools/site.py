@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 
 
@@ -24,7 +25,8 @@ def site(
     Args:
         folder: Folder of archives.
         nature: Folder or file of natural images, of which those in the range of each unit are shown
-            beside its samples; or remembered, as of report. Every unit has all of them scored.
+            beside its samples; or remembered, as of report. All of
+            them are scored.
         store_nature: Keep those images in the file beside each archive, so that later sites show
             them without --nature.
         network: The network that the archives were drawn with, a shipped name or a folder, for
@@ -36,7 +38,9 @@ def site(
     from tf_inverse.report import site as pages
     from tf_inverse.run import natures
 
-    find = natures.finder(nature, network, trust, store_nature)
+    natures.expect_source(nature, store_nature)
+    options = {"network": network, "trust": trust, "store": store_nature}
+    find = functools.partial(natures.each, source=nature, **options) if nature else None
     with Counted("units") as progress:
         written = pages.write(folder, find, progress.show)
     for line in written.left_out:

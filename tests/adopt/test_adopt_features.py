@@ -48,6 +48,9 @@ def test_features_of_a_whole_autoencoder(tmp_path, make, path):
         sae=str(tmp_path / "sae.keras"),
         sae_layer="fc",
     )
+    said = "layers of the sparse autoencoder, with their units: "
+    (told,) = (line.removeprefix(said) for line in pair.measured["notes"] if said in line)
+    assert {f"{path} (6)", f"{path}/features (9)"} <= set(told.split(", "))
     networks = storage.load(adopt.write(pair, tmp_path / "pair"))
     # The first output, the encoder and its statistics are what they were without it.
     plain = adopt.adopt(f, G, image_range=(-1, 1), images=x).networks

@@ -1,8 +1,7 @@
-"""Real and full-size networks layer by layer against OpenCV; classes of real photographs."""
+"""Real networks layer by layer against OpenCV; classes of real photographs."""
 
 import json
 
-import keras
 import numpy as np
 import pytest
 from oracles import caffe_cv2
@@ -17,7 +16,6 @@ from tf_inverse.caffe import (
 )
 from tf_inverse.zoo import caffenet, generator
 
-LIMIT = 1e-5
 # MTCNN's third head is in the weights and not in the description.
 IGNORED = {"mtcnn_det1": ("conv4-3",)}
 
@@ -32,22 +30,15 @@ def loaded(shared, name):
     return model, names
 
 
-def outputs(model, names, x):
-    """{layer: output} in Caffe's order; x as the model takes it."""
-    several = keras.Model(model.input, {n: model.get_layer(k).output for n, k in names.items()})
-    found = {name: np.asarray(y) for name, y in several(x).items()}
-    return {n: y.transpose(0, 3, 1, 2) if y.ndim == 4 else y for n, y in found.items()}
-
-
 @pytest.mark.parametrize("name", caffe_cv2.FOLDERS)
 def test_real_networks_layer_by_layer(shared_data, name):
     model, names = loaded(shared_data, name)
     x = caffe_cv2.image(name)
     expected = caffe_cv2.expected(name, *caffe_cv2.files(shared_data, name), x)
-    found = outputs(model, names, x.transpose(0, 2, 3, 1))
+    found = caffe_cv2.outputs(model, names, x.transpose(0, 2, 3, 1))
     errors = {n: caffe_cv2.error(y, expected[n]) for n, y in found.items() if n in expected}
     assert len(errors) == len(names)
-    assert max(errors.values()) < LIMIT, errors
+    assert max(errors.values()) < caffe_cv2.LIMIT, errors
 
 
 def test_golden_values_are_opencvs(shared_data):
@@ -57,7 +48,7 @@ def test_golden_values_are_opencvs(shared_data):
     for name in caffe_cv2.FOLDERS:
         arrays = caffe_cv2.forward(*caffe_cv2.files(shared_data, name), caffe_cv2.image(name))
         for layer, array in arrays.items():
-            assert caffe_cv2.error(array, golden[name][layer]) < LIMIT
+            assert caffe_cv2.error(array, golden[name][layer]) < caffe_cv2.LIMIT
 
 
 def test_squeezenet_names_photographs_as_opencv_does(shared_data):
@@ -72,38 +63,6 @@ def test_squeezenet_names_photographs_as_opencv_does(shared_data):
     np.testing.assert_allclose(ours[:, places], theirs["logits"], atol=1e-4 * ours.max())
     assert (ours.argmax(1) == classes).mean() > 0.6
     assert made.labels[0] == "pool_final" and made.labels[1][980] == "volcano"
-
-
-@pytest.mark.parametrize("name", ["caffenet", "places205", "alexnet"])
-def test_full_size_classifiers(tmp_path, name):
-    table, prototxt, file = caffe_cv2.full_size(name, tmp_path)
-    make = caffenet.alexnet if name == "alexnet" else caffenet.caffenet
-    model = make(205 if name == "places205" else 1000)
-    weights.load(model, caffemodel.read(file))
-    rgb, data = caffe_cv2.full_size_input(name)
-    if name == "places205":  # V0, which OpenCV does not read
-        expected = json.loads(caffe_cv2.GOLDEN.read_text())[name]
-    else:
-        expected = caffe_cv2.expected(name, prototxt, file, data)
-    found = outputs(model, {row[0]: row[0] for row in table}, rgb)
-    errors = {n: caffe_cv2.error(y, expected[n]) for n, y in found.items() if n in expected}
-    assert len(errors) >= len(table) - 2  # OpenCV may drop Dropout
-    assert max(errors.values()) < LIMIT, errors
-
-
-def test_full_size_generator(tmp_path):
-    table, prototxt, file = caffe_cv2.full_size("generator", tmp_path)
-    model = generator.generator()
-    weights.load(model, caffemodel.read(file))
-    code, feat = caffe_cv2.full_size_input("generator")
-    expected = caffe_cv2.expected("generator", prototxt, file, feat)
-    found = outputs(model, {row[0]: row[0] for row in table}, code)
-    errors = {n: caffe_cv2.error(y, expected[n]) for n, y in found.items() if n in expected}
-    assert len(errors) == len(table)
-    assert max(errors.values()) < LIMIT, errors
-    # ppgn shows clip(x + mean, 0, 255) with the channels reversed; ours is that, unclipped.
-    shown = (found["deconv0"][0] + np.float32([104, 117, 123])[:, None, None])[::-1]
-    np.testing.assert_allclose(model(code)[0], shown.transpose(1, 2, 0), atol=1e-3)
 
 
 def test_data_flow_is_ppgns():

@@ -1,10 +1,6 @@
 """convert and pair, from the command line to folders that load; and every refusal."""
 
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -262,32 +258,3 @@ def test_fetched_files_are_found(files, tmp_path, capsys, monkeypatch):
     (tmp_path / sources.SOURCES["caffenet"].forms[0].file).write_bytes(b"<html>")
     code, _, error = run(capsys, "convert", "caffenet", f"--out={tmp_path / 'out'}")
     assert code == 4 and "bvlc_reference_caffenet.caffemodel is a web page" in error
-
-
-MEASURE = """
-import resource, sys
-import tensorflow
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-from tf_inverse.tools import convert
-convert.convert("caffenet", sys.argv[1], out=sys.argv[2])
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
-"""
-
-
-def test_full_size_conversion_takes_the_files_memory_and_little_more(tmp_path):
-    _, _, file = caffe_cv2.full_size("caffenet", tmp_path)
-    megabytes = file.stat().st_size / 2**20
-    assert 230 < megabytes < 235
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURE, str(file), str(tmp_path / "out")],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-        cwd=pathlib.Path(__file__).parents[2],
-    )
-    lines = done.stdout.splitlines()
-    assert "fc6: InnerProduct (4096, 9216) (4096,)" in lines
-    assert float(lines[-1]) < megabytes + 300
-    entries = storage.manifest(tmp_path / "out")
-    assert entries["encoder"] == "relu6" and entries["labels"]["names"][980] == "volcano"

@@ -57,7 +57,7 @@ def test_memory_of_a_gpu(monkeypatch):
 
 def test_the_command_says_what_it_chose_and_keeps_it(tmp_path):
     command = [sys.executable, "-m", "tf_inverse.tools.cli", "sample", "a.h5"]
-    options = ["--n=120", "--K=auto", "--targets=fc8:ship@p50:p90"]
+    options = ["--n=120", "--targets=fc8:ship@p50:p90"]
     done = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0 and "12 codes at a time" in done.stderr
     with open_archive(tmp_path / "a.h5") as archive:

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from tf_inverse.layers import fast
+from tf_inverse.layers import fast, transposed
 
 
 class Wrapping(keras.Model):
@@ -71,6 +71,8 @@ def _doubling():
     h = layers.Concatenate()([h, both])
     for upsampling, options in (
         (layers.UpSampling2D((1, 2)), {}),
+        (layers.UpSampling2D((3, 2)), {"kernel_size": (5, 1)}),
+        (layers.UpSampling2D(3), {"kernel_size": 2}),
         (layers.UpSampling2D(interpolation="bilinear"), {}),
         (layers.UpSampling2D(), {"kernel_size": 5}),
         (layers.UpSampling2D(), {"strides": 2}),
@@ -86,7 +88,24 @@ def _open_doubling():
     return keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(h)))
 
 
+def _images():
+    """Transposed convolutions with few filters, as the last layers of generators."""
+    image = keras.Input((31, 29, 6))
+    h = layers.Conv2D(5, 5, strides=3)(image)
+    options = {"bias_initializer": "random_normal"}
+    h = layers.Conv2DTranspose(3, 4, strides=2, padding="same", **options)(h)
+    h = layers.Conv2DTranspose(4, (6, 4), strides=2, activation="tanh", **options)(h)
+    return keras.Model(image, layers.Conv2DTranspose(1, 3, strides=3, use_bias=False)(h))
+
+
+def _open_images():
+    image = keras.Input((None, None, 6))
+    return keras.Model(image, layers.Conv2DTranspose(3, 4, strides=2)(image))
+
+
 MODELS = {
+    "images": _images,
+    "open images": _open_images,
     "doubling": _doubling,
     "open doubling": _open_doubling,
     "functional": _functional,
@@ -122,6 +141,22 @@ def test_outputs_and_gradients_are_those_of_keras(name):
         np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
         for g, wanted in zip(gradients, slopes, strict=True):
             np.testing.assert_allclose(g, wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize(("size", "s", "padding"), [((4, 4), 2, "same"), ((2, 6), 2, "valid")])
+def test_interleaved_is_a_sum_over_pixels_of_the_kernel(size, s, padding):
+    """Output pixel s i + r - border takes x[i] kernel[r]."""
+    rng = np.random.default_rng(0)
+    x, kernel = rng.normal(size=(1, 3, 2, 2)), rng.normal(size=(*size, 3, 2))
+    full = np.zeros((1, 2 * s + size[0], s + size[1], 3))
+    for i, j in np.ndindex(3, 2):
+        for a, b in np.ndindex(*size):
+            full[0, s * i + a, s * j + b] += kernel[a, b] @ x[0, i, j]
+    cut = [(k - s) // 2 if padding == "same" else 0 for k in size]
+    expected = full[:, cut[0] : full.shape[1] - cut[0], cut[1] : full.shape[2] - cut[1]]
+    x, kernel = tf.constant(x, tf.float32), tf.constant(kernel, tf.float32)
+    y = transposed.interleaved(x, kernel, s=s, padding=padding)
+    np.testing.assert_allclose(y, expected, atol=1e-5)
 
 
 def test_forms_are_taken_and_given_back():
@@ -165,4 +200,4 @@ def test_a_doubled_map_is_never_made():
         needed.add(op.type)
         waiting += [tensor.op for tensor in op.inputs]
     assert "Conv2DBackpropInput" in needed and "Conv2D" not in needed
-    assert not {"ResizeNearestNeighbor", "Repeat", "Tile", "ConcatV2"} & needed, needed
+    assert not {"BroadcastTo", "ResizeNearestNeighbor", "Repeat", "Tile"} & needed, needed

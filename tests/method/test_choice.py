@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import worlds
 
-from tf_inverse.band import Band
+from tf_inverse.band import Band, Bands, Neuron
 from tf_inverse.errors import Stalled, UsageError
 from tf_inverse.method import choice, normalization, quality
 from tf_inverse.method.sampler import Samples, sample
@@ -29,7 +29,8 @@ def equal(a, b):
 
 @pytest.fixture(scope="module")
 def bands(band):
-    return (band(worlds.NEURON),)
+    """An intersection across layers."""
+    return Bands([band(worlds.NEURON, 0.4, 0.9), band(Neuron("conv1", 1, (2, 5)), 0.2, 0.8)])
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +120,17 @@ def test_candidates_that_fill_no_block_are_not_lost(tiny):
 def test_what_is_no_picture_has_one_quality(tiny, bands):
     numbers = np.random.default_rng(0).uniform(0, 9, (3, 1, 6, 1)).astype(np.float32)
     vectors = worlds.tiny_networks(stored="float32")
-    np.testing.assert_array_equal(quality.of(vectors, bands, numbers, np.zeros((3, 1)), K), 1.0)
+    np.testing.assert_array_equal(quality.of(vectors, bands, numbers, np.zeros((3, 2)), K), 1.0)
+
+
+def test_an_image_without_variation_or_activation_has_a_quality(bands):
+    flat = np.full((1, 8, 8, 3), 90, np.uint8)
+    broken = worlds.tiny_networks()
+    weights, biases = broken.classifier.get_layer("fc3").get_weights()
+    broken.classifier.get_layer("fc3").set_weights([weights, biases * np.nan])
+    for networks in (worlds.tiny_networks(), broken):
+        (q,) = quality.of(networks, bands, flat, np.zeros((1, 2)), K)
+        assert np.isfinite(q) and q > 0
 
 
 def test_a_law_takes_no_choice():

@@ -32,17 +32,21 @@ def test_step_by_step_equal_to_the_oracle(bound):
     step = tf.function(seeds.make_step(problem, BETA, 0.5))
     state = seeds.init(c, 2, 4 if bound == "both" else 2, MU0)
     assert not np.any(state.lam) and float(state.mu) == MU0
+    pace = oracle.Pace(world)
     for i in range(40):
         if i == 20:  # as after a round: multipliers that are not zero, and another weight
             lam = np.random.default_rng(9).uniform(0, 5, state.lam.shape).astype(np.float32)
             state = state._replace(lam=tf.constant(lam), mu=tf.constant(100.0))
         C, lam = state.c.numpy().astype(float), state.lam.numpy().astype(float)
+        shares = pace(C)
         state, info = step(state, target)
         g = oracle.gradient(world, C, [], lam, float(state.mu), 0.5, 0.5)
         if all(world.feasible(row) for row in C):
             np.testing.assert_array_equal(state.c, C)
         else:
-            np.testing.assert_allclose(state.c, oracle.moved(C, g, BETA, 0.5), atol=2e-5)
+            np.testing.assert_allclose(
+                state.c, oracle.moved(C, g, BETA * np.array(shares), 0.5), atol=2e-5
+            )
         np.testing.assert_array_equal(info.feasible, [world.feasible(row) for row in C])
         np.testing.assert_allclose(info.z, C @ world.W.T, rtol=1e-5, atol=1e-6)
     assert int(state.step) == 40
@@ -54,13 +58,13 @@ def test_rounds_equal_to_the_oracle(bound):
     world, problem, target, c = linear(bound, p=1)
     round_ = seeds.make_round(problem, BETA, 0.5, 10.0, 12)
     state = seeds.init(c, 1, 2 if bound == "both" else 1, MU0)
-    C, lam, mu = c, np.zeros(state.lam.shape), MU0
+    C, lam, mu, pace = c, np.zeros(state.lam.shape), MU0, oracle.Pace(world)
     before = rounds = 0
     while mu != before and rounds < 8:
         state, info = round_(state, target)
         before, rounds = mu, rounds + 1
         C, lam, mu, taken = oracle.seeds_round(
-            world, C, lam, mu, beta=BETA, diversity=0.5, steps=12
+            world, C, lam, mu, beta=BETA, pace=pace, diversity=0.5, steps=12
         )
         np.testing.assert_allclose(state.c, C, atol=1e-3)
         np.testing.assert_allclose(state.lam, lam, rtol=1e-3, atol=1e-3)
@@ -95,6 +99,24 @@ def test_seeds_aim_at_the_middle():
         c = np.array([[start / 2, start / 2], [-9.0, -9.0]])
         state, _ = step(seeds.init(c, 1, 2, MU0), target)
         assert direction * (np.sum(state.c[0]) - start) > 0
+
+
+def test_a_step_longer_than_the_range_does_not_throw_a_row_to_and_fro():
+    """With one length such rows never come in: from 3 below to 3 above, and back."""
+    w, z1, z2 = 6.0 * np.ones(4), -1.0, 1.0
+    problem, target = worlds.linear_problem(w), worlds.target((z1, z2))
+    # Each step moves all entries by BETA: z by 24 BETA = 6, three times the range.
+    round_ = seeds.make_round(problem, 0.25, 0.0, 10.0, 30)
+    state = seeds.init(np.full((3, 4), 3.0 / 24), 1, 2, MU0)
+    state, info = round_(state, target)
+    assert bool(np.all(info.feasible)) and int(state.step) <= 4
+    # The literal form knows no upper end, and its steps keep the one length.
+    problem = worlds.linear_problem(w, "paper")
+    step = seeds.make_step(problem, 0.25, 0.0)
+    state = seeds.init(np.array([[-0.5] * 4, [-99.0] * 4]), 1, 1, MU0)
+    for _ in range(3):
+        state, _ = step(state, target)
+        assert np.all(state.stride == 1.0)
 
 
 def test_literal_form_leaves_seeds_above_z2():

@@ -29,6 +29,17 @@ def test_no_farther_than_beta_nor_than_the_distance():
     np.testing.assert_allclose(strides([[-6.0]], [[2.0]], [0.1], [True]), 1.0)
 
 
+def test_a_landing_is_at_most_the_room_beyond_the_aim():
+    """One band came of half a stride, so two of a whole one; from half a band off it may go 3/4."""
+    arrays = ([[0.5]], [[1.5]], [0.5])
+    landing = step_size.landing(*(tf.constant(a, tf.float32) for a in arrays), [False], 0.25)
+    np.testing.assert_allclose(landing, 0.75 / 2)
+    # Slow rows, those that did not move and those at their first step take the whole step.
+    for short, before, new in ((9.0, 9.5, False), (9.0, 9.0, False), (0.1, 9.0, True)):
+        a, b, whole = tf.constant([[short]]), tf.constant([[before]]), tf.ones(1)
+        np.testing.assert_allclose(step_size.landing(a, b, whole, [new], 0.25), 1.0)
+
+
 def test_of_several_neurons_the_one_farthest_off_decides():
     got = strides([[0.2, -4.0], [0.2, 3.0]], [[0.9, 4.0], [0.9, 5.0]], [0.5, 0.5], [False] * 2)
     np.testing.assert_allclose(got, [0.25, 0.75])

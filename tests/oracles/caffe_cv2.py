@@ -16,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 from oracles import caffe_files  # noqa: E402  runs as a script too
 
 MEAN = np.float32([104, 117, 123])
+LIMIT = 1e-5  # largest error of a layer, as `error` measures it
 GOLDEN = pathlib.Path(__file__).with_name("caffe_golden.json")
 FOLDERS = {
     "lenet": (1, 28, 28),
@@ -120,6 +121,15 @@ def full_size_input(name):
         return code, code
     rgb = rng.integers(0, 256, (1, 227, 227, 3)).astype(np.float32)
     return rgb, (rgb[..., ::-1] - MEAN).transpose(0, 3, 1, 2)
+
+
+def outputs(model, names, x):
+    """{layer: output} of our model in Caffe's order; x as the model takes it."""
+    import keras
+
+    several = keras.Model(model.input, {n: model.get_layer(k).output for n, k in names.items()})
+    found = {name: np.asarray(y) for name, y in several(x).items()}
+    return {n: y.transpose(0, 3, 1, 2) if y.ndim == 4 else y for n, y in found.items()}
 
 
 def photographs(shared):

@@ -22,8 +22,8 @@ from tf_inverse.report.site import catalogue
 
 def units(written):
     """What all pages know of every unit."""
-    text = (written.index.parent / "units.js").read_text(encoding="utf-8")
-    return json.loads(text.removeprefix("const units = ").removesuffix(";\n"))
+    *_, line = (written.index.parent / "units.js").read_text(encoding="utf-8").splitlines()
+    return json.loads(line.removeprefix("const units = ").removesuffix(";"))
 
 
 def data(written, place):
@@ -48,7 +48,8 @@ def test_units_are_in_the_order_of_the_index_layer_by_layer(atlas):
         ("fc6:3", "", "done", "unit/fc6/3"),
         ("fc6:5", "", "dead", None),
     ]
-    assert units(written)[0]["range"] == "8 to 10 (p99 to p99.8)"
+    assert units(written)[0]["range"] == "8 to 10"
+    assert data(written, "unit/fc8/8")["ladder"][0]["band"] == "8 to 10 (p99 to p99.8)"
     assert units(written)[3]["reason"] == "dead: the same for all natural images"
     assert (units(written)[1]["found"], units(written)[1]["asked"]) == (12, 20)
 
@@ -251,15 +252,17 @@ def test_what_is_damaged_is_told_and_the_rest_stands(tmp_path):
     for name in ("fc8/9.h5", "fc8/8-2.h5"):
         broken(tmp_path / name)
     side_file.put(tmp_path / "fc6/3.h5", "facets", {"members": np.zeros(12, np.int32)}, {})
+    yardstick = {"bandwidth": 1e-200, "source": "nothing", "count": 2}
+    specimen.write(tmp_path / "fc6/5.h5", 3, targets=[specimen.TARGET], yardstick=yardstick)
+    index = json.loads((tmp_path / "atlas.json").read_text())
+    index["units"][-1] |= {"archive": "fc6/5.h5", "state": "done"}
+    (tmp_path / "atlas.json").write_text(json.dumps(index))
     written = site.write(tmp_path)
     found = units(written)
-    assert [one["state"] for one in found] == ["done", "failed", "failed", "dead"]
+    assert [one["state"] for one in found] == ["done", "failed", "failed", "failed"]
     assert found[1]["reason"] == "its archive cannot be read" and found[1]["place"] is None
-    assert [pathlib.Path(line.split(":")[0]).name for line in written.left_out] == [
-        "8-2.h5",
-        "9.h5",
-        "3.h5.extra.h5",
-    ]
+    names = [pathlib.Path(line.split(":")[0]).name for line in written.left_out]
+    assert names == ["8-2.h5", "9.h5", "3.h5.extra.h5", "5.h5"]
     assert data(written, "unit/fc8/8")["ladder"][1]["words"] == "its archive cannot be read"
     names = sorted(path.name for path in (tmp_path / "site" / "unit").rglob("*.*"))
     assert names == ["8.html", "8.small.webp", "8.webp"]
@@ -323,7 +326,7 @@ def test_a_unit_takes_at_most_40_kb(tmp_path, monkeypatch):
         specimen.write(path, 50, targets=[atlases.target(z1=z1, z2=z1 + 2)], groups=[20, 20, 10])
     z = np.linspace(8, 10, 60, dtype=np.float32)[:, None]
     nature = beside.Nature(pictures()[:60], z, np.arange(60), 80, 1000, "photos")
-    written = site.write(tmp_path, nature=lambda one: nature)
-    assert len(data(written, "unit/fc8/8")["archives"][0]["nature"]["items"]) == 16
+    written = site.write(tmp_path, natures=lambda archives: (nature for _ in archives))
+    assert len(data(written, "unit/fc8/8")["archives"][0]["nature"]["items"]) == 12
     own = sum(p.stat().st_size for p in (tmp_path / "site" / "unit").rglob("*") if p.is_file())
     assert 15_000 < own + len(json.dumps(units(written))) <= 40_000

@@ -162,3 +162,18 @@ def test_report_and_sheet_import_no_tensorflow():
         "sys.exit(bool({'tensorflow', 'keras'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [
+        {name: value for name in ("steps", "vendi", "vendi_natural", "probability", "bandwidth")}
+        for value in ("many", [1], {}, True, 1e300, -1, 10**400, 1e-300)
+    ]
+    + [{"vendi_natural": 3.0}, {"probability": 0.5}, {"bandwidth": 1e-90}],
+)
+def test_a_summary_that_cannot_be_is_not_told(tmp_path, summary):
+    """What a file says of its run may be anything; samples are shown all the same."""
+    archive = specimen.write(tmp_path / "a.h5", 6, summary=summary)
+    assert "many" not in "".join(png.title(archive, 6))
+    assert len(page_data.page([archive], ["a.h5"])["archives"][0]["samples"]["captions"]) == 6

@@ -15,6 +15,8 @@ from tf_inverse.archive import hdf5, run_folder, sandbox
 from tf_inverse.band import Band, Bands, parse
 from tf_inverse.directions import Direction
 from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.method.normalization import measure
+from tf_inverse.method.sampler import sample
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage, unit_nature
 from tf_inverse.networks.neuron_index import index
@@ -86,12 +88,16 @@ def test_one_graph_gives_units_and_directions(loaded):
     np.testing.assert_allclose(view.z[:, 3:], np.stack(expected, 1), rtol=1e-4, atol=1e-4)
 
 
-def test_directions_of_a_layer_share_a_graph(loaded):
-    look = unit_nature.looking(loaded, ("fc2",))
-    c = tf.zeros((K, 6))
-    for i in range(3):
-        look(c, index((Neuron("fc2", Direction("d", VALUES[0] + i)),)))
-    assert look.experimental_get_tracing_count() == 1
+def test_directions_of_a_layer_share_their_graphs():
+    networks = worlds.tiny_networks()
+    for i in range(2):
+        neuron = Neuron("fc2", Direction("d", VALUES[i]))
+        scale = measure(networks, (neuron,))
+        z1, z2 = (float(scale.z_mean[0] + side * scale.z_sd[0]) for side in (0, 1))
+        list(sample(networks, Band(neuron, z1, z2), Settings(n=4, K=K), scale=scale))
+    kept = {key[0]: one for key, one in networks._compiled.items() if key[:2] != ("read", ())}
+    traced = [kept["renewal"][0], kept["look"], kept["read"]]
+    assert [one.experimental_get_tracing_count() for one in traced] == [1, 1, 1]
 
 
 @pytest.fixture(scope="module")
@@ -200,9 +206,10 @@ def altered(file):
     hdf5.put_array(file["directions"], "1", values)
 
 
-def told(file, **changes):
+def told(file, unit=-1, **changes):
     targets = json.loads(file.attrs["targets"])
     targets[0]["direction"] |= changes
+    targets[0]["unit"] = unit
     file.attrs["targets"] = np.bytes_(json.dumps(targets))
 
 
@@ -217,6 +224,7 @@ def told(file, **changes):
         (altered, "direction of target 1 is not the one whose checksum"),
         (lambda file: told(file, sha256="0" * 64), "direction of target 0 is not the one"),
         (lambda file: told(file, size="4"), "expected name, sha256 and size of a direction"),
+        (lambda file: told(file, unit=2), "expected name, sha256 and size of a direction"),
         (lambda file: told(file, name="a\nb"), "expected name, sha256 and size of a direction"),
         (
             lambda file: file["directions"].create_dataset("x", data=1.0),

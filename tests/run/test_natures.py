@@ -2,6 +2,7 @@
 
 import pathlib
 
+import atlases
 import numpy as np
 import pytest
 import worlds
@@ -13,6 +14,7 @@ from tf_inverse.adopt import nature
 from tf_inverse.archive import side_file
 from tf_inverse.networks import storage
 from tf_inverse.report import beside
+from tf_inverse.run import natures
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,27 @@ def test_sample_and_report_show_nature_and_store_it_only_where_asked(capsys):
     text = (pathlib.Path("r.html")).read_text()
     assert "of 80 of photos that the network remembers" in text
     assert run("sheet", "b.h5", "--overwrite") == 0 and Image.open("b.png").height > plain.height
+
+
+def test_a_site_scores_images_for_all_its_units_together(capsys):
+    """Each unit has the images that it has alone; an archive that is damaged takes no others'."""
+    pathlib.Path("units").mkdir()
+    for name, target in (("a", "fc3:2@p10:p90"), ("b", "fc2:1@-9:9"), ("c", "fc3:0@p20:p70")):
+        flags = ["--network=tiny", f"--targets={target}", "--n=3"]
+        assert run("sample", f"units/{name}.h5", *flags) == 0
+    alone = natures.of_archives([archive.open(f"units/{name}.h5") for name in "abc"], "photos")
+    broken = pathlib.Path("units/b.h5")
+    broken.write_bytes(broken.read_bytes()[:5000])
+    entries = [(archive.open(f"units/{name}.h5").targets[0], f"{name}.h5") for name in "ac"]
+    entries.insert(1, (entries[0][0] | {"unit": 1}, "b.h5"))
+    atlases.index(pathlib.Path("units"), [atlases.entry(*one) for one in entries])
+    assert run("site", "units", "--nature=photos", "--store-nature") == 3
+    assert "left out: " in capsys.readouterr().err
+    for name, natural in (("a", alone[0]), ("c", alone[2])):
+        stored = beside.nature(archive.open(f"units/{name}.h5"))
+        assert stored.numbers.tolist() == natural.numbers.tolist() and stored.inside > 3
+        np.testing.assert_array_equal(stored.activations, natural.activations)
+    assert run("site", "units", "--nature=nowhere") == 2
 
 
 def test_a_ladder_has_a_row_of_nature_below_each_rung():

@@ -88,7 +88,7 @@ def test_layers_are_timed_in_both_forms():
     import bench_layers
 
     figures = bench_layers.measure(1, 1)
-    assert len(figures) == 8 * 2 * 3 and min(figures.values()) > 0
+    assert len(figures) == 9 * 2 * 3 and min(figures.values()) > 0
     for name, (plain, fast, x) in bench_layers.pairs(2).items():
         plainly, quickly = (
             bench_layers.compiled(layer, 100 * x, form)[0](100 * x)

@@ -122,6 +122,7 @@ def adopt(
         networks, natural, photos
     )
     said += notes.chosen(networks, bool(encoder or f.encoder))
+    said += notes.features(networks) if features is not None else []
     networks.natural, networks.default = natural, target
     return Adopted(networks, found | {"licence": facts.licence(f, G), "notes": said})
 

@@ -41,6 +41,14 @@ def read(f: Classifier) -> str:
     return text
 
 
+def features(networks: Networks) -> list[str]:
+    """A sentence that tells which layers a sparse autoencoder has given to the classifier."""
+    shapes = networks.shapes
+    layers = [path for path in shapes if f"{ends.FEATURES}/" in f"{path}/"]
+    told = ", ".join(f"{path} ({shapes[path][-1]})" for path in layers)
+    return [f"layers of the sparse autoencoder, with their units: {told}"]
+
+
 def chosen(networks: Networks, asked: bool) -> list[str]:
     """Sentences that tell of the encoding and the default target, where they need a word.
 

@@ -28,6 +28,8 @@ def suggest(networks: Networks, layers: tuple[str, ...], n: int, memory: int) ->
         n: Samples asked for.
         memory: Bytes of the device.
     """
+    if n // EACH <= LEAST:
+        return LEAST
     fit = int(SHARE * memory / row_bytes(networks, layers))
     return max(LEAST, min(n // EACH, fit))
 

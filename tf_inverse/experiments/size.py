@@ -58,7 +58,10 @@ def _drawn(layer: keras.layers.Layer, rng: np.random.Generator) -> Array:
     inputs = np.prod(shape[:-1])
     if isinstance(layer, keras.layers.Conv2DTranspose | Deconvolution):
         inputs = np.prod(shape[:2]) * shape[3] / np.prod(layer.strides)
-    return np.sqrt(2 / inputs) * rng.standard_normal(shape, np.float32)
+    # In place and in float32: a copy in float64 would be most of a run's memory.
+    kernel = rng.standard_normal(shape, np.float32)
+    kernel *= np.float32(np.sqrt(2 / inputs))
+    return kernel
 
 
 def bands(networks: Networks) -> tuple[Bands, Scale]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 MOST = 60
 """Natural images that are kept at most: a few rows of a page."""
+
+AT_A_TIME = 64
+"""Sets of bands that natural images are scored for at a time."""
 
 
 def beside(
@@ -49,7 +53,32 @@ def beside(
         UsageError: There are no images, or the network's inputs are no images.
         RefusedInput: An image cannot be read.
     """
-    return _chosen(networks, bands, source, None, most, seed)
+    return next(each(networks, [bands], source, most, seed))
+
+
+def each(
+    networks: Networks,
+    several: Sequence[Bands],
+    source: StrPath,
+    most: int = MOST,
+    seed: int = 0,
+) -> Iterator[Nature]:
+    """As `beside` for one set of bands after another: images are read once, and scored for many.
+
+    Args:
+        networks: As of `beside`, as are source, most, seed and what is raised.
+        several: Bands of each.
+        source: As of `beside`.
+        most: As of `beside`.
+        seed: As of `beside`.
+    """
+    pixels, numbers = _read(networks, source)
+    for start in range(0, len(several), AT_A_TIME):
+        part = several[start : start + AT_A_TIME]
+        z = networks.activations(pixels, tuple(n for bands in part for n in bands.neurons))
+        widths = np.cumsum([len(bands) for bands in part])
+        for bands, own in zip(part, np.split(z, widths[:-1], axis=1), strict=True):
+            yield _chosen(bands, pixels, own, numbers, source, most, seed)
 
 
 def remembered(
@@ -71,16 +100,16 @@ def remembered(
     within = unit_nature.within(networks, bands)
     if within is None:
         return None
-    found = _chosen(networks, bands, source, natural.indices[within], most, seed)
+    pixels, numbers = _read(networks, source, natural.indices[within])
+    z = networks.activations(pixels, bands.neurons)
+    found = _chosen(bands, pixels, z, numbers, source, most, seed)
     return found._replace(
         looked_at=len(natural.indices), source=f"{found.source} that the network remembers"
     )
 
 
-def _chosen(
-    networks: Networks, bands: Bands, source: StrPath, only: Array | None, most: int, seed: int
-) -> Nature:
-    """The images of a source that lie in the bands; of those with the numbers `only`, if given."""
+def _read(networks: Networks, source: StrPath, only: Array | None = None) -> tuple[Array, Array]:
+    """Images of a source, [n, H, W, C], and their numbers there; those of `only`, if given."""
     if networks.stored != "uint8":
         raise UsageError(
             f"expected a network of images to show natural ones beside, {networks.name} takes "
@@ -88,8 +117,13 @@ def _chosen(
         )
     height, width, channels = networks.image_shape
     pixels, _ = image_files.load(source, (height, width), "test", channels, only)
-    numbers = np.arange(len(pixels)) if only is None else np.asarray(only)
-    z = networks.activations(pixels, bands.neurons)
+    return pixels, np.arange(len(pixels)) if only is None else np.asarray(only)
+
+
+def _chosen(
+    bands: Bands, pixels: Array, z: Array, numbers: Array, source: StrPath, most: int, seed: int
+) -> Nature:
+    """The images whose activations z [n, p] lie in the bands."""
     inside = kept = np.flatnonzero(metrics.in_range(z, bands.z1, bands.z2))
     if len(inside) > most:
         kept = codes.generator(seed, 8).choice(inside, most, replace=False)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse.method.sampler import TOLERANCE
+from tf_inverse.method.keeper import TOLERANCE
 
 
 class Kept(NamedTuple):

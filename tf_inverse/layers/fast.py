@@ -9,6 +9,8 @@ is changed is how a layer computes while a graph is traced; the model itself sta
   in memory.
 - Conv2D with a stride of 4 or more: the stride is folded into the channels.
 - Conv2D after UpSampling2D: one transposed convolution (`upsampled`).
+- Conv2DTranspose with few filters, as an image's last layer: the places of a stride are channels
+  of a convolution, since a processor computes 16 channels even where there are three.
 
 `tools/dev/bench.py layers` times them.
 """
@@ -23,7 +25,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from tf_inverse.layers import convolution, taps, upsampled
+from tf_inverse.layers import convolution, taps, transposed, upsampled
 from tf_inverse.tensors import Tensor
 
 
@@ -52,9 +54,13 @@ def _form(layer: keras.layers.Layer) -> tuple[str, Callable[..., Tensor]] | tupl
     # By exact type: a subclass may mean another thing.
     if type(layer) is keras.layers.Dense and layer.quantization_mode is None and layer.built:
         return "call", _dense
-    if upsampled.doubles(layer):
-        return "call", upsampled.doubled
-    if upsampled.takes_doubled(layer):
+    if upsampled.repeats(layer):
+        return "call", upsampled.repeated
+    if type(layer) is keras.layers.Conv2DTranspose and layer.data_format == "channels_last":
+        plain = layer.output_padding is None and tuple(layer.dilation_rate) == (1, 1)
+        if plain and transposed.interleaves(layer.filters, layer.kernel_size, layer.strides):
+            return "call", _interleaved
+    if upsampled.takes_repeated(layer):
         return "convolution_op", upsampled.convolved
     if type(layer) is keras.layers.Conv2D and layer.data_format == "channels_last":
         if layer.groups > 1:
@@ -73,6 +79,15 @@ def _folded(layer: keras.layers.Layer, x: Tensor, kernel: Tensor) -> Tensor:
     if None in x.shape[1:3]:
         return ops.conv(x, kernel, layer.strides)
     return convolution.folded(x, kernel, layer.strides[0])
+
+
+def _interleaved(layer: keras.layers.Layer, x: Tensor) -> Tensor:
+    if None in x.shape[1:3]:
+        return type(layer).call(layer, x)
+    weights = [layer.kernel, *([layer.bias] if layer.use_bias else [])]
+    kernel, *bias = (tf.convert_to_tensor(ops.convert_to_tensor(one)) for one in weights)
+    y = transposed.interleaved(x, kernel, *bias, s=layer.strides[0], padding=layer.padding)
+    return y if layer.activation is None else layer.activation(y)
 
 
 def _dense(layer: keras.layers.Layer, x: Tensor, training: bool | None = None) -> Tensor:

@@ -21,9 +21,9 @@ from tf_inverse.grid import Grid, unit_distances
 from tf_inverse.method import loops, renewal
 from tf_inverse.method import pool as pools
 from tf_inverse.method.checkpoint import count, entry
+from tf_inverse.method.keeper import digest
 from tf_inverse.method.normalization import Scale
 from tf_inverse.method.problem import Target
-from tf_inverse.method.sampler import digest
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks.codes import draw as draw_codes
 from tf_inverse.networks.codes import generator

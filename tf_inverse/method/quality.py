@@ -73,4 +73,5 @@ def of(networks: Networks, bands: Bands, images: Array, activations: Array, batc
     fall = ((activations - z) / (bands.z2 - bands.z1)).mean(axis=(0, 2))
     # A flat image has no variation at all: one pixel value in all stands in.
     rough = np.log(np.maximum(variation(images), 1 / images[0].size))
-    return np.exp(np.clip(-FALL * fall - VARIATION * rough, -30.0, 30.0))
+    # An activation that is no number in some view is the worst of falls.
+    return np.exp(np.clip(np.nan_to_num(-FALL * fall - VARIATION * rough, nan=-30.0), -30.0, 30.0))

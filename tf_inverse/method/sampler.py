@@ -16,11 +16,11 @@ from tf_inverse.band import Band, Bands
 from tf_inverse.errors import Stalled, Unreachable
 from tf_inverse.method import chains, fidelity, loops
 from tf_inverse.method.choice import Chooser
-from tf_inverse.method.keeper import TOLERANCE, Batch, Info, Keeper, digest
+from tf_inverse.method.keeper import Batch, Info, Keeper
 from tf_inverse.method.normalization import Scale, measure
 from tf_inverse.method.settings import Settings
 
-__all__ = ["METHODS", "TOLERANCE", "Batch", "Info", "Samples", "digest", "sample"]
+__all__ = ["METHODS", "Batch", "Info", "Samples", "explained", "sample"]
 
 # Method -> what makes its chunks; its defaults are in `settings.PRESETS`.
 METHODS = {"renewal": loops.renew, "paper": loops.paper, "langevin": chains.langevin_chains}

@@ -13,6 +13,8 @@ from tf_inverse.method.problem import Problem, Target
 
 # Share of beta that a step has at least, but for the secant.
 SHORTEST = 0.15
+# How far beyond the middle of its range a step may take a row, in ranges: half way to its end.
+ROOM = 0.25
 
 
 class SeedState(NamedTuple):
@@ -69,18 +71,21 @@ def to_middle(s, target: Target, bound: str):
     return margins(s, middle, middle, target.sd, bound=bound)
 
 
-def paced(s, target: Target, before, stride, first):
+def paced(s, target: Target, bound: str, before, stride, first):
     """How far short of the middle rows are, and the lengths of their steps as shares of beta.
 
-    The paper leaves the step open. With one length, a row whose log-odds are steep would be thrown
-    from one side of its range to the other; activations keep the one length.
+    The paper leaves the step open. A row that one length throws from one side of its range to the
+    other takes a shorter step. Where the lower end alone bounds an activation there is no other
+    side, and steps keep the one length.
     """
-    if target.likely is None:
+    if target.likely is None and bound == "paper":
         return before, stride
     epsilon0 = (target.z2 - target.z1) / 2.0
     short = target.short(s, target.z1 + epsilon0, epsilon0) / 2.0
-    off = tf.reduce_max(tf.abs(short), axis=1)
     new = tf.fill(tf.shape(stride), first)
+    if target.likely is None:
+        return short, step_size.landing(short, before, stride, new, ROOM)
+    off = tf.reduce_max(tf.abs(short), axis=1)
     return short, step_size.strides(short, off, before, stride, new, SHORTEST)
 
 
@@ -106,7 +111,7 @@ def make_step(problem: Problem, beta: float, diversity: float):
 
         view, g, finite = problem.descend(c, target, lagrangian)
         feasible = problem.feasible(view.z, target)
-        short, stride = paced(view.s, target, before, stride, i == 0)
+        short, stride = paced(view.s, target, problem.bound, before, stride, i == 0)
         moved, slots = problem.move(c, g, beta * stride[:, tf.newaxis], slots)
         c = tf.where(tf.reduce_all(feasible), c, moved)
         info = SeedInfo(view.z, view.s, feasible, tf.reduce_sum(tf.cast(finite, tf.int32)))

@@ -47,8 +47,8 @@ class Settings:
 
     Attributes:
         n: Samples to draw.
-        K: Codes at a time; `tf-inverse sample` takes auto, too: as many as pay and fit in the
-            device's memory.
+        K: Codes at a time; `tf-inverse sample` takes auto by default: for renewal as many as pay
+            and fit in the device's memory, else 10.
         seed: Of all random numbers.
         method: renewal, paper (section 3.4's seeds and walk), or langevin (rows with a law: the
             codes' own, conditioned on the range; docs/law.md).
@@ -72,7 +72,7 @@ class Settings:
         chunk: Codes in memory at a time, a divisor of K; all by default. With K = n it makes eq.
             15, all samples at once, bounded in memory for a third more work.
         starts: Renewal: random codes, or near: natural codes whose activation is near the aim,
-            where the network stores them (docs/networks.md), and random ones elsewhere.
+            where the network stores them (docs/method.md), and random ones elsewhere.
         candidates: Images in range that are found for each sample. Of several, those are kept that
             differ most and look least like tricks of the classifier.
 

@@ -35,6 +35,29 @@ def strides(short, off, before, stride, new, shortest: float):
     return tf.where(known, tf.minimum(plain, secant), plain)
 
 
+def landing(short, before, stride, new, room: float):
+    """The length of every row's next step, as a share of beta, so that it does not jump its band.
+
+    By the secant of its last step a row lands at most `room` bands beyond its aim. All other steps
+    have the full length, however near the aim is.
+
+    Args:
+        short: As of `strides`.
+        before: As of `strides`.
+        stride: As of `strides`.
+        new: As of `strides`.
+        room: How far beyond its aim a row may land, in bands.
+
+    Returns:
+        Shares of beta, [K].
+    """
+    off = tf.abs(short)
+    worst = tf.argmax(off, axis=1)
+    came = tf.gather(tf.abs(short - before), worst, batch_dims=1)
+    farthest = tf.math.divide_no_nan(stride * (tf.reduce_max(off, axis=1) + room), came)
+    return tf.where(new | (came == 0.0), 1.0, tf.minimum(1.0, farthest))
+
+
 def progress(off, nearest, since, new, nearer: float):
     """How near every row has come, and how long ago.
 

@@ -20,8 +20,8 @@ def own(archive: Archive) -> tuple[float | None, str]:
     entry = archive.header.get(YARDSTICK)
     if entry:
         return float(entry["bandwidth"]), f"{entry['count']} {entry['source']}"
-    width = (archive.summary or {}).get("bandwidth")
-    return (float(width), "its own run") if text.is_number(width) else (None, "unknown")
+    width = text.numbers(archive.summary).get("bandwidth", 0)
+    return (float(width), "its own run") if width > 0 else (None, "unknown")
 
 
 def shared(

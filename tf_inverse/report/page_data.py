@@ -26,7 +26,7 @@ def figures(archive, bandwidth=None):
     Returns:
         dict with the keys of metrics.summary, and steps and seconds as the run stored them.
     """
-    stored = dict(archive.summary or {})
+    stored = text.numbers(archive.summary)
     z1, z2 = ends(archive)
     natural = archive.natural
     measured = metrics.summary(
@@ -224,11 +224,13 @@ def _map(name, archives, numbers):
     return {
         "name": name,
         "members": members,
-        "places": _short(places / extent),
+        "places": _short(places / extent, 3),
         "explained": _short(explained),
     }
 
 
-def _short(values):
-    """Nested lists of numbers with six digits, which is what a page can show."""
-    return [_short(v) if np.ndim(v) else float(f"{v:.6g}") for v in np.asarray(values)]
+def _short(values, digits=6):
+    """Nested lists of numbers with as many digits as a page can show."""
+    return [
+        _short(v, digits) if np.ndim(v) else float(f"{v:.{digits}g}") for v in np.asarray(values)
+    ]

@@ -158,13 +158,13 @@ def ladder(steps, columns=10, natures=None):
 
 def title(archive, shown):
     """The lines over an archive's sheet."""
-    figures = archive.summary or {}
+    figures = text.numbers(archive.summary)
     line = f"{len(archive)} of {archive.asked} samples"
     if shown < len(archive):
         line += f", the {shown} most different"
-    if figures.get("vendi") is not None:
+    if "vendi" in figures:
         line += f"; Vendi score {text.number(figures['vendi'], 3)}"
-    if figures.get("vendi_natural") is not None:
+    if {"vendi_natural", "vendi_equal_count", "natural"} <= set(figures):
         line += (
             f" ({text.number(figures['vendi_equal_count'], 3)} for {figures['natural']} of them; "
             f"nature has {text.number(figures['vendi_natural'], 3)} for as many)"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tf_inverse.report.text import neuron, number, share_of_images
+from tf_inverse.report.text import neuron, number, numbers, share_of_images
 from tf_inverse.tensors import Array
 
 if TYPE_CHECKING:
@@ -25,8 +25,10 @@ def lines(archive: Archive) -> list[str]:
 
 def size(archive: Archive) -> str | None:
     """How large the inverse set is, in a sentence; None where the run did not measure it."""
-    summary = archive.summary or {}
-    return share_of_images(summary) if summary.get("probability") else None
+    told = numbers(archive.summary)
+    names = ("probability_low", "probability", "probability_high")
+    known = all(0 < told.get(name, 0) <= 1 for name in names)
+    return share_of_images(told) if known else None
 
 
 def line(archive: Archive, i: int) -> str | None:

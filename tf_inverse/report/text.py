@@ -79,6 +79,9 @@ FIGURES = {
 
 SHARES = ("in_range", "agreement")
 
+LARGEST = 1e100
+"""No figure is as large, and none but 0 as small as one over it."""
+
 MOST_DECIMALS = 6
 """Single precision has about seven digits."""
 
@@ -113,9 +116,15 @@ def figure(key, value):
     return number(value)
 
 
-def is_number(value: object) -> bool:
-    """Whether a value out of a file is a finite positive number."""
-    return type(value) in (int, float) and math.isfinite(value) and value > 0
+def numbers(summary: dict | None) -> dict[str, float]:
+    """The plain numbers of a summary out of a file, which may hold anything.
+
+    >>> numbers({"steps": 70, "seconds": 1e999, "ess": "many", "vendi": True})
+    {'steps': 70}
+    """
+    found = (summary or {}).items()
+    plain = {k: v for k, v in found if type(v) in (int, float)}
+    return {k: v for k, v in plain.items() if v == 0 or 1 / LARGEST < abs(v) < LARGEST}
 
 
 def known(columns: dict[str, dict]) -> list[str]:

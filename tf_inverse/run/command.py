@@ -60,12 +60,24 @@ def sample(
     networks = published.load(network, trust)
     bands = band.parse(targets, networks)
     if automatic:
-        K = capacity.suggest(networks, bands.layers, settings.n, device.memory())
-        settings = dataclasses.replace(settings, K=K)
-        say(f"{K} codes at a time")
+        settings = crowded(networks, bands, settings)
+        if settings.K != capacity.LEAST:
+            say(f"{settings.K} codes at a time")
     # An unfinished run of the same settings goes on; Writer refuses one of other settings.
     more |= {"overwrite": overwrite, "resume": not overwrite}
     return run(out, networks, bands, settings, store=store, as_json=as_json, **more)
+
+
+def crowded(networks, bands, settings: Settings) -> Settings:
+    """The settings with the K that `--K=auto` stands for.
+
+    Renewal takes as many codes at a time as pay. The paper's method wants all K in range at once,
+    and Langevin's rows are chains: these keep their K.
+    """
+    if settings.method != "renewal":
+        return settings
+    K = capacity.suggest(networks, bands.layers, settings.n, device.memory())
+    return dataclasses.replace(settings, K=K)
 
 
 def resume(path, *, as_json: bool = False, **found) -> int:
@@ -178,7 +190,7 @@ def told(
         overwrite: As of `job.run`.
         resume: As of `job.run`.
         as_json: Print one JSON object in place of the table.
-        nature: As of `natures.of_bands`, for a group of natural images in the sheet; or None.
+        nature: As of `natures.of_each`, for a group of natural images in the sheet; or None.
         store_nature: Keep them beside the archive.
         volume: Tell how probable the bands are, too.
 

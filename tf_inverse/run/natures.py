@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tf_inverse.errors import UsageError
@@ -32,7 +33,7 @@ def of_archives(
 
     Args:
         archives: Each is scored by the network that it was drawn with.
-        source: As of `of_bands`; where it is None, the images that lie beside the archives.
+        source: As of `of_each`; where it is None, the images that lie beside the archives.
         network: The network of all of them, a name or a folder; found again by default.
         trust: As of `storage.load`.
         store: Put what was found beside each archive.
@@ -41,38 +42,45 @@ def of_archives(
         UsageError: `store` without a source; no images; a network that is not found again.
         RefusedInput: An image, a network or a file beside an archive that cannot be read.
     """
-    return list(map(finder(source, network, trust, store), archives))
+    return list(each(archives, source, network, trust, store))
 
 
-def finder(
-    source: str | None, network: str | None = None, trust: bool = False, store: bool = False
-) -> Callable[[Archive], beside.Nature | None]:
-    """What finds the natural images of one archive after another, each network loaded once.
+def each(
+    archives: Iterable[Archive | None],
+    source: str | None,
+    network: str | None = None,
+    trust: bool = False,
+    store: bool = False,
+) -> Iterator[beside.Nature | None]:
+    """As `of_archives`, one after another; None in the place of an archive is None.
 
-    Args:
-        source: As of `of_archives`, as are the others, and what is raised.
-        network: As of `of_archives`.
-        trust: As of `of_archives`.
-        store: As of `of_archives`.
+    Natural images are scored for many archives at a time.
     """
     expect_source(source, store)
     if source is None:
-        return beside.nature
+        yield from (None if one is None else beside.nature(one) for one in archives)
+        return
     # TensorFlow takes seconds to start: only where images are to be scored.
     from tf_inverse.run import verify
 
-    loaded: dict[pathlib.Path, Networks] = {}
-
-    def find(one: Archive) -> beside.Nature | None:
-        where = origin.find(one, network)
-        if where not in loaded:
+    loaded: dict[pathlib.Path | None, Networks] = {}
+    asked: list[tuple[pathlib.Path | None, Bands, pathlib.Path]] = []
+    for one in archives:
+        where = None if one is None else origin.find(one, network)
+        if where is not None and where not in loaded:
             loaded[where] = storage.load(where, trust)
-        natural = of_bands(loaded[where], verify.bands(one, loaded[where]), source)
-        if store and natural is not None:
-            beside.store(one.path, natural)
-        return natural
-
-    return find
+        bands = where and verify.bands(one, loaded[where])
+        asked.append((where, bands, one and one.path))
+    for where, members in itertools.groupby(asked, lambda one: one[0]):
+        several = list(members)
+        if where is None:
+            yield from (None for _ in several)
+            continue
+        found = of_each(loaded[where], [bands for _, bands, _ in several], source)
+        for natural, (_, _, path) in zip(found, several, strict=True):
+            if store and natural is not None:
+                beside.store(path, natural)
+            yield natural
 
 
 def expect_source(source: str | None, store: bool) -> None:
@@ -89,15 +97,22 @@ def expect_source(source: str | None, store: bool) -> None:
 
 
 def of_bands(networks: Networks, bands: Bands, source: str) -> beside.Nature | None:
-    """The natural images of some bands.
+    """The natural images of some bands: the one that `of_each` yields of them."""
+    return next(of_each(networks, [bands], source))
+
+
+def of_each(
+    networks: Networks, several: Sequence[Bands], source: str
+) -> Iterator[beside.Nature | None]:
+    """The natural images of some bands after others.
 
     Args:
         networks: Their classifier scores the images.
-        bands: What the images are to lie in.
+        several: What the images of each are to lie in.
         source: Folder or file of images, or `REMEMBERED` for those that the network's folder says
             its statistics are of.
 
-    Returns:
+    Yields:
         None where the network remembers images, but not the activations of these neurons.
 
     Raises:
@@ -106,7 +121,8 @@ def of_bands(networks: Networks, bands: Bands, source: str) -> beside.Nature | N
     from tf_inverse.explain import nature
 
     if source != REMEMBERED:
-        return nature.beside(networks, bands, source)
+        yield from nature.each(networks, several, source)
+        return
     place = networks.folder and storage.natural_images(networks.folder)
     if not place:
         raise UsageError(
@@ -119,4 +135,4 @@ def of_bands(networks: Networks, bands: Bands, source: str) -> beside.Nature | N
             f"expected the images of {networks.name} at {place}, where they were: they are not "
             "there any more; give --nature=FOLDER"
         )
-    return nature.remembered(networks, bands, place)
+    yield from (nature.remembered(networks, bands, place) for bands in several)

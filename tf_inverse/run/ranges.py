@@ -94,7 +94,7 @@ def climb(
         steps: From `rungs`.
         settings: `settings.Settings`, n for each rung.
         overwrite: Replace archives and pictures that exist.
-        nature: As of `natures.of_bands`, for a row of natural images below each rung; or None.
+        nature: As of `natures.of_each`, for a row of natural images below each rung; or None.
         run: Samples one rung, as `job.run` does; the command's own tells of it, too.
 
     Returns:

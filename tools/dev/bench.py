@@ -137,16 +137,16 @@ def step(K: int = 10, repeats: int = 7, json: bool = False) -> None:
     tell(figures, json)
 
 
-def run(n: int = 500, K: int = 10, precision: str = "auto", json: bool = False) -> None:
+def run(n: int = 500, K: int | str = "auto", precision: str = "auto", json: bool = False) -> None:
     """Times whole runs: CaffeNet x fc6 generator by both methods, and the shipped pair's default.
 
     Args:
         n: Images of a run at the paper's size.
-        K: Codes at a time.
+        K: Codes at a time; auto as of tf-inverse sample.
         precision: As of tf-inverse sample.
         json: Print one JSON object instead of a table.
     """
-    figures = machine() | {"n": n, "K": K}
+    figures = machine() | {"n": n}
     for method in ("renewal", "paper"):
         options = {"method": method, "n": n, "K": K, "precision": precision}
         with Worker("run", network="caffenet", **options) as worker:
@@ -157,7 +157,7 @@ def run(n: int = 500, K: int = 10, precision: str = "auto", json: bool = False) 
         peak = 2 * SIDE**3 / product.median
         figures |= {f"{method}_{name}": value for name, value in told.items()}
         figures[f"{method}_images_per_second"] = told["found"] / told["first"]
-        figures[f"{method}_share_of_peak"] = work(K) / told["seconds_per_step"] / peak
+        figures[f"{method}_share_of_peak"] = work(told["K"]) / told["seconds_per_step"] / peak
     with tempfile.TemporaryDirectory() as folder:
         figures["default_run_seconds"] = command(folder, "all.h5")
         figures["start_up_seconds"] = command(folder, "one.h5", "--n=1")

@@ -57,6 +57,7 @@ def pairs(K: int) -> dict:
 
     grouped = keras.layers.Conv2D(256, 5, padding="same", groups=2)
     strided = keras.layers.Conv2D(96, 11, strides=4)
+    last = keras.layers.Conv2DTranspose(3, 4, strides=2, padding="same")
     fc6, fc7 = keras.layers.Dense(4096), keras.layers.Dense(4096)
     doubling = keras.Sequential(
         [keras.layers.UpSampling2D(), keras.layers.Conv2D(80, 3, padding="same")]
@@ -64,6 +65,7 @@ def pairs(K: int) -> dict:
     return {
         "conv1, stride 4": (strided, strided, given(227, 227, 3)),
         "conv2, 2 groups": (grouped, grouped, given(27, 27, 96)),
+        "deconv0, 3 channels": (last, last, given(128, 128, 32)),
         "fc6, dense": (fc6, fc6, given(9216)),
         "fc7, dense": (fc7, fc7, given(4096)),
         "norm1": (PlainLRN(), LRN(), given(27, 27, 96)),

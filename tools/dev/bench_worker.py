@@ -74,13 +74,17 @@ def product(precision: str, side: int = 4096):
 def run(network: str, **options):
     """A whole run, at most once a line: samples drawn, steps, seconds with and without tracing."""
     from tf_inverse import band
+    from tf_inverse.compute import capacity
     from tf_inverse.compute.precision import resolve
     from tf_inverse.experiments import size
     from tf_inverse.method.normalization import measure
     from tf_inverse.method.sampler import sample
     from tf_inverse.method.settings import Settings
     from tf_inverse.networks import storage
+    from tf_inverse.run import command
 
+    automatic = options.get("K") == "auto"
+    options["K"] = capacity.LEAST if automatic else options.get("K", capacity.LEAST)
     settings = Settings(**options | {"precision": resolve(options.get("precision", "auto"))})
     if network == "caffenet":
         networks = size.networks(settings.seed)
@@ -89,6 +93,8 @@ def run(network: str, **options):
         networks = storage.load(network)
         bands = band.parse(networks.default, networks)
         scale = measure(networks, bands.neurons)
+    if automatic:
+        settings = command.crowded(networks, bands, settings)
 
     def go():
         began, first, batch = time.perf_counter(), None, None
@@ -102,6 +108,7 @@ def run(network: str, **options):
             "first_chunk": first[0],
             "seconds_per_step": (seconds - first[0]) / max(batch.info.steps - first[1], 1),
             "precision": settings.precision,
+            "K": settings.K,
         }
 
     return go

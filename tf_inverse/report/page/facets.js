@@ -15,7 +15,8 @@ function facetOf(sample) {
 
 function facetsStrip(k) {
   const { medoids, shares, words } = archives[k].facets;
-  const line = make("p", { className: "note" }, words);
+  const hint = medoids.length < 2 ? "" : " A click on a medoid shows its facet alone.";
+  const line = make("p", { className: "note" }, words + hint);
   if (medoids.length < 2) return [line];
   const strip = make("div", { className: "strip", role: "group", "aria-label": "Facets, each by its medoid" });
   strip.style.setProperty("--aspect", `${archives[k].size[1]} / ${archives[k].size[0]}`);

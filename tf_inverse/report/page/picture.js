@@ -22,8 +22,9 @@ function blank(alt = "") {
 
 function showOn(element, thumbnail) {
   if (!sprite) { element.src = thumbnail; return; }
-  const [x, y] = corner(thumbnail);
-  element.setAttribute("viewBox", `${x} ${y} ${sprite.width} ${sprite.height}`);
+  // Half a pixel less on each side, or what is beside it in the picture would shine through.
+  const [x, y] = corner(thumbnail).map((edge) => edge + 0.5);
+  element.setAttribute("viewBox", `${x} ${y} ${sprite.width - 1} ${sprite.height - 1}`);
   element.replaceChildren(vector("image", {
     href: sprite.address, width: sprite.columns * sprite.width, height: sprite.rows * sprite.height,
   }));

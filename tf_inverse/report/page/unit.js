@@ -1,6 +1,7 @@
 // The page of a unit on a site: the way to the others, its other ranges, and the units like it.
 
 const up = "../../";
+page.figures = page.figures.map((key) => [key, ...figures[key]]);
 
 function wayToOthers() {
   const others = units.map((unit, i) => i).filter((i) => units[i].place);

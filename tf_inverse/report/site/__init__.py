@@ -16,12 +16,12 @@ import json
 import os
 import pathlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tf_inverse.archive import atomic_folder
-from tf_inverse.errors import RefusedInput, UsageError
-from tf_inverse.report import html
+from tf_inverse.errors import InverseSetError, RefusedInput, UsageError
+from tf_inverse.report import html, text
 from tf_inverse.report.site import card, catalogue, likeness, unit_page
 from tf_inverse.tensors import StrPath
 
@@ -38,6 +38,9 @@ SCRIPTS = {
     "unit.js": unit_page.SCRIPTS,
     "index.js": ("elements", "grid", "theme", "unit_tile", "index"),
 }
+
+
+Natures = Callable[[Iterable["Archive | None"]], Iterator["Nature | None"]]
 
 
 class Written(NamedTuple):
@@ -60,7 +63,7 @@ class Written(NamedTuple):
 
 def write(
     folder: StrPath,
-    nature: Callable[[Archive], Nature | None] | None = None,
+    natures: Natures | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Written:
     """Writes the site of an atlas, or of any folder of archives, into FOLDER/site.
@@ -70,8 +73,8 @@ def write(
 
     Args:
         folder: Of the archives, with or without atlas.json.
-        nature: What finds the natural images of an archive's ranges; by default they are those
-            that the file beside it holds.
+        natures: What yields the natural images of the ranges of one archive after another; by
+            default they are those that the file beside each holds.
         progress: Called with the number of units done, and of all.
 
     Raises:
@@ -90,7 +93,7 @@ def write(
         raise UsageError(f"expected archives, A.h5, in {folder}, there are none{more}")
     to = folder / catalogue.FOLDER
     with atomic_folder.folder(to, _ours, overwrite=True) as made:
-        left_out = [*found.left_out, *_fill(made, found, nature, progress or (lambda *_: None))]
+        left_out = [*found.left_out, *_fill(made, found, natures, progress or (lambda *_: None))]
         pages = sum(1 for _ in made.rglob("unit/*/*.html"))
         size = sum(path.stat().st_size for path in made.rglob("*") if path.is_file())
     return Written(to / "index.html", len(found.units), pages, size, left_out)
@@ -110,20 +113,21 @@ def _ours(folder: pathlib.Path) -> list[str] | None:
 def _fill(
     made: pathlib.Path,
     found: Catalogue,
-    nature: Callable[[Archive], Nature | None] | None,
+    natures: Natures | None,
     progress: Callable[[int, int], None],
 ) -> list[str]:
     """Writes all files; returns a line for each archive that could not be read."""
     cards: list[dict[str, Any]] = []
     compared: dict[int, likeness.Compared] = {}
     left_out: list[str] = []
+    natural = natures(_archives(found.units)) if natures else itertools.repeat(None)
     for i, (unit, place) in enumerate(zip(found.units, _places(found.units), strict=True)):
         cards.append(card.missing(unit))
+        nature = next(natural) if unit.main is not None else None
         try:
             if unit.main is not None:
                 with catalogue.opened(unit.main) as archive:
-                    natural = nature(archive) if nature else None
-                    data, sprite, lines = unit_page.data(i, unit, archive, natural)
+                    data, sprite, lines = unit_page.data(i, unit, archive, nature)
                     facets = data["archives"][0]["facets"]
                     shown = card.found(unit, archive, facets) | {"place": place}
                     picture = card.picture(archive, facets["medoids"])
@@ -134,14 +138,26 @@ def _fill(
                 (made / f"{place}.small.webp").write_bytes(picture)
                 cards[i] = shown
                 left_out += lines
-        except RefusedInput as error:
+        except InverseSetError as error:
             cards[i] = card.missing(unit, "its archive cannot be read")
-            left_out.append(str(error))
+            named = isinstance(error, RefusedInput)
+            left_out.append(str(error) if named else f"{unit.main.path}: {error}")
         progress(i + 1, len(found.units))
     for i, near in likeness.nearest(compared).items():
         cards[i]["like"] = [[j, float(f"{unlike:.3g}")] for j, unlike in near]
     _shared(made, found.network, cards)
     return left_out
+
+
+def _archives(units: list[Unit]) -> Iterator[Archive | None]:
+    """The archive of each unit's main range; None for one that cannot be read."""
+    for unit in units:
+        if unit.main is not None:
+            try:
+                with catalogue.opened(unit.main) as archive:
+                    yield archive
+            except RefusedInput:
+                yield None
 
 
 def _page(data: dict[str, Any]) -> str:
@@ -158,15 +174,17 @@ def _shared(made: pathlib.Path, network: str, cards: list[dict[str, Any]]) -> No
     first = html.linked("index.html", STYLE, scripts, title, {"title": title})
     _put(made / "index.html", first)
     _put(made / STYLE, html.joined_styles(("style.css", "site.css")))
-    _put(made / LIST, f"const units = {html.script_json(cards)};\n")
+    shared = {"figures": text.FIGURES, "units": cards}
+    lines = [f"const {name} = {html.script_json(value)};\n" for name, value in shared.items()]
+    _put(made / LIST, "".join(lines))
     for name, parts in SCRIPTS.items():
         _put(made / name, html.joined_scripts(parts))
     _put(made / ABOUT, json.dumps({"format": FORMAT}) + "\n")
 
 
-def _put(path: pathlib.Path, text: str) -> None:
+def _put(path: pathlib.Path, contents: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    path.write_text(contents, encoding="utf-8")
 
 
 def _places(units: list[Unit]) -> list[str]:

@@ -25,13 +25,15 @@ class Rung(NamedTuple):
 
     Attributes:
         path: The archive, or None where there is none.
-        band: The range in words.
+        band: The range in activations.
+        levels: The range in percentiles, as p99 to p99.8, or "".
         state: As of `atlas_index.STATES`.
         reason: Why there are fewer samples than asked, or none; or None.
     """
 
     path: pathlib.Path | None
     band: str
+    levels: str
     state: str
     reason: str | None
 
@@ -124,10 +126,9 @@ def _rung(folder: pathlib.Path, entry: dict[str, Any]) -> Rung:
     path = entry["archive"] and folder / entry["archive"]
     if path and not path.resolve().is_relative_to(folder):
         raise RefusedInput(f"{folder / atlas_index.INDEX}: {entry['archive']} leads out of it")
-    band = text.band(entry)
-    if entry["levels"]:
-        band += f" ({' to '.join(entry['levels'])})"
-    return Rung(path if path and path.is_file() else None, band, entry["state"], entry["reason"])
+    there = path if path and path.is_file() else None
+    levels = " to ".join(entry["levels"] or ())
+    return Rung(there, text.band(entry), levels, entry["state"], entry["reason"])
 
 
 def _of_archives(folder: pathlib.Path) -> Catalogue:
@@ -159,7 +160,7 @@ def _unit(path: pathlib.Path, one: Archive) -> Unit:
     labels = [target.get("label") or "" for target in one.targets]
     first = one.targets[0]
     band = " and ".join(text.band(target) for target in one.targets)
-    rung = Rung(path, band, "done" if one.complete else "partial", None)
+    rung = Rung(path, band, "", "done" if one.complete else "partial", None)
     label = " and ".join(filter(None, labels))
     return Unit(" and ".join(names), label, first["layer"], _number(first), [rung])
 

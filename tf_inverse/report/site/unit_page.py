@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tf_inverse.report.site.catalogue import Rung, Unit
 
 SCRIPTS = (*html.SCRIPTS[:-1], "unit_tile", "unit", html.SCRIPTS[-1])
-OF_RANGE, OF_NATURE = 8, 16
+OF_RANGE, OF_NATURE = 8, 12
 """Samples of another range, and natural images, that are shown."""
 
 
@@ -42,6 +42,8 @@ def data(
     nature, sprite = nature and _fewer(nature), encode.Sprite()
     shown = page_data.page([archive], [unit.main.path.name], [nature], sprite)
     shown |= {"title": unit.title, "number": number, "ladder": []}
+    # What they are called and mean is the same on all pages, which share it.
+    shown["figures"] = [key for key, *_ in shown["figures"]]
     lines = []
     for rung in unit.rungs if len(unit.rungs) > 1 else ():
         try:
@@ -71,7 +73,8 @@ def _range(rung: Rung, is_main: bool, sprite: encode.Sprite) -> dict[str, Any]:
 
 
 def _told(rung: Rung, words: str) -> dict[str, Any]:
-    return {"band": rung.band, "words": words, "items": []}
+    band = f"{rung.band} ({rung.levels})" if rung.levels else rung.band
+    return {"band": band, "words": words, "items": []}
 
 
 def _most_different(archive: Archive, sprite: encode.Sprite) -> list[dict[str, Any]]:
