@@ -9,6 +9,7 @@ def train(
     out: str,
     classifier: str | None = None,
     generator: str | None = None,
+    smooth: float = 0.0,
     encoder: str | None = None,
     compare: str | None = None,
     teacher: str | None = None,
@@ -63,6 +64,8 @@ def train(
             or any other of keras.applications, or a network's folder.
         generator: pair: the generator; that of the classifier's folder by default, or
             generator.keras beside its file.
+        smooth: pair: standard deviation, in pixels, of a Gaussian inside the generator's last
+            convolution: classifiers that never met the generator notice its grain; 0 for none.
         encoder: generator, pair: layer whose output is the code; if left out, that of the
             classifier's folder, or the last one before the output that has no map.
         compare: generator: layers to compare features in, A,B; the last map by default.

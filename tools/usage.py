@@ -28,7 +28,7 @@ GROUPS = {
     "Method": (
         "K seed method starts candidates count samples_per_seed bound beta mu0 a diversity "
         "patience optimizer distance bandwidth methods baseline start rate epochs batch plain "
-        "epsilon code compare particles "
+        "epsilon code compare smooth particles "
         "width pooled teacher teacher_layers average augment"
     ),
     "Form of inputs": (

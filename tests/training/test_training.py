@@ -60,7 +60,8 @@ def trained(data, tmp_path_factory):
     assert run("judge", data, out, "--precision=bfloat16", *new) == 0
     about = (network, "--encoder=relu6", "--rate=0.002")
     assert run("generator", data, out / "made", *about, *small) == 0
-    assert run("pair", data, out / "pair", made, "--labels=sea,sky", "--name=world") == 0
+    about = ("--labels=sea,sky", "--name=world", "--smooth=0.5")
+    assert run("pair", data, out / "pair", made, *about) == 0
     return out
 
 
@@ -332,6 +333,11 @@ def test_commands_make_a_pair_that_samples(trained, tmp_path, capsys):
     assert networks.name == "world" and networks.labels == ("fc8", ("sea", "sky"))
     assert networks.codes.kind == "bank" and networks.codes.size == 12
     assert networks.codes.limits[0] == 0 and networks.natural.images == 64
+    sizes = [
+        one.generator.get_layer("image").kernel_size
+        for one in (storage.load(trained / "made"), networks)
+    ]
+    assert sizes == [(3, 3), (5, 5)]
     capsys.readouterr()
     out = tmp_path / "a.h5"
     with pytest.raises(SystemExit) as stopped:

@@ -222,14 +222,14 @@ def _call(model, h, free, fixed):
         h if one.name == free.name else _fixed(one, fixed[one.name])(h) for one in model.inputs
     ]
     # A model takes its inputs as it was made: one tensor, or a list or dictionary of them.
-    return model(keras.tree.pack_sequence_as(_inputs(model), values))
+    return model(keras.tree.pack_sequence_as(inputs(model), values))
 
 
 def _of_one_tensor(model):
-    return isinstance(_inputs(model), keras.KerasTensor)
+    return isinstance(inputs(model), keras.KerasTensor)
 
 
-def _inputs(model):
+def inputs(model: Model) -> Any:
     """Inputs as the model takes them: a tensor, or several in a list or a dictionary."""
     # A Sequential model that nobody has called yet knows its inputs, but not as `input`.
     return model.inputs[0] if isinstance(model, keras.Sequential) else model.input

@@ -13,7 +13,7 @@ from tf_inverse.adopt import command as words
 from tf_inverse.errors import UsageError
 from tf_inverse.judging import judges, matching
 from tf_inverse.networks import image_files, saving, storage
-from tf_inverse.training import architectures, evaluation, own, runs, work
+from tf_inverse.training import architectures, evaluation, own, runs, smoothing, work
 from tf_inverse.training import data as training_data
 
 SIZE = (32, 32)
@@ -144,13 +144,15 @@ def _train_generator(
     return 0
 
 
-def make_pair(out, classifier, generator, seed, overwrite, **more):
+def make_pair(out, classifier, generator, smooth, seed, overwrite, **more):
     """A pair's folder out of two models, with weights in half precision."""
     storage.expect_free(out, overwrite)
     f = _classifier(classifier, more)
     source = generator or _beside(classifier, f)
     G = loading.open(source, "generator", trust=more["trust"])
     G = facts.generator(G, adapters.PIXELS)
+    if smooth:
+        G = G._replace(model=smoothing.smoothed(G.model, smooth))
     networks, parts, said = _begun(f, out, seed, more, G)
     options = {"half": True, "seed": seed, "overwrite": overwrite}
     _write(networks, parts, out, (f, G), said, **options, **more)
