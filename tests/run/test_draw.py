@@ -35,6 +35,12 @@ def test_draw_is_sample_and_keeps_everything(drawn, tiny_folder):
     assert ((z >= bands[0].z1) & (z <= bands[0].z2)).all()
 
 
+def test_random_starts_in_place_of_near_ones_are_told(drawn, tiny_folder):
+    with pytest.warns(UserWarning, match="starts are random: tiny keeps no natural codes"):
+        found = draw(str(tiny_folder), TARGET, n=7, K=4, seed=2, starts="near")
+    np.testing.assert_array_equal(found.samples.images, drawn.samples.images)
+
+
 def test_summary_is_of_these_samples(drawn):
     e = drawn.samples.encodings.astype(float)
     assert drawn.summary["found"] == drawn.summary["asked"] == 7

@@ -95,12 +95,16 @@ def run(
     """
     from tf_inverse.method.fidelity import settled
     from tf_inverse.method.normalization import measure
+    from tf_inverse.networks import starts
 
     bands, began = Bands(bands), time.monotonic()
     settings = settings.sized(networks.codes.size)
     settings, why = settled(networks, bands, settings)
     if why:
         say(why)
+    if settings.starts == "near" and starts.near(networks, bands, settings.seed) is None:
+        text = " & ".join(str(neuron) for neuron in bands.neurons)
+        say(f"starts are random: {networks.name} keeps no natural codes with activations of {text}")
     scale = measure(networks, bands.neurons)
     nature = figures.natural(networks, bands)
     keeper: Keeper = Memory()
