@@ -73,6 +73,11 @@ def test_signs_that_can_be_read_in_two_ways_are_refused():
     assert unit_names.weights("fc8", "0-1-2", 5, labels) == {0: 1, 1: -1, 2: -1}
 
 
+def test_a_label_that_is_a_sign_ends_no_sum():
+    with pytest.raises(UsageError, match="with signs between them, as .*, got 'ship-'"):
+        weights("ship-", (*LABELS, "-"))
+
+
 def test_a_direction_is_its_numbers():
     values = np.array([1, 0, -2.5], np.float64)
     one, other = Direction("one", values), Direction("two", values.astype("f4"))

@@ -20,6 +20,8 @@ WEIGHTED = re.compile(r"(?P<weight>(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*\*\s*(?P
 MOST_SIGNS = 64
 
 Labels = Sequence[str] | None
+Known = dict[str, list[int]]
+"""Units of each name, in small letters."""
 Sum = tuple[tuple[float, int], ...]
 """Weights with their units."""
 
@@ -44,6 +46,9 @@ def weights(layer: str, text: str, units: int, labels: Labels) -> dict[int, floa
     found = _sums(text, labels)
     if not found:
         unit(layer, _wrong(text, labels), units, labels)
+        raise UsageError(
+            f"expected units of {layer} with signs between them, as ship-0.5*airplane, got {text!r}"
+        )
     first, *others = (_added(one) for one in found)
     if any(other != first for other in others):
         raise UsageError(
@@ -84,18 +89,26 @@ def unit(layer: str, text: str, units: int, labels: Labels) -> int:
 
 def named(text: str, labels: Labels) -> list[int]:
     """Units of a label, in any case; a label may list several names with commas."""
-    names = [name.lower() for name in labels or ()]
-    return [i for i, name in enumerate(names) if text.lower() in (name, *name.split(", "))]
+    return _known(labels).get(text.lower(), [])
 
 
-def _term(text: str, labels: Labels) -> tuple[float, int] | None:
+def _known(labels: Labels) -> Known:
+    found: Known = {}
+    for i, label in enumerate(labels or ()):
+        name = label.lower()
+        for one in {name, *name.split(", ")}:
+            found.setdefault(one, []).append(i)
+    return found
+
+
+def _term(text: str, known: Known) -> tuple[float, int] | None:
     """Weight and unit of a part of a sum, or None."""
     match = WEIGHTED.fullmatch(text)
     for weight, name in (
         (1.0, text),
         (float(match["weight"]), match["unit"]) if match else (0, ""),
     ):
-        found = [number] if (number := whole(name)) is not None else named(name, labels)
+        found = [number] if (number := whole(name)) is not None else known.get(name.lower(), [])
         if name and len(found) == 1:
             return weight, found[0]
     return None
@@ -106,11 +119,11 @@ def _starts(text: str, labels: Labels) -> list[tuple[int, int, float, int]]:
     cuts = [match.start() for match in SIGN.finditer(text)]
     if len(cuts) > MOST_SIGNS:
         return []
-    parts = []
+    known, parts = _known(labels), []
     for start in dict.fromkeys([0, *cuts]):
         sign = text[start : start + 1] if start in cuts else ""
         for end in [*cuts, len(text)]:
-            one = _term(text[start + len(sign) : end].strip(), labels) if end > start else None
+            one = _term(text[start + len(sign) : end].strip(), known) if end > start else None
             if one is not None:
                 parts.append((start, end, -one[0] if sign == "-" else one[0], one[1]))
     return parts

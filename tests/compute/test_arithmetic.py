@@ -1,6 +1,7 @@
 """A model computes in another precision, whatever it is made of, and stays what it was."""
 
 import contextlib
+import hashlib
 
 import keras
 import numpy as np
@@ -242,6 +243,19 @@ def of_a(layer):
     x = keras.Input(SHAPE)
     h = layer(layers.Dense(6)(layers.Flatten()(x / 255.0)))
     return keras.Model(x, layers.Dense(3)(layers.Dense(4)(h)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_digest_is_that_of_the_bytes_of_all_variables(dtype):
+    """In order, whatever their type and shape: a seed's are whole numbers."""
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2, dtype=dtype), layers.Dropout(0.5)])
+    expected = hashlib.blake2b(digest_size=16)
+    for variable in model.variables:
+        expected.update(np.asarray(variable).tobytes())
+    assert len(model.variables) > 2 and arithmetic.digest(model) == expected.hexdigest()
+    before = arithmetic.digest(model)
+    model.layers[0].bias.assign([0.0, 1.0])
+    assert arithmetic.digest(model) != before
 
 
 def test_a_layer_that_cannot_compute_in_half_precision():

@@ -14,7 +14,7 @@ from tf_inverse.networks.code_law import KERNEL
 from tf_inverse.networks.codes import Codes, Stream
 
 BANDS = Bands([Band(worlds.NEURON, 0.2, 0.6), Band(Neuron("fc3", 0), -0.1, 0.3)])
-ROWS, TYPICAL, STORED = 4, 50, 57
+ROWS, TYPICAL, STORED = 4, 80, 87
 
 
 def pair(count=STORED, typical=TYPICAL, **changes):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
     from tf_inverse.tensors import Array
 
-HAND = 4
+HAND = 6
 """Natural codes that are dealt a row: with more, rows begin nearer and more alike."""
 RARE = 50
 """Of so many random images one lies beyond where images chosen for their activations are dealt."""

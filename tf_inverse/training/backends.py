@@ -72,6 +72,15 @@ class Engine:
         """The gradient of a function's number at x; the function must assign nothing."""
         raise NotImplementedError
 
+    def apply(
+        self,
+        optimizer: keras.optimizers.Optimizer,
+        gradients: Sequence[Tensor],
+        variables: Sequence[keras.Variable],
+    ) -> None:
+        """One step of an optimizer."""
+        optimizer.apply(gradients, variables)
+
 
 class _TensorFlow(Engine):
     def compiled(self, step: Step) -> Step:
@@ -118,8 +127,9 @@ class _Jax(Engine):
         return run
 
     def settle(self) -> None:
-        for variable, value in zip(self.changing, self._values or (), strict=bool(self._values)):
-            variable.assign(value)
+        if self._values:
+            for variable, value in zip(self.changing, self._values, strict=True):
+                variable.assign(value)
         self._values = []
 
     def gradients(self, function, variables):
@@ -172,17 +182,8 @@ class _Torch(Engine):
         x = x.detach().requires_grad_()
         return torch.autograd.grad(function(x), [x])[0]
 
-
-def apply(
-    optimizer: keras.optimizers.Optimizer,
-    gradients: Sequence[Tensor],
-    variables: Sequence[keras.Variable],
-) -> None:
-    """One step of an optimizer; PyTorch is told to record nothing of it."""
-    if keras.backend.backend() == "torch":
+    def apply(self, optimizer, gradients, variables):
         import torch
 
-        with torch.no_grad():
+        with torch.no_grad():  # else PyTorch keeps a record of every step
             optimizer.apply(gradients, variables)
-    else:
-        optimizer.apply(gradients, variables)

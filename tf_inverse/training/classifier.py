@@ -58,7 +58,7 @@ class Robust:
 
         variables = self.network.trainable_variables
         logits, gradients = self.engine.gradients(loss, variables)
-        backends.apply(self.optimizer, gradients, variables)
+        self.engine.apply(self.optimizer, gradients, variables)
         right = ops.equal(ops.argmax(logits, axis=1), ops.cast(y, "int32"))
         return {"loss": cross_entropy(y, logits), "accuracy": ops.mean(ops.cast(right, "float32"))}
 

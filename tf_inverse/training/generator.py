@@ -87,8 +87,8 @@ class Inverter:
             return loss, loss
 
         d_loss, d_gradients = self.engine.gradients(judged, self.D.trainable_variables)
-        backends.apply(self.optimizer, g_gradients, self.G.trainable_variables)
-        backends.apply(self.d_optimizer, d_gradients, self.D.trainable_variables)
+        self.engine.apply(self.optimizer, g_gradients, self.G.trainable_variables)
+        self.engine.apply(self.d_optimizer, d_gradients, self.D.trainable_variables)
         names = ("image", "feature", "adversarial")
         return dict(zip(names, losses, strict=True)) | {"discriminator": d_loss}
 

@@ -153,9 +153,9 @@ class _Watch:
         names = self.logs[0]
         means = {name: float(np.mean([one[name] for one in self.logs])) for name in names}
         said = after(epoch, means) if after else ""
-        text = f"pass {epoch} of {self.epochs}: {words(means)}, {now - self.turned:.1f} s"
-        if len(self.logs) < self.batch.steps:
-            text += f" for the last {len(self.logs)} steps of it"
+        count = len(self.logs)
+        part = f", its last {count} steps" if count < self.batch.steps else ""
+        text = f"pass {epoch} of {self.epochs}{part}: {words(means)}, {now - self.turned:.1f} s"
         start = "\r\x1b[K" if self.terminal else ""
         print(f"{start}{text}{said and '; '}{said}", file=sys.stderr, flush=True)
         self.logs, self.turned = [], time.monotonic()

@@ -28,7 +28,6 @@ N, DRAWS = 30, 5
 WAYS = {
     "default": {},
     "near, 2 candidates": {"starts": "near", "candidates": 2},
-    "3 candidates": {"candidates": 3},
 }
 """Way of the table -> what differs from the default settings."""
 
@@ -110,7 +109,7 @@ def main(judge: str, data: str, seed: str = "0") -> None:
                 if not len(samples.images):
                     continue
                 found = sticks.figures(bands[0], samples)
-                means[way].append(found)
+                means[way].append((*found, cost))
                 share, wins, e, seen = found
                 print(
                     f"| {text} | {unit} | {way} | {len(samples.images)} | {share:.2f} "
@@ -118,10 +117,11 @@ def main(judge: str, data: str, seed: str = "0") -> None:
                     flush=True,
                 )
         for way, rows in means.items():
-            share, wins, e, seen = np.transpose(rows)
+            share, wins, e, seen, cost = np.transpose(rows)
             print(
                 f"| {text} | all | {way} | - | {share.mean():.2f}, least {share.min():.2f} "
-                f"| {wins.sum():.0f} of {8 * len(rows)} | {e.mean():.1f} | {seen.mean():.1f} | - |"
+                f"| {wins.sum():.0f} of {8 * len(rows)} | {e.mean():.1f} | {seen.mean():.1f} "
+                f"| {cost.mean():.0f} |"
             )
 
 

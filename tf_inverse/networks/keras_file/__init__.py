@@ -20,6 +20,7 @@ import h5py
 from tf_inverse import private
 from tf_inverse.errors import RefusedInput, reason
 from tf_inverse.networks.keras_file import weights
+from tf_inverse.networks.keras_file.stored_member import StoredMember
 from tf_inverse.tensors import StrPath
 
 if TYPE_CHECKING:
@@ -131,14 +132,14 @@ def _contents(path: StrPath, trust: bool) -> Contents:
 
 
 def _of_archive(path: StrPath, trust: bool) -> Contents:
-    with zipfile.ZipFile(path) as archive:
+    with open(path, "rb") as whole, zipfile.ZipFile(whole) as archive:
         assets = _check_members(archive, path, trust)
         config, about = archive.read("config.json").decode(), archive.read("metadata.json")
         about = json.loads(about)
         version = about.get("keras_version") if isinstance(about, dict) else None
-        size = archive.getinfo("model.weights.h5").file_size
-        with archive.open("model.weights.h5") as member, h5py.File(member, "r") as file:
-            stored = weights.count(file, path, size)
+        info = archive.getinfo("model.weights.h5")
+        with StoredMember(whole, info) as member, h5py.File(member, "r") as file:
+            stored = weights.count(file, path, info.file_size)
     return Contents(config, _version(version), stored, bool(assets))
 
 
