@@ -21,7 +21,7 @@ README = book.ROOT / "README.md"
 FEWER = {
     "sample": ["--n=6"],
     "ladder": ["--n=3"],
-    "experiment": ["--n=2", "--K=2", "--neurons=1", "--patience=20"],
+    "experiment": ["--n=2", "--K=2", "--neurons=1", "--patience=5"],
     "train": ["--epochs=1"],
 }
 
