@@ -69,6 +69,18 @@ def test_grey_judges_and_judges_of_another_size_see_images_as_keras_makes_them()
     np.testing.assert_array_equal(judges.load(f).classes(images), expected)
 
 
+def test_large_images_are_looked_at_few_at_a_time(monkeypatch):
+    f, images = stranger(), np.random.default_rng(1).integers(0, 256, (9, 8, 8, 3)).astype("u1")
+    sizes = []
+    monkeypatch.setattr(judges, "PIXELS", 4 * 8 * 8)
+    whole = judges.load(f)
+    ask = whole.model.call
+    monkeypatch.setattr(whole.model, "call", lambda x, **how: sizes.append(len(x)) or ask(x, **how))
+    y = whole.outputs(images)
+    assert sizes == [4, 4, 1] and len(y) == 9
+    np.testing.assert_allclose(y, np.asarray(f(images.astype("f4"))), rtol=1e-5, atol=1e-5)
+
+
 def test_what_is_no_judge_is_refused_in_a_line():
     x = keras.Input((8, 8, 3))
     with pytest.raises(UsageError, match="a number for each of several classes, m gives"):

@@ -19,7 +19,8 @@ from tf_inverse.networks.resize import resize
 from tf_inverse.tensors import Array, Model
 from tf_inverse.zoo.labels import for_classes
 
-BATCH = 100
+BATCH, PIXELS = 100, 1 << 20
+"""Images, and pixels of what the judge takes, that it looks at together at most."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,12 @@ class Judge:
         """The classifier's outputs for images [N, H, W, C] in 0..255, [N, classes] float32."""
         size = self.model.input_shape[1:3]
         parts = [np.zeros((0, int(self.model.outputs[0].shape[-1])), np.float32)]
+        sides = images.shape[1:3] if None in size else size
+        # A hundred images of 227 pixels fill six gigabytes in SqueezeNet; of 32 pixels, little.
+        rows = int(np.clip(PIXELS // (sides[0] * sides[1]), 1, BATCH))
         with arithmetic.computing(self.model, "float32"):
-            for i in range(0, len(images), BATCH):
-                x = tf.constant(np.asarray(images[i : i + BATCH]), tf.float32)
+            for i in range(0, len(images), rows):
+                x = tf.constant(np.asarray(images[i : i + rows]), tf.float32)
                 if None not in size and tuple(x.shape[1:3]) != size:
                     x = resize(x, size)
                 y = tf.nest.flatten(self.model(x, training=False))[0]
