@@ -18,6 +18,9 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 gc.set_threshold(100_000, 50, 50)
 atexit.register(gc.freeze)
 
+ROOM = 3 << 30
+"""Bytes of memory of a process above which unused cycles are looked for after a file's tests."""
+
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -25,6 +28,15 @@ SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
 def pytest_runtest_setup(item):
     """A test meets the same weights each time: Keras draws layers' seeds from Python's `random`."""
     random.seed(item.nodeid)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item, nextitem):
+    """Models of a file's tests go when the next file begins, where they have grown large."""
+    statm = pathlib.Path("/proc/self/statm")
+    if (nextitem is None or nextitem.path != item.path) and statm.exists():
+        if int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > ROOM:
+            gc.collect()
 
 
 @pytest.fixture(scope="session", autouse=True)

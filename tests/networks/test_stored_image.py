@@ -9,9 +9,11 @@ import tensorflow as tf
 from tf_inverse.networks.stored_image import eight_bits, stored
 
 PACKAGE = pathlib.Path(__file__).resolve().parents[2] / "tf_inverse"
-# Also the verifier, and noise that is encoded as it is drawn, without rounding.
+# Also the verifier, noise that is encoded as it is drawn, without rounding, and the sheet of a
+# training, which may run where there is no TensorFlow.
 PLACES = {f"networks/{name}.py" for name in ("stored_image", "codes", "code_law")} | {
-    "run/verify.py"
+    "run/verify.py",
+    "training/generator.py",
 }
 
 

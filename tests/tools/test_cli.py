@@ -175,9 +175,9 @@ def test_the_flags_are_the_settings_with_their_defaults(called):
     options = called[0][0][3]
     defaults = {n: p.default for n, p in inspect.signature(Settings).parameters.items()}
     assert set(options) == set(defaults)
-    # The command suits its precision to the machine; the library says what it does.
+    # The command suits precision and pool to the machine and to n; the library says what it does.
     different = {name for name in defaults if options[name] != defaults[name]}
-    assert different == {"precision"}
+    assert different == {"K", "precision"}
 
 
 def test_help_lists_every_command_and_flag(capsys):

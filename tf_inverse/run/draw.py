@@ -39,8 +39,8 @@ def draw(
     """Samples until n are found, in memory or into an archive.
 
     The samples depend on the settings alone: with `out` and without it they are the same, and the
-    archive is the one that `tf-inverse sample` writes. (One default differs: a program searches in
-    float32, see `Settings.precision`.)
+    archive is the one that `tf-inverse sample` writes. (Two defaults differ: a program searches in
+    float32, see `Settings.precision`, with ten codes at a time, see `Settings.K`.)
 
     Where fewer than n were found, those are returned with a warning, and `result.trouble` holds
     what stopped the run: `Stalled`, or KeyboardInterrupt after Ctrl-C. A run into an archive that
