@@ -14,7 +14,7 @@ LENGTHS = slice(26, 30)
 class StoredMember(io.RawIOBase):
     """The bytes of a member that is not compressed, as a file of its own.
 
-    What `zipfile` opens goes back by reading from the start again, before Python 3.13. HDF5 goes
+    What `zipfile` opens goes back by reading from the start again. HDF5 goes
     back for every dataset: of weights of 240 MB, each time through all of them.
 
     Args:
