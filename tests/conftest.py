@@ -1,25 +1,19 @@
 """Fixtures that several files share: data beside the repository, the tiny pair, its bands."""
 
-import atexit
-import gc
 import os
 import pathlib
 import random
 
 import numpy as np
 import pytest
+from tf_inverse.tools import quiet
 
 # Before TensorFlow is imported: its page of log lines would hide what a test says.
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 # Processes side by side share the processor better than threads of networks as small as these.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
-# What unused cycles there are is worth less than a walk through all of TensorFlow's objects.
-gc.set_threshold(100_000, 50, 50)
-atexit.register(gc.freeze)
-
-ROOM = 3 << 30
-"""Bytes of memory of a process above which unused cycles are looked for after a file's tests."""
+quiet.collect_rarely()
 
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -28,15 +22,6 @@ SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
 def pytest_runtest_setup(item):
     """A test meets the same weights each time: Keras draws layers' seeds from Python's `random`."""
     random.seed(item.nodeid)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_runtest_teardown(item, nextitem):
-    """Models of a file's tests go when the next file begins, where they have grown large."""
-    statm = pathlib.Path("/proc/self/statm")
-    if (nextitem is None or nextitem.path != item.path) and statm.exists():
-        if int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > ROOM:
-            gc.collect()
 
 
 @pytest.fixture(scope="session", autouse=True)
