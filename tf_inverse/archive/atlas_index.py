@@ -31,23 +31,41 @@ def read(folder: pathlib.Path) -> dict | None:
             a field that is missing or of another kind, or a path that leaves the folder.
     """
     path = folder / INDEX
-    if not path.is_file():
+    index = json_object(path, FORMAT, VERSION, LARGEST)
+    if index is None:
         return None
-    if path.stat().st_size > LARGEST:
-        raise RefusedInput(f"expected at most {LARGEST} bytes in {path}")
-    index = attributes.from_json(path.read_bytes(), str(path))
-    if not isinstance(index, dict) or index.get("format") != FORMAT:
-        raise RefusedInput(f"expected format {FORMAT!r} in {path}")
-    if index.get("version") != VERSION:
-        raise RefusedInput(
-            f"expected version {VERSION} in {path}, got {index.get('version')!r:.80}"
-        )
     units = index.get("units")
     if not isinstance(index.get("network"), str) or not isinstance(units, list):
         raise RefusedInput(f"{path}: expected a network and a list of units")
     for i, unit in enumerate(units):
         _check(unit, f"{path}: unit {i}")
     return index
+
+
+def json_object(path: pathlib.Path, format: str, version: int, largest: int) -> dict | None:
+    """The JSON object in a file of an atlas; None where there is no such file.
+
+    Args:
+        path: The file.
+        format: What its `format` has to say.
+        version: What its `version` has to say.
+        largest: Bytes that it may have.
+
+    Raises:
+        RefusedInput: It is too large, no JSON object, or of another format or version.
+    """
+    if not path.is_file():
+        return None
+    if path.stat().st_size > largest:
+        raise RefusedInput(f"expected at most {largest} bytes in {path}")
+    values = attributes.from_json(path.read_bytes(), str(path))
+    if not isinstance(values, dict) or values.get("format") != format:
+        raise RefusedInput(f"expected format {format!r} in {path}")
+    if values.get("version") != version:
+        raise RefusedInput(
+            f"expected version {version} in {path}, got {values.get('version')!r:.80}"
+        )
+    return values
 
 
 def _check(unit: Any, what: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pathlib
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from tf_inverse.caffe import published
 from tf_inverse.compute import device as devices
 from tf_inverse.compute.progress import Counted
 from tf_inverse.errors import Unreachable, UsageError
+from tf_inverse.grammar import say
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage
 from tf_inverse.report import site
@@ -23,11 +23,6 @@ from tf_inverse.run.job import STORES
 
 if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
-
-
-def say(line: str) -> None:
-    """Prints a note beside the output: on standard error."""
-    print(line, file=sys.stderr)
 
 
 def sample(

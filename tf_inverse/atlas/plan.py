@@ -168,15 +168,10 @@ def read(folder: pathlib.Path) -> Plan | None:
         RefusedInput: It is damaged, too large, or of another version.
     """
     path = folder / NAME
-    if not path.is_file():
+    values = atlas_index.json_object(path, FORMAT, VERSION, LARGEST)
+    if values is None:
         return None
-    if path.stat().st_size > LARGEST:
-        raise RefusedInput(f"expected at most {LARGEST} bytes in {path}")
-    values = attributes.from_json(path.read_bytes(), str(path))
-    if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
-        raise RefusedInput(f"expected format {FORMAT!r} in {path}")
-    if values.pop("version", None) != VERSION:
-        raise RefusedInput(f"expected version {VERSION} of {path}")
+    del values["format"], values["version"]
     try:
         targets = tuple(_target(value) for value in values.pop("targets"))
         return Plan(settings=Settings(**values.pop("settings")), targets=targets, **values)

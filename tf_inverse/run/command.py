@@ -7,7 +7,6 @@ import dataclasses
 import functools
 import json
 import pathlib
-import sys
 from typing import TYPE_CHECKING
 
 from tf_inverse import archive, band
@@ -16,6 +15,7 @@ from tf_inverse.compute import capacity, device, precision
 from tf_inverse.compute.profiling import Profile
 from tf_inverse.compute.progress import Progress
 from tf_inverse.errors import Unreachable, UsageError
+from tf_inverse.grammar import say
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage
 from tf_inverse.report import beside, png, standing, text
@@ -25,11 +25,6 @@ from tf_inverse.run import volume as sizes
 
 if TYPE_CHECKING:
     from tf_inverse.run.result import Result
-
-
-def say(line: str) -> None:
-    """Prints a note beside the output: on standard error."""
-    print(line, file=sys.stderr)
 
 
 def sample(

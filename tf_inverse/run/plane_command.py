@@ -12,15 +12,11 @@ from tf_inverse.caffe import published
 from tf_inverse.compute import device as devices
 from tf_inverse.compute import progress
 from tf_inverse.errors import UsageError
+from tf_inverse.grammar import say
 from tf_inverse.method.settings import Settings
 from tf_inverse.report import cells, plane, png, text
 from tf_inverse.run import job, signals
 from tf_inverse.run.plane import Outcome, fill, plan
-
-
-def say(line: str) -> None:
-    """Prints a note beside the output: on standard error."""
-    print(line, file=sys.stderr)
 
 
 def command(
