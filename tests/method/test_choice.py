@@ -1,30 +1,22 @@
 """The best of many candidates: the very ones that determinants and plain Keras calls choose."""
 
-import keras
+import drawing
 import numpy as np
 import pytest
 import worlds
+from drawing import equal, one_image
 
 from tf_inverse.band import Band, Bands, Neuron
 from tf_inverse.errors import Stalled, UsageError
 from tf_inverse.method import choice, normalization, quality
 from tf_inverse.method.sampler import Samples, sample
 from tf_inverse.method.settings import Settings
-from tf_inverse.networks.codes import Codes
-from tf_inverse.networks.networks import Networks
 
 K, N, MANY = 4, 23, 2
 
 
 def run(networks, bands, state=None, **options):
-    """All batches of a run, and their samples together."""
-    settings = Settings(**{"n": N, "K": K, "candidates": MANY} | options)
-    batches = list(sample(networks, bands, settings, state))
-    return batches, Samples.joined(batch.samples for batch in batches)
-
-
-def equal(a, b):
-    return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+    return drawing.run(networks, bands, state, **{"n": N, "K": K, "candidates": MANY} | options)
 
 
 @pytest.fixture(scope="module")
@@ -104,10 +96,7 @@ def test_the_choice_sees_the_latest_samples_alone(tiny, bands, whole, monkeypatc
 
 def test_candidates_that_fill_no_block_are_not_lost(tiny):
     """A generator with a single image: no block is ever full."""
-    codes = keras.Input((2,), name="code")
-    flat = keras.layers.Dense(8 * 8 * 3, kernel_initializer="zeros", bias_initializer="ones")(codes)
-    pixels = keras.layers.Rescaling(90.0)(keras.layers.Reshape((8, 8, 3))(flat))
-    one = Networks("one", tiny.classifier, keras.Model(codes, pixels), "fc2", Codes("normal", 2))
+    one = one_image(tiny.classifier)
     image = np.full((1, 8, 8, 3), 90, np.uint8)
     z = float(worlds.activation(tiny, image, worlds.NEURON)[0])
     kept, settings = [], Settings(n=3, K=2, patience=5, candidates=MANY)

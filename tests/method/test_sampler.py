@@ -4,10 +4,12 @@ import dataclasses
 import itertools
 import math
 
+import drawing
 import keras
 import numpy as np
 import pytest
 import worlds
+from drawing import equal, one_image
 
 from tf_inverse.band import Band, Neuron
 from tf_inverse.errors import SeedsNotFound, Stalled, Unreachable, UsageError
@@ -15,21 +17,13 @@ from tf_inverse.method import loops, normalization, sampler
 from tf_inverse.method.sampler import Samples, sample
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks.codes import Codes, Stream, draw, generator
-from tf_inverse.networks.networks import Networks
 
 METHODS = ("renewal", "paper", "langevin")
 K, N = 4, 45
 
 
 def run(networks, bands, state=None, **options):
-    """All batches of a run, and their samples together."""
-    settings = Settings(**{"n": N, "K": K} | options)
-    batches = list(sample(networks, bands, settings, state))
-    return batches, Samples.joined(batch.samples for batch in batches)
-
-
-def equal(a, b):
-    return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+    return drawing.run(networks, bands, state, **{"n": N, "K": K} | options)
 
 
 @pytest.fixture(scope="module")
@@ -246,10 +240,7 @@ def test_natural_mean_and_deviation_are_told():
 
 def test_stalled_keeps_what_was_found(tiny):
     """A generator with a single image: it is found once, and never a second time."""
-    codes = keras.Input((2,), name="code")
-    flat = keras.layers.Dense(8 * 8 * 3, kernel_initializer="zeros", bias_initializer="ones")(codes)
-    pixels = keras.layers.Rescaling(90.0)(keras.layers.Reshape((8, 8, 3))(flat))
-    one = Networks("one", tiny.classifier, keras.Model(codes, pixels), "fc2", Codes("normal", 2))
+    one = one_image(tiny.classifier)
     image = np.full((1, 8, 8, 3), 90, np.uint8)
     z = float(worlds.activation(tiny, image, worlds.NEURON)[0])
     kept = []
