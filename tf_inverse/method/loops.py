@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -18,6 +18,17 @@ from tf_inverse.method.rule import RULE, Rule
 from tf_inverse.networks import starts
 from tf_inverse.networks.codes import Stream
 from tf_inverse.networks.networks import index
+from tf_inverse.tensors import Array, Tensor
+
+if TYPE_CHECKING:
+    from tf_inverse.band import Bands
+    from tf_inverse.method.normalization import Scale
+    from tf_inverse.method.problem import Buffer
+    from tf_inverse.method.settings import Settings
+    from tf_inverse.networks.networks import Networks, View
+    from tf_inverse.networks.neuron_index import Where
+    from tf_inverse.neuron import Neuron
+
 
 STEPS = RULE.steps
 ROUND = 100
@@ -26,10 +37,13 @@ TUPLES = {"slots": "slot", "start": "start"}
 """Fields of a state that are tuples of tensors, and the names of their entries."""
 
 
-def enough(settings) -> int:
+def enough(settings: Settings) -> int:
     """Gradient steps without any sample after which a run is hopeless."""
     steps = 1 if settings.method == "renewal" else ROUND
-    return QUIET * settings.patience * steps
+    return QUIET * rule(settings).patience * steps
+
+
+S = TypeVar("S", bound=NamedTuple)
 
 
 class Chunk(NamedTuple):
@@ -66,13 +80,15 @@ class Chunk(NamedTuple):
     start: np.ndarray | None = None
 
 
-def problem(networks, neurons, settings, scale) -> Problem:
+def problem(
+    networks: Networks, neurons: tuple[Neuron, ...], settings: Settings, scale: Scale
+) -> Problem:
     """The networks as the steps see them; neurons' units and ranges stay inputs of the graph."""
     layers = tuple(n.layer for n in neurons)
     low, high = networks.codes.limits
     likely, networks = networks.probabilities(layers), networks.at(settings.precision)
 
-    def look(c, where):
+    def look(c: Tensor, where: Where) -> View:
         view = networks.look(c, layers, where, likely)
         if settings.distance == "images":
             return view._replace(e=tf.reshape(view.x, (-1, math.prod(networks.image_shape))))
@@ -92,24 +108,20 @@ def problem(networks, neurons, settings, scale) -> Problem:
     )
 
 
-def distance_size(networks, settings) -> int:
+def distance_size(networks: Networks, settings: Settings) -> int:
     """How many numbers a sample's distances are measured in: d_E of what `look` calls e."""
     shapes = {"images": networks.image_shape, "codes": (networks.codes.size,)}
     return math.prod(shapes.get(settings.distance) or networks.layer_shape(networks.encoder))
 
 
-def rule(settings) -> Rule:
+def rule(settings: Settings) -> Rule:
     """The numbers of the pool."""
-    return RULE._replace(
-        beta=settings.beta,
-        diversity=settings.diversity,
-        mu0=settings.mu0,
-        patience=settings.patience,
-        samples_per_seed=settings.samples_per_seed,
-    )
+    names = ("beta", "diversity", "mu0", "patience", "samples_per_seed")
+    numbers: dict[str, Any] = {name: getattr(settings, name) for name in names}
+    return RULE._replace(**numbers)
 
 
-def target(bands, scale) -> Target:
+def target(bands: Bands, scale: Scale) -> Target:
     """The bands as tensors."""
     return Target(
         index(bands.neurons),
@@ -120,17 +132,24 @@ def target(bands, scale) -> Target:
     )
 
 
-def compiled(networks, bands, settings, scale, kind, make, *options):
+def compiled(
+    networks: Networks,
+    bands: Bands,
+    settings: Settings,
+    scale: Scale,
+    kind: str,
+    make: Callable[..., Any],
+    *options: Any,
+) -> tuple[Any, tuple[Tensor, ...]]:
     """A compiled function and the slots it starts with.
 
     One graph serves all neurons of the same layers: a long process traces no more than it must.
     """
     neurons, layers = bands.neurons, bands.layers
     how = (settings.K, settings.bound, settings.optimizer, settings.precision)
-    how += (settings.distance, settings.chunk)
-    shared = (*how, scale.c_sd, scale.e_sd, scale.x_sd)
+    shared = (*how, settings.distance, settings.chunk, scale.c_sd, scale.e_sd, scale.x_sd)
 
-    def made():
+    def made() -> tuple[Any, tuple[Tensor, ...]]:
         posed = problem(networks, neurons, settings, scale)
         return make(posed, *options), posed.slots()
 
@@ -139,15 +158,15 @@ def compiled(networks, bands, settings, scale, kind, make, *options):
     return networks.compiled((kind, layers, *shared, *options), made)
 
 
-def arrays(state, **more):
+def arrays(state: NamedTuple, **more: int) -> dict[str, Any]:
     """The tensors of a state as an archive stores them, by name, and whole numbers beside them."""
     found = {name: v.numpy() for name, v in _entries(state).items()}
     return found | {name: np.int64(value) for name, value in more.items()}
 
 
-def _entries(state):
+def _entries(state: NamedTuple) -> dict[str, Tensor]:
     """The tensors of a state by name, those of its tuples one by one."""
-    named = {}
+    named: dict[str, Tensor] = {}
     for name, value in state._asdict().items():
         if isinstance(value, tuple):
             named |= {f"{TUPLES[name]}.{i}": one for i, one in enumerate(value)}
@@ -156,7 +175,7 @@ def _entries(state):
     return named
 
 
-def restored(state, like):
+def restored(state: Mapping[str, Array], like: S) -> S:
     """A state as tensors, of the types and shapes of another.
 
     Raises:
@@ -171,13 +190,25 @@ def restored(state, like):
         for name, value in like._asdict().items()
         if isinstance(value, tuple)
     }
-    return type(like)(**tensors, **tuples)
+    return like._replace(**tensors, **tuples)
 
 
-def emitted(buffer) -> tuple[np.ndarray, ...]:
+def emitted(buffer: Buffer) -> tuple[Array, Array, Array, Array]:
     """Images, codes, steps and rows of what a buffer holds."""
     count = int(buffer.count)
-    return tuple(a[:count].numpy() for a in (buffer.x, buffer.c, buffer.steps, buffer.chain))
+    columns = (buffer.x, buffer.c, buffer.steps, buffer.chain)
+    x, c, steps, chain = (column[:count].numpy() for column in columns)
+    return x, c, steps, chain
+
+
+def nothing(networks: Networks) -> tuple[Array, Array, Array, Array]:
+    """What `emitted` gives of a buffer without samples."""
+    return (
+        np.zeros((0, *networks.image_shape), networks.stored),
+        np.zeros((0, networks.codes.size), np.float32),
+        np.zeros(0, np.int64),
+        np.zeros(0, np.int32),
+    )
 
 
 def trouble(finite: int, alive: int, rows: int) -> str | None:
@@ -198,7 +229,13 @@ def trouble(finite: int, alive: int, rows: int) -> str | None:
     return None
 
 
-def renew(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
+def renew(
+    networks: Networks,
+    bands: Bands,
+    settings: Settings,
+    scale: Scale,
+    state: Mapping[str, Array] | None = None,
+) -> Iterator[Chunk]:
     """The pool of `renewal`, ten steps at a time."""
     K, p = settings.K, len(bands)
     advance, slots = compiled(
@@ -234,7 +271,13 @@ def renew(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
         before = after
 
 
-def paper(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
+def paper(
+    networks: Networks,
+    bands: Bands,
+    settings: Settings,
+    scale: Scale,
+    state: Mapping[str, Array] | None = None,
+) -> Iterator[Chunk]:
     """Section 3.4: seeds in rounds of 100 steps, then the walk, ten steps at a time.
 
     Raises:
@@ -250,12 +293,10 @@ def paper(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
         found, info = _seeds(networks, bands, settings, scale, aim, start)
         beta = tf.constant(settings.beta, tf.float32)
         here = walk.WalkState(found.c, found.lam, found.mu, beta, found.step, slots)
-        nothing = (np.zeros((0, *networks.image_shape), networks.stored),)
-        nothing += (np.zeros((0, networks.codes.size), np.float32),)
-        nothing += (np.zeros(0, np.int64), np.zeros(0, np.int32))
         before = arrays(here)
         steps, best = int(found.step), info.z.numpy().max(axis=0)
-        first = Chunk(*nothing, before, before, steps, steps, best, mu=float(found.mu))
+        mu, none = float(found.mu), nothing(networks)
+        first = Chunk(*none, before, before, steps, steps, best, mu=mu)
         yield first._replace(start=start[:0])
     else:
         columns = (networks.codes.size, settings.sides * len(bands))
@@ -282,13 +323,15 @@ def paper(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
         before = after
 
 
-def _seeds(networks, bands, settings, scale, aim, start):
+def _seeds(
+    networks: Networks, bands: Bands, settings: Settings, scale: Scale, aim: Target, start: Array
+) -> tuple[seeds.SeedState, seeds.SeedInfo]:
     options = (settings.beta, settings.diversity, settings.a, ROUND)
     round_, slots = compiled(networks, bands, settings, scale, "seeds", seeds.make_round, *options)
     p = len(bands)
     state = seeds.init(start, p, settings.sides * p, settings.mu0, slots)
     best = np.full(len(bands), -np.inf)
-    for _ in range(settings.patience):
+    for _ in range(rule(settings).patience):
         state, info = round_(state, aim)
         best = np.maximum(best, largest(info.z).numpy())
         feasible = int(np.sum(info.feasible))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +20,11 @@ from tf_inverse.method.choice import Chooser
 from tf_inverse.method.keeper import Batch, Info, Keeper
 from tf_inverse.method.normalization import Scale, measure
 from tf_inverse.method.settings import Settings
+from tf_inverse.tensors import Array
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import Networks
+
 
 __all__ = ["METHODS", "Batch", "Info", "Samples", "explained", "sample"]
 
@@ -27,7 +33,7 @@ METHODS = {"renewal": loops.renew, "paper": loops.paper, "langevin": chains.lang
 
 
 def sample(
-    networks,
+    networks: Networks,
     bands: Iterable[Band],
     settings: Settings | None = None,
     state: dict[str, np.ndarray] | None = None,
@@ -80,16 +86,19 @@ def sample(
                 yield rest
             if keeper.found == settings.n:
                 return
-            kind = Stalled if keeper.found else Unreachable
-            raise explained(kind(trouble, best, chunk.step), bands, scale, best, keeper.found)
+            error_kind = Stalled if keeper.found else Unreachable
+            ended = error_kind(trouble, best, chunk.step)
+            raise explained(ended, bands, scale, best, keeper.found)
 
 
-def explained(error: Unreachable, bands: Bands, scale: Scale, best, found: int) -> Unreachable:
+def explained(
+    error: Unreachable, bands: Bands, scale: Scale, best: Array, found: int
+) -> Unreachable:
     """The error with what was reached, what is natural, and what to change."""
-    parts, kind = [], "natural" if scale.natural else "random codes'"
+    parts, source = [], "natural" if scale.natural else "random codes'"
     columns = (bands, best, scale.z_mean, scale.z_sd, scale.flat)
     for band, reached, mean, sd, flat in zip(*columns, strict=True):
-        parts.append(f"{band}: largest activation reached {reached:.4g}, {kind} mean {mean:.4g}")
+        parts.append(f"{band}: largest activation reached {reached:.4g}, {source} mean {mean:.4g}")
         if not flat or scale.natural:
             parts[-1] += f", s.d. {sd:.4g}"
         if flat:
@@ -98,8 +107,7 @@ def explained(error: Unreachable, bands: Bands, scale: Scale, best, found: int) 
         parts.append(_missed(bands, best))
     text = f"{error}; found {found}. {'; '.join(parts)}. Choose a range nearer to those values"
     text += ", other starting codes (--seed) or more --patience"
-    kind = type(error)
-    return kind(text, best, error.steps, found)
+    return type(error)(text, best, error.steps, found)
 
 
 def _missed(bands: Bands, best: np.ndarray) -> str:
