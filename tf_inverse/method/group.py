@@ -8,7 +8,7 @@ depends on networks, neurons, ranges and settings alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -28,12 +28,6 @@ from tf_inverse.method.settings import Settings
 from tf_inverse.networks.codes import Stream
 from tf_inverse.networks.networks import index
 from tf_inverse.tensors import Array
-
-if TYPE_CHECKING:
-    from tf_inverse.method.problem import Buffer, Problem
-    from tf_inverse.method.rule import Rule
-    from tf_inverse.networks.networks import Networks
-
 
 CODES = RULE.company
 """Starting codes that are tried of a neuron which none of them moves, before it is called dead."""
@@ -98,7 +92,7 @@ def apportioned(wants: Array, rows: Array, count: int) -> Array:
 
 
 def sample(
-    networks: Networks,
+    networks,
     bands: Sequence[Band],
     settings: Settings,
     size: int | None = None,
@@ -133,7 +127,7 @@ def sample(
 class _Pool:
     """The pool of a group with what each neuron of it has and wants, [G] with room for more."""
 
-    def __init__(self, networks: Networks, bands: tuple[Band, ...], settings: Settings, size: int):
+    def __init__(self, networks, bands, settings, size):
         filled = Bands(bands + bands[-1:] * (size - len(bands)))
         settings, _ = fidelity.settled(networks, filled, settings.sized(networks.codes.size))
         scales = measure_each(networks, filled.neurons)
@@ -148,8 +142,8 @@ class _Pool:
         self.quiet, self.mute, self.broken = (np.zeros(size, np.int64) for _ in range(3))
         self.best = np.full(size, -np.inf)
         targets = [loops.target(*pair) for pair in zip(singles, scales, strict=True)]
-        z1, z2, sd = (tf.concat(column, axis=0) for column in list(zip(*targets, strict=True))[1:4])
-        self.target = Target(index(filled.neurons), z1, z2, sd, targets[0].likely)
+        columns = (tf.concat(column, axis=0) for column in list(zip(*targets, strict=True))[1:4])
+        self.target = Target(index(filled.neurons), *columns, targets[0].likely)
         self.run, slots = loops.compiled(
             networks, singles[0], settings, scales[0], "group", _advance, loops.rule(settings)
         )
@@ -164,8 +158,8 @@ class _Pool:
         """Takes some steps; what became of each neuron that is served by now."""
         K, spent = self.settings.K, self.state.spent.numpy()
         rows = np.bincount(self.state.owner.numpy(), minlength=len(self.open))
-        drawn = (*self.stream.rows(self.cursor, 2 * K), self._next(rows, 2 * K))
-        fresh = GroupFresh(*map(tf.constant, drawn))
+        fresh = self.stream.rows(self.cursor, 2 * K)
+        fresh = GroupFresh(*map(tf.constant, (*fresh, self._next(rows, 2 * K))))
         # The steps count candidates. Where one of them does not prove true, its neuron has rows
         # again from the next call on.
         state = self.state._replace(quota=self.state.found + self._wants())
@@ -177,20 +171,20 @@ class _Pool:
         self.quiet = np.where(got, 0, self.quiet + taken)
         self.mute = np.where(report.alive.numpy() > 0, 0, self.mute + taken)
         self.broken = np.where(report.finite.numpy() > 0, 0, self.broken + taken)
-        for g in map(int, np.flatnonzero(self.open)):
+        for g in np.flatnonzero(self.open):
             trouble = self._trouble(g)
             if trouble or self.keepers[g].found == self.settings.n:
                 self.open[g] = False
-                yield self._ended(g, trouble)
+                yield self._ended(int(g), trouble)
 
     def _wants(self) -> Array:
         found = np.array([keeper.found for keeper in self.keepers])
         return np.where(self.open, self.settings.n - found, 0)
 
-    def _next(self, rows: Array, count: int) -> Array:
+    def _next(self, rows, count) -> Array:
         return apportioned(self._wants(), rows, count)
 
-    def _keep(self, buffer: Buffer) -> Array:
+    def _keep(self, buffer) -> Array:
         """Which neurons have got samples of what some steps found, [G]."""
         x, c, steps, chain = loops.emitted(buffer)
         begun, owner = (column[: len(x)].numpy() for column in buffer.start)
@@ -205,7 +199,7 @@ class _Pool:
                 got[g] = True
         return got
 
-    def _trouble(self, g: int) -> str | None:
+    def _trouble(self, g) -> str | None:
         if self.keepers[g].found == self.settings.n:
             return None
         if self.broken[g] >= DEAD:
@@ -216,11 +210,11 @@ class _Pool:
             return f"no sample in {self.quiet[g]} steps of a row"
         return None
 
-    def _dead(self, g: int) -> bool:
+    def _dead(self, g) -> bool:
         flat = all(self.scales[g].flat) and self.quiet[g] >= DEAD
         return bool(self.mute[g] >= DEAD or flat)
 
-    def _ended(self, g: int, trouble: str | None) -> Ended:
+    def _ended(self, g, trouble) -> Ended:
         keeper, settings, scale = self.keepers[g], self.settings, self.scales[g]
         steps = -(-int(self.state.spent[g]) // settings.K)
         error = None
@@ -233,5 +227,5 @@ class _Pool:
         return Ended(g, samples, settings, scale, steps, error, bool(trouble) and self._dead(g))
 
 
-def _advance(problem: Problem, rule: Rule) -> Callable[..., Any]:
+def _advance(problem, rule):
     return renewal.make_advance(problem, rule, loops.STEPS, company=GROUP)
