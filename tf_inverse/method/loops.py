@@ -1,29 +1,27 @@
-"""The two methods as streams of chunks: a few compiled steps at a time, and the state of each."""
+"""Renewal as a stream of chunks, a few compiled steps at a time; and what other drivers share."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse.errors import SeedsNotFound
 from tf_inverse.method import pool as pools
-from tf_inverse.method import renewal, seeds, walk
-from tf_inverse.method.checkpoint import count, entry
-from tf_inverse.method.problem import Problem, Target, largest, optimizer
+from tf_inverse.method import renewal, stored_state
+from tf_inverse.method.checkpoint import count
+from tf_inverse.method.problem import Problem, Target, optimizer
 from tf_inverse.method.rule import RULE, Rule
 from tf_inverse.networks import starts
-from tf_inverse.networks.codes import Stream
 from tf_inverse.networks.networks import index
 from tf_inverse.tensors import Array, Tensor
 
 if TYPE_CHECKING:
     from tf_inverse.band import Bands
+    from tf_inverse.method.buffer import Buffer
     from tf_inverse.method.normalization import Scale
-    from tf_inverse.method.problem import Buffer
     from tf_inverse.method.settings import Settings
     from tf_inverse.networks.networks import Networks, View
     from tf_inverse.networks.neuron_index import Where
@@ -33,17 +31,12 @@ if TYPE_CHECKING:
 STEPS = RULE.steps
 ROUND = 100
 QUIET = 4
-TUPLES = {"slots": "slot", "start": "start"}
-"""Fields of a state that are tuples of tensors, and the names of their entries."""
 
 
 def enough(settings: Settings) -> int:
     """Gradient steps without any sample after which a run is hopeless."""
     steps = 1 if settings.method == "renewal" else ROUND
     return QUIET * rule(settings).patience * steps
-
-
-S = TypeVar("S", bound=NamedTuple)
 
 
 class Chunk(NamedTuple):
@@ -158,41 +151,6 @@ def compiled(
     return networks.compiled((kind, layers, *shared, *options), made)
 
 
-def arrays(state: NamedTuple, **more: int) -> dict[str, Any]:
-    """The tensors of a state as an archive stores them, by name, and whole numbers beside them."""
-    found = {name: v.numpy() for name, v in _entries(state).items()}
-    return found | {name: np.int64(value) for name, value in more.items()}
-
-
-def _entries(state: NamedTuple) -> dict[str, Tensor]:
-    """The tensors of a state by name, those of its tuples one by one."""
-    named: dict[str, Tensor] = {}
-    for name, value in state._asdict().items():
-        if isinstance(value, tuple):
-            named |= {f"{TUPLES[name]}.{i}": one for i, one in enumerate(value)}
-        else:
-            named[name] = value
-    return named
-
-
-def restored(state: Mapping[str, Array], like: S) -> S:
-    """A state as tensors, of the types and shapes of another.
-
-    Raises:
-        RefusedInput: It has others.
-    """
-    tensors = {
-        name: tf.constant(entry(state, name, value.dtype.as_numpy_dtype, tuple(value.shape)))
-        for name, value in _entries(like).items()
-    }
-    tuples = {
-        name: tuple(tensors.pop(f"{TUPLES[name]}.{i}") for i in range(len(value)))
-        for name, value in like._asdict().items()
-        if isinstance(value, tuple)
-    }
-    return like._replace(**tensors, **tuples)
-
-
 def emitted(buffer: Buffer) -> tuple[Array, Array, Array, Array]:
     """Images, codes, steps and rows of what a buffer holds."""
     count = int(buffer.count)
@@ -247,14 +205,14 @@ def renew(
     pool = pools.init(*stream.rows(0, K), m, d_E, settings.mu0, slots, tracked=True)
     cursor = K
     if state is not None:
-        pool, cursor = restored(state, pool), count(state, "cursor")
-    before = arrays(pool, cursor=cursor)
+        pool, cursor = stored_state.restored(state, pool), count(state, "cursor")
+    before = stored_state.arrays(pool, cursor=cursor)
     while True:
         start = int(pool.step)
         fresh = pools.Fresh(*map(tf.constant, stream.rows(cursor, 2 * K)))
         pool, buffer, report = advance(pool, aim, fresh)
         cursor += int(report.used)
-        after = arrays(pool, cursor=cursor)
+        after = stored_state.arrays(pool, cursor=cursor)
         taken = int(pool.step) - start
         yield Chunk(
             *emitted(buffer),
@@ -269,79 +227,3 @@ def renew(
             start=buffer.start[0][: int(buffer.count)].numpy(),
         )
         before = after
-
-
-def paper(
-    networks: Networks,
-    bands: Bands,
-    settings: Settings,
-    scale: Scale,
-    state: Mapping[str, Array] | None = None,
-) -> Iterator[Chunk]:
-    """Section 3.4: seeds in rounds of 100 steps, then the walk, ten steps at a time.
-
-    Raises:
-        SeedsNotFound: After `patience` rounds not all K codes are feasible.
-    """
-    aim = target(bands, scale)
-    # The walk goes on from the seeds, and those began here.
-    start = Stream(networks, settings.seed, len(bands), settings.K).rows(0, settings.K)[0]
-    advance, slots = compiled(
-        networks, bands, settings, scale, "walk", walk.make_advance, settings.diversity, STEPS
-    )
-    if state is None:
-        found, info = _seeds(networks, bands, settings, scale, aim, start)
-        beta = tf.constant(settings.beta, tf.float32)
-        here = walk.WalkState(found.c, found.lam, found.mu, beta, found.step, slots)
-        before = arrays(here)
-        steps, best = int(found.step), info.z.numpy().max(axis=0)
-        mu, none = float(found.mu), nothing(networks)
-        first = Chunk(*none, before, before, steps, steps, best, mu=mu)
-        yield first._replace(start=start[:0])
-    else:
-        columns = (networks.codes.size, settings.sides * len(bands))
-        c, lam = (tf.zeros((settings.K, many)) for many in columns)
-        number, step = tf.constant(0.0), tf.constant(0, tf.int64)
-        here = restored(state, walk.WalkState(c, lam, number, number, step, slots))
-        before = arrays(here)
-    while True:
-        here, buffer, best, finite = advance(here, aim)
-        after = arrays(here)
-        step, mu = int(here.step), float(here.mu)
-        rows = emitted(buffer)
-        yield Chunk(
-            *rows,
-            before=before,
-            after=after,
-            step=step,
-            taken=STEPS,
-            best=best.numpy(),
-            mu=mu,
-            trouble=trouble(int(finite), 1, STEPS * settings.K),
-            start=start[rows[3]],
-        )
-        before = after
-
-
-def _seeds(
-    networks: Networks, bands: Bands, settings: Settings, scale: Scale, aim: Target, start: Array
-) -> tuple[seeds.SeedState, seeds.SeedInfo]:
-    options = (settings.beta, settings.diversity, settings.a, ROUND)
-    round_, slots = compiled(networks, bands, settings, scale, "seeds", seeds.make_round, *options)
-    p = len(bands)
-    state = seeds.init(start, p, settings.sides * p, settings.mu0, slots)
-    best = np.full(len(bands), -np.inf)
-    for _ in range(rule(settings).patience):
-        state, info = round_(state, aim)
-        best = np.maximum(best, largest(info.z).numpy())
-        feasible = int(np.sum(info.feasible))
-        if feasible == settings.K:
-            return state, info
-        if int(info.finite) == 0:
-            break
-    raise SeedsNotFound(
-        f"{feasible} of {settings.K} seeds feasible after {int(state.step)} steps"
-        + (", and none is finite" if int(info.finite) == 0 else ""),
-        best,
-        int(state.step),
-    )

@@ -18,7 +18,7 @@ from tf_inverse.archive import Samples
 from tf_inverse.band import Bands
 from tf_inverse.compute.device import compiled
 from tf_inverse.grid import Grid, unit_distances
-from tf_inverse.method import loops, renewal
+from tf_inverse.method import loops, renewal, stored_state
 from tf_inverse.method import pool as pools
 from tf_inverse.method.checkpoint import count, entry
 from tf_inverse.method.keeper import digest
@@ -231,7 +231,8 @@ class Search:
         self.idle[nearer] = 0
 
     def _state(self) -> dict[str, Array]:
-        state = loops.arrays(self.pool) | {f"cell.{name}": getattr(self, name) for name in CELLS}
+        cells = {f"cell.{name}": getattr(self, name) for name in CELLS}
+        state = stored_state.arrays(self.pool) | cells
         copied = {name: np.array(array) for name, array in state.items()}
         more: dict[str, Any] = {
             "aims": self.aims.copy(),
@@ -242,7 +243,7 @@ class Search:
         return copied | more
 
     def _restore(self, state: dict[str, Array], codes: Array, z: Array) -> None:
-        self.pool = loops.restored(state, self.pool)
+        self.pool = stored_state.restored(state, self.pool)
         for name in CELLS:
             like = getattr(self, name)
             setattr(self, name, entry(state, f"cell.{name}", like.dtype, like.shape).copy())

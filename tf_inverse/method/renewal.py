@@ -14,10 +14,11 @@ import tensorflow as tf
 
 from tf_inverse.compute.device import compiled
 from tf_inverse.method import step_size
+from tf_inverse.method.buffer import Buffer, empty, put
 from tf_inverse.method.company import ALONE, Company
 from tf_inverse.method.lagrangian import margins, next_multipliers, walk_lagrangian
 from tf_inverse.method.pool import Fresh, PoolState, unsized
-from tf_inverse.method.problem import Buffer, Problem, Target, empty, put
+from tf_inverse.method.problem import Problem, Target
 from tf_inverse.method.rule import Rule
 from tf_inverse.networks.networks import View
 from tf_inverse.tensors import Tensor

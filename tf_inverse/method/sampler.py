@@ -15,7 +15,7 @@ import numpy as np
 from tf_inverse.archive import Samples
 from tf_inverse.band import Band, Bands
 from tf_inverse.errors import Stalled, Unreachable
-from tf_inverse.method import chains, fidelity, loops
+from tf_inverse.method import chains, fidelity, loops, paper
 from tf_inverse.method.choice import Chooser
 from tf_inverse.method.keeper import Batch, Info, Keeper
 from tf_inverse.method.normalization import Scale, measure
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["METHODS", "Batch", "Info", "Samples", "explained", "sample"]
 
 # Method -> what makes its chunks; its defaults are in `settings.PRESETS`.
-METHODS = {"renewal": loops.renew, "paper": loops.paper, "langevin": chains.langevin_chains}
+METHODS = {"renewal": loops.renew, "paper": paper.paper, "langevin": chains.langevin_chains}
 
 
 def sample(

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import tensorflow as tf
 
 from tf_inverse.compute.device import compiled
+from tf_inverse.method.buffer import Buffer, empty, put
 from tf_inverse.method.lagrangian import margins, walk_lagrangian
-from tf_inverse.method.problem import Problem, Target, empty, largest, put
+from tf_inverse.method.problem import Problem, Target, largest
 from tf_inverse.tensors import Tensor
 
 if TYPE_CHECKING:
-    from tf_inverse.method.problem import Buffer
     from tf_inverse.networks.networks import View
 
 
