@@ -41,12 +41,12 @@ def shared_data():
 @pytest.fixture
 def loaded_once(monkeypatch):
     """Commands of one test share the networks that they load: each graph is traced once for all."""
-    from tf_inverse.networks import storage
+    from tf_inverse.networks import places, storage
 
     load, known = storage.load, {}
 
     def remembered(network="cifar10", trust=False):
-        manifest = storage.find(network).resolve() / storage.MANIFEST
+        manifest = places.find(network).resolve() / storage.MANIFEST
         # It holds the checksums of all other files: a network that takes its place is another one.
         key = (manifest, manifest.read_bytes(), trust)
         if key not in known:
