@@ -108,7 +108,7 @@ def distance_size(networks: Networks, settings: Settings) -> int:
 
 
 def rule(settings: Settings) -> Rule:
-    """The numbers of the pool."""
+    """The numbers of renewal, with those that the settings of a run say."""
     names = ("beta", "diversity", "mu0", "patience", "samples_per_seed")
     numbers: dict[str, Any] = {name: getattr(settings, name) for name in names}
     return RULE._replace(**numbers)

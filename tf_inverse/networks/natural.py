@@ -43,7 +43,7 @@ class UnitStatistics:
         return cls(float(z.mean()), float(z.std()), levels, percentiles, len(z), of)
 
     def told(self) -> dict[str, Any]:
-        """As an archive stores it."""
+        """The statistics as an archive stores them, ready for JSON."""
         other = {} if self.of is None else {"images": self.images, "of": self.of}
         numbers = {"mean": self.mean, "sd": self.sd, "percentiles": self.percentiles.tolist()}
         return numbers | other

@@ -62,12 +62,13 @@ FIGURES = {
     "r_hat": ("R-hat", "how far those chains disagree, likewise; 1 where they do not"),
     "probability": (
         "one in",
-        "of how many images that the generator draws from its codes one lies in every band",
+        "how many images the generator draws from its codes for each that lies in every band",
     ),
     "agreement": (
         "judges agree",
-        "share of samples that judges give to a class that stands for the neuron, their mean; one "
-        "that none names is no fault of the sample: a neuron is no class",
+        "share of samples that a judge gives to a class that stands for the neuron, the mean over "
+        "judges; a sample that no judge gives to it may be true all the same, as a neuron is no "
+        "class",
     ),
     "judges": ("judges", "classifiers that were asked (tf-inverse judge)"),
     "from_start": (
