@@ -7,7 +7,7 @@ import inspect
 import os
 import pathlib
 import re
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import keras
 from keras import applications
@@ -28,6 +28,13 @@ SIZES = {
     "generator": "--code-size=NUMBER",
     "sae": "an Input layer",
 }
+
+
+class Opening(TypedDict, total=False):
+    """What `open` may be told of every source alike."""
+
+    trust: bool
+    weights: str | None
 
 
 class Opened(NamedTuple):
@@ -197,8 +204,9 @@ def built(model: Model, size: tuple[int, ...] | None = None, role: str = "classi
     return keras.Model(x, model(x), name=model.name)
 
 
-def _seen(model):
+def _seen(model: Model) -> tuple[int, ...] | None:
     """Shape of the one input that a subclassed model was called with, or None."""
     shape = (model.get_build_config() or {}).get("input_shape") if model.built else None
-    plain = isinstance(shape, tuple | list) and all(isinstance(n, int) for n in shape[1:])
-    return tuple(shape[1:]) if plain else None
+    if not isinstance(shape, tuple | list) or not all(isinstance(n, int) for n in shape[1:]):
+        return None
+    return tuple(shape[1:])
