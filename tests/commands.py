@@ -33,7 +33,7 @@ class Child:
     Args:
         words: The arguments; paths may be among them.
         cwd: The folder that the command runs in.
-        main: What runs it: it reads `sys.argv`.
+        main: What runs it: it reads `sys.argv`, and returns the exit code if it ends.
     """
 
     def __init__(self, *words, cwd, main=cli.main):
@@ -70,7 +70,7 @@ def _run(main, argv, cwd, environment, out, err):
             os.dup2(file.fileno(), descriptor)
     sys.argv = argv
     try:
-        main()
+        sys.exit(main())
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

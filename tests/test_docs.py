@@ -8,6 +8,7 @@ shows as well are left to its own test.
 import ast
 import configparser
 import dataclasses
+import functools
 import importlib.util
 import json
 import pathlib
@@ -29,6 +30,7 @@ from tf_inverse.tools import cli
 import tf_inverse
 from tf_inverse import archive, domains
 from tf_inverse.adopt import nature
+from tf_inverse.method.settings import Settings
 from tf_inverse.networks import codes, storage
 from tf_inverse.networks.networks import Networks
 from tf_inverse.training import evaluation
@@ -219,8 +221,8 @@ def test_training_page(desk, cifar10, monkeypatch, capsys):
     other = {"classifier": model, "encoder": "e", "labels": ("out", labels), "default": None}
     write(dataclasses.replace(cifar10, natural=None, **other), desk / "squeezenet")
     monkeypatch.setattr(evaluation, "COUNT", 2)
-    # So little training reaches no extreme range, and a search for one goes on for long.
-    monkeypatch.setattr(evaluation, "RANGES", ((50.0, 98.0), (20.0, 80.0)))
+    # So little training reaches few ranges: the others are soon given up.
+    monkeypatch.setattr(evaluation, "Settings", functools.partial(Settings, patience=5))
     commands = book.commands(book.ROOT / "docs/training.md")
     small = ["--size=8", "--width=0.125", "--epochs=2", "--batch=10", "--code=6"]
     for words in commands:
