@@ -83,7 +83,7 @@ class Trial:
         if self.entry.form == "object":
             size = zoo_own.image_shape(self.original)
             return adopt.adopt(self.original, self._generator(), size=size).networks
-        return storage.load(self.pair, trust=True)
+        return storage.load(self.pair, trust=self.entry.form == "saved")
 
     def adopt(self) -> dict:
         """`tf-inverse adopt`, from files on the disk to a folder."""
