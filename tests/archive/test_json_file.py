@@ -15,6 +15,7 @@ def test_what_is_read(tmp_path):
         assert json_file.value(path, 9, links=links) is None
     path.write_bytes(b'{"a": 1}')
     (tmp_path / "link.json").symlink_to("a.json")
+    assert json_file.value(path / "b.json", 8, links=True) is None
     assert json_file.value(path, 8, links=False) == json_file.mine(path, 8) == {"a": 1}
     assert json_file.value(tmp_path / "link.json", 8, links=True) == {"a": 1}
     assert json_file.mine(tmp_path / "link.json", 8) is json_file.mine(path, 7) is None
