@@ -108,7 +108,8 @@ class Chooser(Keeper):
         """
         block, self._pending = Samples.joined(self._pending), []
         whole = len(block.steps) == BLOCK * self.settings.candidates
-        q = quality.of(self.networks, self.bands, block.images, block.activations, self.settings.K)
+        weight, batch = self.settings.quality, self.settings.K
+        q = quality.of(self.networks, self.bands, block.images, weight, batch)
         most = BLOCK if whole else len(block.steps)
         order = choosing.varied(block.encodings, self.bandwidth, most, q, self._chosen)
         chosen = block.rows(order)

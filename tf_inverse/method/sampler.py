@@ -19,6 +19,7 @@ from tf_inverse.method.choice import Chooser
 from tf_inverse.method.keeper import Batch, Info, Keeper
 from tf_inverse.method.normalization import Scale, measure
 from tf_inverse.method.settings import Settings
+from tf_inverse.networks import starts
 
 __all__ = ["METHODS", "Batch", "Info", "Samples", "explained", "sample"]
 
@@ -53,6 +54,7 @@ def sample(
         RefusedInput: The state is damaged, or of other settings or another version.
     """
     bands, settings = Bands(bands), (settings or Settings()).sized(networks.codes.size)
+    settings = starts.settled(networks, bands, settings)
     settings, why = fidelity.settled(networks, bands, settings)
     if why:
         warnings.warn(why, stacklevel=2)
