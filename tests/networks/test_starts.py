@@ -7,6 +7,7 @@ import pytest
 import worlds
 
 from tf_inverse.band import Band, Bands, Neuron
+from tf_inverse.directions import Direction
 from tf_inverse.method import loops
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import starts
@@ -124,8 +125,10 @@ def test_starts_are_near_and_candidates_two_for_classes_with_natural_codes():
     natural = dataclasses.replace(networks.natural, activations={"fc3": z, "fc2": z})
     networks = worlds.tiny_networks(codes=networks.codes, natural=natural)
     hidden = Bands([*BANDS, Band(Neuron("fc2", 1), 0.0, 1.0)])
-    assert starts.near(networks, hidden, 0) is not None
-    assert settled(hidden) == ("random", 1)
+    along = Neuron("fc3", Direction("two", np.array([1.0, 0.0, -1.0, 0.0], np.float32)))
+    for bands in (hidden, Bands([*BANDS, Band(along, 0.0, 1.0)])):
+        assert starts.near(networks, bands, 0) is not None
+        assert settled(bands) == ("random", 1)
 
 
 def test_a_run_starts_where_it_is_told_to():

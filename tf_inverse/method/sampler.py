@@ -59,7 +59,7 @@ def sample(
     if why:
         warnings.warn(why, stacklevel=2)
     scale = scale or measure(networks, bands.neurons)
-    kind = Chooser if settings.candidates > 1 else Keeper
+    kind = Chooser if (settings.candidates or 1) > 1 else Keeper
     keeper = kind(networks, bands, settings, state, scale)
     chunks = METHODS[settings.method](networks, bands, settings, scale, state)
     best, quiet = np.full(len(bands), -np.inf), 0

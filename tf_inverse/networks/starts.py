@@ -44,9 +44,12 @@ def settled(networks: Networks, bands: Bands, settings: Settings) -> Settings:
     """
     if settings.starts != "auto":
         return settings
-    outputs = [logits.source(one) for one in networks.classifier.outputs]
-    outputs += [logits.before(networks.classifier, path) for path in outputs]
-    fit = {networks.layer_path(neuron.layer) for neuron in bands.neurons} <= set(outputs)
+    last = [logits.source(one) for one in networks.classifier.outputs]
+    outputs = {*last, *(logits.before(networks.classifier, path) for path in last)}
+    fit = all(
+        neuron.direction is None and networks.layer_path(neuron.layer) in outputs
+        for neuron in bands.neurons
+    )
     fit = fit and near(networks, bands, settings.seed) is not None
     candidates = settings.candidates or (PICKED if fit else 1)
     return dataclasses.replace(settings, starts="near" if fit else "random", candidates=candidates)
