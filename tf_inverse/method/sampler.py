@@ -53,10 +53,10 @@ def sample(
         RefusedInput: The state is damaged, or of other settings or another version.
     """
     bands, settings = Bands(bands), (settings or Settings()).sized(networks.codes.size)
+    scale = scale or measure(networks, bands.neurons)
     settings, why = fidelity.settled(networks, bands, settings)
     if why:
         warnings.warn(why, stacklevel=2)
-    scale = scale or measure(networks, bands.neurons)
     kind = Chooser if settings.candidates > 1 else Keeper
     keeper = kind(networks, bands, settings, state, scale)
     chunks = METHODS[settings.method](networks, bands, settings, scale, state)
