@@ -61,10 +61,10 @@ def sample(
     """
     bands, settings = Bands(bands), (settings or Settings()).sized(networks.codes.size)
     settings = starts.settled(networks, bands, settings)
+    scale = scale or measure(networks, bands.neurons)
     settings, why = fidelity.settled(networks, bands, settings)
     if why:
         warnings.warn(why, stacklevel=2)
-    scale = scale or measure(networks, bands.neurons)
     kind = Chooser if (settings.candidates or 1) > 1 else Keeper
     keeper = kind(networks, bands, settings, state, scale)
     chunks = METHODS[settings.method](networks, bands, settings, scale, state)
