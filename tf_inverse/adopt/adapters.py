@@ -92,17 +92,20 @@ def generator(model: Model, values: Range = PIXELS, fixed: layouts.Fixings = Non
     return keras.Model(c, y, name=model.name)
 
 
-def prepared(model: Model, matrix: Array, shift: Array) -> Model:
+def prepared(
+    model: Model, matrix: Array, shift: Array, size: tuple[int, ...] | None = None
+) -> Model:
     """A classifier of RGB 0..255 that does x A + b before anything else.
 
     Args:
         model: Takes what is prepared.
         matrix: A, [3, 3].
         shift: b, [3].
+        size: (H, W, 3) of its input, where the model leaves that open.
     """
-    if np.allclose(matrix, np.eye(3)) and np.allclose(shift, 0.0):
+    if np.allclose(matrix, np.eye(3)) and np.allclose(shift, 0.0) and size is None:
         return model
-    x = keras.Input(model.input_shape[1:], name="pixels")
+    x = keras.Input(size or model.input_shape[1:], name="pixels")
     diagonal = np.diag(matrix)
     if np.allclose(matrix, np.diag(diagonal)):
         h = keras.layers.Rescaling(diagonal.tolist(), shift.tolist(), name="preprocessing")(x)

@@ -101,8 +101,10 @@ def classifier(
         fixed: Values of its further inputs, by name.
 
     Raises:
-        UsageError: It has no image input, or an input that is neither the image nor fixed.
+        UsageError: It has no image input, or an input that is neither the image nor fixed; or
+            its preprocessing is known, and other pixels are said.
     """
+    loading.expect_pixels(opened, pixels)
     picture = layouts.picture(opened.model, fixed)
     return Classifier(opened.model, picture, pixels, fixed or {}, opened.entries)
 
@@ -130,7 +132,7 @@ def generator(
     Raises:
         UsageError: It does not give one image from one code, or the image is smaller than the crop.
     """
-    model, entries = opened
+    model, entries = opened.model, opened.entries
     fixed, stored = fixed or {}, entries.get("codes") or {}
     size, image = layouts.code_size(model, fixed), layouts.image_shape(model)
     kind = codes or stored.get("kind")

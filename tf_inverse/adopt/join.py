@@ -41,12 +41,13 @@ def classifier(
         return (model, path) if path else _pooled(model)
     if isinstance(encoder, str) and not _is_model(encoder):
         return model, encoder
-    own = loading.open(encoder, "classifier", **opening).model
-    return adapters.with_encoder(model, adapters.classifier(own, f.pixels, channels))
+    own = loading.open(encoder, "classifier", **opening)
+    pixels = adapters.PIXELS if own.prepares else f.pixels
+    return adapters.with_encoder(model, adapters.classifier(own.model, pixels, channels))
 
 
 def _is_model(text: str) -> bool:
-    return text.startswith("keras:") or pathlib.Path(text).exists()
+    return text.startswith(("keras:", "keras_hub:")) or pathlib.Path(text).exists()
 
 
 def _pooled(model: Model) -> tuple[Model, str]:
