@@ -8,7 +8,7 @@ depends on networks, neurons, ranges and settings alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -21,13 +21,18 @@ from tf_inverse.method import pool as pools
 from tf_inverse.method.company import GROUP, GroupFresh, GroupState
 from tf_inverse.method.keeper import Keeper
 from tf_inverse.method.normalization import Scale, measure_each
-from tf_inverse.method.problem import Target
-from tf_inverse.method.rule import RULE
+from tf_inverse.method.problem import Problem, Target
+from tf_inverse.method.rule import RULE, Rule
 from tf_inverse.method.sampler import explained
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks.codes import Stream
 from tf_inverse.networks.networks import index
 from tf_inverse.tensors import Array
+
+if TYPE_CHECKING:
+    from tf_inverse.method.buffer import Buffer
+    from tf_inverse.networks.networks import Networks
+
 
 CODES = RULE.company
 """Starting codes that are tried of a neuron which none of them moves, before it is called dead."""
@@ -92,7 +97,7 @@ def apportioned(wants: Array, rows: Array, count: int) -> Array:
 
 
 def sample(
-    networks,
+    networks: Networks,
     bands: Sequence[Band],
     settings: Settings,
     size: int | None = None,
@@ -101,7 +106,7 @@ def sample(
     """Draws from the inverse set of each of several neurons of one layer.
 
     Args:
-        networks: `networks.Networks`.
+        networks: The pair to sample.
         bands: A neuron of that layer with its range, for each of the inverse sets.
         settings: n samples of each. Where half precision does not serve one of the neurons, all of
             them are searched in float32.
@@ -136,7 +141,9 @@ class Pool:
         UsageError: As of `sample`.
     """
 
-    def __init__(self, networks, bands: Sequence[Band], settings: Settings, size: int) -> None:
+    def __init__(
+        self, networks: Networks, bands: Sequence[Band], settings: Settings, size: int
+    ) -> None:
         if len({band.neuron.layer for band in bands}) != 1:
             raise UsageError("expected neurons of one layer for a group")
         settings = settings.unchosen()
@@ -157,8 +164,8 @@ class Pool:
         self.quiet, self.mute, self.broken = (np.zeros(size, np.int64) for _ in range(3))
         self.best = np.full(size, -np.inf)
         targets = [loops.target(*pair) for pair in zip(singles, scales, strict=True)]
-        columns = (tf.concat(column, axis=0) for column in list(zip(*targets, strict=True))[1:4])
-        self.target = Target(index(filled.neurons), *columns, targets[0].likely)
+        z1, z2, sd = (tf.concat(column, axis=0) for column in list(zip(*targets, strict=True))[1:4])
+        self.target = Target(index(filled.neurons), z1, z2, sd, targets[0].likely)
         self.run, slots = loops.compiled(
             networks, singles[0], settings, scales[0], "group", _advance, loops.rule(settings)
         )
@@ -168,7 +175,8 @@ class Pool:
         self.state = pools.init(
             *fresh, settings.sides, d_E, settings.mu0, slots, True, GroupState, size
         )._replace(owner=tf.constant(self._next(np.zeros(size, np.int64), settings.K)))
-        self.given, self.came = self._inputs(), None
+        self.given = self._inputs()
+        self.came: tuple[Any, Buffer, renewal.Report] | None = None
         # Now, since only one thread at a time can make a graph of the networks.
         self.run.get_concrete_function(*self.given)
 
@@ -184,6 +192,7 @@ class Pool:
     def settle(self) -> Iterator[Ended]:
         """Keeps what the last steps found; what became of each neuron that is served by now."""
         spent = self.given[0].spent.numpy()
+        assert self.came is not None, "steps are taken before they are settled"
         self.state, buffer, report = self.came
         self.cursor += int(report.used)
         taken = self.state.spent.numpy() - spent
@@ -192,20 +201,20 @@ class Pool:
         self.quiet = np.where(got, 0, self.quiet + taken)
         self.mute = np.where(report.alive.numpy() > 0, 0, self.mute + taken)
         self.broken = np.where(report.finite.numpy() > 0, 0, self.broken + taken)
-        for g in np.flatnonzero(self.open):
+        for g in map(int, np.flatnonzero(self.open)):
             trouble = self._trouble(g)
             if trouble or self.keepers[g].found == self.settings.n:
                 self.open[g] = False
-                yield self._ended(int(g), trouble)
+                yield self._ended(g, trouble)
         if self.open.any():
             self.given = self._inputs()
 
-    def _inputs(self):
+    def _inputs(self) -> tuple[Any, Target, GroupFresh]:
         """What the next steps start from: state, target and fresh rows."""
         count = 2 * self.settings.K
         rows = np.bincount(self.state.owner.numpy(), minlength=len(self.open))
-        fresh = self.stream.rows(self.cursor, count)
-        fresh = GroupFresh(*map(tf.constant, (*fresh, self._next(rows, count))))
+        drawn = (*self.stream.rows(self.cursor, count), self._next(rows, count))
+        fresh = GroupFresh(*map(tf.constant, drawn))
         # The steps count candidates. Where one of them does not prove true, its neuron has rows
         # again from the next call on.
         state = self.state._replace(quota=self.state.found + self._wants())
@@ -215,10 +224,10 @@ class Pool:
         found = np.array([keeper.found for keeper in self.keepers])
         return np.where(self.open, self.settings.n - found, 0)
 
-    def _next(self, rows, count) -> Array:
+    def _next(self, rows: Array, count: int) -> Array:
         return apportioned(self._wants(), rows, count)
 
-    def _keep(self, buffer) -> Array:
+    def _keep(self, buffer: Buffer) -> Array:
         """Which neurons have got samples of what some steps found, [G]."""
         x, c, steps, chain = loops.emitted(buffer)
         begun, owner = (column[: len(x)].numpy() for column in buffer.start)
@@ -233,7 +242,7 @@ class Pool:
                 got[g] = True
         return got
 
-    def _trouble(self, g) -> str | None:
+    def _trouble(self, g: int) -> str | None:
         if self.keepers[g].found == self.settings.n:
             return None
         if self.broken[g] >= DEAD:
@@ -244,11 +253,11 @@ class Pool:
             return f"no sample in {self.quiet[g]} steps of a row"
         return None
 
-    def _dead(self, g) -> bool:
+    def _dead(self, g: int) -> bool:
         flat = all(self.scales[g].flat) and self.quiet[g] >= DEAD
         return bool(self.mute[g] >= DEAD or flat)
 
-    def _ended(self, g, trouble) -> Ended:
+    def _ended(self, g: int, trouble: str | None) -> Ended:
         keeper, settings, scale = self.keepers[g], self.settings, self.scales[g]
         steps = -(-int(self.state.spent[g]) // settings.K)
         error = None
@@ -261,5 +270,5 @@ class Pool:
         return Ended(g, samples, settings, scale, steps, error, bool(trouble) and self._dead(g))
 
 
-def _advance(problem, rule):
+def _advance(problem: Problem, rule: Rule) -> Callable[..., Any]:
     return renewal.make_advance(problem, rule, loops.STEPS, company=GROUP)
