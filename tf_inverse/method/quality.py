@@ -45,11 +45,9 @@ def of(networks: Networks, bands: Bands, images: Array, weight: float, batch: in
         [k], positive, at most 1.
     """
     natural, logs = networks.natural, []
-    if natural is None or not weight:
-        return np.ones(len(images))
     for (layer, at), own in _targets(bands).items():
-        known = natural.layers.get(layer)
-        if known is None:
+        known = natural and natural.layers.get(layer)
+        if not weight or natural is None or not known:
             continue
         units = [unit for unit in range(len(known[0])) if unit not in own]
         if units:
