@@ -33,7 +33,7 @@ def read(path: pathlib.Path, most: int, *, links: bool) -> bytes | None:
         # Without O_NONBLOCK a pipe would wait for somebody who writes into it.
         flags = os.O_RDONLY | os.O_NONBLOCK | (0 if links else os.O_NOFOLLOW)
         descriptor = os.open(path, flags)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise RefusedInput(f"{path}: {error.strerror}, expected a plain file") from error
