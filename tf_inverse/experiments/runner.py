@@ -79,6 +79,8 @@ class Lab:
             "K": self.K,
             "seed": self.seed,
             "method": self.method,
+            # What is compared are methods, each without a choice among what it finds.
+            "starts": "random",
         }
         names = ("precision", "beta", "diversity", "patience")
         own |= {name: getattr(self, name) for name in names}

@@ -76,7 +76,7 @@ def write(
         UsageError: No such layer, or settings that cannot be exported.
         FileExistsError: The version exists and overwrite is False, or the folder is no export.
     """
-    out, settings = pathlib.Path(out), settings or Settings()
+    out, settings = pathlib.Path(out), (settings or Settings()).unchosen()
     _expect_free(out, version, overwrite)
     exported = gather(networks, layers, settings, directions)
     traced = endpoints.make(exported)

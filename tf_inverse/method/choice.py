@@ -58,6 +58,7 @@ class Chooser(Keeper):
     ) -> None:
         super().__init__(networks, bands, settings, state, scale)
         self.bands, self.bandwidth = bands, scale.bandwidth
+        self._size = BLOCK * (settings.candidates or 1)
         size = int(np.prod(networks.layer_shape(networks.encoder)))
         self._chosen, self._given = np.zeros((0, size), np.float32), 0
         if state is not None:
@@ -79,7 +80,7 @@ class Chooser(Keeper):
         at, self.skip = min(self.skip, len(hashes)), 0
         given = [samples.rows(slice(0))]
         while self.found < self.settings.n:
-            lacking = BLOCK * self.settings.candidates - sum(len(p.steps) for p in self._pending)
+            lacking = self._size - sum(len(p.steps) for p in self._pending)
             part = samples.rows(slice(at, at + lacking))
             self._pending.append(part)
             self._candidates += len(part.steps)
@@ -108,8 +109,9 @@ class Chooser(Keeper):
                 before.
         """
         block, self._pending = Samples.joined(self._pending), []
-        whole = len(block.steps) == BLOCK * self.settings.candidates
-        q = quality.of(self.networks, self.bands, block.images, block.activations, self.settings.K)
+        whole = len(block.steps) == self._size
+        weight, batch = self.settings.quality, self.settings.K
+        q = quality.of(self.networks, self.bands, block.images, weight, batch)
         most = BLOCK if whole else len(block.steps)
         order = choosing.varied(block.encodings, self.bandwidth, most, q, self._chosen)
         chosen = block.rows(order)

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inverse import diversity
-from tf_inverse.networks import codes, unit_nature, yardstick
+from tf_inverse.networks import codes, yardstick
 from tf_inverse.networks.networks import View, index
 from tf_inverse.tensors import Array
 
@@ -83,7 +83,7 @@ def measure_each(networks: Networks, neurons: tuple[Neuron, ...]) -> list[Scale]
 def _looked(networks: Networks, neurons: tuple[Neuron, ...]) -> tuple[Array, View]:
     """Random codes, and a View of them in float64."""
     layers = tuple(n.layer for n in neurons)
-    look = unit_nature.looking(networks, layers)
+    look = networks.looking(layers)
     c = codes.draw(networks, COUNT, codes.generator(SEED, 0))
     views = [look(tf.constant(c[i : i + BATCH]), index(neurons)) for i in range(0, COUNT, BATCH)]
     e, z, s = (np.concatenate([v[i] for v in views]).astype(np.float64) for i in (1, 2, 3))

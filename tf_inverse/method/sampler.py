@@ -20,6 +20,7 @@ from tf_inverse.method.choice import Chooser
 from tf_inverse.method.keeper import Batch, Info, Keeper
 from tf_inverse.method.normalization import Scale, measure
 from tf_inverse.method.settings import Settings
+from tf_inverse.networks import starts
 from tf_inverse.tensors import Array
 
 if TYPE_CHECKING:
@@ -59,11 +60,12 @@ def sample(
         RefusedInput: The state is damaged, or of other settings or another version.
     """
     bands, settings = Bands(bands), (settings or Settings()).sized(networks.codes.size)
+    settings = starts.settled(networks, bands, settings)
+    scale = scale or measure(networks, bands.neurons)
     settings, why = fidelity.settled(networks, bands, settings)
     if why:
         warnings.warn(why, stacklevel=2)
-    scale = scale or measure(networks, bands.neurons)
-    kind = Chooser if settings.candidates > 1 else Keeper
+    kind = Chooser if (settings.candidates or 1) > 1 else Keeper
     keeper = kind(networks, bands, settings, state, scale)
     chunks = METHODS[settings.method](networks, bands, settings, scale, state)
     best, quiet = np.full(len(bands), -np.inf), 0
