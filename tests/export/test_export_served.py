@@ -1,6 +1,7 @@
 """An export as a server of TensorFlow's runs it: a session, tensors by name, JSON requests."""
 
 import dataclasses
+import functools
 import json
 
 import keras
@@ -36,18 +37,21 @@ def server(networks, tmp_path_factory):
         session = tf.compat.v1.Session()
         model = tf.compat.v1.saved_model.loader.load(session, ["serve"], str(out / "1"))
 
+    @functools.cache
+    def entry(signature):
+        """The runtime's own entry: it converts and checks nothing before the graph does."""
+        served, options = model.signature_def[signature], config_pb2.CallableOptions()
+        options.feed.extend(one.name for one in served.inputs.values())
+        options.fetch.extend(served.outputs[name].name for name in sorted(served.outputs))
+        return session._make_callable_from_options(options)
+
     def predict(signature, request, kinds=None):
         served = model.signature_def[signature]
         values = {}
         for name, tensor in served.inputs.items():
             kind = (kinds or {}).get(name) or tf.as_dtype(tensor.dtype).as_numpy_dtype
             values[name] = np.array(json.loads(request)["inputs"][name], kind)
-        options, names = config_pb2.CallableOptions(), sorted(served.outputs)
-        options.feed.extend(served.inputs[name].name for name in values)
-        options.fetch.extend(served.outputs[name].name for name in names)
-        # The runtime's own entry: it converts and checks nothing before the graph does.
-        run = session._make_callable_from_options(options)
-        return dict(zip(names, run(*values.values()), strict=True))
+        return dict(zip(sorted(served.outputs), entry(signature)(*values.values()), strict=True))
 
     yield predict
     session.close()
