@@ -79,7 +79,8 @@ def measure(networks, neurons, precision: str) -> Errors:
     """
     layers, where = tuple(n.layer for n in neurons), index(neurons)
     c = tf.constant(codes.draw(networks, COUNT, codes.generator(0, 0)))
-    x = networks.images(c)
+    # The graph of a run's first look; layer by layer, all that they put out would be kept.
+    x = networks.looking(layers)(c, where).x
     try:
         lower = networks.at(precision)
         x_lower = lower.images(c)
