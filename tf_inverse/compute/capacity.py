@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
@@ -45,8 +45,8 @@ def row_bytes(networks: Networks, layers: tuple[str, ...]) -> int:
     """
     codes = tf.TensorSpec((LEAST, networks.codes.size), tf.float32)
     where = tf.TensorSpec((len(layers), 3), tf.int32)
-    look = networks.looking(layers).get_concrete_function(codes, where)
-    graph = look.graph.as_graph_def(add_shapes=True)
+    look: Any = networks.looking(layers)
+    graph = look.get_concrete_function(codes, where).graph.as_graph_def(add_shapes=True)
     nodes = [*graph.node, *(node for one in graph.library.function for node in one.node_def)]
     shapes = [shape for node in nodes for shape in node.attr["_output_shapes"].list.shape]
     extents = [[side.size for side in one.dim] for one in shapes if not one.unknown_rank]

@@ -283,6 +283,19 @@ class Networks:
             self._compiled[key] = make()
         return self._compiled[key]
 
+    def forget(self, layer: str) -> None:
+        """Lets go of what was compiled for neurons of a layer; who asks again has it made again.
+
+        A process that goes through many layers would hold the graphs of all of them.
+        """
+        for key in [key for key in self._compiled if _names(key, layer)]:
+            del self._compiled[key]
+        for names in [names for names in self._trunks if layer in names]:
+            del self._trunks[names]
+        for made in self._compiled.values():
+            if isinstance(made, Networks):
+                made.forget(layer)
+
     def score(
         self, images: np.ndarray, neurons: tuple[Neuron, ...], batch: int = 64
     ) -> tuple[Array, Array]:
@@ -329,3 +342,8 @@ class Networks:
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Encodings [n, d_E] of images [n, H, W, C] in RGB 0..255."""
         return self.score(images, ())[0]
+
+
+def _names(key: Hashable, layer: str) -> bool:
+    """Whether a layer stands anywhere in a key, which is made of names, numbers and tuples."""
+    return key == layer or (isinstance(key, tuple) and any(_names(part, layer) for part in key))
