@@ -42,7 +42,8 @@ def test_a_generator_at_rest_can_be_trained(networks):
     before, dark = kernel.numpy(), lower.decode(codes).numpy() - 128
     kernel.assign(before * 4)
     assert networks.at("bfloat16") is lower
-    np.testing.assert_allclose(lower.decode(codes).numpy() - 128, 4 * dark, rtol=1e-3, atol=1e-3)
+    # A pixel of 128 in bfloat16 is off by up to half a step, and four of them by two.
+    np.testing.assert_allclose(lower.decode(codes).numpy() - 128, 4 * dark, rtol=0.01, atol=3)
     keras.optimizers.SGD(0.5).apply([np.full(kernel.shape, 2.0, "f4")], [kernel])
     np.testing.assert_array_equal(kernel.numpy(), before * 4 - np.float32(1))
 

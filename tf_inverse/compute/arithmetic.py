@@ -57,7 +57,7 @@ def computing(model: keras.Model, precision: str, stored: Kernels = ()) -> Itera
             layer.dtype_policy = policy
 
 
-def kernels(model: keras.Model, precision: str) -> Kernels:
+def kernels(model: keras.Model, precision: str, rest: bool = False) -> Kernels:
     """Each kernel of a model beside a variable that holds its value in another precision.
 
     To cast the kernels of a large network again in every step would take as long as to multiply by
@@ -67,6 +67,7 @@ def kernels(model: keras.Model, precision: str) -> Kernels:
     Args:
         model: Keras model.
         precision: "bfloat16" or "float16".
+        rest: Whether the variables themselves are seldom read from now on, and may rest.
 
     Returns:
         Pairs of a Keras variable and a `tf.Variable`; `refresh` brings the second up to date.
@@ -78,9 +79,13 @@ def kernels(model: keras.Model, precision: str) -> Kernels:
         for weight in _weights(layer)
         if len(weight.shape) > 1 and weight.dtype == "float32" and private.is_cast(weight)
     }
-    return tuple(
-        (one, tf.Variable(tf.cast(one.value, precision), trainable=False)) for one in found.values()
-    )
+    if rest:
+        resting.lay(found.values())
+    pairs = []
+    for one in found.values():
+        pairs.append((one, tf.Variable(tf.cast(one.value, precision), trainable=False)))
+        resting.drop(one)
+    return tuple(pairs)
 
 
 def refresh(stored: Kernels) -> None:

@@ -90,7 +90,8 @@ def measure(networks: Networks, neurons: tuple[Neuron, ...], precision: str) -> 
     """
     layers, where = tuple(n.layer for n in neurons), index(neurons)
     c = tf.constant(codes.draw(networks, COUNT, codes.generator(0, 0)))
-    x = networks.images(c)
+    # The graph of a run's first look; layer by layer, all that they put out would be kept.
+    x = networks.looking(layers)(c, where).x
     try:
         lower = networks.at(precision)
         x_lower = lower.images(c)

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inverse.band import Neuron
-from tf_inverse.compute import arithmetic, resting
+from tf_inverse.compute import arithmetic
 from tf_inverse.compute.device import traced
 from tf_inverse.compute.precision import exact
 from tf_inverse.errors import UsageError
@@ -102,14 +102,14 @@ class Networks:
             )
         self._trunks: dict[tuple[str, ...], Any] = {}
         self._compiled: dict[Any, Any] = {}
-        self._kernels = {}
-        if self.precision != "float32":
-            generator = arithmetic.kernels(self.generator, self.precision)
-            # A search scores in float32, but has images from half precision alone. They make room
-            # before the classifier's kernels are there twice.
-            resting.lay(variable for variable, _ in generator)
-            classifier = arithmetic.kernels(self.classifier, self.precision)
-            self._kernels = {"generator": generator, "classifier": classifier}
+        # The generator's kernels rest, since a search in half precision has its images from that
+        # alone; those of the classifier score in float32 what is found. The generator comes first,
+        # so that the other halves take the room that it leaves.
+        self._kernels = {
+            role: arithmetic.kernels(getattr(self, role), self.precision, role == "generator")
+            for role in reversed(ROLES)
+            if self.precision != "float32"
+        }
         self.layer_shape(self.encoder)
 
     @property
@@ -181,8 +181,8 @@ class Networks:
             x, e, z, odds.of_neurons(e, outputs, layers, index, likely) if any(likely) else z
         )
 
-    def looking(self, layers: tuple[str, ...]) -> Callable[..., Any]:
-        """The compiled look at codes, (codes, where the neurons of the layers are) -> View."""
+    def looking(self, layers: tuple[str, ...]) -> Any:
+        """The compiled look, a `tf.function`: codes, where the layers' neurons are -> View."""
         return self.compiled(
             ("look", layers), lambda: traced(lambda c, where: self.look(c, layers, where))
         )
@@ -339,9 +339,9 @@ class Networks:
                 e, z = (a.numpy() for a in read(tf.constant(filled), layers, index(neurons)))
             yield e[: len(part)], z[: len(part)]
 
-    def encode(self, images: np.ndarray, batch: int = 64) -> np.ndarray:
-        """Encodings [n, d_E] of images [n, H, W, C] in RGB 0..255, so many at a time."""
-        return self.score(images, (), batch)[0]
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """Encodings [n, d_E] of images [n, H, W, C] in RGB 0..255."""
+        return self.score(images, ())[0]
 
 
 def _names(key: Hashable, layer: str) -> bool:

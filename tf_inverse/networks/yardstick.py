@@ -65,8 +65,10 @@ def of_nature(natural: Natural | None) -> Yardstick | None:
 def of_random_codes(networks: Networks) -> Yardstick:
     """From what the generator makes of random codes, always the same ones."""
     c = codes.draw(networks, COUNT, codes.generator(SEED, 0))
-    parts = [networks.images(c[i : i + BATCH]) for i in range(0, COUNT, BATCH)]
-    width = diversity.bandwidth(networks.encode(np.concatenate(parts), BATCH))
+    # In a graph, which lets go of each layer's output when the next has it.
+    look, nothing = networks.looking(()), np.zeros((0, 3), np.int32)
+    parts = [look(c[i : i + BATCH], nothing).e.numpy() for i in range(0, COUNT, BATCH)]
+    width = diversity.bandwidth(np.concatenate(parts))
     return Yardstick(width, RANDOM, COUNT) if width > 0 else Yardstick(1.0, NOTHING, COUNT)
 
 
