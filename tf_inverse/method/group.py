@@ -139,6 +139,7 @@ class Pool:
     def __init__(self, networks, bands: Sequence[Band], settings: Settings, size: int) -> None:
         if len({band.neuron.layer for band in bands}) != 1:
             raise UsageError("expected neurons of one layer for a group")
+        settings = settings.unchosen()
         if (settings.method, settings.starts, settings.candidates) != ("renewal", "random", 1):
             raise UsageError("expected method renewal, random starts and one candidate for a group")
         bands = tuple(bands)
