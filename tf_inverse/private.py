@@ -81,35 +81,36 @@ def tie_gradients() -> None:
     TensorFlow registers each of them by a name and keeps it for ever, and with it the whole graph.
     Here the graph keeps its gradients, and the register only knows where they are.
     """
+    import tensorflow as tf
     from tensorflow.python.framework import ops
 
     registered = ops.gradient_registry._registry
+
+    def graph_of(gradient: Any) -> Any:
+        # What TensorFlow registers calls a function, which knows the results it is a gradient of.
+        for name in ("tape_grad_fn", "result"):
+            code = getattr(gradient, "__code__", None)
+            cells = zip(code.co_freevars, gradient.__closure__ or (), strict=True) if code else ()
+            gradient = {cell: value.cell_contents for cell, value in cells}.get(name)
+        tensors = tf.nest.flatten(gradient)
+        return next((one.graph for one in tensors if tf.is_symbolic_tensor(one)), None)
+
+    def tied(name: str, gradient: Any) -> functools.partial[Any]:
+        def gone(_: Any) -> None:
+            registered.pop(name, None)
+
+        return functools.partial(called, weakref.ref(gradient, gone))
+
+    def called(gradient: weakref.ref[Any], *given: Any) -> Any:
+        found = gradient()
+        assert found is not None  # the graph that asks for it keeps it
+        return found(*given)
+
     for name, entry in list(registered.items()):
-        graph = _custom_graph(entry["type"]) if name.startswith("CustomGradient-") else None
+        graph = graph_of(entry["type"]) if name.startswith("CustomGradient-") else None
         if graph is not None:
             graph.tied_gradients = [*getattr(graph, "tied_gradients", ()), entry["type"]]
-            gone = functools.partial(registered.pop, name)
-            entry["type"] = functools.partial(
-                _tied, weakref.ref(entry["type"], lambda _, f=gone: f(None))
-            )
-
-
-def _tied(gradient: weakref.ref[Any], *given: Any) -> Any:
-    found = gradient()
-    assert found is not None  # the graph that asks for it keeps it
-    return found(*given)
-
-
-def _custom_graph(gradient: Any) -> Any:
-    """The graph that a registered gradient is of; None where nothing tells it, or it is tied."""
-    for name in ("tape_grad_fn", "result"):
-        code = getattr(gradient, "__code__", None)
-        cells = zip(code.co_freevars, gradient.__closure__ or (), strict=True) if code else ()
-        gradient = {cell: value.cell_contents for cell, value in cells}.get(name)
-    import tensorflow as tf
-
-    tensors = tf.nest.flatten(gradient)
-    return next((one.graph for one in tensors if tf.is_symbolic_tensor(one)), None)
+            entry["type"] = tied(name, entry["type"])
 
 
 def is_cast(weight: keras.Variable) -> bool:
