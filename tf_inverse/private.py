@@ -7,7 +7,9 @@ command line asks for names of this module before it waits for TensorFlow.
 
 from __future__ import annotations
 
+import functools
 import os
+import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +73,44 @@ def untold(function: Any) -> Any:
     """
     function._omit_frequent_tracing_warning = True
     return function
+
+
+def tie_gradients() -> None:
+    """Has the gradients of `tf.custom_gradient` live no longer than the graphs that they are of.
+
+    TensorFlow registers each of them by a name and keeps it for ever, and with it the whole graph.
+    Here the graph keeps its gradients, and the register only knows where they are.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework import ops
+
+    registered = ops.gradient_registry._registry
+
+    def graph_of(gradient: Any) -> Any:
+        # What TensorFlow registers calls a function, which knows the results it is a gradient of.
+        for name in ("tape_grad_fn", "result"):
+            code = getattr(gradient, "__code__", None)
+            cells = zip(code.co_freevars, gradient.__closure__ or (), strict=True) if code else ()
+            gradient = {cell: value.cell_contents for cell, value in cells}.get(name)
+        tensors = tf.nest.flatten(gradient)
+        return next((one.graph for one in tensors if tf.is_symbolic_tensor(one)), None)
+
+    def tied(name: str, gradient: Any) -> functools.partial[Any]:
+        def gone(_: Any) -> None:
+            registered.pop(name, None)
+
+        return functools.partial(called, weakref.ref(gradient, gone))
+
+    def called(gradient: weakref.ref[Any], *given: Any) -> Any:
+        found = gradient()
+        assert found is not None  # the graph that asks for it keeps it
+        return found(*given)
+
+    for name, entry in list(registered.items()):
+        graph = graph_of(entry["type"]) if name.startswith("CustomGradient-") else None
+        if graph is not None:
+            graph.tied_gradients = [*getattr(graph, "tied_gradients", ()), entry["type"]]
+            entry["type"] = tied(name, entry["type"])
 
 
 def is_cast(weight: keras.Variable) -> bool:

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import signal
+import socket
 import types
 
 import pytest
@@ -120,3 +121,12 @@ def test_an_error_of_the_users_ends_all(network, tmp_path):
     with pytest.raises(UsageError, match="expected a layer"):
         while pool.step():
             pass
+
+
+def test_an_address_where_nobody_answers_is_told_at_once():
+    """Of a port that was free a moment ago; Ray alone would try for minutes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    with pytest.raises(UsageError, match=f"expected a Ray cluster at {address}: .*refused"):
+        workers._started(None, address)

@@ -1,6 +1,8 @@
 """One look against plain Keras and NumPy: pixels, crops, sizes, gradients, activations."""
 
+import gc
 import itertools
+import weakref
 
 import keras
 import numpy as np
@@ -8,8 +10,11 @@ import pytest
 import tensorflow as tf
 import worlds
 
+from tf_inverse import private
 from tf_inverse.band import Neuron
+from tf_inverse.compute.device import traced
 from tf_inverse.errors import UsageError
+from tf_inverse.layers import fast
 from tf_inverse.method.normalization import measure
 from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.networks import Networks
@@ -165,3 +170,40 @@ def test_small_activations_have_a_unit_of_measure_too():
     np.testing.assert_allclose(found.z_sd[:2], 1e-12 * whole.z_sd[:2], rtol=1e-3)
     np.testing.assert_array_equal(found.z_sd[2:], [1.0, 1.0])
     assert found.flat == (False, False, True, True)
+
+
+def test_graphs_of_a_layer_that_is_forgotten_leave_memory():
+    """Also those with gradients of their own, which TensorFlow would keep for ever.
+
+    The graph that is kept is differentiated after that, by the gradient that is registered.
+    """
+    made = worlds.tiny_networks()
+
+    def graph(layer):
+        def outputs(x):
+            return tf.reduce_sum(made.outputs(x, (layer,))[1][layer] ** 2)
+
+        x = tf.TensorSpec((1, *made.image_shape), tf.float32)
+        return traced(outputs).get_concrete_function(x)
+
+    function = made.compiled(("slope", ("fc3",)), lambda: graph("fc3"))
+    kept = made.compiled(("slope", ("conv1",)), lambda: graph("conv1"))
+    gone = weakref.ref(function.graph)
+    del function
+    made.forget("fc3")
+    assert gone() is None and list(made._compiled) == [("slope", ("conv1",))]
+    kernel = tf.constant(np.arange(6, dtype="f4").reshape(2, 3))
+    with tf.Graph().as_default() as other:
+        x = tf.compat.v1.placeholder(tf.float32, (1, 2))
+        y = fast.product(x, kernel.numpy())
+        private.tie_gradients()
+        gc.collect()
+        (slope,) = tf.gradients(y, x)
+        with tf.compat.v1.Session(graph=other) as session:
+            found = session.run(slope, {x: np.ones((1, 2), "f4")})
+    np.testing.assert_array_equal(found, [[3.0, 12.0]])
+    image = tf.zeros((1, *made.image_shape))
+    with tf.GradientTape() as tape:
+        tape.watch(image)
+        value = kept(image)
+    assert np.isfinite(tape.gradient(value, image)).all()

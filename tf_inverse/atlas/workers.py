@@ -11,6 +11,7 @@ import importlib
 import os
 import pathlib
 import secrets
+import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,9 @@ DEATHS = 3
 
 PATIENCE = 1.0
 """Seconds between two questions whether to stop."""
+
+ANSWER = 10.0
+"""Seconds in which a cluster has to answer."""
 
 LOOPBACK = "127.0.0.1"
 _LOCAL = {
@@ -106,6 +110,8 @@ def together(
 
 def _started(workers: int | None, address: str | None) -> Any:
     """Ray, connected: to a cluster, or to a new one on this machine."""
+    if address is not None:
+        _expect_answer(address)
     # Before it is imported: Ray reads them then.
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     if address is None:
@@ -125,6 +131,21 @@ def _started(workers: int | None, address: str | None) -> Any:
         where = f"a Ray cluster at {address}" if address else "Ray to start"
         raise UsageError(f"expected {where}: {reason(error)}") from error
     return ray
+
+
+def _expect_answer(address: str) -> None:
+    """Asks at HOST:PORT whether anybody is there; Ray itself would try for minutes.
+
+    Raises:
+        UsageError: Nobody answers.
+    """
+    host, colon, port = address.rpartition(":")
+    if "/" in address or not colon or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER).close()
+    except (OSError, OverflowError) as error:
+        raise UsageError(f"expected a Ray cluster at {address}: {reason(error)}") from error
 
 
 def _count(ray: Any, workers: int | None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gc
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_inverse import private
 from tf_inverse.band import Neuron
 from tf_inverse.compute import arithmetic
 from tf_inverse.compute.device import traced
@@ -295,6 +297,9 @@ class Networks:
         for made in self._compiled.values():
             if isinstance(made, Networks):
                 made.forget(layer)
+        private.tie_gradients()
+        # Graphs are circles of objects, for which a command has Python look but seldom.
+        gc.collect()
 
     def score(
         self, images: np.ndarray, neurons: tuple[Neuron, ...], batch: int = 64
