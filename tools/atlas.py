@@ -47,7 +47,7 @@ def atlas(
 
     Each neuron is sampled between the 99th and the 99.8th percentile of natural images. Killed at
     any time, the same command goes on, and the archives are the same, bit for bit. The code is 3
-    where a neuron did not get its samples; the folder's atlas.json tells why.
+    where a neuron that is not dead did not get its samples; the folder's atlas.json tells why.
 
     Examples:
         tf-inverse atlas --layers=fc8,fc6 --out=atlas

@@ -161,8 +161,11 @@ def _tell(progress: driver.Progress, as_json: bool) -> int:
         say(f"{len(progress.elsewhere)} groups are being sampled by other processes")
     own = {number for group in progress.groups for number in records.groups[group]}
     own |= {i for i, target in enumerate(records.plan.targets) if target.reason is not None}
-    short = [unit for i, unit in enumerate(found["units"]) if i in own and unit["state"] != "done"]
-    return Unreachable.exit_code if short or progress.failed else 0
+    # That a unit is dead is a fact about the network, which no other run would change.
+    ended = ("done", "dead")
+    short = any(unit["state"] not in ended for i, unit in enumerate(found["units"]) if i in own)
+    nothing = not told["samples"] and not told["waiting"]
+    return Unreachable.exit_code if short or nothing or progress.failed else 0
 
 
 def _site(folder: pathlib.Path) -> pathlib.Path:

@@ -78,6 +78,10 @@ class Plan(NamedTuple):
             found[-1] += (number,)
         return found
 
+    def layer(self, group: int) -> str:
+        """The layer that the targets of a group are in."""
+        return self.targets[self.groups[group][0]].told["layer"]
+
     def bands(self, folder: pathlib.Path, numbers: Iterable[int]) -> Bands:
         """The neurons of some targets with their ranges.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 from tf_inverse import archive
@@ -19,14 +19,23 @@ if TYPE_CHECKING:
     from tf_inverse.method.group import Ended
     from tf_inverse.networks.networks import Networks
 
+Steps = Generator[Callable[[], None], None, None]
+"""The steps of a group, each of which its caller computes before it asks for the next."""
 
-def run(
+
+def run(folder: pathlib.Path, plan: Plan, networks: Networks, group: int) -> None:
+    """Samples the targets of a group at once: arguments and errors as of `steps`."""
+    for compute in steps(folder, plan, networks, group):
+        compute()
+
+
+def steps(
     folder: pathlib.Path,
     plan: Plan,
     networks: Networks,
     group: int,
     watch: Callable[[int], object] = lambda ended: None,
-) -> None:
+) -> Steps:
     """Samples the targets of a group, each into its archive, and writes the group's record.
 
     Nothing is left half written: a group that is stopped is begun again, and ends as it would have.
@@ -39,6 +48,9 @@ def run(
         watch: Called after some steps with the targets that have ended; what it raises ends the
             group.
 
+    Yields:
+        What computes the next steps. The caller calls it, in any thread, before it goes on here.
+
     Raises:
         LockedError: Another process samples this group.
         StorageError: The disk is full or read-only.
@@ -48,32 +60,31 @@ def run(
     try:
         # Whoever held the lock before may have done it meanwhile.
         if index.Records(folder, plan).of(group) is None:
-            _sample(folder, plan, networks, group, watch)
+            yield from _sampled(folder, plan, networks, group, watch)
     finally:
         path.unlink(missing_ok=True)
         lock.release()
 
 
-def _sample(
+def _sampled(
     folder: pathlib.Path,
     plan: Plan,
     networks: Networks,
     group: int,
     watch: Callable[[int], object],
-) -> None:
-    from tf_inverse.method import group as method
+) -> Steps:
+    from tf_inverse.method.group import Pool
 
     began, numbers = time.monotonic(), plan.groups[group]
     bands = plan.bands(folder, numbers)
     found: dict[int, dict] = {}
-
-    def show(samples: int) -> None:
-        watch(len(found))
-
-    for ended in method.sample(networks, bands, plan.settings, SIZE, show):
-        number = numbers[ended.at]
-        path = folder / plan.targets[number].archive
-        found[number] = _entry(ended, _store(path, plan, networks, ended, bands))
+    pool = Pool(networks, bands, plan.settings, SIZE)
+    while pool.open.any():
+        yield pool.compute
+        for ended in pool.settle():
+            number = numbers[ended.at]
+            path = folder / plan.targets[number].archive
+            found[number] = _entry(ended, _store(path, plan, networks, ended, bands))
         watch(len(found))
     seconds = time.monotonic() - began
     _share(found, seconds)

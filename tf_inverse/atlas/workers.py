@@ -49,6 +49,7 @@ class Worker:
     def __init__(self, folder: str, network: str, device: str, trust: bool) -> None:
         self.folder, self.how = pathlib.Path(folder), (network, device, trust)
         self.networks: Networks | None = None
+        self.layer: str | None = None
 
     def run(self, group: int) -> None:
         """Samples a group; arguments and errors as of `work.run`, and of `published.load`."""
@@ -63,6 +64,9 @@ class Worker:
         there = plan.read(self.folder)
         if there is None:
             raise UsageError(f"expected an atlas in {self.folder}, as every worker has to see it")
+        if self.layer not in (None, there.layer(group)):
+            self.networks.forget(self.layer)
+        self.layer = there.layer(group)
         work.run(self.folder, there, self.networks, group)
 
 

@@ -7,7 +7,8 @@ more goes on as if it had been asked at once.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -99,7 +100,7 @@ class Chooser(Keeper):
         given = self._best(chunk.after, 0)
         return self._batch(chunk, given, dict(self._start))
 
-    def _best(self, method, at) -> Samples:
+    def _best(self, method: Mapping[str, Any], at: int) -> Samples:
         """The samples that the pending candidates give.
 
         Args:
@@ -125,6 +126,6 @@ class Chooser(Keeper):
         self._start = self._state(method, at)
         return given
 
-    def _state(self, method, skip):
+    def _state(self, method: Mapping[str, Any], skip: int) -> dict[str, Any]:
         more = {"choice.before": self._chosen, "choice.given": np.int64(self._given)}
         return super()._state(method, skip) | more

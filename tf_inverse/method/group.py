@@ -114,21 +114,35 @@ def sample(
     Raises:
         UsageError: Neurons of several layers, none at all, or settings that a group does not have.
     """
-    if len({band.neuron.layer for band in bands}) != 1:
-        raise UsageError("expected neurons of one layer for a group")
-    settings = settings.unchosen()
-    if (settings.method, settings.starts, settings.candidates) != ("renewal", "random", 1):
-        raise UsageError("expected method renewal, random starts and one candidate for a group")
-    pool = _Pool(networks, tuple(bands), settings, size or len(bands))
+    pool = Pool(networks, bands, settings, size or len(bands))
     while pool.open.any():
-        yield from pool.advance()
-        watch(sum(keeper.found for keeper in pool.keepers))
+        pool.compute()
+        yield from pool.settle()
+        watch(pool.found)
 
 
-class _Pool:
-    """The pool of a group with what each neuron of it has and wants, [G] with room for more."""
+class Pool:
+    """The pool of a group with what each neuron of it has and wants, [G] with room for more.
 
-    def __init__(self, networks, bands, settings, size):
+    As long as some of `open` are, `compute` and `settle` take turns.
+
+    Args:
+        networks: As of `sample`.
+        bands: Likewise.
+        settings: Likewise.
+        size: Likewise.
+
+    Raises:
+        UsageError: As of `sample`.
+    """
+
+    def __init__(self, networks, bands: Sequence[Band], settings: Settings, size: int) -> None:
+        if len({band.neuron.layer for band in bands}) != 1:
+            raise UsageError("expected neurons of one layer for a group")
+        settings = settings.unchosen()
+        if (settings.method, settings.starts, settings.candidates) != ("renewal", "random", 1):
+            raise UsageError("expected method renewal, random starts and one candidate for a group")
+        bands = tuple(bands)
         filled = Bands(bands + bands[-1:] * (size - len(bands)))
         settings, _ = fidelity.settled(networks, filled, settings.sized(networks.codes.size))
         scales = measure_each(networks, filled.neurons)
@@ -154,17 +168,23 @@ class _Pool:
         self.state = pools.init(
             *fresh, settings.sides, d_E, settings.mu0, slots, True, GroupState, size
         )._replace(owner=tf.constant(self._next(np.zeros(size, np.int64), settings.K)))
+        self.given, self.came = self._inputs(), None
+        # Now, since only one thread at a time can make a graph of the networks.
+        self.run.get_concrete_function(*self.given)
 
-    def advance(self) -> Iterator[Ended]:
-        """Takes some steps; what became of each neuron that is served by now."""
-        K, spent = self.settings.K, self.state.spent.numpy()
-        rows = np.bincount(self.state.owner.numpy(), minlength=len(self.open))
-        fresh = self.stream.rows(self.cursor, 2 * K)
-        fresh = GroupFresh(*map(tf.constant, (*fresh, self._next(rows, 2 * K))))
-        # The steps count candidates. Where one of them does not prove true, its neuron has rows
-        # again from the next call on.
-        state = self.state._replace(quota=self.state.found + self._wants())
-        self.state, buffer, report = self.run(state, self.target, fresh)
+    @property
+    def found(self) -> int:
+        """Samples so far, of all neurons."""
+        return sum(keeper.found for keeper in self.keepers)
+
+    def compute(self) -> None:
+        """Takes some steps. It runs a graph and nothing else, so any thread may call it."""
+        self.came = self.run(*self.given)
+
+    def settle(self) -> Iterator[Ended]:
+        """Keeps what the last steps found; what became of each neuron that is served by now."""
+        spent = self.given[0].spent.numpy()
+        self.state, buffer, report = self.came
         self.cursor += int(report.used)
         taken = self.state.spent.numpy() - spent
         got = self._keep(buffer)
@@ -177,6 +197,19 @@ class _Pool:
             if trouble or self.keepers[g].found == self.settings.n:
                 self.open[g] = False
                 yield self._ended(int(g), trouble)
+        if self.open.any():
+            self.given = self._inputs()
+
+    def _inputs(self):
+        """What the next steps start from: state, target and fresh rows."""
+        count = 2 * self.settings.K
+        rows = np.bincount(self.state.owner.numpy(), minlength=len(self.open))
+        fresh = self.stream.rows(self.cursor, count)
+        fresh = GroupFresh(*map(tf.constant, (*fresh, self._next(rows, count))))
+        # The steps count candidates. Where one of them does not prove true, its neuron has rows
+        # again from the next call on.
+        state = self.state._replace(quota=self.state.found + self._wants())
+        return state, self.target, fresh
 
     def _wants(self) -> Array:
         found = np.array([keeper.found for keeper in self.keepers])

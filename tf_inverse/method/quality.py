@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from tf_inverse.compute.device import traced
 from tf_inverse.compute.precision import exact
+from tf_inverse.directions import Direction
 from tf_inverse.networks.neuron_index import activations, index
 from tf_inverse.neuron import Neuron
 from tf_inverse.tensors import Array
@@ -43,15 +44,15 @@ def of(networks: Networks, bands: Bands, images: Array, weight: float, batch: in
     Returns:
         [k], positive, at most 1.
     """
-    logs = []
+    natural, logs = networks.natural, []
     for (layer, at), own in _targets(bands).items():
-        known = networks.natural and networks.natural.layers.get(layer)
-        if not weight or not known:
+        known = natural and natural.layers.get(layer)
+        if not weight or natural is None or not known:
             continue
         units = [unit for unit in range(len(known[0])) if unit not in own]
         if units:
             z = _look(networks, images, tuple(Neuron(layer, unit, at) for unit in units), batch)
-            rare = shares(z, known[2][units], networks.natural.levels, networks.natural.images)
+            rare = shares(z, known[2][units], natural.levels, natural.images)
             logs.append(np.log(rare.min(axis=1)))
     return np.exp(weight * np.mean(logs, axis=0)) if logs else np.ones(len(images))
 
@@ -84,9 +85,11 @@ def _targets(bands: Bands) -> dict[Place, set[int]]:
     for neuron in bands.neurons:
         # Nothing natural is known of a map's mean or max.
         if not isinstance(neuron.at, str):
-            direction, own = neuron.direction, found.setdefault((neuron.layer, neuron.at), set())
-            weighed = None if direction is None else np.flatnonzero(direction.values)
-            own |= {neuron.unit} if weighed is None else set(weighed.tolist())
+            unit, own = neuron.unit, found.setdefault((neuron.layer, neuron.at), set())
+            if isinstance(unit, Direction):
+                own |= set(np.flatnonzero(unit.values).tolist())
+            else:
+                own.add(unit)
     return found
 
 

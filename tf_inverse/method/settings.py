@@ -103,10 +103,14 @@ class Settings:
     candidates: int | None = None
     quality: float = 0.05
 
-    def __post_init__(self):
-        choices = (("method", METHODS), ("bound", BOUNDS), ("precision", PRECISIONS))
-        choices += (("distance", DISTANCES), ("starts", STARTS))
-        for name, names in choices:
+    def __post_init__(self) -> None:
+        for name, names in (
+            ("method", METHODS),
+            ("bound", BOUNDS),
+            ("precision", PRECISIONS),
+            ("distance", DISTANCES),
+            ("starts", STARTS),
+        ):
             if getattr(self, name) not in names:
                 raise UsageError(
                     f"expected {name} to be {' or '.join(names)}, got {getattr(self, name)!r}"

@@ -236,6 +236,7 @@ def atlas(
     neurons: int = 30,
     network: str = "cifar10",
     layers: str = "fc8,fc6,conv3_2",
+    precision: str = "auto",
     json: bool = False,
 ) -> None:
     """Times an atlas beside a loop of `sample` and calls of `draw`, and looks at its memory.
@@ -245,11 +246,12 @@ def atlas(
         neurons: How many, as many of each layer.
         network: A name or a folder.
         layers: Of the neurons.
+        precision: Of all three; auto is what the command takes where nobody names one.
         json: Print one JSON object instead of a table.
     """
     import bench_atlas
 
-    told = bench_atlas.measure(n, neurons, network, tuple(layers.split(",")))
+    told = bench_atlas.measure(n, neurons, network, tuple(layers.split(",")), precision)
     tell(machine() | told, json)
 
 

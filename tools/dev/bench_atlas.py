@@ -21,7 +21,13 @@ FIRST = 20
 EVERY = 0.2
 
 
-def measure(n: int, neurons: int, network: str, layers: tuple[str, ...] = LAYERS) -> dict:
+def measure(
+    n: int,
+    neurons: int,
+    network: str,
+    layers: tuple[str, ...] = LAYERS,
+    precision: str = "auto",
+) -> dict:
     """Seconds of wall and of processor that the three ways take for the same targets, by name.
 
     Args:
@@ -29,17 +35,18 @@ def measure(n: int, neurons: int, network: str, layers: tuple[str, ...] = LAYERS
         neurons: How many, as many of each layer.
         network: A name or a folder.
         layers: Of the neurons.
+        precision: Of the search, in all three.
     """
     each = neurons // len(layers)
     targets = [f"{layer}:{unit}" for layer in layers for unit in range(each)]
-    figures: dict = {"n": n, "neurons": len(targets)}
+    figures: dict = {"n": n, "neurons": len(targets), "precision": precision}
     with tempfile.TemporaryDirectory() as folder:
         listed = pathlib.Path(folder) / "targets.txt"
         listed.write_text("\n".join(targets))
-        shared = ["--network", network, "--n", str(n), "--precision=float32"]
+        shared = ["--network", network, "--n", str(n), f"--precision={precision}"]
         atlas = ["atlas", "--out=atlas", f"--targets-file={listed}", *shared]
         figures |= _timed("atlas", folder, [_own("atlas", atlas)])
-        figures |= _timed("draws", folder, [_own("draws", [network, str(n), *targets])])
+        figures |= _timed("draws", folder, [_own("draws", [network, str(n), precision, *targets])])
         alone = [
             [sys.executable, "-m", "tf_inverse.tools.cli", "sample", f"{i}.h5", "--targets", one]
             for i, one in enumerate(targets)
@@ -109,11 +116,11 @@ def draws(words: list[str]) -> dict:
     """Samples one target after another in this process, in memory."""
     import tf_inverse
 
-    network, n, *targets = words
+    network, n, precision, *targets = words
     pair, found = tf_inverse.load(network), 0
     for target in targets:
         try:
-            found += len(tf_inverse.draw(pair, target, n=int(n)).samples.images) > 0
+            found += len(tf_inverse.draw(pair, target, n=int(n), precision=precision)) > 0
         except InverseSetError as error:  # a dead unit has no range, or is not reached
             print(error, file=sys.stderr)
     return {"found": found}
