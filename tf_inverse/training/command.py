@@ -13,7 +13,7 @@ from tf_inverse.adopt import command as words
 from tf_inverse.errors import UsageError
 from tf_inverse.judging import judges, matching
 from tf_inverse.networks import image_files, saving, storage
-from tf_inverse.training import architectures, evaluation, own, runs, smoothing, work
+from tf_inverse.training import architectures, checkpoint, evaluation, own, runs, smoothing, work
 from tf_inverse.training import data as training_data
 
 SIZE = (32, 32)
@@ -37,10 +37,14 @@ def run(kind: str, options: dict) -> int | None:
 
 def train_classifier(out, start, code, width, pooled, **options):
     """A classifier: out/network.keras, and classifier.keras for use."""
-    begun = storage.model(start) if start else None
+    unfinished = start and start.is_dir()
+    begun = storage.model(start) if start and not unfinished else None
 
     def network(classes, size, dtype):
-        return begun or architectures.classifier(classes, size, code, width, pooled, dtype)
+        made = begun or architectures.classifier(classes, size, code, width, pooled, dtype)
+        if unfinished:
+            checkpoint.weights(start, made)
+        return made
 
     def write(trained):
         runs.save(architectures.folded(trained), out / "classifier.keras")
@@ -129,7 +133,7 @@ def _train_generator(
     f = _classifier(classifier, more)
     networks, parts, said = _begun(f, out, seed, more)
     options = {"batch": batch or 64, "rate": rate or 5e-4, "seed": seed, "overwrite": overwrite}
-    options |= {name: more[name] for name in ("epochs", "width", "average", "augment", "precision")}
+    options |= {name: more[name] for name in GENERATING}
     options |= {"compare": grammar.names(compare), "lessons": grammar.names(more["teacher_layers"])}
     if teacher:
         opened = loading.open(teacher, "classifier", **_opening(more))
@@ -261,6 +265,7 @@ def _refuse(path, overwrite):
 
 
 PATHS = ("data", "out", "start")
+GENERATING = ("epochs", "width", "average", "augment", "disc_start", "precision")
 KINDS = {
     "generator": (train_generator, ("classifier",)),
     "classifier": (train_classifier, ()),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import tensorflow as tf
+
 from tf_inverse.adopt.nature import PASSIVE
+from tf_inverse.compute import arithmetic
 from tf_inverse.networks import unit_statistics
+from tf_inverse.tensors import Model
 from tf_inverse.training.perceptual import Features
 
 
@@ -31,7 +35,8 @@ def features(networks, compare: tuple[str, ...]) -> Features:
     """What the layers compared give for images, and last the code that G takes.
 
     Args:
-        networks: `networks.Networks`; its generator is not asked.
+        networks: `networks.Networks`; its generator is not asked. Its precision is that of the
+            features: in bfloat16, where the device multiplies it, they take half of the time.
         compare: From `compared`.
     """
 
@@ -40,3 +45,19 @@ def features(networks, compare: tuple[str, ...]) -> Features:
         return [*(outputs[name] for name in compare), code]
 
     return Features(read)
+
+
+def computed(features: Features, model: Model, precision: str) -> Features:
+    """The same features in float32, for which the layers of a model compute in a precision.
+
+    Args:
+        features: That ask the model.
+        model: A teacher.
+        precision: As of `arithmetic.computing`.
+    """
+
+    def read(x):
+        with arithmetic.computing(model, precision):
+            return [tf.cast(one, tf.float32) for one in features(x)]
+
+    return features._replace(read=read)
