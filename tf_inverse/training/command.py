@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import sys
 
 import keras
 
@@ -13,7 +14,16 @@ from tf_inverse.adopt import command as words
 from tf_inverse.errors import UsageError
 from tf_inverse.judging import judges, matching
 from tf_inverse.networks import image_files, saving, storage
-from tf_inverse.training import architectures, checkpoint, evaluation, own, runs, smoothing, work
+from tf_inverse.training import (
+    architectures,
+    checkpoint,
+    evaluation,
+    own,
+    runs,
+    smoothing,
+    verdict,
+    work,
+)
 from tf_inverse.training import data as training_data
 
 SIZE = (32, 32)
@@ -240,8 +250,10 @@ def _names(text):
     return words.lines(text)[1] if pathlib.Path(text).is_file() else tuple(text.split(","))
 
 
-def check(data, out, judge, trust, **options):
-    """Print what `evaluation` says of a pair on the test images, as JSON."""
+def check(data, out, judge, trust, n, neurons, **options):
+    """Print what `evaluation` says of a pair on the test images, as JSON; in words on stderr."""
+    if n < 1 or (neurons is not None and neurons < 1):
+        raise UsageError(f"expected --n and --neurons of 1 or more, got {n} and {neurons}")
     networks = storage.load(out, trust)
     h, w, channels = networks.image_shape
     x, y = image_files.load(data, (h, w), "test", channels)
@@ -252,10 +264,12 @@ def check(data, out, judge, trust, **options):
     layer, names = networks.labels
     given = matching.read(options["map"])
     panel = [matching.among(names, layer, one, given) for one in panel]
-    figures = evaluation.reconstructions(networks, panel, x, y)
-    figures["neurons"] = evaluation.samples(networks, panel, x)
-    figures["means"] = evaluation.means(figures["neurons"])
+    seen = evaluation.seen(networks, panel, x)
+    figures = evaluation.reconstructions(seen, y)
+    figures["neurons"] = evaluation.samples(networks, panel, seen, n, neurons)
+    figures["means"] = verdict.means(figures["neurons"])
     print(json.dumps(figures, indent=1))
+    print(*verdict.words(figures), sep="\n", file=sys.stderr)
 
 
 def _refuse(path, overwrite):
