@@ -21,7 +21,7 @@ def train(
     weights: str | None = "imagenet",
     judge: str | None = None,
     map: str | None = None,
-    n: int = 30,
+    n: int | None = None,
     neurons: int | None = None,
     labels: str | None = None,
     name: str | None = None,
@@ -86,7 +86,7 @@ def train(
             that adopt takes; strangers are better than one trained here.
         map: check: classes of judges that stand for classes of another name, OURS=THEIRS, several
             with commas.
-        n: check: samples of a class neuron in each of two ranges of percentiles.
+        n: check: samples of a class neuron in each of two ranges of percentiles; 30 by default.
         neurons: check: how many class neurons are sampled, spread evenly over the classes; all by
             default, which takes seconds each.
         labels: generator, pair: names of the output's units, A,B, or a file with one a line; those

@@ -21,6 +21,7 @@ from tf_inverse.judging import judges, matching
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import image_files, storage
 from tf_inverse.training import (
+    answers,
     architectures,
     batches,
     checkpoint,
@@ -379,15 +380,15 @@ def test_honesty_by_brute_force(trained):
     e = networks.encode(x)
     drawn = np.asarray(networks.generator(e)).clip(0, 255).round()
     for judge, groups in zip(panel, columns, strict=True):
-        seen = evaluation.seen(networks, [judge], x)
-        found = evaluation.reconstructions(seen, y)["judges"][judge.name]
+        shared = answers.asked(networks, [judge], x)
+        found = evaluation.reconstructions(shared, y)["judges"][judge.name]
         for name, shown in (("accuracy", x), ("on_generated", drawn)):
-            answers = []
+            said = []
             for one in shown:
                 z = np.asarray(judge.model(one[None].astype("f4"))[0])
-                answers.append(np.argmax([max(z[i] for i in group) for group in groups]))
-            assert found[name] == np.mean(answers == y)
-    found = evaluation.reconstructions(evaluation.seen(networks, [], x), y)
+                said.append(np.argmax([max(z[i] for i in group) for group in groups]))
+            assert found[name] == np.mean(said == y)
+    found = evaluation.reconstructions(answers.asked(networks, [], x), y)
     seen, again = (np.argmax(networks.classifier(a.astype("f4")), axis=1) for a in (x, drawn))
     assert found["accuracy"] == np.mean(seen == y) and found["agreement"] == np.mean(seen == again)
 
@@ -401,7 +402,7 @@ def test_first_choices_of_a_judge():
     ranks = [sorted(one, reverse=True).index(one[i]) for one, i in zip(z, y, strict=True)]
     assert judge.ranks(x, y).tolist() == ranks
     shares = [np.mean(np.argsort(-z)[:, :n] == 4) * n for n in (1, 5)]
-    found = evaluation._shares("samples", z, np.full(30, 4))
+    found = answers.shares("samples", z, np.full(30, 4))
     assert found == pytest.approx({"samples": shares[0], "samples_top5": shares[1]})
 
 
@@ -455,7 +456,7 @@ def test_words_of_a_check():
 def test_check_prints_what_judges_say(trained, data, monkeypatch, capsys):
     """Shares of the natural images in a range, and of G(E(x)) of these, by asking one by one."""
     monkeypatch.setattr(evaluation, "Settings", functools.partial(Settings, patience=1, K=4))
-    monkeypatch.setattr(evaluation, "AT_A_TIME", 25)
+    monkeypatch.setattr(answers, "AT_A_TIME", 25)
     judge = trained / "judge.keras"
     words = (f"--judge={judge}", "--map=sea=0,sky=1", "--n=3")
     assert run("check", data, trained / "pair", *words) == 0
@@ -480,7 +481,7 @@ def test_check_prints_what_judges_say(trained, data, monkeypatch, capsys):
     rows = json.loads(capsys.readouterr().out)["neurons"]
     assert rows == found["neurons"][:2]
     assert run("check", data, trained / "pair", *words, "--neurons=0") == 2
-    assert "expected --n and --neurons of 1 or more, got 3 and 0" in capsys.readouterr().err
+    assert "expected --neurons of 1 or more, got 0" in capsys.readouterr().err
 
 
 def test_weights_of_an_unfinished_training_are_a_beginning(data, tmp_path, monkeypatch, capsys):

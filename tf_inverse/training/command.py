@@ -15,6 +15,7 @@ from tf_inverse.errors import UsageError
 from tf_inverse.judging import judges, matching
 from tf_inverse.networks import image_files, saving, storage
 from tf_inverse.training import (
+    answers,
     architectures,
     checkpoint,
     evaluation,
@@ -252,8 +253,9 @@ def _names(text):
 
 def check(data, out, judge, trust, n, neurons, **options):
     """Print what `evaluation` says of a pair on the test images, as JSON; in words on stderr."""
-    if n < 1 or (neurons is not None and neurons < 1):
-        raise UsageError(f"expected --n and --neurons of 1 or more, got {n} and {neurons}")
+    for flag, count in (("n", n), ("neurons", neurons)):
+        if count is not None and count < 1:
+            raise UsageError(f"expected --{flag} of 1 or more, got {count}")
     networks = storage.load(out, trust)
     h, w, channels = networks.image_shape
     x, y = image_files.load(data, (h, w), "test", channels)
@@ -264,9 +266,9 @@ def check(data, out, judge, trust, n, neurons, **options):
     layer, names = networks.labels
     given = matching.read(options["map"])
     panel = [matching.among(names, layer, one, given) for one in panel]
-    seen = evaluation.seen(networks, panel, x)
-    figures = evaluation.reconstructions(seen, y)
-    figures["neurons"] = evaluation.samples(networks, panel, seen, n, neurons)
+    shared = answers.asked(networks, panel, x)
+    figures = evaluation.reconstructions(shared, y)
+    figures["neurons"] = evaluation.samples(networks, panel, shared, n or evaluation.COUNT, neurons)
     figures["means"] = verdict.means(figures["neurons"])
     print(json.dumps(figures, indent=1))
     print(*verdict.words(figures), sep="\n", file=sys.stderr)

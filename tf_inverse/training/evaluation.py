@@ -4,32 +4,27 @@ A sampler can please its own classifier with images that mean nothing. A judge, 
 knows nothing of the first one's weaknesses: the share of a class neuron's samples that it gives to
 the class is the share that a stranger would recognise. A judge that was trained beside the pair, on
 the same images, may be blind to the same things as the pair; strangers' figures are less kind.
-
-A judge of large images takes most of the time. So it looks at each test image and at what G makes
-of it once, whatever the number of neurons in whose range they lie.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tf_inverse import diversity, metrics
 from tf_inverse.archive import Samples
-from tf_inverse.band import Band, Bands, Neuron
+from tf_inverse.band import Band, Bands
 from tf_inverse.compute import progress
 from tf_inverse.errors import Unreachable
-from tf_inverse.judging import judges
 from tf_inverse.judging.judges import Judge
 from tf_inverse.method.normalization import measure
 from tf_inverse.method.sampler import sample
 from tf_inverse.method.settings import Settings
-from tf_inverse.networks import codes
 from tf_inverse.tensors import Array
-from tf_inverse.training import quality
+from tf_inverse.training import answers
 
 if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
@@ -40,96 +35,18 @@ RANGES = ((99.0, 99.8), (90.0, 98.0))
 COUNT = 30
 """Samples a neuron and range."""
 
-RANDOM = 200
-"""Random codes that are drawn."""
 
-AT_A_TIME = 250
-"""Images that are drawn, scored and judged together."""
-
-FIRST = 5
-"""Choices of a judge, the first ones, among which a class may be."""
-
-
-class Kind(NamedTuple):
-    """Images of one kind, each looked at once: what is kept of them.
-
-    Attributes:
-        z: Activations of the class neurons, [N, classes].
-        told: Judges' outputs by their names, [N, classes] each.
-    """
-
-    z: Array
-    told: dict[str, Array]
-
-
-class Seen(NamedTuple):
-    """What the pair and its judges say of all but samples.
-
-    Attributes:
-        e: Encodings of the test images, [N, d_E].
-        natural: The test images.
-        drawn: G(E(x)) of each of them.
-        random: What G makes of random codes.
-    """
-
-    e: Array
-    natural: Kind
-    drawn: Kind
-    random: Kind
-
-
-def seen(networks: Networks, panel: Sequence[Judge], images: Array, seed: int = 0) -> Seen:
-    """The pair and its judges, asked about test images, G(E(x)), and images of random codes.
-
-    Args:
-        networks: With labels: its label layer holds the classes.
-        panel: Other classifiers of the same classes in the same order.
-        images: Test images, [N, H, W, C] uint8.
-        seed: Of the random codes.
-    """
-    neurons = _neurons(networks)
-    c = codes.draw(networks, RANDOM, codes.generator(seed, 8))
-    e = np.concatenate([networks.encode(part) for part in _parts(images)])
-    total, done, kinds = 2 * len(images) + len(c), 0, []
-    with progress.Counted("images judged") as watch:
-        for parts in (_parts(images), _drawn(networks, e), _drawn(networks, c)):
-            z: list[Array] = []
-            told: dict[str, list[Array]] = {one.name: [] for one in panel}
-            for x in parts:
-                z.append(networks.activations(x, neurons, batch=AT_A_TIME))
-                for one in panel:
-                    told[one.name].append(one.finite(x))
-                done += len(x)
-                watch.show(done, total)
-            joined = {name: np.concatenate(one) for name, one in told.items()}
-            kinds.append(Kind(np.concatenate(z), joined))
-    return Seen(e, *kinds)
-
-
-def _neurons(networks):
-    layer, names = networks.labels
-    return tuple(Neuron(layer, unit) for unit in range(len(names)))
-
-
-def _parts(array):
-    return (array[i : i + AT_A_TIME] for i in range(0, len(array), AT_A_TIME))
-
-
-def _drawn(networks, c):
-    return (quality.drawn(networks, part) for part in _parts(c))
-
-
-def reconstructions(found: Seen, labels: Array) -> dict:
+def reconstructions(found: answers.Shared, labels: Array) -> dict:
     """How honest G(E(x)) is, as shares of test images.
 
     Args:
-        found: From `seen`.
+        found: From `answers.asked`.
         labels: Class of each test image, [N].
 
     Returns:
         accuracy of the classifier on images; agreement of its class on G(E(x)) with that on x; and
         judges, by name: accuracy on images, and on_generated, on G(E(x)), each also of the first
-        `FIRST` choices, where there are more classes than that.
+        `answers.FIRST` choices, where there are more classes than that.
     """
     own, again = (one.z.argmax(axis=1) for one in (found.natural, found.drawn))
     told = {}
@@ -137,7 +54,7 @@ def reconstructions(found: Seen, labels: Array) -> dict:
         figures = {"accuracy": found.natural, "on_generated": found.drawn}
         told[name] = {}
         for kind, one in figures.items():
-            told[name] |= _shares(kind, one.told[name], labels)
+            told[name] |= answers.shares(kind, one.told[name], labels)
     return {
         "accuracy": float(np.mean(own == labels)),
         "agreement": float(np.mean(own == again)),
@@ -145,21 +62,10 @@ def reconstructions(found: Seen, labels: Array) -> dict:
     }
 
 
-def _shares(kind, outputs, labels):
-    """Shares of images whose class is a judge's first choice, and one of the first `FIRST`."""
-    if not len(outputs):
-        return {}
-    ranks = judges.ranks(outputs, labels)
-    found = {kind: float(np.mean(ranks < 1))}
-    if outputs.shape[1] > FIRST:
-        found[f"{kind}_top{FIRST}"] = float(np.mean(ranks < FIRST))
-    return found
-
-
 def samples(
     networks: Networks,
     panel: Sequence[Judge],
-    found: Seen,
+    found: answers.Shared,
     n: int = COUNT,
     neurons: int | None = None,
     seed: int = 0,
@@ -167,9 +73,9 @@ def samples(
     """For every class neuron and each of `RANGES`, what judges say of its samples.
 
     Args:
-        networks: As of `seen`.
-        panel: As of `seen`.
-        found: From `seen`.
+        networks: As of `answers.asked`.
+        panel: As of `answers.asked`.
+        found: From `answers.asked`.
         n: Samples a neuron and range.
         neurons: How many neurons, spread evenly over the classes; all if None.
         seed: Of the runs.
@@ -180,7 +86,7 @@ def samples(
         those, and of random codes; n, steps, and, where there are samples, the Vendi profiles of
         samples and of natural images in the range, at the same count.
     """
-    every = _neurons(networks)
+    every = answers.class_neurons(networks)
     chosen = diversity.evenly(np.arange(len(every)), neurons or len(every))
     rows = []
     with progress.Counted("neurons sampled") as watch:
@@ -220,7 +126,7 @@ def _row(found, panel, unit, bands, batches, scale):
         outputs |= {name: kind.told[one.name][rows] for name, (kind, rows) in kinds.items()}
         row["judges"][one.name] = {}
         for name, y in outputs.items():
-            row["judges"][one.name] |= _shares(name, y, np.full(len(y), unit))
+            row["judges"][one.name] |= answers.shares(name, y, np.full(len(y), unit))
     return row
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tf_inverse.training.evaluation import FIRST
+from tf_inverse.training.answers import FIRST
 
 NATURE = "natural images in range"
 
