@@ -19,6 +19,8 @@ rivals = ["ribs==0.12.0"]
 atlas = ["ray>=2.52"]
 publish = ["pyarrow>=17", *safetensors]
 hub = ["huggingface_hub>=0.30"]
+# Classifiers of KerasHub.
+kerashub = ["keras-hub>=0.32"]
 # Other people's readers of what `publish` writes, for tests alone; 600 MB.
 foreign = [
     *publish,
@@ -75,6 +77,7 @@ setup(
         "matconvnet": matconvnet,
         "safetensors": safetensors,
         "hub": hub,
+        "kerashub": kerashub,
         "publish": publish,
         "rivals": rivals,
         "atlas": atlas,

@@ -59,7 +59,8 @@ def adopt(
         sae: A sparse autoencoder of what --sae-layer gives, a file like the others: its features
             become units of the layer SAE-LAYER_sae.
         sae_layer: Layer of the classifier that it reads.
-        weights: Of keras:NAME: imagenet, a file, or none for random ones.
+        weights: Of keras:NAME: imagenet, a file, or none for random ones; of a KerasHub preset
+            none, or its own.
         trust: Load a SavedModel; its graph can read and write files. What was adopted so is
             remembered by its checksum, and needs no flag again.
         name: Of the network; the classifier's by default.

@@ -35,7 +35,8 @@ def judge(
             left out, or those of the archive's network where they are as many.
         pixels: LOW:HIGH of the pixels that the judges take, or one for each with commas.
         size: ROWS,COLUMNS,CHANNELS of their input, where they leave them open.
-        weights: Of keras:NAME: imagenet, a file, or none for random ones.
+        weights: Of keras:NAME: imagenet, a file, or none for random ones; of a KerasHub preset
+            none, or its own.
         network: The archive's network, a shipped name or a folder; found again where it was by
             default.
         trust: Load a SavedModel, where it is not one that you adopted.

@@ -81,7 +81,8 @@ def train(
         size: generator, pair: ROWS,COLUMNS,CHANNELS of its input, where it leaves them open;
             classifier, judge: SIDE of the images, or ROWS,COLUMNS.
         fixed: generator, pair: values of its further inputs, NAME=VALUE, several with commas.
-        weights: generator, pair: of keras:NAME: imagenet, a file, or none for random ones.
+        weights: generator, pair: of keras:NAME: imagenet, a file, or none for random ones; of a
+            KerasHub preset none, or its own.
         judge: check: judges of the same classes, several with commas, .keras files or any other
             that adopt takes; strangers are better than one trained here.
         map: check: classes of judges that stand for classes of another name, OURS=THEIRS, several

@@ -191,7 +191,7 @@ class TestRuns:
 
     def test_huge_header(self, run):
         (run / "header.json").write_bytes(b"[" * 2_000_000)
-        self.refused(run, "larger than 1048576 bytes")
+        self.refused(run, "at most 1048576 bytes")
 
     def test_shard_of_another_run(self, run, tmp_path):
         with archive.Writer(tmp_path / "b.h5", header(seed=8)) as out:

@@ -258,3 +258,21 @@ def test_refusals(tmp_path):
             matconvnet.to_keras(path)
     with pytest.raises(FileNotFoundError):
         mat.read(tmp_path / "none.mat")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda f: f.__setitem__("l", h5py.ExternalLink("x.h5", "/")), "/l is an external link"),
+        (lambda f: f.__setitem__("l", h5py.SoftLink("/meta")), "/l is a soft link"),
+        (lambda f: f["meta"].__setitem__("round", f["meta"]), "is there under two names"),
+        (lambda f: f.create_dataset("a", (9,), "f4", external=[("x", 0, 36)]), "in other files"),
+        (lambda f: f.create_dataset("#refs#/z", (1 << 40,), "f4", chunks=(9,)), "at most 429496"),
+    ],
+)
+def test_files_that_stand_for_more_than_they_hold_are_refused(tmp_path, change, words):
+    hdf5(tmp_path / "m.mat")
+    with h5py.File(tmp_path / "m.mat", "a") as file:
+        change(file)
+    with pytest.raises(RefusedInput, match=words):
+        mat.read(tmp_path / "m.mat")

@@ -29,7 +29,7 @@ def test_text_format():
     assert message.flag("on", False) and message.flag("absent", True)
     assert message.word("enum") == "MAX" and message.integer("hex", 0) == 16
     assert [m.integer("x", 0) for m in message.messages("m")] == [1, 2, 3]
-    assert message.all("e") == [] and message.message("none").fields == {}
+    assert message.all("e", str) == [] and message.message("none").fields == {}
 
 
 @pytest.mark.parametrize(

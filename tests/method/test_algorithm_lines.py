@@ -13,6 +13,7 @@ import worlds
 
 from tf_inverse.errors import RefusedInput
 from tf_inverse.export import card, endpoints
+from tf_inverse.export.addressed import Exported
 from tf_inverse.method import loops, pool, renewal, rule, sampler
 from tf_inverse.method.settings import PRESETS, Settings
 
@@ -75,7 +76,7 @@ def test_a_new_field_is_among_the_inputs_of_an_export_and_on_its_card(longer, ti
     assert "extra" not in endpoints.INPUTS["step"] and "extra" not in card.MEANING
     ends, meaning = loaded_anew(endpoints), loaded_anew(card).MEANING
     assert ends.INPUTS["step"][: len(pool.FIELDS)] == tuple(pool.FIELDS)
-    exported = endpoints.Exported(tiny, ("fc3",), Settings(), None, (), ((),))
+    exported = Exported(tiny, ("fc3",), Settings(), None, (), ((),))
     spec = ends.specs(exported)["extra"]
     assert (spec.dtype, spec.shape.as_list()) == (tf.float32, [None, None])
     assert meaning["extra"] == "an added field"

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import pathlib
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tf_inverse.adopt import adapters, check, defaults, facts, join, loading, nature, notes
+from tf_inverse.adopt.folder import write as write
 from tf_inverse.caffe import join as converted
 from tf_inverse.compute import arithmetic
-from tf_inverse.errors import RefusedInput, UsageError
-from tf_inverse.networks import codes as distributions
-from tf_inverse.networks import storage, yardstick
+from tf_inverse.errors import UsageError
 from tf_inverse.networks.networks import Networks
 from tf_inverse.tensors import Array, Model
 from tf_inverse.zoo.generator import ARCHITECTURES
@@ -41,7 +39,7 @@ def adopt(
     image_range: tuple[float, float] | None = None,
     pixel_range: tuple[float, float] = adapters.PIXELS,
     codes: str | None = None,
-    bounds: tuple[float, float] | None = None,
+    bounds: tuple[float | None, float | None] | None = None,
     crop: int | None = None,
     fixed: dict[str, Any] | None = None,
     labels: facts.Named | None = None,
@@ -67,7 +65,7 @@ def adopt(
         pixel_range: (low, high) of the pixels that the classifier, and an encoder of its own, take.
         codes: How codes are drawn: "normal", "uniform", or "noise" (encodings of noise); if left
             out, as the generator's folder says, or "normal".
-        bounds: Smallest and largest entry of a code.
+        bounds: Smallest and largest entry of a code; None for an end that is open.
         crop: Side of the centre square that is cut from the generator's image.
         fixed: Values of further inputs of either model, by name: a label, or a picture's file for
             another image of the classifier.
@@ -91,15 +89,16 @@ def adopt(
     Example:
         pair, measured = adopt("keras:MobileNetV2", my_generator, image_range=(-1, 1))
     """
-    opening = {"trust": trust, "weights": weights}
-    f = loading.open(classifier, "classifier", size=size, **opening)
+    opening: loading.Opening = {"trust": trust, "weights": weights}
+    opened_f = loading.open(classifier, "classifier", size=size, **opening)
     if (sae is None) != (sae_layer is None):
         raise UsageError("expected --sae=FILE and --sae-layer=LAYER, one is missing")
     features = None if sae is None else loading.open(sae, "sae", **opening).model
-    G = loading.open(generator, "generator", size=code_size and (code_size,), **opening)
-    mine, theirs = facts.shares(fixed or {}, f.model, G.model)
-    G = facts.generator(G, image_range, theirs, codes=codes, bounds=bounds, crop=crop)
-    f = facts.classifier(f, pixel_range, mine)
+    code_shape = (code_size,) if code_size else None
+    opened_G = loading.open(generator, "generator", size=code_shape, **opening)
+    mine, theirs = facts.shares(fixed or {}, opened_f.model, opened_G.model)
+    G = facts.generator(opened_G, image_range, theirs, codes=codes, bounds=bounds, crop=crop)
+    f = facts.classifier(opened_f, pixel_range, mine)
     said, photos = [notes.read(f)], nature.load(images, G.image)
     classes = photos.names if photos else ()
     networks = join.join(
@@ -160,7 +159,7 @@ def pair(
         UsageError: They do not fit.
         ConversionError: The round trip E(G(c)) has another size or is not finite.
     """
-    opening = {"trust": trust}
+    opening: loading.Opening = {"trust": trust}
     f = facts.classifier(loading.open(classifier, "classifier", **opening))
     G = facts.generator(loading.open(generator, "generator", **opening), adapters.PIXELS)
     if codes is None:
@@ -178,53 +177,6 @@ def pair(
     said = [f"{role.capitalize()}: {text}" for role, text in licences.items() if text]
     source = {role: entries.get("source") for role, entries in roles.items()}
     return networks, converted.round_trip(networks), {"licence": " ".join(said), "source": source}
-
-
-def write(
-    adopted: Adopted,
-    out: str | os.PathLike,
-    *,
-    licence: str = "",
-    half: bool = False,
-    overwrite: bool = False,
-) -> pathlib.Path:
-    """Write a pair's folder, read it again and compare, and only then put it in its place.
-
-    Args:
-        adopted: The pair.
-        out: Folder to be made.
-        licence: What the weights may be used for; that of the models' folders if left out.
-        half: Store weights in half precision: see `storage.save`.
-        overwrite: Replace a network's folder that is there.
-
-    Raises:
-        FileExistsError: The folder exists and overwrite is False, or it is no network's.
-        RefusedInput: What was written cannot be read without code of the user's own.
-        UsageError: What was read does not give what was written.
-    """
-    networks = adopted.networks
-    return storage.save_pair(
-        out,
-        networks,
-        measure=yardstick.of(networks),
-        licence=licence or adopted.measured["licence"],
-        source={"measured": adopted.measured},
-        half=half,
-        overwrite=overwrite,
-        check=lambda made: _same(networks, _read_again(made)),
-    )
-
-
-def _read_again(made):
-    try:
-        return storage.load(made, trust=True)
-    except RefusedInput as error:
-        rule = str(error).partition(": ")[2].partition("; ")[0]
-        raise RefusedInput(
-            f"expected models of layers that Keras has, so that a folder of them holds no program; "
-            f"{rule}. The pair samples as it is in this program; and a SavedModel (model.export) "
-            f"of your own class can be adopted with --trust"
-        ) from error
 
 
 def measured(
@@ -257,13 +209,3 @@ def measured(
         "target": target,
         "half precision": arithmetic.halves(networks.classifier),
     }
-
-
-def _same(networks, again):
-    c = distributions.draw(networks, 2, distributions.generator(0, 2))
-    before, after = (one.look(c, (), None) for one in (networks, again))
-    if not np.allclose(before.e, after.e, rtol=1e-3, atol=1e-3 * float(np.abs(before.e).max())):
-        raise UsageError(
-            "expected the folder to give what the models give, it does not: a layer does not save "
-            "all that it needs (get_config, save_own_variables)"
-        )

@@ -2,67 +2,28 @@
 
 from __future__ import annotations
 
-import math
 import pathlib
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, TypeGuard
 
 import keras
 import numpy as np
 
+from tf_inverse.adopt import layouts
 from tf_inverse.errors import UsageError
 from tf_inverse.layers.frozen_inputs import Fixed
 from tf_inverse.networks import picture as files
-from tf_inverse.tensors import Array, Model
+from tf_inverse.tensors import Array, Model, Tensor
 
 PIXELS = (0.0, 255.0)
 # Rec. 601, as every reader of pictures turns RGB into grey.
 LUMA = ((0.299,), (0.587,), (0.114,))
-CHANNELS = (1, 3)
 
 Range = tuple[float, float]
-Fixings = dict[str, Any] | None
-"""A value for each further input of a model, by name."""
-
-
-class Picture(NamedTuple):
-    """How the image input of a classifier is read.
-
-    Attributes:
-        shape: Of the input, without the batch axis.
-        size: Rows and columns, None where any will do.
-        channels: 1 or 3.
-        first: Whether channels come first.
-    """
-
-    shape: tuple[int | None, ...]
-    size: tuple[int | None, ...]
-    channels: int
-    first: bool
-
-
-def picture(model: Model, fixed: Fixings = None) -> Picture:
-    """The image input of a classifier.
-
-    Args:
-        model: One image input, and others that are fixed.
-        fixed: Value of every further input, by name.
-
-    Raises:
-        UsageError: The input is not an image, or an input is neither the image nor fixed.
-    """
-    shape = tuple(_free(model, fixed or {}, "classifier").shape)
-    first, flat = _channels_first(shape), len(shape) == 3
-    channels = 1 if flat else shape[1 if first else -1]
-    if len(shape) not in (3, 4) or channels not in CHANNELS:
-        raise UsageError(
-            f"expected a classifier of images [rows, columns, 1 or 3] or [rows, columns], "
-            f"{model.name} takes {list(shape[1:])}"
-        )
-    return Picture(shape[1:], shape[2:] if first else shape[1:3], channels, first)
 
 
 def classifier(
-    model: Model, values: Range = PIXELS, channels: int | None = None, fixed: Fixings = None
+    model: Model, values: Range = PIXELS, channels: int | None = None, fixed: layouts.Fixings = None
 ) -> Model:
     """A classifier that takes images of `channels` channels in 0..255.
 
@@ -76,8 +37,8 @@ def classifier(
         UsageError: The input is not an image, or an input is neither the image nor fixed.
         RefusedInput: A picture cannot be read.
     """
-    image = _free(model, fixed or {}, "classifier")
-    shape, size, own, first = picture(model, fixed)
+    image = layouts.free(model, fixed or {}, "classifier")
+    shape, size, own, first = layouts.picture(model, fixed)
     flat = len(shape) == 2
     channels = channels or own
     kept = (values, channels, first, flat) == (PIXELS, own, False, False)
@@ -97,7 +58,7 @@ def classifier(
     )
 
 
-def generator(model: Model, values: Range = PIXELS, fixed: Fixings = None) -> Model:
+def generator(model: Model, values: Range = PIXELS, fixed: layouts.Fixings = None) -> Model:
     """A generator of images in 0..255 from codes alone.
 
     Args:
@@ -108,9 +69,9 @@ def generator(model: Model, values: Range = PIXELS, fixed: Fixings = None) -> Mo
     Raises:
         UsageError: Its output is not one image, or an input is neither the code nor fixed.
     """
-    code, size = _free(model, fixed or {}, "generator"), code_size(model, fixed)
-    shape = _image_shape(model)
-    first, flat = _channels_first((None, *shape)), len(shape) == 2
+    code, size = layouts.free(model, fixed or {}, "generator"), layouts.code_size(model, fixed)
+    shape = layouts.output_shape(model)
+    first, flat = layouts.channels_first((None, *shape)), len(shape) == 2
     kept = (values, first, flat, len(code.shape)) == (PIXELS, False, False, 2)
     if kept and _of_one_tensor(model):
         return model
@@ -131,54 +92,20 @@ def generator(model: Model, values: Range = PIXELS, fixed: Fixings = None) -> Mo
     return keras.Model(c, y, name=model.name)
 
 
-def code_size(model: Model, fixed: Fixings = None) -> int:
-    """Entries of a code of a generator.
-
-    Raises:
-        UsageError: It has an input that is neither the code nor fixed, or leaves the size open.
-    """
-    shape = _free(model, fixed or {}, "generator").shape[1:]
-    if None in shape:
-        raise UsageError(f"expected codes of a fixed size, {model.name} takes {shape}")
-    return math.prod(shape)
-
-
-def image_shape(model: Model) -> tuple[int, int, int]:
-    """Rows, columns and channels of a generator's image, in whichever layout it gives them.
-
-    Raises:
-        UsageError: Its output is not one image.
-    """
-    shape = _image_shape(model)
-    if len(shape) == 2:
-        return (*shape, 1)
-    return (*shape[1:], shape[0]) if _channels_first((None, *shape)) else shape
-
-
-def _image_shape(model):
-    shapes = [tuple(out.shape[1:]) for out in model.outputs]
-    shape = shapes[0]
-    own = shape[0] if _channels_first((None, *shape)) else shape[-1]
-    is_image = len(shape) == 2 or len(shape) == 3 and own in CHANNELS
-    if len(shapes) == 1 and is_image and None not in shape:
-        return shape
-    raise UsageError(
-        f"expected a generator whose output is an image [rows, columns, 1 or 3] or "
-        f"[rows, columns], {model.name} gives {', '.join(str(list(one)) for one in shapes)}"
-    )
-
-
-def prepared(model: Model, matrix: Array, shift: Array) -> Model:
+def prepared(
+    model: Model, matrix: Array, shift: Array, size: tuple[int, ...] | None = None
+) -> Model:
     """A classifier of RGB 0..255 that does x A + b before anything else.
 
     Args:
         model: Takes what is prepared.
         matrix: A, [3, 3].
         shift: b, [3].
+        size: (H, W, 3) of its input, where the model leaves that open.
     """
-    if np.allclose(matrix, np.eye(3)) and np.allclose(shift, 0.0):
+    if np.allclose(matrix, np.eye(3)) and np.allclose(shift, 0.0) and size is None:
         return model
-    x = keras.Input(model.input_shape[1:], name="pixels")
+    x = keras.Input(size or model.input_shape[1:], name="pixels")
     diagonal = np.diag(matrix)
     if np.allclose(matrix, np.diag(diagonal)):
         h = keras.layers.Rescaling(diagonal.tolist(), shift.tolist(), name="preprocessing")(x)
@@ -203,21 +130,7 @@ def with_encoder(classifier: Model, encoder: Model) -> tuple[Model, str]:
     return keras.Model(x, outputs, name=classifier.name), encoder.name
 
 
-def _free(model, fixed, role):
-    """The only input that is left when the others are fixed."""
-    names = [one.name for one in model.inputs]
-    unknown = [name for name in fixed if name not in names]
-    free = [one for one in model.inputs if one.name not in fixed]
-    if unknown or len(free) != 1:
-        raise UsageError(
-            f"expected one input of the {role} {model.name} to be left free and the others fixed "
-            f"(--fixed=NAME=VALUE); its inputs are {', '.join(names)}, fixed are "
-            f"{', '.join(fixed) or 'none'}"
-        )
-    return free[0]
-
-
-def _call(model, h, free, fixed):
+def _call(model: Model, h: Tensor, free: keras.KerasTensor, fixed: Mapping[str, Any]) -> Any:
     values = [
         h if one.name == free.name else _fixed(one, fixed[one.name])(h) for one in model.inputs
     ]
@@ -225,7 +138,7 @@ def _call(model, h, free, fixed):
     return model(keras.tree.pack_sequence_as(inputs(model), values))
 
 
-def _of_one_tensor(model):
+def _of_one_tensor(model: Model) -> bool:
     return isinstance(inputs(model), keras.KerasTensor)
 
 
@@ -235,7 +148,7 @@ def inputs(model: Model) -> Any:
     return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
 
 
-def _read(model, fixed, values):
+def _read(model: Model, fixed: Mapping[str, Any], values: Range) -> dict[str, Any]:
     """Values of fixed inputs, with the pixels of a picture in place of its file's name."""
     shapes = {one.name: tuple(one.shape[1:]) for one in model.inputs}
     return {
@@ -244,21 +157,22 @@ def _read(model, fixed, values):
     }
 
 
-def _is_file(value, shape):
+def _is_file(value: object, shape: tuple[int | None, ...]) -> TypeGuard[str | pathlib.Path]:
     return isinstance(value, str | pathlib.Path) and len(shape) in (2, 3) and None not in shape
 
 
-def _pixels(file, shape, values):
-    first, flat = _channels_first((None, *shape)), len(shape) == 2
+def _pixels(file: str | pathlib.Path, shape: tuple[int, ...], values: Range) -> Array:
+    first, flat = layouts.channels_first((None, *shape)), len(shape) == 2
     channels = 1 if flat else shape[0 if first else -1]
-    if channels not in CHANNELS:
+    if channels not in layouts.CHANNELS:
         raise UsageError(f"expected no picture for an input of {list(shape)}, got {file}")
     low, high = values
-    x = low + files.read(file, shape[1:] if first else shape[:2], channels) * (high - low) / 255.0
+    rows, columns = shape[1:] if first else shape[:2]
+    x = low + files.read(file, (rows, columns), channels) * (high - low) / 255.0
     return x[..., 0] if flat else x.transpose(2, 0, 1) if first else x
 
 
-def _fixed(one, value):
+def _fixed(one: keras.KerasTensor, value: Any) -> Fixed:
     """A fixed input: as it is, or as a one-hot row where one number is given for several."""
     shape = tuple(one.shape[1:])
     if isinstance(value, str | pathlib.Path):
@@ -279,18 +193,14 @@ def _fixed(one, value):
     return Fixed(value.reshape(shape).astype(kind).tolist(), kind, name=f"fixed_{one.name}")
 
 
-def _channels_first(shape):
-    return len(shape) == 4 and shape[1] in CHANNELS and shape[-1] not in CHANNELS
-
-
-def _to_channels(x, given, wanted):
+def _to_channels(x: Tensor, given: int, wanted: int) -> Tensor:
     if given == wanted:
         return x
     matrix = np.array(LUMA) if wanted == 1 else np.ones((1, 3))
     return _mixed(x, matrix, np.zeros(wanted), "to_channels")
 
 
-def _mixed(x, matrix, shift, name):
+def _mixed(x: Tensor, matrix: Array, shift: Array, name: str) -> Tensor:
     """A product with a matrix over the channels: x A + b."""
     layer = keras.layers.Conv2D(matrix.shape[1], 1, trainable=False, dtype="float32", name=name)
     h = layer(x)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +14,11 @@ from tf_inverse.errors import UsageError, reason
 from tf_inverse.networks import codes
 from tf_inverse.networks.networks import index
 from tf_inverse.networks.stored_image import stored
+from tf_inverse.tensors import Array, Model, Tensor
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import Networks
+
 
 COUNT = 24
 RANGES = ((-1.0, 1.0), (0.0, 1.0), (0.0, 255.0))
@@ -35,7 +41,7 @@ class Seen(NamedTuple):
     encodings: np.ndarray
 
 
-def likely_range(model, size: int, kind: str) -> tuple[float, float]:
+def likely_range(model: Model, size: int, kind: str) -> tuple[float, float]:
     """The range that a generator's images seem to be in: [-1, 1], [0, 1] or [0, 255].
 
     Args:
@@ -53,7 +59,7 @@ def likely_range(model, size: int, kind: str) -> tuple[float, float]:
     return RANGES[0] if low < -OVERSHOOT or -low > MIDDLE * high else RANGES[1]
 
 
-def tried(model, x):
+def tried(model: Model, x: Tensor | Array) -> Tensor:
     """What a model gives for x.
 
     Raises:
@@ -68,7 +74,7 @@ def tried(model, x):
         ) from error
 
 
-def images(networks, values: tuple[float, float], share: float = SHARE) -> Seen:
+def images(networks: Networks, values: tuple[float, float], share: float = SHARE) -> Seen:
     """Looks at random codes.
 
     Args:
@@ -105,7 +111,7 @@ def images(networks, values: tuple[float, float], share: float = SHARE) -> Seen:
     return Seen(x, networks.encode(stored(x)))
 
 
-def liveliest(networks, layer: str, seen: Seen) -> Neuron:
+def liveliest(networks: Networks, layer: str, seen: Seen) -> Neuron:
     """The unit of a layer that varies most over random codes, at the centre of a map."""
     shape = networks.layer_shape(layer)
     outputs = networks.outputs(tf.constant(stored(seen.images), tf.float32), (layer,))[1][
@@ -116,7 +122,7 @@ def liveliest(networks, layer: str, seen: Seen) -> Neuron:
     return placed(Neuron(layer, unit), shape)
 
 
-def gradient(networks, neuron: Neuron) -> None:
+def gradient(networks: Networks, neuron: Neuron) -> None:
     """Refuses a pair in which no gradient gets from a neuron to the code.
 
     Raises:
@@ -126,7 +132,7 @@ def gradient(networks, neuron: Neuron) -> None:
     layers, where = (neuron.layer,), index((neuron,))
 
     @tf.function(autograph=False)
-    def slope(c):
+    def slope(c: Tensor) -> Tensor:
         with tf.GradientTape() as tape:
             tape.watch(c)
             s = networks.look(c, layers, where).s
@@ -154,7 +160,7 @@ def gradient(networks, neuron: Neuron) -> None:
     )
 
 
-def blockers(function, x) -> list[str]:
+def blockers(function: Callable[[Tensor], Tensor], x: Tensor) -> list[str]:
     """Operations through which no gradient passes, between a function's input and its output.
 
     Args:
@@ -166,7 +172,7 @@ def blockers(function, x) -> list[str]:
     """
     found: list[str] = []
 
-    def run(start):
+    def run(start: Tensor) -> Tensor:
         end = function(start)
         if tf.gradients(end, start)[0] is None:
             found.extend(
@@ -182,7 +188,9 @@ def blockers(function, x) -> list[str]:
     return found
 
 
-def _between(graph, start, end):
+def _between(
+    graph: tf.Graph, start: Tensor, end: Tensor
+) -> list[tuple[tf.Operation, list[Tensor]]]:
     """Operations on a way from start to end, each with those of its inputs that are on it too."""
     operations, reached = graph.get_operations(), {start.ref()}
     for op in operations:
@@ -198,7 +206,7 @@ def _between(graph, start, end):
     return found[::-1]
 
 
-def _stops(op, inputs):
+def _stops(op: tf.Operation, inputs: list[Tensor]) -> bool:
     # Shapes are whole numbers by nature; where one is all that is used, something else stops too.
     if op.type in ("Shape", "StridedSlice", "Pack") and op.outputs[0].dtype.is_integer:
         return False

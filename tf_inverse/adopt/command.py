@@ -60,7 +60,7 @@ def pair(
 
 def values(text: str | None) -> dict[str, float | str]:
     """NAME=NUMBER or NAME=FILE, several with commas, as numbers and pictures' files by name."""
-    fixed = {}
+    fixed: dict[str, float | str] = {}
     for part in filter(None, (text or "").split(",")):
         name, _, value = part.partition("=")
         try:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tf_inverse.adopt import check
 from tf_inverse.layers import taps
 from tf_inverse.networks import logits
 from tf_inverse.networks.stored_image import stored
+from tf_inverse.tensors import Model
+
+if TYPE_CHECKING:
+    from tf_inverse.adopt.check import Seen
+    from tf_inverse.networks.networks import Networks
 
 
-def penultimate(f) -> str | None:
+def penultimate(f: Model) -> str | None:
     """Path of the last layer without a map before the outputs of a model; None where there is none.
 
     Logits before a softmax or a sigmoid count as the output.
@@ -26,10 +34,11 @@ def penultimate(f) -> str | None:
     ends = outputs(f, shapes)
     before = [path for path in flat if path not in ends]
     hidden = [path for path in before if path not in [logits.before(f, end) for end in ends]]
-    return (hidden or before or flat or [None])[-1]
+    found = hidden or before or flat
+    return found[-1] if found else None
 
 
-def outputs(f, names) -> list[str]:
+def outputs(f: Model, names: Collection[str]) -> list[str]:
     """Paths of the layers that give a model's outputs, the first output's first.
 
     Args:
@@ -48,7 +57,7 @@ def outputs(f, names) -> list[str]:
     return paths
 
 
-def target(networks, seen) -> str | None:
+def target(networks: Networks, seen: Seen) -> str | None:
     """The liveliest unit of the output, from what random codes give up to nearly their highest.
 
     Raises:
@@ -61,12 +70,12 @@ def target(networks, seen) -> str | None:
     return f"{neuron}@{low:.6g}:{high:.6g}" if low < high else None
 
 
-def output(networks) -> str:
+def output(networks: Networks) -> str:
     """The path of the layer whose units count: the first of `ends`."""
     return ends(networks)[0]
 
 
-def ends(networks) -> list[str]:
+def ends(networks: Networks) -> list[str]:
     """Paths of the labelled layer, or the one that gives the classifier's first output.
 
     Where one of both gives probabilities of which the other is the logits, or has them before it,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -9,6 +12,7 @@ from tf_inverse import private
 from tf_inverse.errors import UsageError
 from tf_inverse.layers import taps
 from tf_inverse.networks import logits
+from tf_inverse.tensors import Model
 
 POOLED, FEATURES = "_pooled", "_sae"
 POOLINGS = {4: keras.layers.GlobalAveragePooling2D, 3: keras.layers.GlobalAveragePooling1D}
@@ -98,7 +102,7 @@ def with_features(f: keras.Model, sae: keras.Model, layer: str) -> tuple[keras.M
     return made, path + FEATURES
 
 
-def _edited(model, edit):
+def _edited(model: Model, edit: Callable[[Model], Model | None]) -> Model | None:
     """The model with the innermost model that gives its first output edited; None for no change.
 
     Args:
@@ -121,18 +125,18 @@ def _edited(model, edit):
     return keras.Model(private.functional(model).input, outputs, name=model.name)
 
 
-def _calls(model, layer):
+def _calls(model: Model, layer: keras.layers.Layer) -> list[Any]:
     """The calls of a layer that belong to a model: others may call it too."""
     return [node for node in private.nodes(model) if node.operation is layer]
 
 
-def _is_used(model, tensors):
+def _is_used(model: Model, tensors: Iterable[keras.KerasTensor]) -> bool:
     """Whether some of the tensors go into a layer of the model, beside being its outputs."""
     ids = {id(one) for one in tensors}
     return any(id(one) in ids for node in private.nodes(model) for one in node.input_tensors)
 
 
-def _split(model):
+def _split(model: Model) -> Model | None:
     layer = private.history(model.outputs[0]).operation
     config = layer.get_config() if isinstance(layer, keras.layers.Layer) else {}
     if not logits.kind(layer) or "activation" not in config or not layer.weights:
@@ -152,7 +156,7 @@ def _split(model):
     )
 
 
-def _pooled(model):
+def _pooled(model: Model) -> Model | None:
     found = _last_map(model)
     if found is None:
         return None
@@ -164,7 +168,7 @@ def _pooled(model):
     return keras.Model(private.functional(model).input, [*model.outputs, pooled], name=model.name)
 
 
-def _last_map(model):
+def _last_map(model: Model) -> tuple[keras.layers.Layer, keras.KerasTensor] | None:
     """The layer whose map is to be pooled, and its output; None where there is no map."""
     maps = {}
     for layer in model.layers:
@@ -182,5 +186,6 @@ def _last_map(model):
     return end if _channels(*end) >= _channels(*last) else last
 
 
-def _channels(layer, h):
-    return h.shape[1 if getattr(layer, "data_format", None) == "channels_first" else -1]
+def _channels(layer: keras.layers.Layer, h: keras.KerasTensor) -> int:
+    """The number of channels of a layer's map; 0 where it is not fixed."""
+    return h.shape[1 if getattr(layer, "data_format", None) == "channels_first" else -1] or 0

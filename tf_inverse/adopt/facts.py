@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from tf_inverse.adopt import adapters, check, loading
+from tf_inverse.adopt import adapters, check, layouts, loading
 from tf_inverse.errors import UsageError
 from tf_inverse.networks.natural import Natural
 from tf_inverse.networks.unit_labels import Labels
@@ -29,7 +29,7 @@ class Classifier(NamedTuple):
     """
 
     model: Model
-    picture: adapters.Picture
+    picture: layouts.Picture
     pixels: tuple[float, float]
     fixed: dict[str, Any]
     entries: dict[str, Any]
@@ -101,9 +101,11 @@ def classifier(
         fixed: Values of its further inputs, by name.
 
     Raises:
-        UsageError: It has no image input, or an input that is neither the image nor fixed.
+        UsageError: It has no image input, or an input that is neither the image nor fixed; or
+            its preprocessing is known, and other pixels are said.
     """
-    picture = adapters.picture(opened.model, fixed)
+    loading.expect_pixels(opened, pixels)
+    picture = layouts.picture(opened.model, fixed)
     return Classifier(opened.model, picture, pixels, fixed or {}, opened.entries)
 
 
@@ -130,9 +132,9 @@ def generator(
     Raises:
         UsageError: It does not give one image from one code, or the image is smaller than the crop.
     """
-    model, entries = opened
+    model, entries = opened.model, opened.entries
     fixed, stored = fixed or {}, entries.get("codes") or {}
-    size, image = adapters.code_size(model, fixed), adapters.image_shape(model)
+    size, image = layouts.code_size(model, fixed), layouts.image_shape(model)
     kind = codes or stored.get("kind")
     if codes is None and stored.get("bounds"):
         bounds = bounds or tuple(stored["bounds"])
@@ -148,7 +150,7 @@ def generator(
     return Generator(model, size, image, pixels, beyond, fixed, kind, bounds, crop, entries)
 
 
-def _cropped(image, crop):
+def _cropped(image: tuple[int, int, int], crop: int | None) -> tuple[int, int, int]:
     rows, columns, channels = image
     if crop is None:
         return image

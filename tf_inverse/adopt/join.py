@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import pathlib
-from typing import Any
 
 from tf_inverse.adopt import adapters, defaults, ends, facts, loading
 from tf_inverse.errors import UsageError
@@ -22,7 +21,7 @@ Encoder = str | pathlib.Path | Model | None
 
 
 def classifier(
-    f: facts.Classifier, encoder: Encoder, channels: int | None, opening: dict[str, Any]
+    f: facts.Classifier, encoder: Encoder, channels: int | None, opening: loading.Opening
 ) -> tuple[Model, str]:
     """A classifier that takes images in 0..255, and the path of its encoder.
 
@@ -42,15 +41,16 @@ def classifier(
         return (model, path) if path else _pooled(model)
     if isinstance(encoder, str) and not _is_model(encoder):
         return model, encoder
-    own = loading.open(encoder, "classifier", **opening).model
-    return adapters.with_encoder(model, adapters.classifier(own, f.pixels, channels))
+    own = loading.open(encoder, "classifier", **opening)
+    pixels = adapters.PIXELS if own.prepares else f.pixels
+    return adapters.with_encoder(model, adapters.classifier(own.model, pixels, channels))
 
 
-def _is_model(text):
-    return text.startswith("keras:") or pathlib.Path(text).exists()
+def _is_model(text: str) -> bool:
+    return text.startswith(("keras:", "keras_hub:")) or pathlib.Path(text).exists()
 
 
-def _pooled(model):
+def _pooled(model: Model) -> tuple[Model, str]:
     model = ends.with_pooled(model)
     return model, logits.source(model.outputs[-1])
 
@@ -85,7 +85,7 @@ def join(
     name: str | None = None,
     labels: facts.Named | None = None,
     classes: tuple[str, ...] = (),
-    opening: dict[str, Any],
+    opening: loading.Opening,
     sae: Model | None = None,
     sae_layer: str | None = None,
 ) -> Networks:
@@ -127,7 +127,7 @@ def join(
     return networks
 
 
-def _classes(networks, names):
+def _classes(networks: Networks, names: tuple[str, ...]) -> facts.Named | None:
     output = defaults.output(networks)
     return (output, names) if names and len(names) == networks.layer_shape(output)[-1] else None
 
@@ -167,16 +167,18 @@ def labelled(networks: Networks, labels: facts.Named | None) -> Labels | None:
 
 def statistics(f: facts.Classifier, G: facts.Generator) -> tuple[Natural | None, Natural | None]:
     """Natural statistics of the classifier's folder and of the generator's, each read once."""
-    mine, theirs = (one.entries.get("folder") for one in (f, G))
-    read = {
-        one.entries["folder"]: storage.statistics(one.entries["folder"], one.entries)
-        for one in {mine: f, theirs: G}.values()
-        if one.entries
-    }
-    return read.get(mine), read.get(theirs)
+    named = {one["folder"]: one for one in (f.entries, G.entries) if one}
+    read = {folder: storage.statistics(folder, entries) for folder, entries in named.items()}
+    return read.get(f.entries.get("folder")), read.get(G.entries.get("folder"))
 
 
-def _stored(f, G, mine, theirs, networks):
+def _stored(
+    f: facts.Classifier,
+    G: facts.Generator,
+    mine: Natural | None,
+    theirs: Natural | None,
+    networks: Networks,
+) -> Natural | None:
     """Statistics of a pair out of those of two folders: units of one, codes of the other."""
     if mine is None or theirs is None:
         stored = mine or (theirs and dataclasses.replace(theirs, layers={}, activations={}))
@@ -197,11 +199,11 @@ def _stored(f, G, mine, theirs, networks):
     return stored
 
 
-def _placed(networks, stored):
+def _placed(networks: Networks, stored: Natural) -> Natural:
     """Statistics by the paths that layers have in a classifier which was wrapped since."""
     known = networks.shapes
 
-    def path(layer):
+    def path(layer: str) -> str:
         ends = [name for name in known if name.endswith(f"/{layer}")]
         return ends[0] if layer not in known and len(ends) == 1 else layer
 

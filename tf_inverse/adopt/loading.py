@@ -1,4 +1,4 @@
-"""Where a model comes from: a Keras object, a file, a SavedModel, keras.applications, a folder."""
+"""Where a model comes from: a Keras object, a file, a SavedModel, a library's name, a folder."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ import inspect
 import os
 import pathlib
 import re
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import keras
-import numpy as np
 from keras import applications
 
-from tf_inverse.adopt import adapters
+from tf_inverse.adopt import adapters, kerashub, preprocessing
 from tf_inverse.caffe import published
 from tf_inverse.errors import UsageError, reason
 from tf_inverse.layers import frozen_inputs
 from tf_inverse.networks import hub, storage
-from tf_inverse.tensors import Array, Model
+from tf_inverse.tensors import Model
 
-FORMS = "a .keras or .h5 file, a SavedModel's folder, keras:NAME, or a network's folder"
+FORMS = (
+    "a .keras or .h5 file, a SavedModel's folder, keras:NAME, keras_hub:PRESET or a preset's "
+    "folder, or a network's folder"
+)
 SIZES = {
     "classifier": "--size=ROWS,COLUMNS,CHANNELS",
     "generator": "--code-size=NUMBER",
@@ -29,11 +30,26 @@ SIZES = {
 }
 
 
+class Opening(TypedDict, total=False):
+    """What `open` may be told of every source alike."""
+
+    trust: bool
+    weights: str | None
+
+
 class Opened(NamedTuple):
-    """A model, and what the folder of its network says; that is empty where it has none."""
+    """A model, and what its source says of it.
+
+    Attributes:
+        model: The Keras model.
+        entries: What the folder of its network says; empty where it has none.
+        prepares: Whether the source says what pixels the model takes, so that its preprocessing
+            is inside, and it takes 0..255.
+    """
 
     model: Model
     entries: dict[str, Any]
+    prepares: bool = False
 
 
 def open(
@@ -52,28 +68,60 @@ def open(
             network's folder is meant.
         trust: Whether a SavedModel may be loaded.
         size: Shape of an input without the batch axis, where the source leaves it open.
-        weights: Of keras:NAME: "imagenet", a file, or None for random ones.
+        weights: Of keras:NAME: "imagenet", a file, or None for random ones; of keras_hub:PRESET
+            "imagenet" stands for the preset's own.
 
     Raises:
         UsageError: It is none of these.
         RefusedInput: A file that cannot be loaded safely.
     """
     if isinstance(source, keras.Model):
-        return Opened(built(source, size, role), {})
+        return _opened(source, {}, size, role)
     text, path = str(source), pathlib.Path(source)
     entries = about(source)
     with frozen_inputs.trust(trust):
         if text.startswith("keras:"):
-            return Opened(application(text.removeprefix("keras:"), weights, size), entries)
+            return Opened(application(text.removeprefix("keras:"), weights, size), entries, True)
+        if text.startswith(kerashub.PREFIX) or kerashub.is_preset(path):
+            model = kerashub.preset(text.removeprefix(kerashub.PREFIX), weights)
+            return _opened(model, entries, size, role)
         if path.suffix in (".keras", ".h5", ".hdf5") and path.is_file():
-            return Opened(built(storage.model(path, trust=trust), size, role), entries)
+            return _opened(storage.model(path, trust=trust), entries, size, role)
         if (path / "saved_model.pb").is_file():
             return Opened(frozen_inputs.graph(path, path.name, size, SIZES[role]), entries)
     if not entries:
-        raise UsageError(f"expected {FORMS} for the {role}, got {text!r}")
+        absent = "" if path.exists() else ", which is not there"
+        raise UsageError(f"expected {FORMS} for the {role}, got {text!r}{absent}")
     if role not in entries:
         raise UsageError(f"expected a {role} in {entries['folder']}, it has none")
-    return Opened(storage.model(entries["folder"] / entries[role]["file"], trust=trust), entries)
+    model = storage.model(entries["folder"] / entries[role]["file"], trust=trust)
+    return Opened(model, entries, True)
+
+
+def _opened(
+    model: Model, entries: dict[str, Any], size: tuple[int, ...] | None, role: str
+) -> Opened:
+    """A model of the user's own, or KerasHub's, with known shapes."""
+    if kerashub.is_task(model):
+        return Opened(kerashub.prepared(model, size), entries, True)
+    return Opened(built(model, size, role), entries)
+
+
+def expect_pixels(opened: Opened, pixels: tuple[float, float]) -> None:
+    """Refuses other pixels than 0..255 where the source says which ones a classifier takes.
+
+    Args:
+        opened: From `open`.
+        pixels: (low, high), as the user says.
+
+    Raises:
+        UsageError: They would be scaled twice.
+    """
+    if opened.prepares and tuple(pixels) != adapters.PIXELS:
+        raise UsageError(
+            f"expected no --pixels of {opened.model.name}: its preprocessing comes with it, and it "
+            f"takes 0..255, got {pixels[0]:g}:{pixels[1]:g}"
+        )
 
 
 def name(source: str | os.PathLike | keras.Model, model: keras.Model) -> str:
@@ -132,17 +180,7 @@ def application(
         ) from error
     modules = [m for m in vars(applications).values() if inspect.ismodule(m) and hasattr(m, name)]
     prepare = next(m.preprocess_input for m in modules if hasattr(m, "preprocess_input"))
-    return adapters.prepared(model, *affine(prepare))
-
-
-def affine(prepare: Callable[[Array], Array]) -> tuple[Array, Array]:
-    """The matrix A [3, 3] and the shift b [3] of a preprocessing x A + b of RGB pixels.
-
-    Every preprocessing of keras.applications is of this form; four pixels tell it.
-    """
-    pixels = np.concatenate([np.zeros((1, 3)), 255.0 * np.eye(3)]).astype(np.float32)
-    shift, *rows = np.asarray(prepare(pixels.reshape(4, 1, 1, 3).copy()), np.float64).reshape(4, 3)
-    return (np.array(rows) - shift) / 255.0, shift
+    return adapters.prepared(model, *preprocessing.affine(prepare))
 
 
 def built(model: Model, size: tuple[int, ...] | None = None, role: str = "classifier") -> Model:
@@ -166,8 +204,9 @@ def built(model: Model, size: tuple[int, ...] | None = None, role: str = "classi
     return keras.Model(x, model(x), name=model.name)
 
 
-def _seen(model):
+def _seen(model: Model) -> tuple[int, ...] | None:
     """Shape of the one input that a subclassed model was called with, or None."""
     shape = (model.get_build_config() or {}).get("input_shape") if model.built else None
-    plain = isinstance(shape, tuple | list) and all(isinstance(n, int) for n in shape[1:])
-    return tuple(shape[1:]) if plain else None
+    if not isinstance(shape, tuple | list) or not all(isinstance(n, int) for n in shape[1:]):
+        return None
+    return tuple(shape[1:])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from tf_inverse.errors import UsageError
 from tf_inverse.networks import codes, image_files, unit_statistics
 from tf_inverse.networks.natural import LEVELS, Natural
 from tf_inverse.networks.stored_image import stored
+from tf_inverse.networks.unit_labels import Labels
 from tf_inverse.tensors import Array
 
 if TYPE_CHECKING:
@@ -65,8 +67,8 @@ def load(images: Array | str | os.PathLike | None, image: tuple[int, int, int]) 
     """
     if images is None or isinstance(images, np.ndarray):
         return images if images is None else Images(images)
-    *size, channels = image
-    pixels, classes = image_files.load(images, tuple(size), "test", channels)
+    rows, columns, channels = image
+    pixels, classes = image_files.load(images, (rows, columns), "test", channels)
     names = image_files.names(images) if classes is not None else ()
     words = f"images of {pathlib.Path(images).name}"
     return Images(pixels, classes, names, words, os.path.abspath(images))
@@ -154,7 +156,9 @@ def chosen(z: Array, seed: int) -> list[int]:
     return kept
 
 
-def _groups(networks, first, count):
+def _groups(
+    networks: Networks, first: tuple[str, ...], count: int
+) -> Iterator[list[unit_statistics.Layer]]:
     """Layers to measure in one pass each, whose activations fit in memory together."""
     there = {one.name: one for one in unit_statistics.layers(networks)}
     wanted = [there.get(name) or _layer(networks, name) for name in dict.fromkeys(first)]
@@ -166,7 +170,8 @@ def _groups(networks, first, count):
         and len(one.shape) <= 3
         and one.units <= WIDEST
     ]
-    group, total, own = [], 0, 0
+    group: list[unit_statistics.Layer] = []
+    total = own = 0
     for one in wanted:
         total += one.units
         if total > MOST_UNITS and one.name not in first:
@@ -179,12 +184,12 @@ def _groups(networks, first, count):
     yield group
 
 
-def _layer(networks, name):
+def _layer(networks: Networks, name: str) -> unit_statistics.Layer:
     shape = networks.layer_shape(name)
     return unit_statistics.Layer(name, "output", shape, shape[-1])
 
 
-def _batch(group):
+def _batch(group: list[unit_statistics.Layer]) -> int:
     whole = sum(int(np.prod(one.shape)) for one in group)
     return int(np.clip(AT_A_TIME // max(whole, 1), 1, unit_statistics.BATCH))
 
@@ -227,28 +232,28 @@ def findings(networks: Networks, natural: Natural | None, images: Images | None)
         natural: From `known`.
         images: From `load`.
     """
-    if images is None:
+    if images is None or natural is None:
         return {}
-    facts = {"images": len(images.pixels), "layers": len(natural.layers)}
+    facts: dict[str, Any] = {"images": len(images.pixels), "layers": len(natural.layers)}
     if not images.names:
         return {"natural": facts}
-    named = networks.labels is not None and networks.labels.names == images.names
+    labels = networks.labels
     count = networks.layer_shape(defaults.output(networks))[-1]
     if len(images.names) != count:
         facts["labels"] = f"{count} outputs, but classes of the images: {len(images.names)}"
-    elif named:
-        facts |= _agreement(networks, images)
+    elif labels is not None and labels.names == images.names:
+        facts |= _agreement(networks, labels, images)
     return {"natural": facts}
 
 
-def _agreement(networks, images):
+def _agreement(networks: Networks, labels: Labels, images: Images) -> dict[str, Any]:
     """How often the classifier gives an image to its own class: the order may be another."""
-    layer, names = networks.labels
+    layer, names = labels
     z = unit_statistics.responses(networks, [_layer(networks, layer)], images.pixels)[layer]
     share = float(np.mean(z.argmax(axis=1) == images.classes))
-    facts = {"labels": "classes of the images", "classified as labelled": round(share, 4)}
+    words = "classes of the images"
     if share < 1.5 / len(names):
-        facts["labels"] += (
+        words += (
             ", no better than by chance: are the units in this order? --labels=FILE gives another"
         )
-    return facts
+    return {"labels": words, "classified as labelled": round(share, 4)}

@@ -11,7 +11,7 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
-from tf_inverse.archive import attributes, schema
+from tf_inverse.archive import json_file, schema
 from tf_inverse.errors import RefusedInput
 
 INDEX, FORMAT, VERSION = "atlas.json", "tf_inverse atlas", 1
@@ -54,11 +54,9 @@ def json_object(path: pathlib.Path, format: str, version: int, largest: int) -> 
     Raises:
         RefusedInput: It is too large, no JSON object, or of another format or version.
     """
-    if not path.is_file():
+    values = json_file.value(path, largest, links=True)
+    if values is None:
         return None
-    if path.stat().st_size > largest:
-        raise RefusedInput(f"expected at most {largest} bytes in {path}")
-    values = attributes.from_json(path.read_bytes(), str(path))
     if not isinstance(values, dict) or values.get("format") != format:
         raise RefusedInput(f"expected format {format!r} in {path}")
     if values.get("version") != version:

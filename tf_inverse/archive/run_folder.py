@@ -14,12 +14,11 @@ import contextlib
 import os
 import pathlib
 import re
-from typing import Any
 
 import h5py
 import numpy as np
 
-from tf_inverse.archive import atomic, attributes, open_files, schema
+from tf_inverse.archive import atomic, attributes, json_file, open_files, schema
 from tf_inverse.archive.chunk_reader import Column
 from tf_inverse.archive.columns import Piece
 from tf_inverse.errors import RefusedInput
@@ -53,7 +52,7 @@ def read_header(folder: pathlib.Path) -> dict | None:
         RefusedInput: damaged, too large, or of another version.
     """
     path = folder / HEADER
-    entry = read_json(path)
+    entry = json_file.value(path, MAX_HEADER, links=False)
     if entry is None:
         return None
     if not isinstance(entry, dict) or entry.get("format") != schema.FORMAT:
@@ -66,21 +65,6 @@ def read_header(folder: pathlib.Path) -> dict | None:
         return attributes.check_header(entry.get("header", {}), str(path))
     except (ValueError, TypeError, AttributeError) as error:
         raise RefusedInput(f"{error}") from error
-
-
-def read_json(path: pathlib.Path) -> Any:
-    """A small JSON file, or None where there is none; never through a link."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise RefusedInput(f"{path}: {error.strerror}, expected a plain file") from error
-    with open(descriptor, "rb") as file:
-        data = file.read(MAX_HEADER + 1)
-    if len(data) > MAX_HEADER:
-        raise RefusedInput(f"{path}: larger than {MAX_HEADER} bytes")
-    return attributes.from_json(data, str(path))
 
 
 def pieces(folder: pathlib.Path, header: dict) -> list[Piece]:

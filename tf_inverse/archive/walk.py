@@ -1,9 +1,9 @@
 """The data of an HDF5 file, each array reached once and by nothing but the file's own links.
 
 HDF5 lets a file of a kilobyte stand for terabytes: links lead into other files, and a group or an
-array may have many names, even one inside itself. Archives, statistics and weights of a network
-come from elsewhere, and none of their writers uses any of that: whatever does is refused here
-before its data is read.
+array may have many names, even one inside itself. Archives, statistics and weights of a network,
+MATLAB's among them, come from elsewhere, and none of their writers uses any of that: whatever does
+is refused here before its data is read.
 """
 
 from __future__ import annotations
@@ -73,3 +73,24 @@ def datasets(group: h5py.Group, path: StrPath) -> Iterator[tuple[str, h5py.Datas
                 yield full, h5py.Dataset(found)
             else:
                 raise RefusedInput(f"{path}: /{full:.120} is neither a group nor an array")
+
+
+def bearable(group: h5py.Group, path: StrPath, most: int) -> dict[str, h5py.Dataset]:
+    """The datasets of a group by name, in order, which are so small that all may be read whole.
+
+    Args:
+        group: As of `datasets`.
+        path: Likewise.
+        most: Bytes that all of them may have together.
+
+    Raises:
+        RefusedInput: As of `datasets`; or one has no shape, or lies in another file, or they have
+            more bytes.
+    """
+    found = dict(sorted(datasets(group, path)))
+    for name, item in found.items():
+        if item.shape is None or item.is_virtual or item.external:
+            raise RefusedInput(f"{path}: /{name:.120} has no shape, or is stored in other files")
+    if sum(item.size * item.dtype.itemsize for item in found.values()) > most:
+        raise RefusedInput(f"expected at most {most} bytes in {path}")
+    return found

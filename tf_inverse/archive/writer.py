@@ -9,7 +9,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tf_inverse.archive import atomic, attributes, hdf5, merge, open_files, run_folder, schema
+from tf_inverse.archive import (
+    atomic,
+    attributes,
+    hdf5,
+    json_file,
+    merge,
+    open_files,
+    run_folder,
+    schema,
+)
 from tf_inverse.archive.columns import Piece
 from tf_inverse.archive.lock import Lock
 from tf_inverse.errors import InverseSetError, UsageError
@@ -218,7 +227,8 @@ class Writer:
 
     def _spent(self) -> bool:
         """Whether the finished file is in place and only the cleaning up was cut short."""
-        mark = run_folder.read_json(self.folder / run_folder.FINISHED)
+        finished = self.folder / run_folder.FINISHED
+        mark = json_file.value(finished, run_folder.MAX_HEADER, links=False)
         if not isinstance(mark, dict) or not self.path.exists():
             return False
         return mark.get("sha256") == atomic.checksum(self.path)

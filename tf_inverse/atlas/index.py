@@ -6,12 +6,12 @@ import pathlib
 from typing import Any
 
 from tf_inverse import archive
-from tf_inverse.archive import atlas_index, atomic, attributes, run_folder
+from tf_inverse.archive import atlas_index, atomic, attributes, json_file
 from tf_inverse.atlas.plan import GROUPS, Plan, locked
 from tf_inverse.errors import InverseSetError, RefusedInput
 from tf_inverse.run import origin
 
-FORMAT, VERSION = "tf_inverse atlas group", 1
+FORMAT, VERSION, LARGEST = "tf_inverse atlas group", 1, 1 << 20
 WAITING = {"state": "waiting", "reason": None, "found": 0, "steps": 0, "seconds": None}
 
 
@@ -51,7 +51,7 @@ class Records:
         """
         if group not in self._read:
             path = record_path(self.folder, group)
-            values = run_folder.read_json(path)
+            values = json_file.value(path, LARGEST, links=False)
             if values is None:
                 return None
             entries = _checked(values, self.groups[group], path)

@@ -1,19 +1,23 @@
 """Keras layers for the steps that join, cut and move numbers; see `build`."""
 
+from __future__ import annotations
+
 import keras
 
 from tf_inverse.caffe import axes
+from tf_inverse.caffe.shape_inference import Step
 from tf_inverse.layers import caffe_layers, fork_layers
+from tf_inverse.tensors import Tensor
 
 
-def softmax(step, tensors, name):
+def softmax(step: Step, tensors: list[Tensor], name: str) -> Tensor:
     """Softmax along an axis."""
     axis = step.options["axis"]
     axis = axes.AXES[axis] if len(step.shapes[0]) == 3 else axis
     return keras.layers.Softmax(axis=axis, name=name)(tensors[0])
 
 
-def concat(step, tensors, name):
+def concat(step: Step, tensors: list[Tensor], name: str) -> Tensor:
     """The bottoms one after the other."""
     axis = step.options["axis"]
     axis = axes.AXES[axis] if len(step.shapes[0]) == 3 else axis
@@ -22,7 +26,7 @@ def concat(step, tensors, name):
     return keras.layers.Concatenate(axis=axis, name=name)(tensors)
 
 
-def eltwise(step, tensors, name):
+def eltwise(step: Step, tensors: list[Tensor], name: str) -> Tensor:
     """Bottoms of one shape, joined number by number."""
     o = step.options
     if o["operation"] == "SUM" and set(o["coeff"]) - {1.0}:
@@ -36,7 +40,7 @@ def eltwise(step, tensors, name):
     return kinds[o["operation"]](name=name)(tensors)
 
 
-def cut(step, tensors, name):
+def cut(step: Step, tensors: list[Tensor], name: str) -> list[Tensor]:
     """One tensor for each part."""
     i, bounds = step.options["axis"] - 1, step.options["bounds"]
     parts = []
@@ -51,17 +55,17 @@ def cut(step, tensors, name):
     return parts
 
 
-def split(step, tensors, name):
+def split(step: Step, tensors: list[Tensor], name: str) -> list[Tensor]:
     """The same tensor for every top."""
     return [keras.layers.Identity(name=name)(tensors[0])] * len(step.layer.tops)
 
 
-def flatten(step, tensors, name):
+def flatten(step: Step, tensors: list[Tensor], name: str) -> Tensor:
     """All numbers in Caffe's order."""
     return keras.layers.Flatten(name=name)(axes.caffe_order(step.shapes[0], tensors[0], name))
 
 
-def reshape(step, tensors, name):
+def reshape(step: Step, tensors: list[Tensor], name: str) -> Tensor:
     """The numbers, in Caffe's order, in another shape."""
     shape = step.options["shape"]
     x = axes.caffe_order(step.shapes[0], tensors[0], name)
@@ -71,7 +75,7 @@ def reshape(step, tensors, name):
     return keras.layers.Permute((2, 3, 1), name=name)(x)
 
 
-def crop(step, tensors, name):
+def crop(step: Step, tensors: list[Tensor], name: str) -> Tensor:
     """A part of the first bottom."""
     starts, sizes = step.options["starts"], step.options["sizes"]
     return caffe_layers.Slice(axes.keras_shape(starts), axes.keras_shape(sizes), name=name)(
@@ -79,7 +83,7 @@ def crop(step, tensors, name):
     )
 
 
-def permute(step, tensors, name):
+def permute(step: Step, tensors: list[Tensor], name: str) -> Tensor:
     """The axes in another order."""
     order = step.options["order"]
     if len(step.shapes[0]) == 3:
@@ -87,14 +91,14 @@ def permute(step, tensors, name):
     return keras.layers.Permute(order[1:], name=name)(tensors[0])
 
 
-def tile(step, tensors, name):
+def tile(step: Step, tensors: list[Tensor], name: str) -> Tensor:
     """Copies one after the other."""
     repeats = [1] * len(step.shapes[0])
     repeats[step.options["axis"] - 1] = step.options["tiles"]
     return fork_layers.Tile(axes.keras_shape(tuple(repeats)), name=name)(tensors[0])
 
 
-def interp(step, tensors, name):
+def interp(step: Step, tensors: list[Tensor], name: str) -> Tensor:
     """The map, cut and resized."""
     o, x = step.options, tensors[0]
     if o["size"] != step.shapes[0][1:]:

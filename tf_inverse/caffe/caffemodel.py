@@ -4,15 +4,20 @@ Field numbers are those of caffe.proto. The file is never loaded as a whole, so 
 limit but the disk's; a blob's numbers are read when they are asked for.
 """
 
+from __future__ import annotations
+
 import collections
 import math
+import mmap
 import os
 from typing import NamedTuple
 
 import numpy as np
 
 from tf_inverse.caffe import layer_names, wire_format
+from tf_inverse.caffe.blob_shape import BlobShape
 from tf_inverse.errors import RefusedInput
+from tf_inverse.tensors import Array, StrPath
 
 # NetParameter
 NET_NAME, NET_LAYERS_V1, NET_LAYERS_V2 = 1, 2, 100
@@ -34,12 +39,12 @@ class Blob(NamedTuple):
     legacy: bool
     values: np.ndarray
 
-    def array(self, shape=None) -> np.ndarray:
+    def array(self, shape: BlobShape | None = None) -> np.ndarray:
         """The numbers, float32 (a view of the file where it holds float32)."""
         values = self.values.reshape(self.shape if shape is None else shape)
         return values.astype(np.float32, copy=False)
 
-    def fits(self, shape) -> bool:
+    def fits(self, shape: BlobShape) -> bool:
         """Whether this blob has a shape; the old form pads shapes with ones in front."""
         if self.legacy and len(shape) <= 4:
             return self.shape == (1,) * (4 - len(shape)) + tuple(shape)
@@ -62,7 +67,7 @@ class Caffemodel(NamedTuple):
     path: str
     name: str
     layers: tuple[Layer, ...]
-    mapped: object
+    mapped: mmap.mmap | None
 
     def weights(self) -> dict[str, Layer]:
         """The layers that hold blobs, by name."""
@@ -106,46 +111,48 @@ def read_mean(path: str | os.PathLike) -> np.ndarray:
     return np.ascontiguousarray(blob.array(shape).transpose(1, 2, 0))
 
 
-def _last(layers):
+def _last(layers: list[Layer]) -> str:
     return repr(layers[-1].name) if layers else "none"
 
 
-def _refuse_repeats(path, layers):
+def _refuse_repeats(path: StrPath, layers: list[Layer]) -> None:
     times = collections.Counter(layer.name for layer in layers if layer.blobs)
     repeats = sorted(name for name, count in times.items() if count > 1)
     if repeats:
         raise RefusedInput(f"{path} holds weights twice for {', '.join(repeats)}")
 
 
-def _layer(reader, names, kind, value):
-    found = {"name": "", "type": "", "bottom": [], "top": [], "blob": []}
+def _layer(
+    reader: wire_format.Reader, names: dict[int, str], kind: int, value: wire_format.Value
+) -> Layer:
+    texts = {"name": "", "type": ""}
+    ends: dict[str, list[str]] = {"bottom": [], "top": []}
+    blobs: list[Blob] = []
     for number, kind_, value_ in reader.message(kind, value):
         field = names.get(number)
         if field in ("bottom", "top"):
-            found[field].append(reader.text(kind_, value_))
+            ends[field].append(reader.text(kind_, value_))
         elif field == "blob":
-            found[field].append(_blob(reader, kind_, value_))
-        elif field == "type" and kind_ == wire_format.VARINT:
-            found[field] = layer_names.V1_NUMBERS.get(value_, f"V1 type {value_}")
+            blobs.append(_blob(reader, kind_, value_))
+        elif field == "type" and isinstance(value_, int):
+            texts[field] = layer_names.V1_NUMBERS.get(value_, f"V1 type {value_}")
         elif field in ("name", "type"):
-            found[field] = reader.text(kind_, value_)
+            texts[field] = reader.text(kind_, value_)
         elif field == "inner":
             inner = _layer(reader, V0, kind_, value_)
-            found |= {"name": inner.name, "blob": list(inner.blobs)}
-            found["type"] = layer_names.V0.get(inner.type, inner.type)
+            texts = {"name": inner.name, "type": layer_names.V0.get(inner.type, inner.type)}
+            blobs = list(inner.blobs)
     return Layer(
-        found["name"],
-        found["type"],
-        tuple(found["bottom"]),
-        tuple(found["top"]),
-        tuple(found["blob"]),
+        texts["name"], texts["type"], tuple(ends["bottom"]), tuple(ends["top"]), tuple(blobs)
     )
 
 
-def _blob(reader, kind, value):
-    legacy, shape, parts, raw = [0] * 4, None, [], 0
+def _blob(reader: wire_format.Reader, kind: int, value: wire_format.Value) -> Blob:
+    legacy, raw = [0] * 4, 0
+    shape: list[int] | None = None
+    parts: list[tuple[int, int, int]] = []
     for number, kind_, value_ in reader.message(kind, value):
-        if number in BLOB_DIMS and kind_ == wire_format.VARINT:
+        if number in BLOB_DIMS and isinstance(value_, int):
             legacy[number - 1] = value_
         elif number == BLOB_SHAPE:
             shape = [
@@ -154,7 +161,7 @@ def _blob(reader, kind, value):
                 if inner == 1
                 for n in reader.integers(k, v)
             ]
-        elif number == BLOB_RAW_TYPE and kind_ == wire_format.VARINT:
+        elif number == BLOB_RAW_TYPE and isinstance(value_, int):
             raw = value_
         elif number in (BLOB_FLOATS, BLOB_DOUBLES, BLOB_RAW):
             parts.append((number, *reader.span(kind_, value_)))
@@ -162,7 +169,9 @@ def _blob(reader, kind, value):
     return Blob(dims, shape is None, _values(reader.buffer, dims, parts, raw))
 
 
-def _values(buffer, dims, parts, raw):
+def _values(
+    buffer: mmap.mmap, dims: BlobShape, parts: list[tuple[int, int, int]], raw: int
+) -> Array:
     dtype = _dtype({number for number, _, _ in parts}, raw)
     size = dtype.itemsize
     if any((stop - start) % size for _, start, stop in parts):
@@ -174,7 +183,7 @@ def _values(buffer, dims, parts, raw):
     return values
 
 
-def _dtype(fields, raw):
+def _dtype(fields: set[int], raw: int) -> np.dtype:
     """The type of a blob's numbers, from the fields that hold them."""
     if len(fields) > 1:
         raise RefusedInput("a blob holds numbers of several types, such as floats and doubles")

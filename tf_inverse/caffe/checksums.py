@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from tf_inverse.caffe.sources import Form
 from tf_inverse.errors import RefusedInput
+from tf_inverse.tensors import StrPath
 
 
 class Fetched(NamedTuple):
@@ -19,7 +20,7 @@ class Fetched(NamedTuple):
     confirmed: bool
 
 
-def expect(checksum: tuple[str, str], path: pathlib.Path, where) -> None:
+def expect(checksum: tuple[str, str], path: pathlib.Path, where: StrPath) -> None:
     """Refuse a file whose checksum is another.
 
     Args:
@@ -68,7 +69,7 @@ def verified(
     """
     sha256, recorded = digest(path), record(path)
     confirmed = bool(form.checksum) and not form.member
-    if confirmed:
+    if form.checksum and not form.member:
         expect(form.checksum, path, path)
         say(f"{path.name}: its {form.checksum[0]} is the published one; sha256 {sha256}")
     elif recorded.is_file():

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import pathlib
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple, overload
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tf_inverse.archive import atomic
 from tf_inverse.caffe import (
@@ -22,9 +23,13 @@ from tf_inverse.caffe import (
     weight_check,
     weight_file,
     weights,
+    which_network,
 )
+from tf_inverse.caffe.blob_shape import BlobShape
 from tf_inverse.errors import ConversionError
 from tf_inverse.layers.pixels import IMAGENET_MEAN
+from tf_inverse.networks.unit_labels import Labels
+from tf_inverse.tensors import Array, Model, StrPath
 from tf_inverse.zoo import caffenet, generator, labels
 
 UNKNOWN = "Not stated here: see the source of the weights."
@@ -49,10 +54,10 @@ class Converted(NamedTuple):
     model: keras.Model
     role: str
     report: list[str]
-    labels: tuple[str, list[str]] | None
+    labels: Labels | None
     encoder: str | None
     licence: str
-    source: dict
+    source: dict[str, Any]
     notes: tuple[str, ...] = ()
 
     def outputs(self) -> str:
@@ -63,7 +68,14 @@ class Converted(NamedTuple):
         )
 
 
-def network(kind, path, prototxt=None, mean=IMAGENET_MEAN, code="fc6", ignore=()):
+def network(
+    kind: str,
+    path: StrPath,
+    prototxt: StrPath | None = None,
+    mean: ArrayLike = IMAGENET_MEAN,
+    code: str = "fc6",
+    ignore: Iterable[str] = (),
+) -> Converted:
     """One of the paper's networks from its weights.
 
     Args:
@@ -80,30 +92,33 @@ def network(kind, path, prototxt=None, mean=IMAGENET_MEAN, code="fc6", ignore=()
     file = weight_file.read(path)
     described = net_parameter.read(prototxt) if prototxt else None
     if kind != "generator":
-        refuse_other_order(kind, file, described)
+        which_network.refuse_other_order(kind, file, described)
     model = blank(kind, mean, code)
     if described:
-        _compare(weights.expected(model), shape_inference.make(described).weights(), prototxt)
+        needs = shape_inference.make(described).weights()
+        which_network.compare(weights.expected(model), needs, prototxt)
     report = weights.load(model, file, ignore=ignore)
     check(model, kind)
     source = _source(kind, (path, prototxt))
-    report.append(f"{pathlib.Path(path).name}: {_identity(source)}")
-    if kind != "generator" and not _tells_order(file.layers):
+    report.append(f"{pathlib.Path(path).name}: {which_network.published(source)}")
+    if kind != "generator" and not which_network.tells_order(file.layers):
         report.append(f"nothing in it says whether pool1 or norm1 is first: as in {kind}")
     return Converted(
         model,
         "generator" if kind == "generator" else "classifier",
         report,
-        {"generator": None, "places205": ("fc8", labels.places205())}.get(
-            kind, ("fc8", labels.imagenet())
-        ),
+        None if kind == "generator" else Labels("fc8", _class_names(kind)),
         None if kind == "generator" else "relu6",
         {"generator": sources.DEEPSIM, "places205": sources.PLACES}.get(kind, sources.BVLC),
         source,
     )
 
 
-def blank(kind: str, mean=IMAGENET_MEAN, code: str = "fc6") -> keras.Model:
+def _class_names(kind: str) -> tuple[str, ...]:
+    return tuple(labels.places205() if kind == "places205" else labels.imagenet())
+
+
+def blank(kind: str, mean: ArrayLike = IMAGENET_MEAN, code: str = "fc6") -> keras.Model:
     """One of the paper's networks before it has weights: all of them are zero.
 
     Args:
@@ -117,7 +132,17 @@ def blank(kind: str, mean=IMAGENET_MEAN, code: str = "fc6") -> keras.Model:
     return make(205 if kind == "places205" else 1000, mean, name=kind)
 
 
-def any_caffe(prototxt, path, role=None, mean=None, scale=None, channels="bgr", **options):
+def any_caffe(
+    prototxt: StrPath,
+    path: StrPath,
+    role: str | None = None,
+    mean: Array | None = None,
+    scale: float | None = None,
+    channels: str = "bgr",
+    *,
+    input_shape: BlobShape | None = None,
+    ignore: Iterable[str] = (),
+) -> Converted:
     """Any network of the known layers from its prototxt and `.caffemodel`.
 
     Args:
@@ -127,8 +152,8 @@ def any_caffe(prototxt, path, role=None, mean=None, scale=None, channels="bgr", 
         mean: [C] or [H, W, C] in the network's order of channels; None for the prototxt's, if any.
         scale: What pixels are multiplied by once the mean is off; None for the prototxt's, or 1.
         channels: "bgr" or "rgb".
-        **options: `input_shape` (C, H, W) where the prototxt declares none or in its place;
-            `ignore`, layers of the file that may stay unused.
+        input_shape: (C, H, W), where the prototxt declares none or in its place.
+        ignore: Layers of the file that may stay unused.
 
     Raises:
         ConversionError: Layers that are unknown or do not fit, weights that are missing or surplus,
@@ -137,7 +162,7 @@ def any_caffe(prototxt, path, role=None, mean=None, scale=None, channels="bgr", 
         UsageError: The prototxt names a mean image, and no mean is given.
     """
     described = net_parameter.read(prototxt)
-    planned = shape_inference.make(described, options.get("input_shape"))
+    planned = shape_inference.make(described, input_shape)
     pixels, said = means.choose(described.transform, mean, scale, channels)
     file, supplied = supply.complete(planned, weight_file.read(path))
     made = built(
@@ -147,7 +172,7 @@ def any_caffe(prototxt, path, role=None, mean=None, scale=None, channels="bgr", 
         file,
         pixels,
         files=(prototxt, path),
-        ignore=options.get("ignore", ()),
+        ignore=ignore,
     )
     return made._replace(notes=(*supplied, *said, *made.notes))
 
@@ -188,7 +213,7 @@ def built(
     return Converted(model, role, report, named, None, UNKNOWN, _source(kind, files), tuple(notes))
 
 
-def _role(planned):
+def _role(planned: shape_inference.Plan) -> str:
     """Whether a network takes images, or makes one."""
     shape, outputs = next(iter(planned.inputs.values())), list(planned.outputs().values())
     if len(shape) == 3 and shape[0] in (1, 3):
@@ -202,42 +227,17 @@ def _role(planned):
     )
 
 
-def class_labels(model):
+def class_labels(model: Model) -> Labels | None:
     """(layer, names) of the last layer with a list's number of classes before any softmax."""
     for layer in reversed(model.layers):
         names = labels.for_classes(layer.output.shape[-1])
         if isinstance(layer, keras.layers.Softmax):
             continue
-        return (layer.name, names) if names else None
+        return Labels(layer.name, tuple(names)) if names else None
     return None
 
 
-def refuse_other_order(kind, file, described=None):
-    """Refuse AlexNet as CaffeNet and the reverse: the weights alone do not tell them apart.
-
-    The order of pool1 and norm1 decides, in the file and in the prototxt; then the file's name
-    for the network.
-    """
-    wanted = "norm1" if kind == "alexnet" else "pool1"
-    listed = [(file.path, [layer.name for layer in file.layers])]
-    listed += [("the prototxt", [layer.name for layer in described.layers])] if described else []
-    for where, names in listed:
-        both = [name for name in names if name in ("pool1", "norm1")]
-        if len(both) == 2 and both[0] != wanted:
-            raise ConversionError(
-                f"{where} has {both[0]} before {both[1]}: it is "
-                f"{'CaffeNet or Places205' if kind == 'alexnet' else 'BVLC AlexNet'}, not {kind}"
-            )
-    other = {"caffenet": "alexnet", "alexnet": "caffenet"}.get(kind)
-    if other and other in file.name.lower():
-        raise ConversionError(f"{file.path} calls itself {file.name!r}: convert it as {other}")
-
-
-def _tells_order(layers):
-    return {"pool1", "norm1"} <= {layer.name for layer in layers}
-
-
-def check(model, name, notes=()) -> None:
+def check(model: Model, name: str, notes: Iterable[str] = ()) -> None:
     """A forward pass on random input must be finite.
 
     Args:
@@ -258,35 +258,16 @@ def check(model, name, notes=()) -> None:
         raise ConversionError(f"self-check: {name} gives numbers that are not finite; {reason}")
 
 
-def _compare(needs, described, prototxt):
-    """Refuse a prototxt that describes another network."""
-    wrong = [
-        f"{name!r}: expected {needs.get(name)}, described {described.get(name)}"
-        for name in sorted(set(needs) | set(described))
-        if needs.get(name) != described.get(name)
-    ]
-    if wrong:
-        raise ConversionError(f"{prototxt} describes another network: {'; '.join(wrong[:20])}")
+def _source(kind: str, files: Iterable[StrPath | None]) -> dict[str, Any]:
+    paths = [pathlib.Path(file) for file in files if file]
+    return {"converted": kind, "files": {path.name: atomic.checksum(path) for path in paths}}
 
 
-def _source(kind, files):
-    files = [pathlib.Path(file) for file in files if file]
-    return {
-        "converted": kind,
-        "files": {file.name: atomic.checksum(file) for file in files},
-    }
-
-
-def _identity(source):
-    """Which published file was converted: generators of equal shapes have nothing else to tell."""
-    for digest in source["files"].values():
-        name = sources.named(digest)
-        if name:
-            return f"{name} ({sources.SOURCES[name].what}), by its sha256"
-    return "its sha256 is not that of a published file"
-
-
-def read_mean(text: str | None, default=IMAGENET_MEAN):
+@overload
+def read_mean(text: str | None, default: ArrayLike = IMAGENET_MEAN) -> Array: ...
+@overload
+def read_mean(text: str | None, default: None) -> Array | None: ...
+def read_mean(text: str | None, default: ArrayLike | None = IMAGENET_MEAN) -> Array | None:
     """A mean from "104,117,123", one number, or a file; None gives the default."""
     if text is None:
         return None if default is None else np.asarray(default, np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import http.client
 import os
 import pathlib
 import re
@@ -11,9 +12,11 @@ import shutil
 import urllib.error
 import urllib.parse
 import urllib.request
+from typing import IO
 
 from tf_inverse.compute.progress import Transfer
 from tf_inverse.errors import RefusedInput, reason
+from tf_inverse.tensors import StrPath
 
 BLOCK = 1 << 20
 SECONDS = 30
@@ -90,7 +93,9 @@ def why(error: Exception) -> str:
     return getattr(error, "strerror", None) or reason(error)
 
 
-def copy(stream, path, mode="wb", progress=None) -> None:
+def copy(
+    stream: IO[bytes], path: StrPath, mode: str = "wb", progress: Transfer | None = None
+) -> None:
     """A stream into a file, at most `MOST_BYTES` of it.
 
     Args:
@@ -117,7 +122,15 @@ def copy(stream, path, mode="wb", progress=None) -> None:
 class OnlyHttps(urllib.request.HTTPRedirectHandler):
     """Follows a redirect only to https: nobody between may send the download elsewhere."""
 
-    def redirect_request(self, req, fp, code, msg, headers, newurl):
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
         """As urllib asks before it follows.
 
         Raises:
@@ -128,7 +141,7 @@ class OnlyHttps(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _opened(url, have, tag):
+def _opened(url: str, have: int, tag: pathlib.Path) -> tuple[http.client.HTTPResponse, int]:
     """The response, and how many bytes of the file are there already."""
     headers = {"User-Agent": "tf_inverse"}
     if have:
@@ -148,7 +161,7 @@ def _opened(url, have, tag):
     return _open(url, headers), 0
 
 
-def _open(url, headers):
+def _open(url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in ("http", "https"):
         raise ConnectionError(f"{shown(url)[:200]!r} is neither http nor https")
@@ -164,7 +177,7 @@ def _open(url, headers):
     return urllib.request.build_opener(OnlyHttps).open(request, timeout=SECONDS)
 
 
-def _expect_room(url, total, have, part):
+def _expect_room(url: str, total: int | None, have: int, part: pathlib.Path) -> None:
     if (total or 0) > MOST_BYTES:
         raise RefusedInput(f"{shown(url)} offers {total} bytes; expected at most {MOST_BYTES}")
     free = shutil.disk_usage(part.parent).free

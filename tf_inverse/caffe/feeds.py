@@ -1,10 +1,17 @@
 """What feeds a network: declared inputs, Input layers, and data layers that transform pixels."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 from tf_inverse.caffe import layer_names
+from tf_inverse.caffe.blob_shape import BlobShape
 from tf_inverse.caffe.message import Message
 from tf_inverse.errors import ConversionError, RefusedInput
+
+if TYPE_CHECKING:
+    from tf_inverse.caffe.net_parameter import Layer
+
 
 # Layers that read images in training and testing.
 DATA = {
@@ -34,27 +41,27 @@ class Transform(NamedTuple):
     mirror: bool = False
 
 
-def declared(message: Message) -> dict:
+def declared(message: Message) -> dict[str, BlobShape | None]:
     """The inputs that old nets declare outside of any layer: {name: shape without the batch}."""
     names, dims = message.all("input", str), message.integers("input_dim")
-    shapes = [shape.integers("dim") for shape in message.messages("input_shape")]
+    shapes = [tuple(shape.integers("dim")) for shape in message.messages("input_shape")]
     if dims and (shapes or len(dims) != 4 * len(names)):
         raise ConversionError(
             f"expected input_shape, or four values of input_dim, for each input {names}, got "
             f"{len(shapes)} shapes and {len(dims)} values"
         )
-    shapes = shapes or [dims[i : i + 4] for i in range(0, len(dims), 4)]
+    shapes = shapes or [tuple(dims[i : i + 4]) for i in range(0, len(dims), 4)]
     if names and len(shapes) not in (0, len(names)):
         raise ConversionError(f"expected a shape for each input {names}, got {len(shapes)}")
-    shapes = shapes or [None] * len(names)
-    return {
-        name: tuple(shape[1:]) if shape else None for name, shape in zip(names, shapes, strict=True)
-    }
+    sizes = [shape[1:] if shape else None for shape in shapes] or [None] * len(names)
+    return dict(zip(names, sizes, strict=True))
 
 
-def of_input_layer(layer) -> dict:
+def of_input_layer(layer: Layer) -> dict[str, BlobShape | None]:
     """What an Input layer feeds: {top: shape without the batch}."""
-    shapes = [tuple(shape.integers("dim")[1:]) for shape in layer.param.messages("shape")]
+    shapes: list[BlobShape | None] = [
+        tuple(shape.integers("dim")[1:]) for shape in layer.param.messages("shape")
+    ]
     unknown = layer.param.unknown(layer_names.HARMLESS)
     if unknown:
         raise RefusedInput("; ".join(unknown))
@@ -64,7 +71,7 @@ def of_input_layer(layer) -> dict:
     return dict(zip(layer.tops, shapes or [None] * len(layer.tops), strict=True))
 
 
-def of_data_layer(layer, message: Message) -> tuple[dict, Transform]:
+def of_data_layer(layer: Layer, message: Message) -> tuple[dict[str, BlobShape | None], Transform]:
     """What a data layer feeds, of which only the image counts, and what it does to pixels.
 
     Args:
@@ -95,7 +102,7 @@ def of_data_layer(layer, message: Message) -> tuple[dict, Transform]:
     return {top: shape for top in layer.tops[:1]}, transform
 
 
-def _image(kind, settings):
+def _image(kind: str, settings: Message) -> BlobShape | None:
     """(C, H, W) of the images, None where their size is the files' own."""
     settings.flag("force_color", False)
     channels = 1 if settings.flag("force_gray", False) else 3
@@ -105,7 +112,7 @@ def _image(kind, settings):
         channels = channels if settings.flag("is_color", True) else 1
     if kind in ("ImageData", "MemoryData") and 0 in size:
         names = ("new_height", "new_width") if kind == "ImageData" else ("height", "width")
-        size = tuple(settings.integer(name, 0, 0) for name in names)
+        size = settings.integer(names[0], 0, 0), settings.integer(names[1], 0, 0)
     if kind == "MemoryData":
         channels = settings.integer("channels", channels)
     return None if 0 in size else (channels, *size)

@@ -12,7 +12,7 @@ import http.client
 import os
 import pathlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 from tf_inverse.archive import atomic, lock
 from tf_inverse.caffe import checksums, download, unpack
@@ -62,7 +62,9 @@ def homes(form: Form) -> tuple[str, ...]:
     return (f"{mirror.rstrip('/')}/{form.urls[0].rsplit('/', 1)[1]}", *form.urls)
 
 
-def fetch(name: str, say: Callable[[str], object] = tell, sources=SOURCES) -> Fetched:
+def fetch(
+    name: str, say: Callable[[str], object] = tell, sources: Mapping[str, Source] = SOURCES
+) -> Fetched:
     """Bring a public file into the cache, or find it there.
 
     Args:
@@ -88,7 +90,10 @@ def fetch(name: str, say: Callable[[str], object] = tell, sources=SOURCES) -> Fe
 
 
 def bring(
-    name: str, file: str | os.PathLike, say: Callable[[str], object] = tell, sources=SOURCES
+    name: str,
+    file: str | os.PathLike,
+    say: Callable[[str], object] = tell,
+    sources: Mapping[str, Source] = SOURCES,
 ) -> Fetched:
     """Put a file that the user has into the cache, in the place of a download.
 
@@ -122,7 +127,7 @@ def bring(
         return checksums.verified(form, folder / form.file, say, _checked(source, form))
 
 
-def _checked(source, form):
+def _checked(source: Source, form: Form) -> str:
     """What a file without a published checksum was compared with when it came."""
     if source.network:
         kind = " of codes ".join(filter(None, source.network))
@@ -130,13 +135,13 @@ def _checked(source, form):
     return "; it opens as a mean image" if unpack.is_mean(form) else UNCHECKED
 
 
-def _known(name, sources):
+def _known(name: str, sources: Mapping[str, Source]) -> Source:
     if name not in sources:
         raise UsageError(f"expected one of {', '.join(sources)} to fetch, got {name!r}")
     return sources[name]
 
 
-def _made(folder):
+def _made(folder: pathlib.Path) -> pathlib.Path:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -148,7 +153,7 @@ def _made(folder):
 
 
 @contextlib.contextmanager
-def _locked(folder, name):
+def _locked(folder: pathlib.Path, name: str) -> Iterator[None]:
     path = folder / f".{name}.lock"
     held = lock.Lock(path, folder / name)
     try:
@@ -158,13 +163,13 @@ def _locked(folder, name):
         held.release()
 
 
-def _form_of(name, source, file, sources):
+def _form_of(name: str, source: Source, file: pathlib.Path, sources: Mapping[str, Source]) -> Form:
     """Which form of a source a file is: by its checksum, else by its suffix."""
     digests = {
         algorithm: checksums.digest(file, algorithm) for algorithm in ("sha256", "sha1", "md5")
     }
 
-    def confirmed(form):
+    def confirmed(form: Form) -> bool:
         return form.checksum is not None and digests[form.checksum[0]] == form.checksum[1]
 
     for other, theirs in {name: source, **sources}.items():
@@ -186,9 +191,12 @@ def _form_of(name, source, file, sources):
     )
 
 
-def _from_homes(name, source, folder, say):
+def _from_homes(
+    name: str, source: Source, folder: pathlib.Path, say: Callable[[str], object]
+) -> tuple[Form, pathlib.Path]:
     """Download from the first home that gives the file; returns its form and where it lies."""
-    reasons, refused = {}, []
+    reasons: dict[str, dict[str, None]] = {}
+    refused: list[str] = []
     for form in source.forms:
         for url in homes(form):
             part, home = download.part_of(url, folder), download.shown(url)

@@ -1,12 +1,23 @@
 """One Keras layer, or a few, for each step of a plan; the last one carries the step's name."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
 import keras
 
 from tf_inverse.caffe import axes, build_moves
+from tf_inverse.caffe.blob_shape import BlobShape, Options
+from tf_inverse.caffe.shape_inference import Step
 from tf_inverse.layers import caffe_layers, convolution, fork_layers
+from tf_inverse.tensors import Tensor
+
+Builder: TypeAlias = Callable[[Step, list[Tensor], str], Tensor | list[Tensor]]
+"""Makes a step: (step, tensors of its bottoms, name) -> the tensor of its top, or a list."""
 
 
-def apply(step, tensors: list, name: str) -> list:
+def apply(step: Step, tensors: list[Tensor], name: str) -> list[Tensor]:
     """Apply a step to the tensors of its bottoms.
 
     Returns:
@@ -16,16 +27,16 @@ def apply(step, tensors: list, name: str) -> list:
     return result if isinstance(result, list) else [result]
 
 
-def _simple(make):
+def _simple(make: Callable[[Options, str], keras.layers.Layer]) -> Builder:
     """A builder from make(options, name), a layer of one tensor."""
 
-    def build(step, tensors, name):
+    def build(step: Step, tensors: list[Tensor], name: str) -> Tensor:
         return make(step.options, name)(tensors[0])
 
     return build
 
 
-def _convolution(step, tensors, name):
+def _convolution(step: Step, tensors: list[Tensor], name: str) -> Tensor:
     o = step.options
     layer = convolution.convolution(
         o["filters"],
@@ -41,7 +52,7 @@ def _convolution(step, tensors, name):
     return layer(tensors[0])
 
 
-def _deconvolution(step, tensors, name):
+def _deconvolution(step: Step, tensors: list[Tensor], name: str) -> Tensor:
     o = step.options
     layer = convolution.deconvolution(
         o["filters"],
@@ -56,7 +67,7 @@ def _deconvolution(step, tensors, name):
     return layer(tensors[0])
 
 
-def _product(step, tensors, name):
+def _product(step: Step, tensors: list[Tensor], name: str) -> Tensor:
     o = step.options
     x = axes.caffe_order(step.shapes[0], tensors[0], name)
     x = keras.layers.Flatten(name=f"{name}_flatten")(x) if len(step.shapes[0]) > 1 else x
@@ -66,7 +77,7 @@ def _product(step, tensors, name):
     return dense(x)
 
 
-def _pooling(step, tensors, name):
+def _pooling(step: Step, tensors: list[Tensor], name: str) -> Tensor:
     o, size = step.options, step.shapes[0][1:]
     if o["global"]:
         average = o["mode"] == "average"
@@ -85,25 +96,25 @@ def _pooling(step, tensors, name):
     return layer(tensors[0])
 
 
-def _prelu(step, tensors, name):
+def _prelu(step: Step, tensors: list[Tensor], name: str) -> Tensor:
     axes = [1, 2, 3][: len(step.shapes[0])]
     shared = axes if step.options["channel_shared"] else axes[:-1]
     return keras.layers.PReLU(shared_axes=shared or None, name=name)(tensors[0])
 
 
-def _relu(o, name):
+def _relu(o: Options, name: str) -> keras.layers.Layer:
     if o["negative_slope"]:
         return keras.layers.LeakyReLU(o["negative_slope"], name=name)
     return keras.layers.ReLU(name=name)
 
 
-def _dropout(o, name):
+def _dropout(o: Options, name: str) -> keras.layers.Layer:
     if o["scale_train"]:
         return keras.layers.Dropout(min(o["dropout_ratio"], 0.999), name=name)
     return caffe_layers.Power(1.0, 1 - o["dropout_ratio"], 0.0, name=name)
 
 
-def _scale(step, tensors, name):
+def _scale(step: Step, tensors: list[Tensor], name: str) -> Tensor:
     if len(tensors) == 1:
         scale = step.layer.type == "Scale"
         return caffe_layers.Scale(scale, step.options["bias"], name=name)(tensors[0])
@@ -112,14 +123,14 @@ def _scale(step, tensors, name):
     return kind(name=name)([x, factor])
 
 
-def _over_map(factor, shape, name):
+def _over_map(factor: Tensor, shape: BlobShape, name: str) -> Tensor:
     """A value for each channel, (C,), as a map of one pixel where it meets a map (C, H, W)."""
     if len(shape) != 3 or len(factor.shape) == 4:
         return factor
     return keras.layers.Reshape((1, 1, shape[0]), name=f"{name}_map")(factor)
 
 
-def _axpy(step, tensors, name):
+def _axpy(step: Step, tensors: list[Tensor], name: str) -> Tensor:
     factor = _over_map(tensors[0], step.shapes[1], name)
     scaled = keras.layers.Multiply(name=f"{name}_scaled")([tensors[1], factor])
     return keras.layers.Add(name=name)([scaled, tensors[2]])

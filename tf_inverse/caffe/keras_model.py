@@ -4,20 +4,25 @@ Blobs (C, H, W) are tensors [B, H, W, C]; wherever Caffe sees the order of the n
 reshape), the tensor is first brought into Caffe's order.
 """
 
+from __future__ import annotations
+
 import re
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tf_inverse.caffe import axes, keras_layers
+from tf_inverse.caffe.blob_shape import BlobShape
 from tf_inverse.caffe.shape_inference import Plan
 from tf_inverse.errors import ConversionError
 from tf_inverse.layers.pixels import FromPixels, ToPixels, centre_crop
+from tf_inverse.tensors import Array, Tensor
 
 
 def keras_names(plan: Plan) -> dict[str, str]:
     """Names of Keras layers by Caffe's; what Keras forbids, as the "/" of "fire2/relu", is "_"."""
-    names = {}
+    names: dict[str, str] = {}
     for step in plan.steps:
         name = re.sub(r"[^A-Za-z0-9_.\-]", "_", step.layer.name)
         name = name if name[0].isalnum() else f"layer{name}"
@@ -27,7 +32,9 @@ def keras_names(plan: Plan) -> dict[str, str]:
     return names
 
 
-def classifier(plan: Plan, mean=(0.0,), scale=1.0, channels="bgr") -> keras.Model:
+def classifier(
+    plan: Plan, mean: ArrayLike = (0.0,), scale: float = 1.0, channels: str = "bgr"
+) -> keras.Model:
     """A classifier of RGB images 0..255; the mean and the order of channels are inside.
 
     Args:
@@ -47,7 +54,9 @@ def classifier(plan: Plan, mean=(0.0,), scale=1.0, channels="bgr") -> keras.Mode
     return model
 
 
-def generator(plan: Plan, mean=(0.0,), scale=1.0, channels="bgr") -> keras.Model:
+def generator(
+    plan: Plan, mean: ArrayLike = (0.0,), scale: float = 1.0, channels: str = "bgr"
+) -> keras.Model:
     """A generator of RGB images 0..255, unclipped, from codes [B, d].
 
     Args:
@@ -80,7 +89,7 @@ def raw(plan: Plan) -> keras.Model:
     return keras.Model(taken, _outputs(plan, inputs), name=_name(plan))
 
 
-def _outputs(plan, inputs):
+def _outputs(plan: Plan, inputs: list[Tensor]) -> Tensor | list[Tensor]:
     """Tensors of the blobs that no layer reads: the network's results."""
     tensors, names = dict(zip(plan.inputs, inputs, strict=True)), keras_names(plan)
     for step in plan.steps:
@@ -92,13 +101,13 @@ def _outputs(plan, inputs):
     return results[0] if len(results) == 1 else results
 
 
-def _only_input(plan):
+def _only_input(plan: Plan) -> BlobShape:
     if len(plan.inputs) != 1:
         raise ConversionError(f"expected a network with one input, got {list(plan.inputs)}")
     return next(iter(plan.inputs.values()))
 
 
-def _per_channel(mean, channels):
+def _per_channel(mean: ArrayLike, channels: int) -> Array:
     mean = np.asarray(mean, np.float32)
     mean = np.repeat(mean, channels) if mean.shape == (1,) else mean
     if mean.shape[-1] != channels:
@@ -106,5 +115,5 @@ def _per_channel(mean, channels):
     return mean
 
 
-def _name(plan):
+def _name(plan: Plan) -> str:
     return re.sub(r"[^A-Za-z0-9_]", "_", plan.name) or "caffe"

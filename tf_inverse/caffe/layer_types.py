@@ -4,23 +4,36 @@ Each kind is two functions: `options(layer, shapes)` reads the settings with Caf
 `shapes(layer, options, shapes)` gives (shapes of tops, shapes of blobs).
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from tf_inverse.caffe import pooling, shape_layers, spatial_layers
+from tf_inverse.caffe.blob_shape import BlobShape, Inferred, Options
 from tf_inverse.caffe.spatial_layers import refuse
+
+if TYPE_CHECKING:
+    from tf_inverse.caffe.net_parameter import Layer
+
+
+OptionsReader: TypeAlias = "Callable[[Layer, tuple[BlobShape, ...]], Options]"
+"""The settings of a layer, given the shapes of its bottoms."""
+
+ShapesOf: TypeAlias = "Callable[[Layer, Options, tuple[BlobShape, ...]], Inferred]"
+"""The shapes of a layer's tops and blobs, given its settings and the shapes of its bottoms."""
 
 
 class Kind(NamedTuple):
     """A type of layer: how many bottoms and tops it has, and its two functions."""
 
-    options: Callable
-    shapes: Callable
+    options: OptionsReader
+    shapes: ShapesOf
     bottoms: tuple[int, int] = (1, 1)
     tops: tuple[int, int] = (1, 1)
 
 
-def expect_counts(layer, kind):
+def expect_counts(layer: Layer, kind: Kind) -> None:
     """Refuse a layer with too few or too many bottoms or tops."""
     for word, names, (least, most) in (
         ("bottoms", layer.bottoms, kind.bottoms),
@@ -30,27 +43,27 @@ def expect_counts(layer, kind):
             raise refuse(layer, f"{least} to {most} {word}", len(names))
 
 
-def _numbers(**defaults):
+def _numbers(**defaults: float) -> OptionsReader:
     """Options that are numbers: each with its default."""
 
-    def options(layer, shapes):
+    def options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
         return {name: layer.param.number(name, value) for name, value in defaults.items()}
 
     return options
 
 
-def _flags(**defaults):
-    def options(layer, shapes):
+def _flags(**defaults: bool) -> OptionsReader:
+    def options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
         return {name: layer.param.flag(name, value) for name, value in defaults.items()}
 
     return options
 
 
-def _same(layer, options, shapes):
+def _same(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
     return [shapes[0]] * len(layer.tops), []
 
 
-def _lrn_options(layer, shapes):
+def _lrn_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
     regions = ("ACROSS_CHANNELS", "WITHIN_CHANNEL")
     across = layer.param.choice("norm_region", regions, regions[0]) == regions[0]
     size = layer.param.integer("local_size", 5, 1, 4096)
@@ -59,46 +72,46 @@ def _lrn_options(layer, shapes):
     return numbers | {"size": size, "across": across, "k": numbers["k"] if across else 1.0}
 
 
-def _lrn_shapes(layer, options, shapes):
+def _lrn_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
     spatial_layers.expect_image(layer, shapes[0])
     if options["size"] % 2 == 0 or not 1 <= options["size"] <= 4096:
         raise refuse(layer, "an odd local_size from 1", options["size"])
     return _same(layer, options, shapes)
 
 
-def _relu_options(layer, shapes):
+def _relu_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
     return {"negative_slope": layer.param.number("negative_slope", 0.0, least=0.0)}
 
 
-def _dropout_options(layer, shapes):
+def _dropout_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
     return {
         "dropout_ratio": layer.param.number("dropout_ratio", 0.5, least=0.0, most=1.0),
         "scale_train": layer.param.flag("scale_train", True),
     }
 
 
-def _log_options(layer, shapes):
+def _log_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
     numbers = _numbers(base=-1.0, scale=1.0, shift=0.0)(layer, shapes)
     if numbers["base"] != -1 and (numbers["base"] <= 0 or numbers["base"] == 1):
         raise refuse(layer, "a positive base other than 1, or -1 for e", numbers["base"])
     return numbers
 
 
-def _prelu_shapes(layer, options, shapes):
+def _prelu_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
     return [shapes[0]], [() if options["channel_shared"] else shapes[0][:1]]
 
 
-def _batch_norm_options(layer, shapes):
+def _batch_norm_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
     if not layer.param.flag("use_global_stats", True):
         raise refuse(layer, "use_global_stats: true", "false")
     return {"eps": layer.param.number("eps", 1e-5, least=0.0)}
 
 
-def _batch_norm_shapes(layer, options, shapes):
+def _batch_norm_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
     return [shapes[0]], [shapes[0][:1], shapes[0][:1], (1,)]
 
 
-def _scale_options(layer, shapes):
+def _scale_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
     bias = layer.type == "Bias" or layer.param.flag("bias_term", False)
     # Of two bottoms the second is the factor, and it begins with the batch.
     first = layer.param.integer("axis", 1, -4, 4)
@@ -114,25 +127,25 @@ def _scale_options(layer, shapes):
     return {"bias": bias}
 
 
-def _scale_shapes(layer, options, shapes):
+def _scale_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
     if len(shapes) == 2:
         return [shapes[0]], []
     count = 2 if layer.type == "Scale" and options["bias"] else 1
     return [shapes[0]], [shapes[0][:1]] * count
 
 
-def _axpy_options(layer, shapes):
+def _axpy_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
     factor, x, y = shapes
     if len(x) != 3 or x != y or factor not in (x[:1], (x[0], 1, 1)):
         raise refuse(layer, "bottoms (C,) or (C, 1, 1), and twice (C, H, W)", shapes)
     return {}
 
 
-def _axpy_shapes(layer, options, shapes):
+def _axpy_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
     return [shapes[1]], []
 
 
-def _clip_options(layer, shapes):
+def _clip_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
     if missing := [name for name in ("min", "max") if name not in layer.param.fields]:
         raise refuse(layer, "min and max", f"no {missing[0]}")
     limits = layer.param.number("min", 0.0), layer.param.number("max", 0.0)

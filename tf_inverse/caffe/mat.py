@@ -4,18 +4,27 @@ Structs become dictionaries, struct arrays and cells lists, text str; numbers st
 MATLAB's order of axes. Nothing in a file is executed: objects and function handles are refused.
 """
 
+from __future__ import annotations
+
 import os
 import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import h5py
 import numpy as np
 
+from tf_inverse.archive import walk
 from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.tensors import Array
+
+Content: TypeAlias = "Array | str | Sequence[Content] | Mapping[str, Content]"
+"""What a variable of a file becomes."""
 
 MOST_BYTES, MOST_DEPTH, MOST_ITEMS = 4 << 30, 12, 100_000
 
 
-def read(path: str | os.PathLike) -> dict:
+def read(path: str | os.PathLike) -> dict[str, Any]:
     """The variables of a `.mat` file.
 
     Raises:
@@ -35,7 +44,7 @@ def read(path: str | os.PathLike) -> dict:
         raise RefusedInput(f"cannot read {path} as a .mat file: {error}") from None
 
 
-def _read_v5(path):
+def _read_v5(path: pathlib.Path) -> dict[str, Content]:
     try:
         import scipy.io
     except ImportError:
@@ -46,7 +55,7 @@ def _read_v5(path):
     return {k: _from_scipy(v) for k, v in variables.items() if not k.startswith("__")}
 
 
-def _from_scipy(value, depth=0):
+def _from_scipy(value: object, depth: int = 0) -> Content:
     _expect_shallow(depth)
     if not isinstance(value, np.ndarray):
         raise RefusedInput(f"found a {type(value).__name__}, which no network has")
@@ -63,13 +72,15 @@ def _from_scipy(value, depth=0):
     return value
 
 
-def _read_hdf5(path):
+def _read_hdf5(path: pathlib.Path) -> dict[str, Content]:
     with h5py.File(path, "r") as file:
+        # Whatever the variables refer to lies in the file too, in a group of its own.
+        walk.bearable(file, path, MOST_BYTES)
         names = [name for name in file if not name.startswith("#")]
         return {name: _from_hdf5(file, file.get(name, getlink=False)) for name in names}
 
 
-def _from_hdf5(file, item, depth=0):
+def _from_hdf5(file: h5py.File, item: h5py.Group | h5py.Dataset, depth: int = 0) -> Content:
     _expect_shallow(depth)
     if isinstance(item, h5py.Group):
         fields = {name: item[name] for name in item}
@@ -86,7 +97,7 @@ def _from_hdf5(file, item, depth=0):
     return values
 
 
-def _is_struct_array(field):
+def _is_struct_array(field: object) -> bool:
     """A struct array's fields are references without a class of their own; a cell has one."""
     return (
         isinstance(field, h5py.Dataset)
@@ -95,7 +106,7 @@ def _is_struct_array(field):
     )
 
 
-def _struct_array(file, fields, depth):
+def _struct_array(file: h5py.File, fields: dict[str, h5py.Dataset], depth: int) -> Content:
     columns = {
         name: [_from_hdf5(file, file[ref], depth + 1) for ref in _references(field)]
         for name, field in fields.items()
@@ -104,12 +115,12 @@ def _struct_array(file, fields, depth):
     return [{name: column[i] for name, column in columns.items()} for i in range(count)]
 
 
-def _references(item):
+def _references(item: h5py.Dataset) -> Array:
     if item.size > MOST_ITEMS:
         raise RefusedInput(f"expected at most {MOST_ITEMS} items in a cell, got {item.size}")
     return item[()].T.ravel(order="F")
 
 
-def _expect_shallow(depth):
+def _expect_shallow(depth: int) -> None:
     if depth > MOST_DEPTH:
         raise RefusedInput(f"expected at most {MOST_DEPTH} levels of structs and cells, got more")

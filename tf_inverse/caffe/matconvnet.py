@@ -6,20 +6,28 @@ as RGB; inner products are convolutions of the whole map; LRN's alpha is already
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tf_inverse.caffe import caffemodel, convert, mat, means, shape_inference
+from tf_inverse.caffe.blob_shape import BlobShape, Options
 from tf_inverse.caffe.matconvnet_layers import TYPES, Part
 from tf_inverse.caffe.message import Message
 from tf_inverse.caffe.net_parameter import Layer, Net
 from tf_inverse.errors import ConversionError, RefusedInput, reason
+from tf_inverse.networks.unit_labels import Labels
+from tf_inverse.tensors import Array
 
 # Layers of training; softmaxloss closes networks that were saved as trained.
 TRAINING = {"softmaxloss", "loss", "dagnn.Loss", "dagnn.SoftMaxLoss", "dagnn.EuclideanLoss"}
 # Python raises these where a file lacks a field, or has another kind of value in it.
 DAMAGE = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
+
+T = TypeVar("T")
 
 
 def to_keras(path: str | os.PathLike) -> convert.Converted:
@@ -53,7 +61,7 @@ def to_keras(path: str | os.PathLike) -> convert.Converted:
     return made._replace(labels=_labels(meta, made.labels), encoder=encoder)
 
 
-def _simple(network):
+def _simple(network: dict[str, Any]) -> list[Part]:
     """SimpleNN: a chain; each layer reads the one before it."""
     parts, last = [], "data"
     for i, layer in enumerate(network["layers"]):
@@ -67,7 +75,7 @@ def _simple(network):
     return parts
 
 
-def _dag(network):
+def _dag(network: dict[str, Any]) -> list[Part]:
     """DagNN: layers name the variables that they read and make, and their parameters."""
     values = {param["name"]: param["value"] for param in _list(network["params"])}
     parts = []
@@ -75,8 +83,9 @@ def _dag(network):
         if layer["type"] in TRAINING:
             continue
         arrays = [values[name] for name in _list(layer.get("params"))]
-        ends = [tuple(_list(layer[key])) for key in ("inputs", "outputs")]
-        parts.append(Part(layer["name"], layer["type"], *ends, _dict(layer.get("block")), arrays))
+        read, made = (tuple(_list(layer[key])) for key in ("inputs", "outputs"))
+        block = _dict(layer.get("block"))
+        parts.append(Part(layer["name"], layer["type"], read, made, block, arrays))
     return parts
 
 
@@ -98,7 +107,7 @@ def understand(
     first = layers[0].bottoms[:1] if layers else ()
     net = Net("matconvnet", dict.fromkeys(first or ("data",), size), tuple(layers))
 
-    def options(layer, shapes):
+    def options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
         part = named[layer.name]
         return _translated(layer, lambda: TYPES[part.type].options(part, shapes))
 
@@ -106,20 +115,20 @@ def understand(
     held = []
     for step in planned.steps:
         layer, part = step.layer, named[step.layer.name]
-        arrays = _translated(layer, lambda part=part: TYPES[part.type].blobs(part))
+        arrays = _translated(layer, functools.partial(TYPES[part.type].blobs, part))
         blobs = tuple(caffemodel.Blob(a.shape, False, a.reshape(-1)) for a in arrays)
         held.append(caffemodel.Layer(layer.name, layer.type, layer.bottoms, layer.tops, blobs))
     return planned, caffemodel.Caffemodel(str(path), "", tuple(held), None)
 
 
-def _layer(part):
+def _layer(part: Part) -> Layer:
     """A part as a layer of a prototxt that has no settings; an unknown type keeps its name."""
     kind = TYPES[part.type].type if part.type in TYPES else part.type
     where = Message(f"layer {part.name!r}")
     return Layer(part.name, kind, part.bottoms, part.tops, where)
 
 
-def _translated(layer, translate):
+def _translated(layer: Layer, translate: Callable[[], T]) -> T:
     try:
         return translate()
     except ConversionError as error:
@@ -131,7 +140,7 @@ def _translated(layer, translate):
         ) from None
 
 
-def _size(normalization):
+def _size(normalization: dict[str, Any]) -> tuple[int, int, int]:
     """(C, H, W) of the input."""
     size = np.ravel(normalization.get("imageSize", ())).astype(int)
     if size.size < 3 or (size[:3] < 1).any() or (size[:3] > 4096).any():
@@ -139,7 +148,7 @@ def _size(normalization):
     return (int(size[2]), int(size[0]), int(size[1]))
 
 
-def _mean(normalization, size):
+def _mean(normalization: dict[str, Any], size: tuple[int, int, int]) -> Array:
     """The averageImage at the input's (C, H, W), resized as MatConvNet does, corner to corner."""
     channels, height, width = size
     mean = np.asarray(normalization.get("averageImage", ()), np.float32)
@@ -156,17 +165,19 @@ def _mean(normalization, size):
     return mean.astype(np.float32)
 
 
-def _labels(meta, known):
+def _labels(meta: dict[str, Any], known: Labels | None) -> Labels | None:
     """The file's own names of classes where there are as many as in the labels that are known."""
     names = _list(_dict(meta.get("classes")).get("description"))
-    return (known[0], [str(n) for n in names]) if known and len(names) == len(known[1]) else known
+    if known is None or len(names) != len(known.names):
+        return known
+    return Labels(known.layer, tuple(str(name) for name in names))
 
 
-def _dict(value):
+def _dict(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _list(value):
+def _list(value: object) -> list[Any]:
     if value is None or isinstance(value, np.ndarray):
         return []
     return value if isinstance(value, list) else [value]

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tf_inverse.caffe.blob_shape import BlobShape, Options
 from tf_inverse.errors import ConversionError
 from tf_inverse.tensors import Array
 
@@ -36,7 +37,9 @@ class Translation(NamedTuple):
     blobs: Callable[[Part], list[Array]] = lambda part: []
 
 
-def _row(settings, name, count, default, least=0):
+def _row(
+    settings: dict[str, Any], name: str, count: int, default: int, least: int = 0
+) -> tuple[int, ...]:
     """A setting of one value or `count`, as integers from `least` to 4096."""
     value = settings.get(name)
     value = np.ravel(default if value is None or np.size(value) == 0 else value).astype(int)
@@ -48,7 +51,7 @@ def _row(settings, name, count, default, least=0):
     return tuple(int(v) for v in value)
 
 
-def _kernel(part):
+def _kernel(part: Part) -> list[Array]:
     """The filters as blobs: [out, in, h, w], and [out] where there are biases."""
     arrays = [np.asarray(a, np.float32) for a in part.arrays if np.size(a)]
     if not arrays or arrays[0].ndim > 4:
@@ -58,7 +61,7 @@ def _kernel(part):
     return [filters.transpose(3, 2, 0, 1), *(a.reshape(-1) for a in arrays[1:2])]
 
 
-def _convolution(part, shapes):
+def _convolution(part: Part, shapes: tuple[BlobShape, ...]) -> Options:
     filters, *bias = _kernel(part)
     return _window(part, filters, bias, "stride", "pad") | {
         "filters": filters.shape[0],
@@ -67,7 +70,7 @@ def _convolution(part, shapes):
     }
 
 
-def _deconvolution(part, shapes):
+def _deconvolution(part: Part, shapes: tuple[BlobShape, ...]) -> Options:
     filters, *bias = _kernel(part)
     groups = _row(part.settings, "numGroups", 1, 1, least=1)[0]
     return _window(part, filters, bias, "upsample", "crop") | {
@@ -76,7 +79,7 @@ def _deconvolution(part, shapes):
     }
 
 
-def _window(part, filters, bias, strides, pads):
+def _window(part: Part, filters: Array, bias: list[Array], strides: str, pads: str) -> Options:
     return {
         "kernel": filters.shape[2:],
         "strides": _row(part.settings, strides, 2, 1, least=1),
@@ -85,7 +88,7 @@ def _window(part, filters, bias, strides, pads):
     }
 
 
-def _pooling(part, shapes):
+def _pooling(part: Part, shapes: tuple[BlobShape, ...]) -> Options:
     method = part.settings.get("method", "max")
     if method not in ("max", "avg"):
         raise ConversionError(f"expected method max or avg, got {method!r}")
@@ -101,17 +104,17 @@ def _pooling(part, shapes):
     }
 
 
-def _lrn(part, shapes):
+def _lrn(part: Part, shapes: tuple[BlobShape, ...]) -> Options:
     size, k, alpha, beta = (float(v) for v in np.ravel(part.settings["param"]))
     return {"size": int(size), "alpha": alpha * size, "beta": beta, "k": k, "across": True}
 
 
-def _relu(part, shapes):
+def _relu(part: Part, shapes: tuple[BlobShape, ...]) -> Options:
     leak = np.ravel(part.settings.get("leak", 0.0))
     return {"negative_slope": float(leak[0]) if leak.size else 0.0}
 
 
-def _folded(part):
+def _folded(part: Part) -> list[Array]:
     """Batch normalization, (x - mean) / sigma * factor + shift; sigma has epsilon in it already."""
     factor, shift, moments = (np.asarray(a, np.float32) for a in part.arrays)
     mean, sigma = moments.reshape(-1, 2).T
@@ -119,7 +122,9 @@ def _folded(part):
     return [factor, shift.ravel() - mean * factor]
 
 
-def _always(type: str, blobs=lambda part: [], **options) -> Translation:
+def _always(
+    type: str, blobs: Callable[[Part], list[Array]] = lambda part: [], **options: Any
+) -> Translation:
     """A type of layer whose settings are the same in every file."""
     return Translation(type, lambda part, shapes: options, blobs)
 

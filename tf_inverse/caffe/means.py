@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import pathlib
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from tf_inverse.caffe import caffemodel
 from tf_inverse.caffe.feeds import Transform
 from tf_inverse.errors import RefusedInput, UsageError
-from tf_inverse.tensors import Array
+from tf_inverse.tensors import Array, StrPath
 
 MOST_PIXELS = 4096 * 4096
 
@@ -57,7 +58,7 @@ def read(path: str | os.PathLike) -> np.ndarray:
     return np.ascontiguousarray(mean, np.float32)
 
 
-def _npy(path):
+def _npy(path: StrPath) -> Array:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
@@ -67,7 +68,7 @@ def _npy(path):
     return array.transpose(1, 2, 0)
 
 
-def _mat(path):
+def _mat(path: StrPath) -> Array:
     from tf_inverse.caffe import mat
 
     arrays = [v for v in mat.read(path).values() if isinstance(v, np.ndarray) and v.ndim == 3]
@@ -117,8 +118,8 @@ def choose(
             f"its pixels (--mean=0 takes nothing off)"
         )
     if mean is None and described.mean:
-        mean = described.mean
-        notes.append(f"mean: {_text(mean)}, from the prototxt")
+        mean = np.asarray(described.mean, np.float32)
+        notes.append(f"mean: {_text(described.mean)}, from the prototxt")
     elif mean is None:
         notes.append("mean: none is taken off, as neither the prototxt nor --mean names one")
     elif described.mean or described.mean_file:
@@ -134,5 +135,5 @@ def choose(
     return Pixels(mean, described.scale if scale is None else scale, channels), notes
 
 
-def _text(mean):
+def _text(mean: Iterable[float]) -> str:
     return ",".join(f"{value:g}" for value in mean)

@@ -7,8 +7,15 @@ this package does not honour.
 
 import difflib
 from collections.abc import Collection, Sequence
+from typing import Any, TypeAlias, TypeVar, overload
 
 from tf_inverse.errors import RefusedInput
+
+Value: TypeAlias = "str | int | float | Message"
+"""What a field may hold."""
+
+V = TypeVar("V")
+W = TypeVar("W")
 
 
 class Message:
@@ -22,11 +29,13 @@ class Message:
         asked: Names that were asked for, whether the message has them or not.
     """
 
-    def __init__(self, where="the network", name=""):
-        self.fields, self.lines, self.where, self.name = {}, {}, where, name
-        self.asked = set()
+    def __init__(self, where: str = "the network", name: str = ""):
+        self.fields: dict[str, list[Value]] = {}
+        self.lines: dict[str, int] = {}
+        self.asked: set[str] = set()
+        self.where, self.name = where, name
 
-    def add(self, name: str, values: list, line: int) -> None:
+    def add(self, name: str, values: Sequence[Value], line: int) -> None:
         """Append values to a field."""
         self.fields.setdefault(name, []).extend(values)
         self.lines.setdefault(name, line)
@@ -58,7 +67,7 @@ class Message:
                     lines += value.unknown(known)
         return lines
 
-    def _complaint(self, name, known):
+    def _complaint(self, name: str, known: Collection[str]) -> str:
         near = difflib.get_close_matches(name, sorted({*self.asked, *known}), 1, 0.6)
         return (
             f"{self.where}: line {self.lines.get(name)}: {name} is no setting of "
@@ -66,7 +75,11 @@ class Message:
             + (f"; did you mean {near[0]}?" if near else "")
         )
 
-    def all(self, name: str, kind: type | tuple = object) -> list:
+    @overload
+    def all(self, name: str, kind: type[V]) -> list[V]: ...
+    @overload
+    def all(self, name: str, kind: tuple[type[V], type[W]]) -> list[V | W]: ...
+    def all(self, name: str, kind: Any) -> list[Any]:
         """Every value of a repeated field, each checked to be of a type."""
         self.asked.add(name)
         values = self.fields.get(name, [])
@@ -79,9 +92,8 @@ class Message:
                 value.where = self.where
         return values
 
-    def _single(self, name, kind, default):
+    def _single(self, name: str, values: Sequence[V], default: W) -> V | W:
         """The value of a field that may stand once: of two, Caffe would take neither."""
-        values = self.all(name, kind)
         if len(values) > 1:
             raise RefusedInput(f"{self.where}: expected {name} once, got {values}")
         return values[0] if values else default
@@ -92,26 +104,25 @@ class Message:
 
     def message(self, name: str) -> "Message":
         """A field's message, an empty one where it is absent."""
-        found = self._single(name, Message, None)
+        found = self._single(name, self.all(name, Message), None)
         return Message(self.where, name) if found is None else found
 
     def word(self, name: str, default: str = "") -> str:
         """A string."""
-        return self._single(name, str, default)
+        return self._single(name, self.all(name, str), default)
 
     def choice(self, name: str, words: Sequence[str], default: str) -> str:
         """A word of an enumeration, or the number that stands for it, counted from 0."""
-        value = self._single(name, (str, int), default)
-        if isinstance(value, int) and 0 <= value < len(words):
-            value = words[value]
-        if value not in words:
+        value = self._single(name, self.all(name, (str, int)), default)
+        word = words[value] if isinstance(value, int) and 0 <= value < len(words) else value
+        if not isinstance(word, str) or word not in words:
             expected = f"{', '.join(words[:-1])} or {words[-1]}"
             raise RefusedInput(f"{self.where}: expected {name} {expected}, got {value}")
-        return value
+        return word
 
-    def number(self, name: str, default: float, least=-1e30, most=1e30) -> float:
+    def number(self, name: str, default: float, least: float = -1e30, most: float = 1e30) -> float:
         """A finite number within limits."""
-        value = self._finite(name, self._single(name, (int, float), default))
+        value = self._finite(name, self._single(name, self.all(name, (int, float)), default))
         if not least <= value <= most:
             limits = f"from {least:g} to {most:g}" if most < 1e30 else f"of at least {least:g}"
             raise RefusedInput(f"{self.where}: expected {name} {limits}, got {value:g}")
@@ -121,7 +132,7 @@ class Message:
         """Every number of a repeated field, each finite."""
         return [self._finite(name, value) for value in self.all(name, (int, float))]
 
-    def _finite(self, name, value):
+    def _finite(self, name: str, value: float) -> float:
         if abs(value) > 1e30 or value != value:
             raise RefusedInput(f"{self.where}: expected a finite {name}, got {value}")
         return float(value)
@@ -136,23 +147,42 @@ class Message:
                 )
         return values
 
-    def integer(self, name: str, default: int | None, least: int = 1, most: int = 65536):
+    @overload
+    def integer(self, name: str, default: int, least: int = 1, most: int = 65536) -> int: ...
+    @overload
+    def integer(
+        self, name: str, default: None, least: int = 1, most: int = 65536
+    ) -> int | None: ...
+    def integer(
+        self, name: str, default: int | None, least: int = 1, most: int = 65536
+    ) -> int | None:
         """One integer within limits."""
-        self.integers(name, least, most)
-        return self._single(name, int, default)
+        return self._single(name, self.integers(name, least, most), default)
 
     def flag(self, name: str, default: bool) -> bool:
         """A boolean: true or false, or 1 or 0."""
-        value = self._single(name, (str, int), default)
-        known = {"true": True, "false": False, "t": True, "f": False, 1: True, 0: False}
+        value = self._single(name, self.all(name, (str, int)), default)
+        known: dict[str | int, bool] = {
+            "true": True,
+            "false": False,
+            "t": True,
+            "f": False,
+            1: True,
+            0: False,
+        }
         if value not in known:
             raise RefusedInput(f"{self.where}: expected true or false for {name}, got {value!r}")
         return known[value]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "{...}"
 
 
-def _named(kind):
-    names = {Message: "{ ... }", str: "a word", int: "an integer", (int, float): "a number"}
+def _named(kind: object) -> str:
+    names: dict[object, str] = {
+        Message: "{ ... }",
+        str: "a word",
+        int: "an integer",
+        (int, float): "a number",
+    }
     return names.get(kind, "true or false")

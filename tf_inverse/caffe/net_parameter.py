@@ -126,7 +126,7 @@ def expect_few(count: int) -> None:
         raise ConversionError(f"expected at most {MOST_LAYERS} layers, got {count}")
 
 
-def _layer(message, i):
+def _layer(message: Message, i: int) -> Layer:
     inner = message.messages("layer")
     core = inner[-1] if inner else message
     name = core.word("name") or f"layer {i}"
@@ -144,13 +144,13 @@ def _layer(message, i):
     return Layer(name, kind, bottoms, tops, param, _shared(message))
 
 
-def _shared(message):
+def _shared(message: Message) -> tuple[str, ...]:
     """The names of a layer's blobs; V1 has them as words, V2 in messages."""
     values = message.all("param", (str, Message))
     return tuple(value.word("name") if isinstance(value, Message) else value for value in values)
 
 
-def _unknown(message, layer):
+def _unknown(message: Message, layer: Layer) -> list[str]:
     """Fields of a layer that nothing has asked for.
 
     The layer's own settings are looked at when its shape is known. Layers that are left out, or
@@ -164,7 +164,7 @@ def _unknown(message, layer):
     return message.unknown(known)
 
 
-def _fold_padding(layers):
+def _fold_padding(layers: list[Layer]) -> list[Layer]:
     """V0's padding layers become the pad of the convolution or pooling that reads them."""
     padded, kept = {}, []
     for layer in layers:

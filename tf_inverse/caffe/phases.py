@@ -29,7 +29,7 @@ def included(layer: Message, level: int, stages: Sequence[str]) -> bool:
     return any(met) if include else not any(met)
 
 
-def _meets(rule, level, stages):
+def _meets(rule: Message, level: int, stages: Sequence[str]) -> bool:
     # A list, so that every part is read: what is not read counts as unknown.
     parts = [
         rule.choice("phase", PHASES, "TEST") == "TEST",

@@ -1,7 +1,17 @@
 """Pooling: settings with Caffe's defaults and those of its forks, and the shapes that follow."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tf_inverse.caffe.blob_shape import BlobShape, Inferred, Options
 from tf_inverse.caffe.spatial_layers import expect_image, refuse, window
 from tf_inverse.layers.pooled_size import pooled_size
+
+if TYPE_CHECKING:
+    from tf_inverse.caffe.net_parameter import Layer
+
 
 # All that may be said of the window beside global_pooling, which makes it the whole map.
 _WHOLE = {
@@ -10,7 +20,7 @@ _WHOLE = {
 }
 
 
-def options(layer, shapes):
+def options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
     """Settings of Pooling."""
     mode = layer.param.choice("pool", ("MAX", "AVE", "STOCHASTIC"), "MAX")
     if mode == "STOCHASTIC":
@@ -29,7 +39,7 @@ def options(layer, shapes):
     }
 
 
-def _rounds_up(layer):
+def _rounds_up(layer: Layer) -> bool:
     """Whether the number of windows is rounded up, as Caffe does unless its forks are told not to.
 
     NVIDIA's fork says round_mode: FLOOR, others ceil_mode: false.
@@ -41,14 +51,14 @@ def _rounds_up(layer):
     return rounded == "CEIL"
 
 
-def _expect_whole(layer):
+def _expect_whole(layer: Layer) -> None:
     for name, only in _WHOLE.items():
         values = layer.param.integers(name, 0)
         if set(values) - {only}:
             raise refuse(layer, f"{name} {only} beside global_pooling", values)
 
 
-def shapes(layer, options, shapes):
+def shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
     """Shapes of the top; see `pooled_size`."""
     expect_image(layer, shapes[0])
     channels, *size = shapes[0]
@@ -60,14 +70,15 @@ def shapes(layer, options, shapes):
     return [(channels, *_sizes(options, size))], []
 
 
-def _sizes(options, size):
+def _sizes(options: Options, size: Sequence[int]) -> list[int]:
+    pads = options["pads"]
     return [
-        pooled_size(n, k, s, *options["pads"][2 * i : 2 * i + 2], options["overhang"])
+        pooled_size(n, k, s, pads[2 * i], pads[2 * i + 1], options["overhang"])
         for i, (n, k, s) in enumerate(zip(size, options["kernel"], options["strides"], strict=True))
     ]
 
 
-def empty_windows(options: dict, shape: tuple[int, ...]) -> str | None:
+def empty_windows(options: Options, shape: BlobShape) -> str | None:
     """What to say of windows that hold no pixel, None where every window holds one.
 
     Where the kernel is smaller than the stride, rounding up may begin a window beyond the border.

@@ -5,7 +5,7 @@ import pathlib
 import re
 
 from tf_inverse.caffe import wire_format
-from tf_inverse.caffe.message import Message
+from tf_inverse.caffe.message import Message, Value
 from tf_inverse.errors import RefusedInput
 
 # ResNet-152 takes 100 kB and four levels.
@@ -79,27 +79,29 @@ def parse(text: str) -> Message:
 class _Tokens:
     """The text's tokens one by one; knows the line it is at."""
 
-    def __init__(self, text):
+    def __init__(self, text: str):
         self.text, self.at, self.line = text, 0, 1
 
-    def next(self):
-        return _TOKEN.match(self.text, _GAP.match(self.text, self.at).end())
+    def next(self) -> re.Match[str] | None:
+        gap = _GAP.match(self.text, self.at)
+        return _TOKEN.match(self.text, gap.end() if gap else self.at)
 
-    def take(self):
+    def take(self) -> tuple[str, str]:
         match = self.next()
         if not match:
             raise self.refusal(f"expected a prototxt, got {self.text[self.at :].lstrip()[:20]!r}")
         self._go(match.end())
-        return match.lastgroup, match[match.lastgroup]
+        kind = str(match.lastgroup)
+        return kind, match[kind]
 
-    def _go(self, at):
+    def _go(self, at: int) -> None:
         self.line += self.text.count("\n", self.at, at)
         self.at = at
 
-    def refusal(self, what):
+    def refusal(self, what: str) -> RefusedInput:
         return RefusedInput(f"line {self.line}: {what}")
 
-    def values(self, kind, token):
+    def values(self, kind: str, token: str) -> list[Value]:
         """The value that a token begins: a list's several, or one."""
         if (kind, token) != ("mark", "["):
             return [self.scalar(kind, token)]
@@ -108,7 +110,7 @@ class _Tokens:
             values.append(self.scalar(*pair))
         return values
 
-    def scalar(self, kind, token):
+    def scalar(self, kind: str, token: str) -> Value:
         if kind == "number":
             return self.amount(token)
         if kind == "string":
@@ -117,7 +119,7 @@ class _Tokens:
             raise self.refusal(f"expected a value, got {token or 'the end'!r}")
         return {"inf": float("inf"), "nan": float("nan")}.get(token, token)
 
-    def amount(self, token):
+    def amount(self, token: str) -> float:
         if len(token) > 40:
             raise self.refusal(f"expected a number, got {len(token)} digits")
         if token[:2].lower() == "0x":
@@ -127,7 +129,7 @@ class _Tokens:
         except ValueError:
             return float(token.rstrip("fF"))
 
-    def more_string(self):
+    def more_string(self) -> str:
         """What other strings follow directly: they are part of the first."""
         parts = []
         while (match := self.next()) and match.lastgroup == "string":

@@ -9,17 +9,21 @@ import contextlib
 import functools
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tf_inverse.archive import lock
 from tf_inverse.caffe import fetch
-from tf_inverse.caffe.sources import PAIRS, SOURCES
+from tf_inverse.caffe.sources import PAIRS, SOURCES, Pair, Source
 from tf_inverse.errors import ConversionError, RefusedInput
 from tf_inverse.networks import hub, storage
 from tf_inverse.networks.cache import prepared
 from tf_inverse.networks.codes import Codes
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import Networks
 
 
 def names() -> list[str]:
@@ -41,7 +45,7 @@ def find(network: str | os.PathLike) -> pathlib.Path:
     return storage.find(network, {name: functools.partial(prepare, name) for name in PAIRS})
 
 
-def load(network: str | os.PathLike = "cifar10", trust: bool = False):
+def load(network: str | os.PathLike = "cifar10", trust: bool = False) -> Networks:
     """A pair, ready to sample.
 
     Args:
@@ -79,19 +83,25 @@ def prepare(name: str, say: Callable[[str], object] = fetch.tell) -> pathlib.Pat
     if is_ready(name):
         return prepared(name)
     pair, path = PAIRS[name], prepared(name)
-    files = [fetch.fetch(part, say).path for part in parts(name)]
+    classifier, generator = (fetch.fetch(part, say).path for part in parts(name))
     path.parent.mkdir(mode=0o700, exist_ok=True)
     lock_path = path.with_name(f".{name}.lock")
     held = lock.Lock(lock_path, path)
     try:
         # Another process may have done it while this one fetched.
-        return path if is_ready(name) else _converted(name, pair, *files, say)
+        return path if is_ready(name) else _converted(name, pair, classifier, generator, say)
     finally:
         lock_path.unlink(missing_ok=True)
         held.release()
 
 
-def _converted(name, pair, classifier_file, generator_file, say):
+def _converted(
+    name: str,
+    pair: Pair,
+    classifier_file: pathlib.Path,
+    generator_file: pathlib.Path,
+    say: Callable[[str], object],
+) -> pathlib.Path:
     from tf_inverse.caffe import convert, join
     from tf_inverse.networks.networks import Networks
     from tf_inverse.networks.saving import Frugal
@@ -131,7 +141,7 @@ def _converted(name, pair, classifier_file, generator_file, say):
 
 
 @contextlib.contextmanager
-def _says_how_to_replace(source, file):
+def _says_how_to_replace(source: str, file: pathlib.Path) -> Iterator[None]:
     """Adds to what is wrong with a file in the cache how another takes its place."""
     try:
         yield
@@ -159,14 +169,14 @@ def listing() -> str:
     return "\n".join([*lines, "", f"cache folder: {fetch.cache_folder()}"])
 
 
-def _pair_state(name):
+def _pair_state(name: str) -> str:
     if is_ready(name):
         return "ready"
     missing = [part for part in parts(name) if not fetch.present(SOURCES[part])]
     return f"lacks {', '.join(missing)}" if missing else "fetched; converted when it is first used"
 
 
-def _state(source):
+def _state(source: Source) -> str:
     if fetch.present(source):
         return "fetched"
     begun = fetch.begun(source)

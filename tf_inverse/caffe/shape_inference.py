@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import collections
 import math
-from collections.abc import Callable, Collection
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
 from tf_inverse.caffe import layer_names, layer_types, net_parameter, pooling
+from tf_inverse.caffe.blob_shape import BlobShape, Needs, Options
+from tf_inverse.caffe.layer_types import OptionsReader
 from tf_inverse.caffe.net_parameter import Layer, Net
 from tf_inverse.errors import ConversionError, RefusedInput
-
-Shape = tuple[int, ...]
-Options = Callable[[Layer, tuple[Shape, ...]], dict[str, Any]]
-"""Reads the settings of a layer whose bottoms have some shapes; see `layer_types`."""
 
 # Numbers in one layer's activations or in one blob: 1 GiB of float32.
 MOST_ELEMENTS = 2**28
@@ -35,28 +33,28 @@ class Step(NamedTuple):
     """
 
     layer: Layer
-    options: dict
-    shapes: tuple[tuple[int, ...], ...]
-    outputs: tuple[tuple[int, ...], ...]
-    weights: tuple[tuple[int, ...], ...]
+    options: Options
+    shapes: tuple[BlobShape, ...]
+    outputs: tuple[BlobShape, ...]
+    weights: tuple[BlobShape, ...]
 
 
 class Plan(NamedTuple):
     """A network ready to be built: inputs by name, steps in order."""
 
     name: str
-    inputs: dict[str, tuple[int, ...]]
+    inputs: dict[str, BlobShape]
     steps: tuple[Step, ...]
 
-    def weights(self) -> dict[str, tuple[str, tuple]]:
+    def weights(self) -> Needs:
         """(type, blob shapes) of every layer that has weights, by name."""
         return {
             step.layer.name: (step.layer.type, step.weights) for step in self.steps if step.weights
         }
 
-    def outputs(self) -> dict[str, tuple[int, ...]]:
+    def outputs(self) -> dict[str, BlobShape]:
         """Shapes of the blobs that no layer reads, by name: the network's results."""
-        unread: dict[str, tuple[int, ...]] = {}
+        unread: dict[str, BlobShape] = {}
         for step in self.steps:
             for blob in step.layer.bottoms:
                 unread.pop(blob, None)
@@ -73,14 +71,14 @@ class Plan(NamedTuple):
         return [f"{name}: {text}" for name, text in said if text]
 
 
-def _of_caffe(layer, shapes):
+def _of_caffe(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
     return layer_types.KINDS[layer.type].options(layer, shapes)
 
 
 def make(
     net: Net,
-    input_shape: Shape | None = None,
-    options: Options = _of_caffe,
+    input_shape: BlobShape | None = None,
+    options: OptionsReader = _of_caffe,
     known: Collection[str] = layer_types.KINDS,
 ) -> Plan:
     """Plan a network, of Caffe or of another program in Caffe's terms.
@@ -103,14 +101,15 @@ def make(
             "expected layers of the phase TEST that map images or codes, found none: training's "
             "layers, and those of other phases, stages and levels, are left out"
         )
-    inputs = {name: input_shape or shape for name, shape in net.inputs.items()}
-    inputs = inputs or ({"data": input_shape} if input_shape else {})
-    if not inputs or None in inputs.values():
+    sizes = {name: input_shape or shape for name, shape in (net.inputs or {"data": None}).items()}
+    inputs = {name: shape for name, shape in sizes.items() if shape is not None}
+    if len(inputs) < len(sizes):
         raise ConversionError(
             "the network declares no size for its input: use a deploy prototxt or give "
             "--size=ROWS,COLUMNS,CHANNELS"
         )
-    shapes, steps, wrong = dict(inputs), [], []
+    shapes, steps = dict(inputs), []
+    wrong: list[str] = []
     for shape in inputs.values():
         _check_size("the input", shape)
     for i, layer in enumerate(net.layers):
@@ -128,7 +127,7 @@ def make(
     return Plan(net.name, inputs, tuple(steps))
 
 
-def _refuse_unknown(net, known):
+def _refuse_unknown(net: Net, known: Collection[str]) -> None:
     unknown = [f"{x.name!r} ({x.type})" for x in net.layers if x.type not in layer_types.KINDS]
     if unknown:
         raise ConversionError(
@@ -137,14 +136,16 @@ def _refuse_unknown(net, known):
         )
 
 
-def _refuse_repeats(layers):
+def _refuse_repeats(layers: Iterable[Layer]) -> None:
     times = collections.Counter(layer.name for layer in layers)
     repeats = sorted(name for name, count in times.items() if count > 1)
     if repeats:
         raise ConversionError(f"expected layers with names of their own, got twice: {repeats[:50]}")
 
 
-def _step(layer, known, later, read):
+def _step(
+    layer: Layer, known: dict[str, BlobShape], later: tuple[Layer, ...], read: OptionsReader
+) -> Step:
     missing = [name for name in layer.bottoms if name not in known]
     if missing:
         made = [other.name for other in later if set(missing) & set(other.tops)]
@@ -160,7 +161,7 @@ def _step(layer, known, later, read):
     return Step(layer, options, shapes, tuple(outputs), tuple(weights))
 
 
-def _check_size(where, shape):
+def _check_size(where: str, shape: BlobShape) -> None:
     if any(not 1 <= n <= 2**20 for n in shape) or math.prod(shape) > MOST_ELEMENTS:
         raise ConversionError(
             f"{where}: expected dimensions from 1 and at most {MOST_ELEMENTS} numbers, got {shape}"

@@ -1,11 +1,18 @@
 """Layers that join, cut and move numbers: settings with Caffe's defaults, and shapes."""
 
-import math
+from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING
+
+from tf_inverse.caffe.blob_shape import BlobShape, Inferred, Options
 from tf_inverse.caffe.spatial_layers import expect_image, refuse
 
+if TYPE_CHECKING:
+    from tf_inverse.caffe.net_parameter import Layer
 
-def _axis(layer, name, rank):
+
+def _axis(layer: Layer, name: str, rank: int) -> int:
     """An axis counted from the batch: 1 is the channels; the batch itself is refused."""
     axis = layer.param.integer(name, 1, -4, 4)
     axis = axis + rank + 1 if axis < 0 else axis
@@ -14,14 +21,14 @@ def _axis(layer, name, rank):
     return axis
 
 
-def along(layer, shapes):
+def along(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
     """The axis of Concat, Slice and Softmax; concat_dim and slice_dim are its old names."""
     old = {"Concat": "concat_dim", "Slice": "slice_dim"}.get(layer.type, "axis")
     name = old if old in layer.param.fields else "axis"
     return {"axis": _axis(layer, name, len(shapes[0]))}
 
 
-def concat_shapes(layer, options, shapes):
+def concat_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
     """Sum along the axis."""
     i = options["axis"] - 1
     if len({shape[:i] + shape[i + 1 :] for shape in shapes}) > 1:
@@ -29,7 +36,7 @@ def concat_shapes(layer, options, shapes):
     return [(*shapes[0][:i], sum(shape[i] for shape in shapes), *shapes[0][i + 1 :])], []
 
 
-def eltwise_options(layer, shapes):
+def eltwise_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
     """Settings of Eltwise."""
     operation = layer.param.choice("operation", ("PROD", "SUM", "MAX"), "SUM")
     coeff = layer.param.numbers("coeff")
@@ -38,14 +45,14 @@ def eltwise_options(layer, shapes):
     return {"operation": operation, "coeff": coeff}
 
 
-def eltwise_shapes(layer, options, shapes):
+def eltwise_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
     """The shape that all bottoms have."""
     if len(set(shapes)) > 1:
         raise refuse(layer, "bottoms of one shape", shapes)
     return [shapes[0]], []
 
 
-def slice_options(layer, shapes):
+def slice_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
     """Where Slice cuts; equal parts where no slice_point is given."""
     options = along(layer, shapes)
     total, points = shapes[0][options["axis"] - 1], layer.param.integers("slice_point")
@@ -59,14 +66,14 @@ def slice_options(layer, shapes):
     return options | {"bounds": bounds}
 
 
-def slice_shapes(layer, options, shapes):
+def slice_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
     """One shape a part."""
     i, bounds = options["axis"] - 1, options["bounds"]
     sizes = [b - a for a, b in zip(bounds, bounds[1:], strict=False)]
     return [(*shapes[0][:i], size, *shapes[0][i + 1 :]) for size in sizes], []
 
 
-def flatten_options(layer, shapes):
+def flatten_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
     """Flatten of all that follows the batch, in the order C, H, W."""
     ends = layer.param.integer("axis", 1, -4, 4), layer.param.integer("end_axis", -1, -4, 4)
     if ends != (1, -1):
@@ -74,12 +81,12 @@ def flatten_options(layer, shapes):
     return {}
 
 
-def flatten_shapes(layer, options, shapes):
+def flatten_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
     """One axis."""
     return [(math.prod(shapes[0]),)], []
 
 
-def reshape_options(layer, shapes):
+def reshape_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
     """The shape with 0 and -1 resolved."""
     dims = layer.param.message("shape").integers("dim", -1)
     axes = layer.param.integer("axis", 0, -4, 4), layer.param.integer("num_axes", -1, -4, 4)
@@ -100,12 +107,12 @@ def reshape_options(layer, shapes):
     return {"shape": tuple(dims)}
 
 
-def reshape_shapes(layer, options, shapes):
+def reshape_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
     """As resolved."""
     return [options["shape"]], []
 
 
-def crop_options(layer, shapes):
+def crop_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
     """Where Crop begins and how much it keeps."""
     axis = layer.param.integer("axis", 2, -4, 4)
     rank = len(shapes[0])
@@ -121,12 +128,12 @@ def crop_options(layer, shapes):
     return {"starts": starts, "sizes": sizes}
 
 
-def crop_shapes(layer, options, shapes):
+def crop_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
     """As resolved."""
     return [options["sizes"]], []
 
 
-def permute_options(layer, shapes):
+def permute_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
     """The order of all axes, the batch first; axes that the layer leaves out follow as they are."""
     rank = len(shapes[0])
     order = layer.param.integers("order", 0, rank)
@@ -136,12 +143,12 @@ def permute_options(layer, shapes):
     return {"order": tuple(order)}
 
 
-def permute_shapes(layer, options, shapes):
+def permute_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
     """The same numbers in the new order."""
     return [tuple(shapes[0][axis - 1] for axis in options["order"][1:])], []
 
 
-def tile_options(layer, shapes):
+def tile_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
     """Which axis Tile repeats, and how often."""
     tiles = layer.param.integer("tiles", None)
     if tiles is None:
@@ -149,13 +156,13 @@ def tile_options(layer, shapes):
     return {"axis": _axis(layer, "axis", len(shapes[0])), "tiles": tiles}
 
 
-def tile_shapes(layer, options, shapes):
+def tile_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
     """One axis grows."""
     i = options["axis"] - 1
     return [(*shapes[0][:i], shapes[0][i] * options["tiles"], *shapes[0][i + 1 :])], []
 
 
-def interp_options(layer, shapes):
+def interp_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
     """How much Interp cuts off each side, and the size to which it enlarges or shrinks the rest."""
     expect_image(layer, shapes[0])
     before, after = (-layer.param.integer(name, 0, -4096, 0) for name in ("pad_beg", "pad_end"))
@@ -173,6 +180,6 @@ def interp_options(layer, shapes):
     return {"before": before, "size": tuple(size), "to": tuple(whole)}
 
 
-def interp_shapes(layer, options, shapes):
+def interp_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
     """As resolved."""
     return [(shapes[0][0], *options["to"])], []

@@ -95,12 +95,12 @@ _HUB_FILES = {
 _RELEASED = ("fc6", "fc7", "pool5")
 
 
-def _hub(file, digest, megabytes):
+def _hub(file: str, digest: str, megabytes: int) -> Form:
     return Form(file, (_HUB + file,), ("sha256", digest) if digest else None, megabytes * MB)
 
 
-def _deepsim(code):
-    forms = (_hub(f"upconvGAN_{code}.pt", *_HUB_FILES[code]),)
+def _deepsim(code: str) -> Source:
+    forms: tuple[Form, ...] = (_hub(f"upconvGAN_{code}.pt", *_HUB_FILES[code]),)
     if code in _RELEASED:
         member = f"{code}/generator.caffemodel"
         forms += (Form(f"deepsim_{code}.caffemodel", _DEEPSIM_URLS, member=member),)
@@ -110,7 +110,7 @@ def _deepsim(code):
     return Source(what, DEEPSIM, forms, ("generator", code))
 
 
-def _berkeley(file, sha1):
+def _berkeley(file: str, sha1: str) -> Form:
     urls = (f"http://{_BERKELEY}{file}", f"https://{_BERKELEY}{file}")
     return Form(file, urls, ("sha1", sha1), 244 * MB)
 

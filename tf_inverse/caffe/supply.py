@@ -4,19 +4,25 @@ Caffe fills every blob before it copies a file's into the net, and lets layers s
 name of its `param`. So a layer may be complete though the file has nothing for it.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
+from tf_inverse.caffe.blob_shape import BlobShape
 from tf_inverse.caffe.caffemodel import Blob, Caffemodel, Layer
 from tf_inverse.caffe.message import Message
+from tf_inverse.caffe.shape_inference import Plan, Step
 from tf_inverse.errors import ConversionError, RefusedInput
+from tf_inverse.tensors import Array
 
 # The fields that describe how a layer's first and second blob are filled.
 FILLERS = ("weight_filler", "bias_filler")
 
 
-def complete(plan, file: Caffemodel) -> tuple[Caffemodel, list[str]]:
+def complete(plan: Plan, file: Caffemodel) -> tuple[Caffemodel, list[str]]:
     """A file with all that its network shares or fills.
 
     Args:
@@ -46,12 +52,14 @@ def complete(plan, file: Caffemodel) -> tuple[Caffemodel, list[str]]:
     return file._replace(layers=(*file.layers, *added)), notes
 
 
-def _named(plan, held):
+def _named(plan: Plan, held: Mapping[str, Layer]) -> dict[str, Blob]:
     """{name of a param: its blob}; what layers share must be equal wherever the file has it."""
-    blobs = {}
+    blobs: dict[str, Blob] = {}
     for step in plan.steps:
         layer = held.get(step.layer.name)
-        for name, blob in zip(step.layer.shared, layer.blobs if layer else (), strict=False):
+        if layer is None:
+            continue
+        for name, blob in zip(step.layer.shared, layer.blobs, strict=False):
             if name and not np.array_equal(blobs.setdefault(name, blob).values, blob.values):
                 raise ConversionError(
                     f"layer {layer.name!r} shares {name!r} with another layer, but the file holds "
@@ -60,16 +68,14 @@ def _named(plan, held):
     return blobs
 
 
-def _shared(step, named):
+def _shared(step: Step, named: Mapping[str, Blob]) -> tuple[Blob, ...] | None:
     """The blobs of a layer that has all of them from others, None if it has not."""
     names = step.layer.shared[: len(step.weights)]
-    found = [named.get(name) for name in names]
-    if len(found) < len(step.weights) or None in found:
-        return None
-    return tuple(found)
+    found = tuple(named[name] for name in names if name in named)
+    return found if len(found) == len(step.weights) else None
 
 
-def _filled(step):
+def _filled(step: Step) -> tuple[Blob, ...] | None:
     """The blobs of a layer whose fillers say each number, None where they do not.
 
     A filler draws at random unless it is told otherwise, and the weight's must be told so in words:
@@ -82,12 +88,15 @@ def _filled(step):
         _fill(param.message(name), shape)
         for name, shape in zip(FILLERS, step.weights, strict=False)
     ]
-    if any(array is None for array in arrays):
-        return None
-    return tuple(Blob(shape, False, a) for a, shape in zip(arrays, step.weights, strict=True))
+    blobs = tuple(
+        Blob(shape, False, array)
+        for array, shape in zip(arrays, step.weights, strict=True)
+        if array is not None
+    )
+    return blobs if len(blobs) == len(arrays) else None
 
 
-def _fill(filler: Message, shape):
+def _fill(filler: Message, shape: BlobShape) -> Array | None:
     """The numbers of a filler, None for one that draws at random."""
     kind, value = filler.word("type", "constant"), filler.number("value", 0.0)
     if kind not in ("constant", "bilinear"):

@@ -1,19 +1,24 @@
 """The one file that is wanted of what was brought: out of its zip or tar archive, and checked."""
 
+from __future__ import annotations
+
 import contextlib
 import pathlib
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Iterator
+from typing import IO
 
 from tf_inverse.caffe import caffemodel, download, weight_check, weight_file
 from tf_inverse.caffe.sources import Form, Source
 from tf_inverse.errors import ConversionError, RefusedInput, reason
+from tf_inverse.tensors import StrPath
 
 SUFFIXES = (".zip", ".gz", ".tgz", ".tar")
 
 
-def file_of(source: Source, form: Form, part: pathlib.Path, where) -> pathlib.Path:
+def file_of(source: Source, form: Form, part: pathlib.Path, where: StrPath) -> pathlib.Path:
     """The file of a form out of what was brought: itself, or what its archive holds.
 
     What no checksum confirms may be anything, and in the cache it would stand before every home: it
@@ -42,7 +47,7 @@ def file_of(source: Source, form: Form, part: pathlib.Path, where) -> pathlib.Pa
     return made
 
 
-def _expect_fits(source, form, made, where):
+def _expect_fits(source: Source, form: Form, made: pathlib.Path, where: StrPath) -> None:
     try:
         if is_mean(form):
             caffemodel.read_mean(made)
@@ -78,7 +83,7 @@ def unpack(archive: pathlib.Path, ending: str, path: pathlib.Path) -> None:
 
 
 @contextlib.contextmanager
-def _member(archive, ending):
+def _member(archive: pathlib.Path, ending: str) -> Iterator[IO[bytes]]:
     """The one file of an archive whose path has this ending, as a stream; nothing else leaves."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as opened:
@@ -87,10 +92,12 @@ def _member(archive, ending):
     else:
         with tarfile.open(archive) as opened:
             names = [member.name for member in opened.getmembers() if member.isfile()]
-            yield opened.extractfile(_one(names, ending))
+            found = opened.extractfile(_one(names, ending))
+            assert found is not None, "only a member that is no file has no stream"
+            yield found
 
 
-def _one(names, ending):
+def _one(names: list[str], ending: str) -> str:
     found = [name for name in names if f"/{name}".endswith(f"/{ending}")]
     if len(found) != 1:
         raise KeyError(f"expected one {ending} in it, found {len(found)}")

@@ -7,8 +7,10 @@ weight and bias are its two blobs, and all that fills a model from a caffemodel 
 
 from __future__ import annotations
 
+import mmap
 import os
 import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from tf_inverse.caffe import caffemodel
 from tf_inverse.caffe.caffemodel import Blob, Caffemodel, Layer
 from tf_inverse.caffe.pytorch import checkpoint
 from tf_inverse.errors import RefusedInput, UsageError, reason
+from tf_inverse.tensors import Array
 
 PYTORCH = (".pt", ".pth")
 FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -43,7 +46,7 @@ def read(path: str | os.PathLike) -> Caffemodel:
     return caffemodel.read(path)
 
 
-def _safetensors(path):
+def _safetensors(path: pathlib.Path) -> dict[str, Array]:
     try:
         import safetensors
     except ImportError:
@@ -62,7 +65,9 @@ def _safetensors(path):
         raise RefusedInput(f"cannot read {path} as safetensors: {reason(error)}") from None
 
 
-def _layers(path, tensors, mapped):
+def _layers(
+    path: pathlib.Path, tensors: Mapping[str, Array], mapped: mmap.mmap | None
+) -> Caffemodel:
     """Tensors called LAYER.weight and LAYER.bias as layers of blobs."""
     found: dict[str, dict[str, np.ndarray]] = {}
     for name, array in zip(_plain(list(tensors)), tensors.values(), strict=True):
@@ -81,7 +86,7 @@ def _layers(path, tensors, mapped):
     return Caffemodel(str(path), "", tuple(layers), mapped)
 
 
-def _plain(names):
+def _plain(names: list[str]) -> list[str]:
     """Names of tensors without what converters put around them.
 
     DeePSiM's PyTorch files call some layers `defc7.1`, after a wrapper; a whole module saved puts

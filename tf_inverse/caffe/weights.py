@@ -1,16 +1,20 @@
 """Puts the weights of a file into a Keras model, layer by layer, and refuses what does not fit."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 
 import keras
 import numpy as np
 
 from tf_inverse.caffe import weight_check, wire_format
+from tf_inverse.caffe.blob_shape import BlobShape
 from tf_inverse.caffe.caffemodel import Caffemodel
 from tf_inverse.errors import ConversionError
 from tf_inverse.layers.caffe_layers import Scale
 from tf_inverse.layers.convolution import Convolution, Deconvolution
 from tf_inverse.layers.pixels import FromPixels, ToPixels
+from tf_inverse.tensors import Array, Model
 
 # Bytes of a blob that are in memory at a time.
 PIECE = 2**23
@@ -63,7 +67,7 @@ def load(
     return report
 
 
-def _fill(variable, blob, name, file):
+def _fill(variable: keras.Variable, blob: Array, name: str, file: Caffemodel) -> None:
     """Copy a blob into a variable, a few rows at a time: neither file nor copy stays in memory.
 
     A kernel's last axis is its blob's first, for every kind of layer: both frameworks correlate,
@@ -81,7 +85,7 @@ def _fill(variable, blob, name, file):
         wire_format.release(file.mapped)
 
 
-def _weighted(model):
+def _weighted(model: Model) -> list[keras.layers.Layer]:
     return [
         layer
         for layer in model.layers
@@ -89,7 +93,7 @@ def _weighted(model):
     ]
 
 
-def _variables(layer):
+def _variables(layer: keras.layers.Layer) -> list[keras.Variable]:
     if isinstance(layer, keras.layers.BatchNormalization):
         return [layer.moving_mean, layer.moving_variance]
     return layer.weights
@@ -106,13 +110,13 @@ _TYPES = {
 }
 
 
-def _type(layer):
+def _type(layer: keras.layers.Layer) -> str:
     if isinstance(layer, Scale):
         return "Scale" if layer.use_scale else "Bias"
     return _TYPES[type(layer)]
 
 
-def _shapes(layer):
+def _shapes(layer: keras.layers.Layer) -> tuple[BlobShape, ...]:
     """Caffe's blob shapes for a Keras layer."""
     shapes = [tuple(weight.shape) for weight in _variables(layer)]
     if _type(layer) == "BatchNorm":
@@ -122,12 +126,12 @@ def _shapes(layer):
     return tuple(_caffe_shape(shape) for shape in shapes)
 
 
-def _caffe_shape(shape):
+def _caffe_shape(shape: BlobShape) -> BlobShape:
     """(kh, kw, in, out) -> (out, in, kh, kw), and (in, out) -> (out, in)."""
     return (shape[3], shape[2], shape[0], shape[1]) if len(shape) == 4 else shape[::-1]
 
 
-def _unscaled(mean, variance, factor):
+def _unscaled(mean: Array, variance: Array, factor: Array) -> list[Array]:
     """Caffe's BatchNorm stores sums; the third blob is what they are divided by."""
-    factor = 1 / factor[0] if factor[0] else 0.0
-    return [mean * factor, variance * factor]
+    share = 1 / factor[0] if factor[0] else 0.0
+    return [mean * share, variance * share]

@@ -1,9 +1,13 @@
 """The wire format of protocol buffers, as far as Caffe's files use it; and opening such files."""
 
+from __future__ import annotations
+
 import contextlib
 import mmap
 import os
 import pathlib
+from collections.abc import Iterator
+from typing import TypeAlias
 
 from tf_inverse.errors import RefusedInput
 
@@ -52,8 +56,13 @@ def map_file(path: str | os.PathLike) -> mmap.mmap:
 
 def release(mapped: mmap.mmap | None) -> None:
     """Let go of the pages of a file read so far; they count as this process's memory till then."""
-    with contextlib.suppress(AttributeError, OSError):
-        mapped.madvise(mmap.MADV_DONTNEED)
+    if mapped is not None:
+        with contextlib.suppress(AttributeError, OSError):
+            mapped.madvise(mmap.MADV_DONTNEED)
+
+
+Value: TypeAlias = int | tuple[int, int]
+"""What a field holds: an integer, or where its bytes begin and end."""
 
 
 class Reader:
@@ -64,10 +73,10 @@ class Reader:
         left: Fields that may still be read.
     """
 
-    def __init__(self, buffer, most=MOST_FIELDS):
+    def __init__(self, buffer: mmap.mmap, most: int = MOST_FIELDS):
         self.buffer, self.left = buffer, most
 
-    def fields(self, start: int, stop: int):
+    def fields(self, start: int, stop: int) -> Iterator[tuple[int, int, Value]]:
         """Yield (number, wire type, value) of the message in buffer[start:stop].
 
         The value is an integer for VARINT, and (start, stop) for every other type.
@@ -79,6 +88,7 @@ class Reader:
                 raise RefusedInput(f"expected at most {MOST_FIELDS} fields, got more")
             key, at = self.varint(at, stop)
             number, kind = key >> 3, key & 7
+            value: Value
             if kind == VARINT:
                 value, at = self.varint(at, stop)
             else:
@@ -106,9 +116,9 @@ class Reader:
                 return value & (2**64 - 1), at
         raise RefusedInput(f"damaged or truncated at byte {at}: an integer has no end")
 
-    def integers(self, kind: int, value, most: int = 64) -> list[int]:
+    def integers(self, kind: int, value: Value, most: int = 64) -> list[int]:
         """A repeated integer's next values, packed or single."""
-        if kind == VARINT:
+        if isinstance(value, int):
             return [value]
         at, stop = self.span(kind, value)
         numbers = []
@@ -119,17 +129,17 @@ class Reader:
                 raise RefusedInput(f"expected at most {most} integers, got more at byte {at}")
         return numbers
 
-    def text(self, kind: int, value) -> str:
+    def text(self, kind: int, value: Value) -> str:
         """A string, at most 1000 bytes of it."""
         start, stop = self.span(kind, value)
         return self.buffer[start : min(stop, start + 1000)].decode("utf-8", "replace")
 
-    def message(self, kind: int, value):
+    def message(self, kind: int, value: Value) -> Iterator[tuple[int, int, Value]]:
         """The fields of an embedded message."""
         return self.fields(*self.span(kind, value))
 
-    def span(self, kind: int, value) -> tuple[int, int]:
+    def span(self, kind: int, value: Value) -> tuple[int, int]:
         """Where the bytes of a field lie."""
-        if kind != BYTES:
+        if kind != BYTES or isinstance(value, int):
             raise RefusedInput(f"damaged: expected bytes, got a number (wire type {kind})")
         return value

@@ -5,41 +5,55 @@ from __future__ import annotations
 import io
 import json
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse.archive import atomic, atomic_folder
+from tf_inverse.archive import atomic, atomic_folder, json_file
 from tf_inverse.errors import UsageError
 from tf_inverse.export import card, endpoints, strip
+from tf_inverse.export.card import Figures
 from tf_inverse.export.inputs import further, starts
 from tf_inverse.export.inputs import question as question
 from tf_inverse.layers import taps
 from tf_inverse.method import normalization
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import odds, unit_statistics
+from tf_inverse.tensors import StrPath
 from tf_inverse.version import versions
 
 if TYPE_CHECKING:
+    from tf_inverse.export.addressed import Exported
     from tf_inverse.networks.networks import Networks
     from tf_inverse.neuron import Neuron
     from tf_inverse.tensors import Array
 
 DEFAULT = "sample"
+MAX_CARD = 64 << 20
+"""Bytes of the file card.json, which holds the label of every unit."""
+
+ONLY = {
+    "method": "renewal",
+    "optimizer": None,
+    "precision": "float32",
+    "chunk": None,
+    "candidates": 1,
+}
+"""The values of settings that a graph without Python can follow."""
 
 
 def write(
-    networks,
-    out,
+    networks: Networks,
+    out: StrPath,
     layers: tuple[str, ...] | None = None,
     settings: Settings | None = None,
     *,
     version: int = 1,
     overwrite: bool = False,
     directions: Iterable[Neuron] = (),
-) -> dict:
+) -> Figures:
     """Write OUT/VERSION, a SavedModel as TF Serving expects it, with a model card beside it.
 
     Codes to start from lie beside it too, in `starts.npy`, where they come from the pair's files.
@@ -56,8 +70,7 @@ def write(
             after the layer's own.
 
     Returns:
-        The figures of the export: `weights`, bytes of the weights that the endpoints use;
-        `variables`, bytes of the model's files of weights; `files`, bytes of all its files.
+        What the export takes.
 
     Raises:
         UsageError: No such layer, or settings that cannot be exported.
@@ -66,8 +79,8 @@ def write(
     out, settings = pathlib.Path(out), settings or Settings()
     _expect_free(out, version, overwrite)
     exported = gather(networks, layers, settings, directions)
-    made = endpoints.make(exported)
-    functions = {name: one.get_concrete_function() for name, one in made.items()}
+    traced = endpoints.make(exported)
+    functions = {name: one.get_concrete_function() for name, one in traced.items()}
     if not out.exists():
         with atomic_folder.folder(out, _card_of) as made:
             figures = _save(functions, made / str(version))
@@ -84,7 +97,7 @@ def write(
     return figures
 
 
-def _expect_free(out, version, overwrite):
+def _expect_free(out: pathlib.Path, version: int, overwrite: bool) -> None:
     if version < 1:
         raise UsageError(f"expected a version from 1 up, as TF Serving does, got {version}")
     if out.exists() and _card_of(out) is None:
@@ -95,29 +108,31 @@ def _expect_free(out, version, overwrite):
         raise FileExistsError(f"{error}, or another --version") from error
 
 
-def _card_of(out):
+def _card_of(out: pathlib.Path) -> tuple[str, ...] | None:
     """What an export's folder holds beside its versions; None where it is none."""
-    try:
-        facts = json.loads((out / "card.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    ours = isinstance(facts, dict) and {"checksums", "endpoints", "versions"} <= set(facts)
+    facts = json_file.mine(out / "card.json", MAX_CARD)
+    ours = facts is not None and {"checksums", "endpoints", "versions"} <= set(facts)
     return ("card.json", "README.md", card.STARTS) if ours else None
 
 
-def _model_of(folder):
+def _model_of(folder: pathlib.Path) -> tuple[str, ...] | None:
     """What the folder of a version holds; None where it holds no SavedModel."""
     files = ("saved_model.pb", "fingerprint.pb", "variables", "assets", "card.json", "README.md")
     return files if (folder / files[0]).is_file() else None
 
 
-def _put_card(out, exported, functions, figures):
+def _put_card(
+    out: pathlib.Path,
+    exported: Exported,
+    functions: Mapping[str, tf.types.experimental.ConcreteFunction],
+    figures: Figures,
+) -> None:
     facts = card.facts(exported, functions, figures, versions())
     atomic.write(out / "card.json", (json.dumps(facts, indent=1) + "\n").encode())
     atomic.write(out / "README.md", card.text(facts).encode())
 
 
-def _put_starts(out, exported):
+def _put_starts(out: pathlib.Path, exported: Exported) -> None:
     c = starts(exported.networks)
     if c is not None:
         buffer = io.BytesIO()
@@ -126,19 +141,17 @@ def _put_starts(out, exported):
 
 
 def gather(
-    networks,
+    networks: Networks,
     layers: tuple[str, ...] | None,
     settings: Settings,
     directions: Iterable[Neuron] = (),
-) -> endpoints.Exported:
+) -> Exported:
     """What is fixed at export, measured where it has to be; arguments as of `write`.
 
     Raises:
         UsageError: No such layer, or settings that a graph without Python cannot follow.
     """
-    wanted = (("method", "renewal"), ("optimizer", None), ("precision", "float32"), ("chunk", None))
-    wanted += (("candidates", 1),)
-    for name, value in wanted:
+    for name, value in ONLY.items():
         if getattr(settings, name) != value:
             raise UsageError(
                 f"expected {name} {value} for an export, got {getattr(settings, name)}"
@@ -155,7 +168,7 @@ def gather(
         networks.layer_shape(layer)
     along = tuple(further(given, layer) for layer in layers)
     images = unit_statistics.random_images(networks, normalization.COUNT)
-    return endpoints.Exported(
+    return Exported(
         networks,
         layers,
         settings.sized(networks.codes.size),
@@ -175,14 +188,14 @@ def _along(networks: Networks, directions: tuple[Neuron, ...]) -> Array:
     return np.asarray(normalization.measure(networks, directions).s_sd, np.float32)
 
 
-def default_layer(networks) -> str:
+def default_layer(networks: Networks) -> str:
     """The labelled layer, or else the last one of the classifier that has units."""
     if networks.labels is not None:
         return networks.labels.layer
     return list(taps.top(networks.classifier))[-1]
 
 
-def _deviations(networks, layer, images):
+def _deviations(networks: Networks, layer: str, images: Array) -> Array:
     """Natural deviations [U] of a layer's units; those over random codes where none are stored.
 
     Of probabilities, by whose log-odds the search goes, those of their log-odds.
@@ -201,12 +214,14 @@ def _deviations(networks, layer, images):
     return normalization.moving(measured.sd, measured.mean).astype(np.float32)
 
 
-def _save(functions, folder):
+def _save(
+    functions: Mapping[str, tf.types.experimental.ConcreteFunction], folder: pathlib.Path
+) -> Figures:
     module = tf.Module()
     # The variables themselves, not the Keras models around them: those would be written as well.
     used = {id(v): v for one in functions.values() for v in one.graph.variables}
     module.weights = list(used.values())
-    signatures = functions | {"serving_default": functions[DEFAULT]}
+    signatures = {**functions, "serving_default": functions[DEFAULT]}
     tf.saved_model.save(module, str(folder), signatures=signatures)
     strip.make(folder)
     sizes = {path: path.stat().st_size for path in folder.rglob("*") if path.is_file()}

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tf_inverse.method.keeper import TOLERANCE
+from tf_inverse.method.problem import Buffer, Target
+from tf_inverse.tensors import Tensor
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import Networks
 
 
 class Kept(NamedTuple):
@@ -21,7 +27,7 @@ class Kept(NamedTuple):
     digest: Any
 
 
-def nothing(networks, ranges) -> Kept:
+def nothing(networks: Networks, ranges: Tensor) -> Kept:
     """No samples yet, of a pair's images and codes and of p ranges [p, 2]."""
     return Kept(
         tf.zeros((0, *networks.image_shape), tf.uint8),
@@ -38,7 +44,14 @@ def any_rows(kept: Kept) -> Kept:
     return Kept(*(tf.TensorShape([None, *a.shape[1:]]) for a in kept))
 
 
-def add(kept: Kept, buffer, target, rows, read, bound: str) -> Kept:
+def add(
+    kept: Kept,
+    buffer: Buffer,
+    target: Target,
+    rows: Tensor,
+    read: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
+    bound: str,
+) -> Kept:
     """Adds what `sampler` would keep: images scored as they are stored, in the range, and new.
 
     Args:
@@ -75,7 +88,7 @@ def add(kept: Kept, buffer, target, rows, read, bound: str) -> Kept:
     )
 
 
-def _inside(z, target, bound):
+def _inside(z: Tensor, target: Target, bound: str) -> Tensor:
     # As sampler has it: the ends drawn in by what scores may differ between batch sizes.
     z, z1, z2 = (tf.cast(a, tf.float64) for a in (z, target.z1, target.z2))
     slack = tf.minimum(TOLERANCE * tf.maximum(tf.abs(z1), tf.abs(z2)), (z2 - z1) / 4)
@@ -85,7 +98,7 @@ def _inside(z, target, bound):
     return tf.reduce_all(inside, axis=1)
 
 
-def digest(x):
+def digest(x: Tensor) -> Tensor:
     """64 bits of each image [k, H, W, C] uint8 that tell it from others: [k] int64.
 
     A sum with odd weights of which no two are alike, modulo 2^64; the weights are splitmix64's

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import tensorflow as tf
+
 from tf_inverse.method.pool import FIELDS
+
+if TYPE_CHECKING:
+    from tf_inverse.export.addressed import Exported
+
 
 STARTS = "starts.npy"
 MEANING = {
@@ -45,16 +54,35 @@ START = {
 }
 
 
-def facts(exported, functions, figures: dict, versions: dict) -> dict:
+class Figures(TypedDict):
+    """What an export takes, in bytes.
+
+    Attributes:
+        weights: Of the weights that the endpoints use.
+        variables: Of the model's files of weights.
+        files: Of all its files.
+    """
+
+    weights: int
+    variables: int
+    files: int
+
+
+def facts(
+    exported: Exported,
+    functions: Mapping[str, tf.types.experimental.ConcreteFunction],
+    figures: Figures,
+    versions: dict[str, str],
+) -> dict[str, Any]:
     """Everything about an export, as JSON can say it."""
     networks, settings = exported.networks, exported.settings
-    labels = {layer: networks.names(layer) for layer in exported.layers}
+    labels = {layer: list(networks.names(layer) or ()) for layer in exported.layers}
     layers = [
         {
             "layer": i,
             "name": layer,
             "shape": list(networks.layer_shape(layer)),
-            "labels": list(labels[layer]) if labels[layer] else None,
+            "labels": labels[layer] or None,
             "directions": [str(one.direction) for one in along],
         }
         for i, (layer, along) in enumerate(zip(exported.layers, exported.directions, strict=True))
@@ -81,7 +109,7 @@ def facts(exported, functions, figures: dict, versions: dict) -> dict:
     }
 
 
-def _endpoint(name, function):
+def _endpoint(name: str, function: tf.types.experimental.ConcreteFunction) -> dict[str, Any]:
     inputs = function.structured_input_signature[0] + tuple(
         function.structured_input_signature[1].values()
     )
@@ -93,7 +121,7 @@ def _endpoint(name, function):
     }
 
 
-def _tensor(name, spec):
+def _tensor(name: str, spec: tf.TensorSpec) -> dict[str, Any]:
     return {
         "name": name,
         "dtype": spec.dtype.name,
@@ -102,12 +130,12 @@ def _tensor(name, spec):
     }
 
 
-def text(facts: dict) -> str:
+def text(facts: dict[str, Any]) -> str:
     """The card as Markdown."""
     return "\n".join([*_head(facts), *_layers(facts), *_endpoints(facts), ""])
 
 
-def _head(facts):
+def _head(facts: dict[str, Any]) -> list[str]:
     codes, settings = facts["codes"], facts["settings"]
     lines = [
         f"# {facts['name']}: sampler of inverse sets",
@@ -128,7 +156,7 @@ def _head(facts):
     return lines + [f"- From {name}, sha256 {value}." for name, value in facts["checksums"].items()]
 
 
-def _layers(facts):
+def _layers(facts: dict[str, Any]) -> list[str]:
     lines = ["", "## Layers", "", "| layer | name | shape | labels |", "|---|---|---|---|"]
     for one in facts["layers"]:
         labels = "; ".join((one["labels"] or [])[:10])
@@ -142,7 +170,7 @@ def _layers(facts):
     return lines
 
 
-def _endpoints(facts):
+def _endpoints(facts: dict[str, Any]) -> list[str]:
     lines = ["", "## Endpoints"]
     for name, one in facts["endpoints"].items():
         lines += ["", f"### {name}: {one['summary']}", "", "| | name | type | shape | |"]
@@ -156,5 +184,5 @@ def _endpoints(facts):
     return lines
 
 
-def _shape(shape):
+def _shape(shape: Sequence[int | None]) -> str:
     return "[" + ", ".join("any" if n is None else str(n) for n in shape) + "]"

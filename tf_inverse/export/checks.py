@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import tensorflow as tf
 
-from tf_inverse.method.pool import FIELDS, ROWS
+from tf_inverse.method.pool import FIELDS, ROWS, PoolState
+from tf_inverse.tensors import Tensor
+
+if TYPE_CHECKING:
+    from tf_inverse.export.addressed import Exported
 
 
-def shapes(function, wanted):
+Endpoint: TypeAlias = Callable[..., dict[str, Tensor]]
+"""A function of an export before it is traced: tensors in, tensors by name out."""
+
+
+def shapes(function: Endpoint, wanted: Sequence[tf.TensorSpec]) -> Endpoint:
     """The function, refusing other shapes than the specifications `wanted` when it runs."""
 
     @functools.wraps(function)
-    def run(*values):
+    def run(*values: Tensor) -> dict[str, Tensor]:
         pairs = zip(values, wanted, strict=True)
         return function(*(tf.ensure_shape(value, one.shape) for value, one in pairs))
 
     return run
 
 
-def neurons(exported, given):
+def neurons(exported: Exported, given: Tensor) -> tf.Operation:
     """Refuses neurons that do not exist; a GPU would quietly give zero for them.
 
     Args:
-        exported: `endpoints.Exported`.
+        exported: What is fixed at export.
         given: Rows [layer, unit, row, column], [p, 4].
     """
     extents = exported.shapes
@@ -43,7 +53,15 @@ def neurons(exported, given):
     return tf.debugging.Assert(tf.reduce_all(good), [text, given], summarize=12)
 
 
-def question(exported, which, ranges, sd, codes, aims, rows) -> list:
+def question(
+    exported: Exported,
+    which: Tensor,
+    ranges: Tensor,
+    sd: Tensor,
+    codes: Tensor,
+    aims: Tensor,
+    rows: Tensor,
+) -> list[tf.Operation]:
     """Refuses a search whose inputs do not belong together; arguments as `endpoints.INPUTS`."""
     p, R = tf.shape(which)[0], tf.shape(codes)[0]
     columns = [tf.shape(ranges)[0], tf.shape(sd)[0], tf.shape(aims)[1]]
@@ -61,7 +79,7 @@ def question(exported, which, ranges, sd, codes, aims, rows) -> list:
     ]
 
 
-def state(pool, which, sides: int) -> list:
+def state(pool: PoolState, which: Tensor, sides: int) -> list[tf.Operation]:
     """Refuses a state of `step` whose parts do not belong together.
 
     Args:
@@ -87,7 +105,7 @@ def state(pool, which, sides: int) -> list:
     ]
 
 
-def _equal(counts, wanted, words):
+def _equal(counts: list[Tensor], wanted: Tensor, words: str) -> tf.Operation:
     counts = tf.stack(counts)
     return tf.debugging.Assert(
         tf.reduce_all(counts == wanted), [f"expected {words}, got", counts, "for", wanted]

@@ -1,8 +1,7 @@
 """The networks and the sampler as functions of tensors alone: what a SavedModel offers.
 
-Neurons and ranges are inputs. A neuron is a row [layer, unit, row, column], where `layer` counts
-within the layers chosen at export, and `row` is -1 (-2) for the mean (maximum) over a map. Random
-numbers come in as tensors, so that a run is a function of what it is given.
+Neurons and ranges are inputs; `addressed` tells how a neuron is written. Random numbers come in as
+tensors, so that a run is a function of what it is given.
 """
 
 from __future__ import annotations
@@ -12,42 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse.export import acceptance, checks
+from tf_inverse.export import acceptance, addressed, checks
+from tf_inverse.export.addressed import Exported
+from tf_inverse.export.checks import Endpoint
 from tf_inverse.method import loops, renewal
 from tf_inverse.method.pool import FIELDS, Fresh, PoolState, init
-from tf_inverse.method.problem import Problem, Target
+from tf_inverse.method.problem import Problem
 from tf_inverse.networks.networks import View
-from tf_inverse.networks.neuron_index import activations, extended
-from tf_inverse.networks.odds import of_units
-from tf_inverse.neuron import Neuron
-
-
-class Exported(NamedTuple):
-    """What is fixed when a model is written.
-
-    Attributes:
-        networks: `networks.Networks`.
-        layers: Layers whose units can be asked for.
-        settings: `settings.Settings` of method renewal.
-        scale: `normalization.Scale`; its deviations of codes and encodings.
-        sd: Deviations of the units of each layer, arrays [U]: of their log-odds, where they are
-            probabilities.
-        directions: Neurons of each layer that are directions: further units after its own.
-    """
-
-    networks: Any
-    layers: tuple[str, ...]
-    settings: Any
-    scale: Any
-    sd: tuple[np.ndarray, ...]
-    directions: tuple[tuple[Neuron, ...], ...]
-
-    @property
-    def shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Of what each layer gives, without the batch axis; directions count among the units."""
-        pairs = zip(self.layers, self.directions, strict=True)
-        shapes = ((self.networks.layer_shape(layer), along) for layer, along in pairs)
-        return tuple((*shape[:-1], shape[-1] + len(along)) for shape, along in shapes)
+from tf_inverse.tensors import Tensor
 
 
 class Shared(NamedTuple):
@@ -103,7 +74,8 @@ def make(exported: Exported) -> dict[str, Any]:
 
     Names and meanings of what goes in and out: `card.MEANING`.
     """
-    given, shared, made = specs(exported), share(exported), {}
+    given, shared = specs(exported), share(exported)
+    made: dict[str, Any] = {}
     for name, function in (views(exported, shared) | runs(exported, shared)).items():
         wanted = [given[one] for one in INPUTS[name]]
         made[name] = tf.function(checks.shapes(function, wanted), input_signature=wanted)
@@ -114,19 +86,21 @@ def share(exported: Exported) -> Shared:
     """The parts of the endpoints."""
     networks, settings = exported.networks, exported.settings
 
-    def look(c, neurons):
+    def look(c: Tensor, neurons: Tensor) -> View:
         x = networks.images(c)
-        return View(x, *_read(exported, x, neurons))
+        return View(x, *addressed.read(exported, x, neurons))
 
-    def read(x, neurons):
-        return _read(exported, x, neurons)[:2]
+    def read(x: Tensor, neurons: Tensor) -> tuple[Tensor, Tensor]:
+        return addressed.read(exported, x, neurons)[:2]
 
+    low, high = networks.codes.limits
     posed = Problem(
         look,
         networks.image_shape,
         exported.scale.c_sd,
         exported.scale.e_sd,
-        *networks.codes.limits,
+        low,
+        high,
         settings.bound,
     )
     rule = loops.rule(settings)
@@ -139,21 +113,21 @@ def share(exported: Exported) -> Shared:
     )
 
 
-def views(exported: Exported, shared: Shared) -> dict[str, Any]:
+def views(exported: Exported, shared: Shared) -> dict[str, Endpoint]:
     """Endpoints that look at codes or images, not yet traced."""
     networks = exported.networks
 
-    def generate(codes):
+    def generate(codes: Tensor) -> dict[str, Tensor]:
         return {"images": tf.cast(shared.images(codes), tf.uint8)}
 
-    def encode(images):
+    def encode(images: Tensor) -> dict[str, Tensor]:
         return {"encodings": networks.read(tf.cast(images, tf.float32), (), None)[0]}
 
-    def activations(images, neurons):
+    def activations(images: Tensor, neurons: Tensor) -> dict[str, Tensor]:
         with tf.control_dependencies([checks.neurons(exported, neurons)]):
             return {"activations": shared.read(tf.cast(images, tf.float32), neurons)[1]}
 
-    def look(codes, neurons):
+    def look(codes: Tensor, neurons: Tensor) -> dict[str, Tensor]:
         with tf.control_dependencies([checks.neurons(exported, neurons)]):
             x = shared.images(codes)
             e, z = shared.read(x, neurons)
@@ -162,18 +136,20 @@ def views(exported: Exported, shared: Shared) -> dict[str, Any]:
     return {"generate": generate, "encode": encode, "activations": activations, "look": look}
 
 
-def runs(exported: Exported, shared: Shared) -> dict[str, Any]:
+def runs(exported: Exported, shared: Shared) -> dict[str, Endpoint]:
     """Endpoints that search, not yet traced."""
     networks, settings = exported.networks, exported.settings
     d_E = int(np.prod(networks.layer_shape(networks.encoder)))
     sides = settings.sides
 
-    def step(*inputs):
+    def step(*inputs: Tensor) -> dict[str, Tensor]:
         given = dict(zip(INPUTS["step"], inputs, strict=True))
         pool = PoolState(*(given.pop(name) for name in STATE))
         neurons, ranges, sd, codes, aims = given.values()
         with tf.control_dependencies(checks.state(pool, neurons, sides)):
-            target = _target(exported, neurons, ranges, sd, codes, aims, tf.shape(pool.c)[0])
+            target = addressed.target(
+                exported, neurons, ranges, sd, codes, aims, tf.shape(pool.c)[0]
+            )
         fresh = Fresh(codes, aims)
         pool, info = shared.step(pool, target, fresh)
         state = {name: getattr(pool, name) for name in STATE}
@@ -181,8 +157,17 @@ def runs(exported: Exported, shared: Shared) -> dict[str, Any]:
         more = {"activations": info.view.z, "done": info.done, "used": info.report.used}
         return state | {"images": images} | more
 
-    def sample(neurons, ranges, sd, codes, aims, rows, count, limit):
-        target = _target(exported, neurons, ranges, sd, codes, aims, rows)
+    def sample(
+        neurons: Tensor,
+        ranges: Tensor,
+        sd: Tensor,
+        codes: Tensor,
+        aims: Tensor,
+        rows: Tensor,
+        count: Tensor,
+        limit: Tensor,
+    ) -> dict[str, Tensor]:
+        target = addressed.target(exported, neurons, ranges, sd, codes, aims, rows)
         pool = init(codes[:rows], aims[:rows], sides * tf.shape(neurons)[0], d_E, settings.mu0)
         kept, used, best = acceptance.nothing(networks, ranges), rows, ranges[:, 0] * 0.0 - np.inf
         while (
@@ -211,50 +196,3 @@ def runs(exported: Exported, shared: Shared) -> dict[str, Any]:
         }
 
     return {"step": step, "sample": sample}
-
-
-def _read(exported, x, neurons):
-    """Encodings, activations and what the search goes by; a neuron's layer is looked up."""
-    e, outputs = exported.networks.outputs(x, exported.layers)
-    for layer, along in zip(exported.layers, exported.directions, strict=True):
-        if along:
-            values = [tf.constant(one.direction.values) for one in along]
-            outputs[layer] = extended(outputs[layer], values)
-    likely = _likely(exported)
-    z = _looked_up(exported, outputs, neurons, [activations] * len(likely))
-    if not any(likely):
-        return e, z, z
-    return (
-        e,
-        z,
-        _looked_up(
-            exported, outputs, neurons, [of_units if one else activations for one in likely]
-        ),
-    )
-
-
-def _looked_up(exported, outputs, neurons, readers):
-    z = []
-    for i, (layer, read) in enumerate(zip(exported.layers, readers, strict=True)):
-        mine = neurons[:, 0] == i
-        places = tf.where(mine[:, tf.newaxis], neurons[:, 1:], 0)
-        z.append(tf.where(mine, read(outputs[layer], places), 0.0))
-    return tf.add_n(z)
-
-
-def _likely(exported):
-    return exported.networks.probabilities(exported.layers)
-
-
-def _target(exported, neurons, ranges, sd, codes, aims, rows):
-    with tf.control_dependencies(checks.question(exported, neurons, ranges, sd, codes, aims, rows)):
-        neurons = tf.identity(neurons)
-    stored = []
-    for i, table in enumerate(exported.sd):
-        mine = neurons[:, 0] == i
-        units = tf.where(mine, neurons[:, 1], 0)
-        stored.append(tf.where(mine, tf.gather(tf.constant(table, tf.float32), units), 0.0))
-    sd = tf.where(sd > 0.0, sd, tf.add_n(stored))
-    likely = _likely(exported)
-    likely = tf.gather(tf.constant(likely), neurons[:, 0]) if any(likely) else None
-    return Target(neurons, ranges[:, 0], ranges[:, 1], sd, likely)

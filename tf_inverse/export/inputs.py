@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tf_inverse.band import Bands
+from tf_inverse.band import Band, Bands
 from tf_inverse.errors import UsageError
 from tf_inverse.method import normalization
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import codes
 from tf_inverse.networks import starts as begin
 from tf_inverse.networks.networks import index
+from tf_inverse.tensors import Array
 
 if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
@@ -24,15 +25,15 @@ SEED = 0
 
 
 def question(
-    networks,
+    networks: Networks,
     layers: tuple[str, ...],
-    bands,
+    bands: Iterable[Band],
     settings: Settings | None = None,
     *,
     rows: int | None = None,
     limit: int = 10_000,
     directions: Iterable[Neuron] = (),
-) -> dict[str, np.ndarray]:
+) -> dict[str, Array | np.generic]:
     """Inputs of endpoint `sample` with which it gives what `sampler.sample` gives.
 
     Args:
@@ -86,13 +87,13 @@ def _unit(networks: Networks, neuron: Neuron, directions: tuple[Neuron, ...]) ->
     return neuron._replace(unit=unit)
 
 
-def starts(networks) -> np.ndarray | None:
+def starts(networks: Networks) -> Array | None:
     """Codes [N, d] to start from, where nobody could draw them without the pair's files.
 
     The bank itself, or draws of the Gaussian; None for codes that need no file.
     """
     if networks.codes.kind == "bank":
-        return np.asarray(networks.natural.bank, np.float32)
+        return np.asarray(codes.stored(networks, "bank"), np.float32)
     if networks.codes.kind == "gaussian":
         return codes.draw(networks, STARTS, codes.generator(SEED, 0))
     return None

@@ -149,10 +149,13 @@ def load(
         trust: Whether a SavedModel may be loaded.
 
     Raises:
-        UsageError: It is no classifier of images, or has more or fewer classes than labels.
+        UsageError: It is no classifier of images, has more or fewer classes than labels, or is
+            said to take other pixels than it does.
         RefusedInput: A file that cannot be loaded safely.
     """
-    model, told = loading.open(source, "classifier", size=size, trust=trust, weights=weights)
+    opened = loading.open(source, "classifier", size=size, trust=trust, weights=weights)
+    loading.expect_pixels(opened, pixels)
+    model, told = opened.model, opened.entries
     file = _file(source)
     name = pathlib.Path(source).stem if file else told.get("name", model.name)
     model = _flat(adapters.classifier(model, pixels, channels))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -13,12 +14,15 @@ import numpy as np
 from PIL import Image
 
 from tf_inverse.errors import InverseSetError, RefusedInput, UsageError, reason
-from tf_inverse.networks import picture
+from tf_inverse.networks import npz, picture
 from tf_inverse.networks.image_stack import stacked
 from tf_inverse.tensors import Array, StrPath
 
-ROWS = 256
-"""Images of an array that are read at a time."""
+ROWS, AT_A_TIME = 256, 1 << 26
+"""Images of an array that are read at a time, and bytes of them, of one image at least."""
+
+MOST_PICTURE = 1 << 28
+"""Bytes of one picture among others in a file."""
 
 
 def load(
@@ -85,8 +89,7 @@ def _arrays(path: pathlib.Path, split: str) -> Iterator[tuple[Mapping[str, Any],
 def _opened(path: pathlib.Path) -> Iterator[Any]:
     """An .npz or .h5 file, open; whatever goes wrong with it is refused in one line."""
     try:
-        npz = path.suffix == ".npz"
-        with np.load(path, allow_pickle=False) if npz else h5py.File(path, "r") as file:
+        with npz.Arrays(path) if path.suffix == ".npz" else h5py.File(path, "r") as file:
             yield file
     except InverseSetError:
         raise
@@ -190,13 +193,12 @@ def _from_arrays(
     only: Sequence[int] | Array | None,
 ) -> tuple[Array, Array | None]:
     labels, images = (_named(arrays, prefix, name) for name in ("labels", "images"))
-    labels = None if labels is None else np.asarray(labels, np.int64)
+    labels = None if labels is None else np.asarray(_whole(labels, "labels", path), np.int64)
     if images is not None:
         _expect_images(images, path)
         if only is None:
-            # An .npz file is read whole whenever an array of it is asked for.
-            images = images if isinstance(images, h5py.Dataset) else np.asarray(images)
-            rows = (images[i : i + ROWS] for i in range(0, len(images), ROWS))
+            step = max(1, min(ROWS, AT_A_TIME // math.prod(images.shape[1:])))
+            rows = (images[i : i + step] for i in range(0, len(images), step))
             parts = (_of_one_size(part, size, channels) for part in rows)
             return stacked(parts, len(images), (*size, channels)), labels
         numbers = _numbers(only, len(images), path.name)
@@ -207,15 +209,25 @@ def _from_arrays(
     data, offsets = (_named(arrays, prefix, name) for name in ("jpeg_bytes", "offsets"))
     if data is None or offsets is None:
         raise UsageError(f"expected images, or jpeg_bytes and offsets, in {path.name}")
-    offsets = offsets[()]
+    offsets = _whole(offsets, "offsets", path)
     numbers = _numbers(only, len(offsets) - 1, path.name)
 
     def read(i: int) -> Array:
-        part, name = data[offsets[i] : offsets[i + 1]].tobytes(), f"picture {i} of {path}"
+        name = f"picture {i} of {path}"
+        if offsets[i + 1] - offsets[i] > MOST_PICTURE:
+            raise RefusedInput(f"{name}: expected at most {MOST_PICTURE} bytes")
+        part = data[offsets[i] : offsets[i + 1]].tobytes()
         return picture.read(io.BytesIO(part), size, channels, name)[np.newaxis]
 
     images = stacked(map(read, numbers), len(numbers), (*size, channels))
     return images, labels if labels is None or only is None else labels[numbers]
+
+
+def _whole(array: Any, name: str, path: pathlib.Path) -> Array:
+    """An array of a file as a whole, of a size that is known to be bearable before it is read."""
+    if math.prod(array.shape) * array.dtype.itemsize > npz.MOST_WHOLE:
+        raise RefusedInput(f"expected at most {npz.MOST_WHOLE} bytes of {name} in {path}")
+    return array[()]
 
 
 def _expect_images(images: Any, path: pathlib.Path) -> None:

@@ -6,7 +6,7 @@ import json
 import pathlib
 from typing import Any
 
-from tf_inverse.archive import atomic
+from tf_inverse.archive import atomic, json_file
 from tf_inverse.errors import RefusedInput, reason
 from tf_inverse.networks import manifest_fields
 
@@ -36,10 +36,8 @@ def manifest(folder: pathlib.Path) -> dict:
 
 def _entries(folder: pathlib.Path) -> dict[str, Any]:
     path = folder / MANIFEST
-    if path.stat().st_size > MAX_MANIFEST:
-        raise RefusedInput(f"expected at most {MAX_MANIFEST} bytes in {path}")
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = json.loads(json_file.read(path, MAX_MANIFEST, links=True) or b"null")
     except (ValueError, RecursionError) as error:
         raise RefusedInput(f"expected JSON in {path}: {reason(error)}") from error
     if not isinstance(entries, dict) or entries.get("format") != FORMAT:

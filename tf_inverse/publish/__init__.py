@@ -12,7 +12,7 @@ import os
 import pathlib
 from typing import Any
 
-from tf_inverse.archive import atomic_folder
+from tf_inverse.archive import atomic_folder, json_file
 from tf_inverse.archive.reader import Archive
 from tf_inverse.errors import UsageError
 from tf_inverse.publish import card, croissant
@@ -76,12 +76,8 @@ def _run(archive: Archive, form: str, names: list[str]) -> dict[str, Any]:
 
 def _written(folder: pathlib.Path) -> list[str] | None:
     """Names of the files that make a folder a data set of ours; None where it is none."""
-    path = folder / RUN
-    try:
-        entries = json.loads(path.read_bytes()) if path.stat().st_size <= MAX_RUN else None
-    except (OSError, ValueError, RecursionError):
-        return None
-    if not isinstance(entries, dict) or entries.get("format") != FORMAT:
+    entries = json_file.mine(folder / RUN, MAX_RUN)
+    if entries is None or entries.get("format") != FORMAT:
         return None
     files = entries.get("files")
     return [str(name) for name in files] if isinstance(files, list) else None

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from tf_inverse.archive import side_file
+from tf_inverse.archive.columns import Rows
 from tf_inverse.errors import RefusedInput
 from tf_inverse.report import encode, faceted, overlay, text
 from tf_inverse.tensors import Array
+
+if TYPE_CHECKING:
+    from tf_inverse.archive import Archive
 
 
 class Nature(NamedTuple):
@@ -39,7 +45,7 @@ class Nature(NamedTuple):
         return title if shown == self.inside else f"{title}, {shown} of them here"
 
 
-def nature(archive) -> Nature | None:
+def nature(archive: Archive) -> Nature | None:
     """The natural images that the file beside an archive holds, or None.
 
     Raises:
@@ -48,7 +54,7 @@ def nature(archive) -> Nature | None:
     return _nature(archive, side_file.sections(archive.path))
 
 
-def _nature(archive, sections):
+def _nature(archive: Archive, sections: Mapping[str, side_file.Section]) -> Nature | None:
     section = sections.get(side_file.NATURE)
     if section is None:
         return None
@@ -66,11 +72,11 @@ def _nature(archive, sections):
             f"{side_file.beside(archive.path)}: expected natural images with {p} activations each, "
             "and where they are from; remove it and give --nature again"
         )
-    found = (arrays[name][:] for name in kinds)
-    return Nature(*found, **{name: section.facts[name] for name in facts})
+    images, activations, numbers = (arrays[name][:] for name in kinds)
+    return Nature(images, activations, numbers, **{name: section.facts[name] for name in facts})
 
 
-def store(path, found: Nature) -> None:
+def store(path: str | pathlib.Path, found: Nature) -> None:
     """Puts natural images into the file beside an archive.
 
     Args:
@@ -85,7 +91,7 @@ def store(path, found: Nature) -> None:
     side_file.put(path, side_file.NATURE, arrays, facts)
 
 
-def maps(archive) -> dict[str, Any]:
+def maps(archive: Archive) -> dict[str, Array]:
     """Attribution maps of an archive, method -> rows [n, p, H, W]; only of the samples explained.
 
     Raises:
@@ -94,11 +100,11 @@ def maps(archive) -> dict[str, Any]:
     return _maps(archive, side_file.sections(archive.path))
 
 
-def _maps(archive, sections):
+def _maps(archive: Archive, sections: Mapping[str, side_file.Section]) -> dict[str, Array]:
     section = sections.get(side_file.ATTRIBUTION)
     if section is None:
         return {}
-    done = section.facts.get("done")
+    done: Any = section.facts.get("done")
     maps = {name: rows for name, rows in section.arrays.items() if name != side_file.RESIDUAL}
     shape = (len(archive), len(archive.targets))
     right = isinstance(done, dict) and set(done) == set(maps)
@@ -112,7 +118,7 @@ def _maps(archive, sections):
     return {name: rows[: done[name]] for name, rows in maps.items()}
 
 
-def _are_maps(rows, shape):
+def _are_maps(rows: Rows, shape: tuple[int, int]) -> bool:
     return (
         rows.dtype.kind == "f"
         and rows.shape[:2] == shape
@@ -121,7 +127,9 @@ def _are_maps(rows, shape):
     )
 
 
-def page(archive, natural: Nature | None, pictures=encode.for_page) -> dict:
+def page(
+    archive: Archive, natural: Nature | None, pictures: encode.Pictures = encode.for_page
+) -> dict[str, Any]:
     """The part of a page's data that is about these.
 
     Args:
@@ -147,7 +155,7 @@ def page(archive, natural: Nature | None, pictures=encode.for_page) -> dict:
     }
 
 
-def _items(archive, natural, pictures):
+def _items(archive: Archive, natural: Nature, pictures: encode.Pictures) -> dict[str, Any]:
     captions = text.captions(natural.activations, archive.targets)
     words = [
         f"Natural image {number} of {natural.source}, {caption}"
@@ -159,7 +167,9 @@ def _items(archive, natural, pictures):
     return {"title": natural.title, "items": shown}
 
 
-def items(images, captions, words, pictures) -> list[dict]:
+def items(
+    images: Array, captions: Sequence[str], words: Sequence[str], pictures: encode.Pictures
+) -> list[dict[str, Any]]:
     """Images of a row, each with its caption and the words that stand for it where it is not seen.
 
     Args:

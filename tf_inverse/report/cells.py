@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from tf_inverse.errors import RefusedInput
 from tf_inverse.grid import MOST, Grid
 from tf_inverse.report import standing
 from tf_inverse.report.text import number
-from tf_inverse.tensors import Array
+from tf_inverse.tensors import Array, StrPath
 
 if TYPE_CHECKING:
     from tf_inverse.archive import Archive
@@ -67,21 +67,22 @@ def edges(archive: Archive) -> Grid:
     return Grid(*(_edges(told.get(name), name, archive.path) for name in ("across", "up")))
 
 
-def _edges(values, name, path) -> Array:
-    plain = isinstance(values, list) and 2 <= len(values) <= MOST + 1
-    if not plain or not all(type(v) in (int, float) and np.isfinite(v) for v in values):
+def _edges(values: object, name: str, path: StrPath) -> Array:
+    numbers = values if isinstance(values, list) else []
+    plain = all(type(v) in (int, float) and np.isfinite(v) for v in numbers)
+    if not plain or not 2 <= len(numbers) <= MOST + 1:
         raise RefusedInput(f"{path}: expected 2 to {MOST + 1} numbers as edges {name} of the plane")
-    edges = np.array(values, np.float32)
+    edges = np.array(numbers, np.float32)
     if not (np.diff(edges) > 0).all():
         raise RefusedInput(f"{path}: expected rising edges {name} of the plane")
     return edges
 
 
-def _tried(table, shape, path) -> Array | None:
+def _tried(table: Any, shape: tuple[int, int], path: StrPath) -> Array | None:
     if table is None:
         return None
     try:
-        tried = np.array(table["tried"], np.int64)
+        tried: Array = np.array(table["tried"], np.int64)
     except (TypeError, KeyError, ValueError, OverflowError):
         tried = np.zeros(())
     if tried.shape != shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tf_inverse import metrics
@@ -25,7 +26,7 @@ def own(archive: Archive) -> tuple[float | None, str]:
 
 
 def shared(
-    archives: list[Archive], names: list[str], bandwidth: float | None = None
+    archives: Sequence[Archive], names: Sequence[str], bandwidth: float | None = None
 ) -> tuple[float | None, list[str]]:
     """One bandwidth for all archives: that of the first that has one, unless the user gives one.
 
@@ -60,11 +61,11 @@ def shared(
     return width, lines
 
 
-def _network(archive):
+def _network(archive: Archive) -> tuple[int, tuple[tuple[str, str], ...]]:
     return archive.encodings.shape[1], tuple(sorted(archive.checksums.items()))
 
 
-def at_one_count(archives: list[Archive], bandwidth: float | None) -> list[dict]:
+def at_one_count(archives: Sequence[Archive], bandwidth: float | None) -> list[dict]:
     """Vendi scores at the size of the smallest archive, where sizes differ; else nothing.
 
     Args:

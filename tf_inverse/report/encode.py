@@ -5,27 +5,35 @@ from __future__ import annotations
 import base64
 import io
 import math
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+
+from tf_inverse.tensors import Array
 
 EXACT = 64
 """Images up to this side are shown as they are; larger ones as JPEG with a thumbnail beside."""
 
 THUMBNAIL = 96
 
+Pictures: TypeAlias = "Callable[[Array], tuple[list[str] | list[int], list[str] | None]]"
+"""What makes of images [n, H, W, C] how a page shows each: see `for_page` and `Sprite`."""
+
 LARGEST, QUALITY = 128, 75
 """Longest side of an image on a site, and WebP's quality: a loss that is hard to see."""
 
 
-def picture(image):
+def picture(image: ArrayLike) -> Image.Image:
     """One archived image, uint8 [H, W, 1 or 3], as a PIL image in RGB."""
     image = np.asarray(image)
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert("RGB")
 
 
-def png(image, texts=()):
+def png(image: ArrayLike, texts: Iterable[tuple[str, str]] = ()) -> bytes:
     """PNG file contents of one archived image.
 
     Args:
@@ -41,14 +49,14 @@ def png(image, texts=()):
     return _bytes(picture(image), "PNG", optimize=True, pnginfo=metadata)
 
 
-def data_address(contents):
+def data_address(contents: bytes) -> str:
     """The contents of a PNG, JPEG or WebP file as a data: address for a page."""
     kind = "png" if contents.startswith(b"\x89PNG") else "jpeg"
     kind = "webp" if contents.startswith(b"RIFF") else kind
     return f"data:image/{kind};base64,{base64.b64encode(contents).decode('ascii')}"
 
 
-def for_page(images):
+def for_page(images: Array) -> tuple[list[str], list[str] | None]:
     """What a page shows of each image.
 
     Args:
@@ -65,7 +73,7 @@ def for_page(images):
     return thumbnails, [data_address(_bytes(p, "JPEG", quality=88)) for p in pictures]
 
 
-def mosaic(images):
+def mosaic(images: Array) -> bytes:
     """WebP file contents of up to four images side by side, two by two.
 
     Args:
@@ -88,10 +96,10 @@ class Sprite:
     left to right and from top to bottom.
     """
 
-    def __init__(self):
-        self._tiles = []
+    def __init__(self) -> None:
+        self._tiles: list[Image.Image] = []
 
-    def __call__(self, images):
+    def __call__(self, images: Array) -> tuple[list[int], None]:
         """The places of some more images, uint8 [n, H, W, C], and None."""
         first = len(self._tiles)
         for image in images:
@@ -101,14 +109,14 @@ class Sprite:
         return list(range(first, len(self._tiles))), None
 
     @property
-    def layout(self):
+    def layout(self) -> dict[str, int]:
         """How many columns and rows, and the width and height of an image."""
         columns = math.ceil(math.sqrt(len(self._tiles)))
         width, height = self._tiles[0].size
         rows = -(-len(self._tiles) // columns)
         return {"columns": columns, "rows": rows, "width": width, "height": height}
 
-    def contents(self):
+    def contents(self) -> bytes:
         """The WebP file's contents."""
         columns, rows, width, height = self.layout.values()
         whole = Image.new("RGB", (columns * width, rows * height))
@@ -117,17 +125,17 @@ class Sprite:
         return _webp(whole)
 
 
-def _thumbnail(large, side=THUMBNAIL):
+def _thumbnail(large: Image.Image, side: int = THUMBNAIL) -> Image.Image:
     small = large.copy()
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     return small
 
 
-def _webp(image):
+def _webp(image: Image.Image) -> bytes:
     return _bytes(image, "WEBP", quality=QUALITY, method=6)
 
 
-def _bytes(image, kind, **options):
+def _bytes(image: Image.Image, kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()

@@ -9,11 +9,18 @@ import importlib.resources
 import io
 import json
 import string
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tf_inverse.report import encode, ordering, page_data, sheet, text
 from tf_inverse.version import __version__
+
+if TYPE_CHECKING:
+    from tf_inverse.archive import Archive
+    from tf_inverse.report.beside import Nature
+
 
 SCRIPTS = (
     *(
@@ -37,7 +44,11 @@ _INLINE = string.Template(
 )
 
 
-def render(archives, names, natures=None):
+def render(
+    archives: Sequence[Archive],
+    names: Sequence[str],
+    natures: Sequence[Nature | None] | None = None,
+) -> str:
     """The report of one or several archives.
 
     Text of archives enters the page as JSON, from which its script makes text nodes, or escaped;
@@ -56,7 +67,9 @@ def render(archives, names, natures=None):
     return filled("page.html", ("style.css",), SCRIPTS, data["title"], data)
 
 
-def filled(page, styles, scripts, title, data):
+def filled(
+    page: str, styles: Iterable[str], scripts: Iterable[str], title: str, data: Mapping[str, Any]
+) -> str:
     """A page of the folder `page`, with everything in it.
 
     Args:
@@ -80,7 +93,9 @@ def filled(page, styles, scripts, title, data):
     return _filled(page, title, data, parts)
 
 
-def linked(page, style, scripts, title, data):
+def linked(
+    page: str, style: str, scripts: Iterable[str], title: str, data: Mapping[str, Any]
+) -> str:
     """A page of the folder `page` that shares its style and its scripts with other pages.
 
     Args:
@@ -102,25 +117,25 @@ def linked(page, style, scripts, title, data):
     return _filled(page, title, data, parts)
 
 
-def _filled(page, title, data, parts):
+def _filled(page: str, title: str, data: Mapping[str, Any], parts: Mapping[str, str]) -> str:
     # A text of JSON may hold half of a pair of surrogates, which no file can hold.
     title = html.escape(title.encode("utf-8", "replace").decode("utf-8"))
-    parts = parts | {"title": title, "version": __version__, "data": script_json(data)}
-    head = string.Template(_part("head.html")).substitute(parts)
-    return string.Template(_part(page)).substitute(parts, head=head)
+    parts = {**parts, "title": title, "version": __version__, "data": script_json(data)}
+    body = string.Template(_part(page)).substitute(parts).rstrip("\n")
+    return string.Template(_part("shell.html")).substitute(parts, body=body)
 
 
-def joined_styles(names):
+def joined_styles(names: Iterable[str]) -> str:
     """The text of files of the folder `page`, one after the other."""
     return "\n".join(map(_part, names))
 
 
-def joined_scripts(names):
+def joined_scripts(names: Iterable[str]) -> str:
     """The text of scripts of the folder `page`, by their names without .js."""
     return joined_styles(f"{name}.js" for name in names)
 
 
-def script_json(data):
+def script_json(data: object) -> str:
     r"""JSON that may stand inside a script element: no text in it can end the element.
 
     >>> script_json({"label": "</script>"})
@@ -132,7 +147,9 @@ def script_json(data):
     return text
 
 
-def inline(samples, targets=(), network="", most=60):
+def inline(
+    samples: Any, targets: Sequence[Mapping[str, Any]] = (), network: str = "", most: int = 60
+) -> str:
     """A small piece of HTML for notebooks: the most different samples as a sheet.
 
     Args:
@@ -165,11 +182,11 @@ def inline(samples, targets=(), network="", most=60):
     )
 
 
-def _part(name):
+def _part(name: str) -> str:
     folder = importlib.resources.files("tf_inverse.report") / "page"
     return (folder / name).read_text(encoding="utf-8")
 
 
-def _hash(text):
+def _hash(text: str) -> str:
     digest = hashlib.sha256(text.encode("utf-8")).digest()
     return f"sha256-{base64.b64encode(digest).decode('ascii')}"

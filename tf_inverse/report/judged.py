@@ -81,7 +81,7 @@ def read(archive: Archive) -> list[Said]:
     ]
 
 
-def _said(section, where):
+def _said(section: side_file.Section, where: str) -> Said:
     """One section, its facts checked: they may say anything."""
     try:
         facts, agrees = section.facts, section.arrays.get("agrees")
@@ -98,12 +98,13 @@ def _said(section, where):
         if not plain or not set(classes.tolist()) <= set(said.names) or not said.shares:
             raise ValueError("classes without names, or no shares")
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        said = f"expected what a judge says, as tf-inverse judge writes it: {error!s:.120}"
-        raise RefusedInput(f"{where}: {said}") from error
+        raise RefusedInput(
+            f"{where}: expected what a judge says, as tf-inverse judge writes it: {error!s:.120}"
+        ) from error
     return said
 
 
-def _text(value):
+def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{value!r:.60} is no text")
     return value

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tf_inverse.metrics import square_blocks
+from tf_inverse.tensors import Array
 
 _MATRIX = 4000
 
 
-def by_activation(activations):
+def by_activation(activations: ArrayLike) -> Array:
     """Order from the lowest to the highest activation of the first neuron.
 
     Args:
@@ -24,7 +28,7 @@ def by_activation(activations):
     return np.argsort(np.asarray(activations)[:, 0], kind="stable")
 
 
-def most_different(encodings, count):
+def most_different(encodings: ArrayLike, count: int) -> Array:
     """Farthest-point choice: each one is the farthest from all chosen before it.
 
     Starts with the sample farthest from the mean; a 2-approximation of the choice whose closest
@@ -53,7 +57,7 @@ def most_different(encodings, count):
     return np.asarray(chosen)
 
 
-def by_similarity(encodings):
+def by_similarity(encodings: ArrayLike) -> Array:
     """Order in which each sample is followed by the nearest one not yet shown.
 
     Args:
@@ -66,7 +70,9 @@ def by_similarity(encodings):
     [1, 3, 2, 0]
     """
     e, order = _centred(encodings), list(most_different(encodings, 1))
-    squares = _squares_to(e) if order else None
+    if not order:
+        return np.zeros(0, np.int64)
+    squares = _squares_to(e)
     shown = np.zeros(len(e), bool)
     while len(order) < len(e):
         shown[order[-1]] = True
@@ -74,7 +80,7 @@ def by_similarity(encodings):
     return np.asarray(order, np.int64)
 
 
-def nearest(encodings, count):
+def nearest(encodings: ArrayLike, count: int) -> Array:
     """The nearest other samples of each sample, closest first.
 
     Args:
@@ -94,7 +100,7 @@ def nearest(encodings, count):
     return np.concatenate(rows)
 
 
-def principal_map(encodings):
+def principal_map(encodings: ArrayLike) -> tuple[Array, Array]:
     """Places the samples in the plane of the two main directions of their encodings (PCA).
 
     Args:
@@ -117,12 +123,12 @@ def principal_map(encodings):
     return places, explained
 
 
-def _centred(encodings):
+def _centred(encodings: ArrayLike) -> Array:
     e = np.asarray(encodings, np.float64)
     return e - e.mean(axis=0) if len(e) else e
 
 
-def _squares_to(e):
+def _squares_to(e: Array) -> Callable[[int], Array]:
     """A function from a row to its squared distances, [n]; a matrix while that is small."""
     if len(e) <= _MATRIX:
         return np.concatenate([squares for _, squares in square_blocks(e)]).__getitem__

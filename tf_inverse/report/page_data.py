@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import pathlib
 import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tf_inverse import metrics
+from tf_inverse.archive.columns import Rows
 from tf_inverse.report import beside, cells, comparison, encode, judged, ordering, standing, text
+from tf_inverse.tensors import Array, StrPath
+
+if TYPE_CHECKING:
+    from tf_inverse.archive import Archive
+    from tf_inverse.report.beside import Nature
+
 
 # Figures that an archive alone cannot tell: what the run stored of them.
 STORED = ("steps", "seconds", "ess", "r_hat", "probability")
@@ -16,7 +26,7 @@ NEIGHBOURS = 8
 BINS, BINS_ALONE = 40, 16
 
 
-def figures(archive, bandwidth=None):
+def figures(archive: Archive, bandwidth: float | None = None) -> dict[str, Any]:
     """The metrics of an archive, measured again from what it holds.
 
     Args:
@@ -44,7 +54,9 @@ def figures(archive, bandwidth=None):
     return measured | {key: stored.get(key) for key in STORED}
 
 
-def compared(archives, names, bandwidth=None):
+def compared(
+    archives: Sequence[Archive], names: Sequence[str], bandwidth: float | None = None
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """Figures of archives beside each other, by one yardstick.
 
     Args:
@@ -64,13 +76,18 @@ def compared(archives, names, bandwidth=None):
     return columns, notes
 
 
-def ends(archive):
+def ends(archive: Archive) -> tuple[Array, Array]:
     """The ends z1 [p] and z2 [p] of an archive's bands."""
     targets = archive.targets
     return np.array([t["z1"] for t in targets]), np.array([t["z2"] for t in targets])
 
 
-def page(archives, names, natures=None, pictures=encode.for_page):
+def page(
+    archives: Sequence[Archive],
+    names: Sequence[str],
+    natures: Sequence[Nature | None] | None = None,
+    pictures: encode.Pictures = encode.for_page,
+) -> dict[str, Any]:
     """Everything a page holds.
 
     Args:
@@ -100,18 +117,17 @@ def page(archives, names, natures=None, pictures=encode.for_page):
     }
 
 
-def shown_images(archive):
+def shown_images(archive: Archive) -> Rows:
     """The archive's images, or its thumbnails where it stores codes only, [n, H, W, C]."""
-    return archive.images if "images" in archive.columns else archive.thumbnails
+    return archive.columns["images" if "images" in archive.columns else "thumbnails"]
 
 
-def command(archive, path="samples.h5"):
+def command(archive: Archive, path: StrPath = "samples.h5") -> str:
     """The command line that draws this sample again."""
     targets = " ".join(target["text"] for target in archive.targets)
     # From the archive's own folder a network of the user's own is where it was, relative to that.
     place = archive.header.get("folder", {}).get("relative", archive.network)
-    flags = {"network": place, "targets": targets, "n": archive.asked}
-    flags |= {"seed": archive.seed}
+    flags = {"network": place, "targets": targets, "n": archive.asked, "seed": archive.seed}
     plane = archive.settings.get(cells.PLANE)
     if plane is not None:
         rows, columns = cells.edges(archive).shape
@@ -128,7 +144,9 @@ def command(archive, path="samples.h5"):
     return shlex.join(["tf-inverse", "sample", pathlib.Path(path).name, *parts])
 
 
-def _archive(archive, name, measured, pictures):
+def _archive(
+    archive: Archive, name: str, measured: Mapping[str, Any], pictures: encode.Pictures
+) -> dict[str, Any]:
     z, e, images = archive.activations[:], archive.encodings[:], shown_images(archive)
     thumbnails, larges = pictures(images[:])
     return {
@@ -154,7 +172,7 @@ def _archive(archive, name, measured, pictures):
     }
 
 
-def _target(archive, i):
+def _target(archive: Archive, i: int) -> dict[str, Any]:
     target = archive.targets[i]
     natural, known = standing.activations(archive, i), standing.quantiles(archive, i)
     z = archive.activations[:][:, i]
@@ -172,7 +190,7 @@ def _target(archive, i):
     }
 
 
-def _histogram(z, natural, z1, z2):
+def _histogram(z: Array, natural: Array | None, z1: float, z2: float) -> dict[str, Any]:
     """Shares of samples and natural images in common bins, of which one ends at z1 and at z2."""
     bins = BINS_ALONE if natural is None else BINS
     both = np.concatenate([z, [z1, z2], [] if natural is None else natural])
@@ -181,7 +199,7 @@ def _histogram(z, natural, z1, z2):
     first, last = np.floor((both.min() - z1) / width), np.ceil((both.max() - z1) / width)
     edges = z1 + width * np.arange(first, max(last, first + 1) + 1)
 
-    def shares(values):
+    def shares(values: Array) -> list[Any]:
         return _short(np.histogram(values, edges)[0] / max(len(values), 1))
 
     return {
@@ -191,11 +209,11 @@ def _histogram(z, natural, z1, z2):
     }
 
 
-def _metrics(measured):
+def _metrics(measured: Mapping[str, Any]) -> dict[str, str]:
     return {key: text.figure(key, measured[key]) for key in text.FIGURES if key in measured}
 
 
-def _facts(archive, name):
+def _facts(archive: Archive, name: str) -> list[list[Any]]:
     settings = archive.settings | {"seed": archive.seed, "network": archive.network}
     return [
         ["Command", [["", command(archive, name)]]],
@@ -205,11 +223,11 @@ def _facts(archive, name):
     ]
 
 
-def _pairs(mapping):
+def _pairs(mapping: Mapping[str, Any]) -> list[list[str]]:
     return [[str(key), str(value)] for key, value in mapping.items()]
 
 
-def _maps(archives, names):
+def _maps(archives: Sequence[Archive], names: Sequence[str]) -> list[dict[str, Any]]:
     """One map of all archives where their encodings are of one network, else one for each."""
     kinds = {(a.encodings.shape[1], tuple(sorted(a.checksums.items()))) for a in archives}
     if len(kinds) == 1:
@@ -217,7 +235,7 @@ def _maps(archives, names):
     return [_map(name, [a], [i]) for i, (a, name) in enumerate(zip(archives, names, strict=True))]
 
 
-def _map(name, archives, numbers):
+def _map(name: str, archives: Sequence[Archive], numbers: Iterable[int]) -> dict[str, Any]:
     places, explained = ordering.principal_map(np.concatenate([a.encodings[:] for a in archives]))
     extent = np.abs(places).max(initial=0) or 1.0
     members = [[k, i] for k, a in zip(numbers, archives, strict=True) for i in range(len(a))]
@@ -229,7 +247,7 @@ def _map(name, archives, numbers):
     }
 
 
-def _short(values, digits=6):
+def _short(values: ArrayLike, digits: int = 6) -> list[Any]:
     """Nested lists of numbers with as many digits as a page can show."""
     return [
         _short(v, digits) if np.ndim(v) else float(f"{v:.{digits}g}") for v in np.asarray(values)

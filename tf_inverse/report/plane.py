@@ -75,7 +75,9 @@ def _empty(size: tuple[int, int], hatched: bool) -> Image.Image:
     return empty
 
 
-def _axes(draw, archive: Archive, shown: cells.Cells, where: tuple[int, int, int]) -> None:
+def _axes(
+    draw: ImageDraw.ImageDraw, archive: Archive, shown: cells.Cells, where: tuple[int, int, int]
+) -> None:
     """The edges of the cells in activations and percentiles, and the neurons' names."""
     left, top, high = where
     rows, columns = shown.grid.shape

@@ -5,14 +5,22 @@ from __future__ import annotations
 import io
 import pathlib
 import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 from tf_inverse import archive as archives
 from tf_inverse import diversity
 from tf_inverse.archive import atomic
 from tf_inverse.errors import UsageError
 from tf_inverse.report import beside, encode, ordering, overlay, page_data, sheet, standing, text
+from tf_inverse.tensors import Array, StrPath
+
+if TYPE_CHECKING:
+    from tf_inverse.archive import Archive
+
 
 MOST = 2000
 """Most images of one sheet."""
@@ -23,7 +31,7 @@ ORDERS = ("activation", "found", "similar", "different")
 _NAME, _OWN = re.compile(r"\d+_[-+.\w]+\.png"), re.compile(rb"Software\0+tf_inverse")
 
 
-def opened(paths):
+def opened(paths: Sequence[StrPath]) -> tuple[list[Archive], list[str]]:
     """Opens archives and names them for people.
 
     Args:
@@ -46,7 +54,7 @@ def opened(paths):
     return found, names if len(set(names)) == len(names) else [str(path) for path in paths]
 
 
-def save(path, data, overwrite=False):
+def save(path: StrPath, data: bytes, overwrite: bool = False) -> None:
     """Puts a file's contents in place, whole or not at all.
 
     Raises:
@@ -58,7 +66,14 @@ def save(path, data, overwrite=False):
     atomic.write(path, data)
 
 
-def contact(archive, rows=None, columns=None, order="activation", nature=None, maps=None):
+def contact(
+    archive: Archive,
+    rows: int | None = None,
+    columns: int | None = None,
+    order: str = "activation",
+    nature: beside.Nature | None = None,
+    maps: str | None = None,
+) -> bytes:
     """The contact sheet of an archive as a PNG file's contents.
 
     Every image where rows is not given; otherwise the rows * columns most different ones.
@@ -81,9 +96,11 @@ def contact(archive, rows=None, columns=None, order="activation", nature=None, m
     for name, value in (("rows", rows), ("columns", columns)):
         if value is not None and value < 1:
             raise UsageError(f"expected --{name} of at least 1, got {value}")
-    if rows and not columns:
-        columns = min(10, -(-len(archive) // rows))
-    chosen = _chosen(archive, rows * columns if rows else len(archive), order)
+    count = len(archive)
+    if rows:
+        columns = columns or min(10, -(-count // rows))
+        count = rows * columns
+    chosen = _chosen(archive, count, order)
     shown = page_data.shown_images(archive)[chosen]
     captions = text.captions(archive.activations[:][chosen], archive.targets)
     groups = [sheet.Row("", shown, captions)]
@@ -93,7 +110,9 @@ def contact(archive, rows=None, columns=None, order="activation", nature=None, m
     return _png(sheet.row_sheet(groups, title(archive, len(chosen)), columns))
 
 
-def _overlaid(archive, method, chosen, shown, captions):
+def _overlaid(
+    archive: Archive, method: str, chosen: Array, shown: Array, captions: list[str]
+) -> list[sheet.Row]:
     """For each target a group of the images with its maps over them."""
     there = beside.maps(archive)
     if method not in there:
@@ -118,7 +137,9 @@ def _overlaid(archive, method, chosen, shown, captions):
     return groups
 
 
-def natural_rows(archive, nature, most=None):
+def natural_rows(
+    archive: Archive, nature: beside.Nature | None, most: int | None = None
+) -> list[sheet.Row]:
     """A group of natural images for a sheet, none where there are none.
 
     Args:
@@ -134,7 +155,11 @@ def natural_rows(archive, nature, most=None):
     return [sheet.Row(nature.title, nature.images[at], captions)]
 
 
-def ladder(steps, columns=10, natures=None):
+def ladder(
+    steps: Sequence[Archive],
+    columns: int = 10,
+    natures: Sequence[beside.Nature | None] | None = None,
+) -> bytes:
     """Archives in rows, the most different samples of each: the paper's figures 1 and 4.
 
     Args:
@@ -156,7 +181,7 @@ def ladder(steps, columns=10, natures=None):
     return _png(sheet.row_sheet(rows, lines, columns))
 
 
-def title(archive, shown):
+def title(archive: Archive, shown: int) -> list[str]:
     """The lines over an archive's sheet."""
     figures = text.numbers(archive.summary)
     line = f"{len(archive)} of {archive.asked} samples"
@@ -172,12 +197,12 @@ def title(archive, shown):
     return [f"{heading(archive)} in {archive.network}", *standing.lines(archive), line]
 
 
-def heading(archive):
+def heading(archive: Archive) -> str:
     """The targets of an archive in a line."""
     return " and ".join(f"{text.neuron(t)} from {text.band(t)}" for t in archive.targets)
 
 
-def images(archive, folder, overwrite=False):
+def images(archive: Archive, folder: StrPath, overwrite: bool = False) -> int:
     """Writes each image as a PNG whose name and metadata hold its activations.
 
     Args:
@@ -211,7 +236,7 @@ def images(archive, folder, overwrite=False):
     return len(texts)
 
 
-def _chosen(archive, count, order):
+def _chosen(archive: Archive, count: int, order: str) -> Array:
     if order not in ORDERS:
         raise UsageError(f"expected --order to be one of {', '.join(ORDERS)}, got {order!r}")
     if min(count, len(archive)) > MOST:
@@ -230,7 +255,7 @@ def _chosen(archive, count, order):
     return np.sort(chosen) if order == "found" else chosen
 
 
-def _png(picture):
+def _png(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
     # The highest level takes seven times as long for a file that is 3 % smaller.
     picture.save(buffer, "PNG", compress_level=4)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from tf_inverse.tensors import Array
 
 PAPER, INK, FAINT = (255, 255, 255), (24, 26, 31), (104, 109, 120)
 
@@ -15,7 +18,7 @@ class Row(NamedTuple):
 
     heading: str
     images: np.ndarray
-    captions: list[str]
+    captions: Sequence[str]
 
 
 class _Layout(NamedTuple):
@@ -29,7 +32,13 @@ class _Layout(NamedTuple):
     width: int
 
 
-def contact_sheet(images, captions, title=(), columns=None, tile=None):
+def contact_sheet(
+    images: Array,
+    captions: Sequence[str],
+    title: Sequence[str] = (),
+    columns: int | None = None,
+    tile: int | None = None,
+) -> Image.Image:
     """Draws images in a grid, each with a caption under it.
 
     Args:
@@ -45,7 +54,12 @@ def contact_sheet(images, captions, title=(), columns=None, tile=None):
     return row_sheet([Row("", images, captions)], title, columns, tile)
 
 
-def row_sheet(rows, title=(), columns=None, tile=None):
+def row_sheet(
+    rows: Iterable[Row],
+    title: Sequence[str] = (),
+    columns: int | None = None,
+    tile: int | None = None,
+) -> Image.Image:
     """Draws groups of images under each other, each with its heading.
 
     Args:
@@ -66,18 +80,18 @@ def row_sheet(rows, title=(), columns=None, tile=None):
     if not rows:
         raise ValueError("expected at least one row of images, got none")
     layout = _lay_out(rows, columns, tile)
-    title = _wrap_title(title, layout)
-    height = layout.margin * 2 + sum(size * 14 // 10 for _, size in title)
+    lines = _wrap_title(title, layout)
+    height = layout.margin * 2 + sum(size * 14 // 10 for _, size in lines)
     height += sum(_height(row, layout) for row in rows) - layout.gap
-    sheet = Image.new("RGB", (layout.width, height + (layout.gap if title else 0)), PAPER)
+    sheet = Image.new("RGB", (layout.width, height + (layout.gap if lines else 0)), PAPER)
     draw = ImageDraw.Draw(sheet)
-    top = _draw_title(draw, title, layout)
+    top = _draw_title(draw, lines, layout)
     for row in rows:
         top = _draw_row(sheet, draw, row, top, layout)
     return sheet
 
 
-def _check(row):
+def _check(row: Row) -> None:
     if row.images.dtype != np.uint8 or row.images.ndim != 4 or row.images.shape[3] not in (1, 3):
         raise ValueError(
             "expected images as uint8 [n, H, W, 1 or 3], "
@@ -90,7 +104,7 @@ def _check(row):
         )
 
 
-def _lay_out(rows, columns, tile):
+def _lay_out(rows: Sequence[Row], columns: int | None, tile: int | None) -> _Layout:
     """Chooses the measures from the largest image and the longest group."""
     high = max(row.images.shape[1] for row in rows)
     wide = max(row.images.shape[2] for row in rows)
@@ -103,7 +117,7 @@ def _lay_out(rows, columns, tile):
     return _Layout(columns, size, gap, max(11, min(15, tile // 7)), margin, width)
 
 
-def _landscape(n):
+def _landscape(n: int) -> int:
     """Columns of a grid about 1.5 times as wide as high, with few empty places in its last line.
 
     >>> _landscape(200)
@@ -116,12 +130,12 @@ def _landscape(n):
     return min(candidates, key=lambda columns: (-n % columns, abs(columns - ideal)))
 
 
-def _height(row, layout):
+def _height(row: Row, layout: _Layout) -> int:
     lines = -(-len(row.images) // layout.columns)
     return _heading(row, layout)[1] + lines * _pitch(layout)
 
 
-def _heading(row, layout):
+def _heading(row: Row, layout: _Layout) -> tuple[list[str], int]:
     """The lines of a group's heading, and how high it stands."""
     if not row.heading:
         return [], 0
@@ -129,17 +143,17 @@ def _heading(row, layout):
     return lines, 3 * layout.caption + (len(lines) - 1) * _line(layout)
 
 
-def _line(layout):
+def _line(layout: _Layout) -> int:
     """From one line of a heading to the next."""
     return layout.caption * 7 // 4
 
 
-def _pitch(layout):
+def _pitch(layout: _Layout) -> int:
     """From the top of one line of images to the next."""
     return layout.tile[1] + layout.caption * 14 // 10 + layout.gap
 
 
-def _wrap_title(title, layout):
+def _wrap_title(title: Sequence[str], layout: _Layout) -> list[tuple[str, int]]:
     """(line, font size) pairs that fit the sheet's width."""
     lines = []
     for number, text in enumerate(title):
@@ -148,7 +162,9 @@ def _wrap_title(title, layout):
     return lines
 
 
-def _wrap(text, font, layout):
+def _wrap(
+    text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, layout: _Layout
+) -> list[str]:
     room, lines = layout.width - 2 * layout.margin, [""]
     for word in str(text).split():
         longer = f"{lines[-1]} {word}".strip()
@@ -159,7 +175,7 @@ def _wrap(text, font, layout):
     return [_fitted(line, font, room) for line in lines]
 
 
-def _fitted(text, font, room):
+def _fitted(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: float) -> str:
     """The text, cut with three dots where it is wider than the room."""
     if font.getlength(text) <= room:
         return text
@@ -168,7 +184,9 @@ def _fitted(text, font, room):
     return text + "..."
 
 
-def _draw_title(draw, title, layout):
+def _draw_title(
+    draw: ImageDraw.ImageDraw, title: Sequence[tuple[str, int]], layout: _Layout
+) -> int:
     top = layout.margin
     for text, size in title:
         draw.text((layout.margin, top), text, INK if size > 15 else FAINT, typeface(size))
@@ -176,7 +194,9 @@ def _draw_title(draw, title, layout):
     return top + (layout.gap if title else 0)
 
 
-def _draw_row(sheet, draw, row, top, layout):
+def _draw_row(
+    sheet: Image.Image, draw: ImageDraw.ImageDraw, row: Row, top: int, layout: _Layout
+) -> int:
     """Draws one group from `top` down and returns where the next begins."""
     bottom = top + _height(row, layout)
     lines, high = _heading(row, layout)
@@ -196,12 +216,12 @@ def _draw_row(sheet, draw, row, top, layout):
     return bottom
 
 
-def resized(image, size):
+def resized(image: Array, size: tuple[int, int]) -> Image.Image:
     """One image, uint8 [H, W, 1 or 3], as a picture in RGB of this width and height."""
     picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
     return picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
 
 
-def typeface(size):
+def typeface(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Pillow's own font, so that a sheet looks the same on every machine."""
     return ImageFont.load_default(size)

@@ -45,7 +45,8 @@ def line(archive: Archive, i: int) -> str | None:
     said = whole(target, told, unit)
     if kept is None:
         return said
-    inside = 0 if archive.natural.encodings is None else len(archive.natural.encodings)
+    natural = archive.natural
+    inside = 0 if natural is None or natural.encodings is None else len(natural.encodings)
     if "of" in unit:
         return f"{said} With the {inside} kept ones in the range samples are compared."
     return (

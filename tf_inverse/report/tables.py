@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
 from tf_inverse.networks.natural import LEVELS
 from tf_inverse.report.text import in_columns, number
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.unit_statistics import Layer, Statistics
+
 
 SHOWN = (5, 50, 90, 98, 100)
 
 
-def layers(listed):
+def layers(listed: Iterable[Layer]) -> str:
     """A table of layers: name, kind, output shape, units."""
     rows = [["layer", "kind", "output", "units"]]
     rows += [[one.name, one.kind, "x".join(map(str, one.shape)), str(one.units)] for one in listed]
     return in_columns(rows, left=3)
 
 
-def units(chosen, labels, natural, random):
+def units(
+    chosen: Iterable[int], labels: Sequence[str], natural: Statistics | None, random: Statistics
+) -> str:
     """A table of units with what is natural for each.
 
     Args:

@@ -10,12 +10,22 @@ import math
 import os
 import pathlib
 import time
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image
 
 from tf_inverse.errors import UsageError
 from tf_inverse.report import encode, ordering, page_data, png, standing, text
+from tf_inverse.tensors import Array, StrPath
+
+if TYPE_CHECKING:
+    from tf_inverse.archive import Archive
+    from tf_inverse.method.sampler import Info
+
 
 SPRITE = 8192
 """Largest side of a sprite image that the Projector shows."""
@@ -23,7 +33,7 @@ SPRITE = 8192
 IMAGES = 60
 
 
-def tensorboard():
+def tensorboard() -> tuple[ModuleType, Callable[[BinaryIO], Any]]:
     """The modules of the package tensorboard that are needed here.
 
     Raises:
@@ -48,7 +58,7 @@ class Board:
         folder: Log folder, made where it is missing.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: StrPath):
         self._proto, records = tensorboard()
         folder = pathlib.Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -57,17 +67,17 @@ class Board:
         self._records = records(self._file)
         self._put(file_version="brain.Event:2")
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         self._file.close()
 
-    def scalar(self, name, value, step):
+    def scalar(self, name: str, value: float, step: int) -> None:
         """One point of a curve."""
         self._add(step, tag=name, simple_value=float(value))
 
-    def histogram(self, name, values, step, bins=30):
+    def histogram(self, name: str, values: ArrayLike, step: int, bins: int = 30) -> None:
         """The distribution of values, [n], at a step."""
         values = np.asarray(values, np.float64)
         counts, edges = np.histogram(values, bins)
@@ -82,7 +92,7 @@ class Board:
         )
         self._add(step, tag=name, histo=histogram)
 
-    def image(self, name, png, step):
+    def image(self, name: str, png: bytes, step: int) -> None:
         """One picture, a PNG file's contents."""
         width, height = Image.open(io.BytesIO(png)).size
         picture = self._proto.summary_pb2.Summary.Image(
@@ -90,7 +100,7 @@ class Board:
         )
         self._add(step, tag=name, image=picture)
 
-    def text(self, name, markdown, step=0):
+    def text(self, name: str, markdown: str, step: int = 0) -> None:
         """A text in Markdown."""
         summary, tensor = self._proto.summary_pb2, self._proto.tensor_pb2
         plugin = summary.SummaryMetadata.PluginData(plugin_name="text")
@@ -101,17 +111,19 @@ class Board:
             tensor=tensor.TensorProto(dtype=7, string_val=[markdown.encode()]),  # DT_STRING
         )
 
-    def _add(self, step, **value):
+    def _add(self, step: int, **value: Any) -> None:
         summary = self._proto.summary_pb2.Summary
         self._put(step=int(step), summary=summary(value=[summary.Value(**value)]))
 
-    def _put(self, **event):
-        event = self._proto.event_pb2.Event(wall_time=time.time(), **event)
-        self._records.write(event.SerializeToString())
+    def _put(self, **event: Any) -> None:
+        record = self._proto.event_pb2.Event(wall_time=time.time(), **event)
+        self._records.write(record.SerializeToString())
         self._file.flush()
 
 
-def live(board, info, activations, targets):
+def live(
+    board: Board, info: Info, activations: Array, targets: Sequence[Mapping[str, Any]]
+) -> None:
     """The curves of a run so far: found, acceptance, restarts, mu, activations.
 
     Args:
@@ -127,7 +139,7 @@ def live(board, info, activations, targets):
             board.histogram(f"activations/{text.neuron(target)}", activations[:, i], info.steps)
 
 
-def write(archive, folder):
+def write(archive: Archive, folder: StrPath) -> None:
     """Writes an archive for TensorBoard.
 
     Args:
@@ -151,7 +163,7 @@ def write(archive, folder):
     projector(archive, folder)
 
 
-def projector(archive, folder):
+def projector(archive: Archive, folder: pathlib.Path) -> None:
     """Writes encodings, activations and sprites for the Embedding Projector."""
     images, z = page_data.shown_images(archive)[:], archive.activations[:]
     lines = ["\t".join(["row", "step", "chain", *(_cell(t["text"]) for t in archive.targets)])]
@@ -170,7 +182,7 @@ def projector(archive, folder):
     )
 
 
-def sprites(images):
+def sprites(images: Array) -> tuple[Image.Image, int]:
     """All images as squares in one picture, in reading order.
 
     Returns:
@@ -186,7 +198,7 @@ def sprites(images):
     return picture, side
 
 
-def _words(archive):
+def _words(archive: Archive) -> str:
     lines = [text.question(archive.targets, archive.network), *standing.lines(archive)]
     figures = page_data.figures(archive)
     rows = [
@@ -196,5 +208,5 @@ def _words(archive):
     return "\n\n".join(lines) + "\n\n| figure | |\n|---|---|\n" + "\n".join(rows)
 
 
-def _cell(text):
+def _cell(text: str) -> str:
     return " ".join(text.split())

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 FIGURES = {
     "found": ("found", "samples in the archive"),
@@ -14,14 +17,14 @@ FIGURES = {
     "seconds": ("seconds", "wall time of the run"),
     "pair_distance": ("pair distance", "mean distance of two samples' encodings"),
     "pair_distance_per_dimension": (
-        "... per dimension",
+        "pair distance per dimension",
         "pair distance divided by the square root of the encoding's size",
     ),
     "nearest_distance": ("nearest distance", "mean distance to the most similar other sample"),
     "vendi": ("Vendi score", "effective number of different samples, from 1 to their number"),
-    "vendi_count": ("... of samples", "samples that are scored, 2,000 at most"),
+    "vendi_count": ("samples scored", "samples that the Vendi score is of, 2,000 at most"),
     "vendi_profile": (
-        "... at 1/2, 1, 2, inf",
+        "Vendi at 1/2, 1, 2, inf",
         "Vendi scores of the orders 1/2, 1, 2 and infinity: a low order counts what is rare, a "
         "high one what is most common",
     ),
@@ -30,18 +33,27 @@ FIGURES = {
         "natural images in the same bands that are compared with, at most as many as samples",
     ),
     "vendi_natural": ("Vendi of nature", "Vendi score of those natural images"),
-    "vendi_natural_profile": ("... at 1/2, 1, 2, inf", "Vendi scores of the same orders"),
+    "vendi_natural_profile": (
+        "Vendi of nature, at 1/2, 1, 2, inf",
+        "Vendi scores of those natural images, of the same orders",
+    ),
     "vendi_equal_count": (
         "Vendi of as many",
         "Vendi score of equally many of the samples: of random choices, the mean",
     ),
-    "vendi_equal_count_profile": ("... at 1/2, 1, 2, inf", "Vendi scores of the same orders"),
+    "vendi_equal_count_profile": (
+        "Vendi of as many, at 1/2, 1, 2, inf",
+        "Vendi scores of equally many of the samples, of the same orders",
+    ),
     "common": ("at one count", "samples of each archive in the next two rows"),
     "vendi_common": (
         "Vendi at that count",
         "the score of so many of the samples: of random choices, the mean",
     ),
-    "vendi_common_profile": ("... at 1/2, 1, 2, inf", "Vendi scores of the same orders"),
+    "vendi_common_profile": (
+        "Vendi at that count, at 1/2, 1, 2, inf",
+        "Vendi scores of so many of the samples, of the same orders",
+    ),
     "ess": (
         "effective rows",
         "of chains with a law: how many independent samples would tell as much, by the worst of "
@@ -77,6 +89,9 @@ FIGURES = {
 }
 """Key of metrics.summary -> (name in tables, what it means)."""
 
+Figure: TypeAlias = "float | Sequence[float] | None"
+"""What a figure may be: a number, several of them as a profile, or unknown."""
+
 SHARES = ("in_range", "agreement")
 
 LARGEST = 1e100
@@ -86,7 +101,7 @@ MOST_DECIMALS = 6
 """Single precision has about seven digits."""
 
 
-def number(value, digits=4):
+def number(value: float | None, digits: int = 4) -> str:
     """A figure with about `digits` digits, and a dash for what is unknown.
 
     >>> number(1234.5), number(0.012345), number(200), number(None)
@@ -101,18 +116,18 @@ def number(value, digits=4):
     return f"{value:.{digits}g}"
 
 
-def figure(key, value):
+def figure(key: str, value: Figure) -> str:
     """A figure of FIGURES as text: a share as a percentage, a profile as numbers in a row.
 
     >>> figure("in_range", 0.995), figure("vendi", 12.3456)
     ('99.5 %', '12.35')
     """
+    if isinstance(value, Sequence):
+        return " ".join(number(one, 3) for one in value)
     if key == "probability" and value:
         return _one_in(value)
     if key in SHARES and value is not None:
         return f"{100 * value:.4g} %"
-    if isinstance(value, list):
-        return " ".join(number(one, 3) for one in value)
     return number(value)
 
 
@@ -127,14 +142,14 @@ def numbers(summary: dict | None) -> dict[str, float]:
     return {k: v for k, v in plain.items() if v == 0 or 1 / LARGEST < abs(v) < LARGEST}
 
 
-def known(columns: dict[str, dict]) -> list[str]:
+def known(columns: Mapping[str, Mapping[str, Figure]]) -> list[str]:
     """The keys of FIGURES that any of several columns of figures has, in their order."""
     return [
         key for key in FIGURES if any(figures.get(key) is not None for figures in columns.values())
     ]
 
 
-def decimals(z1, z2):
+def decimals(z1: float, z2: float) -> int:
     """Decimals that tell activations within a band apart.
 
     >>> decimals(8, 10), decimals(50, 60), decimals(0, 0.4)
@@ -143,7 +158,7 @@ def decimals(z1, z2):
     return min(MOST_DECIMALS, max(0, 2 - math.floor(math.log10(max(z2 - z1, 1e-9)))))
 
 
-def within(z, z1, z2):
+def within(z: float, z1: float, z2: float) -> str:
     """An activation with the decimals that suit its band, or as a power of ten.
 
     A probability from 1e-6 to 0.002 would be 0.00000 with the decimals that suit the width of its
@@ -159,7 +174,7 @@ def within(z, z1, z2):
     return f"{z:.{place}f}"
 
 
-def captions(activations, targets):
+def captions(activations: ArrayLike, targets: Sequence[Mapping[str, Any]]) -> list[str]:
     """The activations of each sample as text, one number for each target.
 
     Args:
@@ -176,7 +191,7 @@ def captions(activations, targets):
     ]
 
 
-def place(target):
+def place(target: Mapping[str, Any]) -> str:
     """Layer and unit of a target, or layer and direction.
 
     >>> place({"layer": "fc8", "unit": -1, "direction": {"name": "ship-airplane"}})
@@ -186,7 +201,7 @@ def place(target):
     return f"{target['layer']}:{direction['name'] if direction else target['unit']}"
 
 
-def neuron(target):
+def neuron(target: Mapping[str, Any]) -> str:
     """Layer, unit and label of a target.
 
     >>> neuron({"layer": "fc8", "unit": 8, "label": "ship", "at": None})
@@ -200,7 +215,7 @@ def neuron(target):
     return words + (f" ({target['label']})" if target.get("label") else "")
 
 
-def band(target):
+def band(target: Mapping[str, Any]) -> str:
     """The range of a target.
 
     >>> band({"z1": 8.0, "z2": 10.0})
@@ -209,13 +224,13 @@ def band(target):
     return f"{number(target['z1'])} to {number(target['z2'])}"
 
 
-def question(targets, network):
+def question(targets: Sequence[Mapping[str, Any]], network: str | None) -> str:
     """What the sample answers, as one sentence."""
     parts = [f"{neuron(target)} from {band(target)}" for target in targets]
     return f"Which inputs hold {' and '.join(parts)} in {network or 'the network'}?"
 
 
-def share_of_images(figures):
+def share_of_images(figures: Mapping[str, float]) -> str:
     """How large the inverse set is, as one sentence.
 
     Args:
@@ -229,7 +244,7 @@ def share_of_images(figures):
     return f"about 1 in {middle} of the images that this generator draws (1 in {most} to {least})"
 
 
-def _one_in(probability):
+def _one_in(probability: float) -> str:
     """One over a probability, two digits of it: 1.2, 56, 41,000."""
     one_in = 1.0 / probability
     return (
@@ -239,7 +254,7 @@ def _one_in(probability):
     )
 
 
-def histogram(values, z1, z2, bins=10, width=40):
+def histogram(values: ArrayLike, z1: float, z2: float, bins: int = 10, width: int = 40) -> str:
     """Histogram of activations over a band as text for terminals.
 
     Args:
@@ -266,7 +281,7 @@ def histogram(values, z1, z2, bins=10, width=40):
     return "\n".join(lines)
 
 
-def table(columns):
+def table(columns: Mapping[str, Mapping[str, Figure]]) -> str:
     """Metrics of several archives beside each other as text.
 
     Args:
@@ -281,7 +296,7 @@ def table(columns):
     return in_columns(rows, left=1)
 
 
-def in_columns(rows, left):
+def in_columns(rows: Sequence[Sequence[str]], left: int) -> str:
     """Rows of texts set in columns, the first `left` of them flush left.
 
     >>> print(in_columns([["a", "12"], ["bcd", "3"]], left=1))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -16,6 +18,10 @@ from tf_inverse.method.sampler import sample
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.networks import Networks
+from tf_inverse.tensors import StrPath, Tensor
+
+if TYPE_CHECKING:
+    from tf_inverse.method.normalization import Scale
 
 
 class KerasSampler(keras.callbacks.Callback):
@@ -52,7 +58,7 @@ class KerasSampler(keras.callbacks.Callback):
         codes: Codes | None = None,
         settings: Settings | None = None,
         every: int = 1,
-        log_dir=None,
+        log_dir: StrPath | None = None,
         image_range: tuple[float, float] = adapters.PIXELS,
         pixel_range: tuple[float, float] = adapters.PIXELS,
     ):
@@ -65,7 +71,8 @@ class KerasSampler(keras.callbacks.Callback):
         self.settings, self.every, self.log_dir = settings or Settings(n=16), every, log_dir
         self.samples: dict[int, Samples] = {}
         self.trouble: dict[int, str] = {}
-        self.networks = None
+        self.networks: Networks | None = None
+        self._first: Scale | None = None
 
     def attach(self, model: keras.Model) -> KerasSampler:
         """Take a classifier to sample from; `fit` does it by itself. Returns the sampler.
@@ -95,13 +102,14 @@ class KerasSampler(keras.callbacks.Callback):
         self._expect_attached()
         return Samples.joined(self._batches())
 
-    def _expect_attached(self):
+    def _expect_attached(self) -> Networks:
         if self.networks is None:
             raise UsageError(
                 "expected a model: call attach(model) first, or fit with this callback"
             )
+        return self.networks
 
-    def function(self, layers: tuple[str, ...] | None = None):
+    def function(self, layers: tuple[str, ...] | None = None) -> Callable[..., dict[str, Tensor]]:
         """The whole search as a function of tensors, for use inside a `tf.function`.
 
         Args:
@@ -112,23 +120,23 @@ class KerasSampler(keras.callbacks.Callback):
             sample(neurons, ranges, sd, codes, aims, rows, count, limit) -> dictionary, as endpoint
             `sample` of an export; see docs/export.md for what goes in and out.
         """
-        self._expect_attached()
+        networks = self._expect_attached()
         layers = layers or tuple(dict.fromkeys(self.bands.layers))
-        gathered = export.gather(self.networks, layers, self.settings, self.bands.neurons)
+        gathered = export.gather(networks, layers, self.settings, self.bands.neurons)
         return endpoints.make(gathered)["sample"]
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook: the model is known from here on, and wrong targets are refused."""
         self.networks = None
         if self.model.built:
             self.attach(self.model)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook: a subclassed model tells its input once it was called."""
         if self.networks is None:
             self.attach(self.model)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook: sample, remember, show."""
         if (epoch + 1) % self.every:
             return
@@ -143,15 +151,16 @@ class KerasSampler(keras.callbacks.Callback):
             self.samples[epoch] = Samples.joined(batches)
             self._show(epoch)
 
-    def _batches(self):
-        now = normalization.measure(self.networks, self.bands.neurons)
+    def _batches(self) -> Iterator[Samples]:
+        networks = self._expect_attached()
+        now = normalization.measure(networks, self.bands.neurons)
         # Only a unit of measure: with the first one, one graph serves all epochs.
         self._first = self._first or now
         now = now._replace(e_sd=self._first.e_sd, x_sd=self._first.x_sd)
-        for batch in sample(self.networks, self.bands, self.settings, scale=now):
+        for batch in sample(networks, self.bands, self.settings, scale=now):
             yield batch.samples
 
-    def _show(self, epoch):
+    def _show(self, epoch: int) -> None:
         images, z = self.samples[epoch].images, self.samples[epoch].activations
         if self.log_dir is None or not len(images):
             return

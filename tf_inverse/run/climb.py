@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from tf_inverse.compute import progress
 
@@ -34,10 +34,10 @@ class Climb:
         self.passes = self.at = 0
         self.expected: int | None = None
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         if self.terminal:
             print(file=sys.stderr)
 

@@ -7,7 +7,8 @@ import dataclasses
 import functools
 import json
 import pathlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from tf_inverse import archive, band
 from tf_inverse.caffe import published
@@ -22,13 +23,27 @@ from tf_inverse.report import beside, png, standing, text
 from tf_inverse.run import job, natures, ranges, record, signals
 from tf_inverse.run import resume as resuming
 from tf_inverse.run import volume as sizes
+from tf_inverse.tensors import StrPath
 
 if TYPE_CHECKING:
+    from tf_inverse.band import Bands
+    from tf_inverse.method.sampler import Batch
+    from tf_inverse.networks.networks import Networks
     from tf_inverse.run.result import Result
 
 
 def sample(
-    out, network, targets, options, *, store, how, overwrite, as_json, trust=False, **more
+    out: StrPath,
+    network: StrPath,
+    targets: str | None,
+    options: dict[str, Any],
+    *,
+    store: str,
+    how: dict[str, Any],
+    overwrite: bool,
+    as_json: bool,
+    trust: bool = False,
+    **more: Any,
 ) -> int:
     """`tf-inverse sample`: see tools/run.py for the arguments; returns the exit code.
 
@@ -63,7 +78,7 @@ def sample(
     return run(out, networks, bands, settings, store=store, as_json=as_json, **more)
 
 
-def crowded(networks, bands, settings: Settings) -> Settings:
+def crowded(networks: Networks, bands: Bands, settings: Settings) -> Settings:
     """The settings with the K that `--K=auto` stands for.
 
     Renewal takes as many codes at a time as pay. The paper's method wants all K in range at once,
@@ -75,7 +90,7 @@ def crowded(networks, bands, settings: Settings) -> Settings:
     return dataclasses.replace(settings, K=K)
 
 
-def resume(path, *, as_json: bool = False, **found) -> int:
+def resume(path: StrPath, *, as_json: bool = False, **found: Any) -> int:
     """`tf-inverse resume`: goes on with a run; returns the exit code, as of `run`.
 
     Args:
@@ -96,7 +111,15 @@ def resume(path, *, as_json: bool = False, **found) -> int:
     )
 
 
-def climb(out, networks, steps, settings, overwrite: bool, nature=None, volume=False) -> int:
+def climb(
+    out: StrPath,
+    networks: Networks,
+    steps: Iterable[Bands],
+    settings: Settings,
+    overwrite: bool,
+    nature: str | None = None,
+    volume: bool = False,
+) -> int:
     """`tf-inverse ladder`: samples its rungs; returns the exit code, 3 where one lacks samples."""
     with signals.deferred(say) as stop:
         try:
@@ -110,7 +133,7 @@ def climb(out, networks, steps, settings, overwrite: bool, nature=None, volume=F
     return Unreachable.exit_code if troubles else 0
 
 
-def placed(options: dict, **how) -> Settings:
+def placed(options: dict[str, Any], **how: Any) -> Settings:
     """The settings, once the device is chosen and the precision; what was left to us is told.
 
     Args:
@@ -128,7 +151,7 @@ def placed(options: dict, **how) -> Settings:
     return settings
 
 
-def run(out, networks, bands, settings, **more) -> int:
+def run(out: StrPath, networks: Networks, bands: Bands, settings: Settings, **more: Any) -> int:
     """Samples into an archive and tells the outcome.
 
     Args:
@@ -155,21 +178,21 @@ def run(out, networks, bands, settings, **more) -> int:
 
 
 def told(
-    networks,
-    bands,
-    settings,
-    out,
+    networks: Networks,
+    bands: Bands,
+    settings: Settings,
+    out: StrPath,
     *,
     stop: signals.Stop,
-    store="images",
-    tensorboard=None,
-    profile=None,
-    overwrite=False,
-    resume=False,
-    as_json=False,
-    nature=None,
-    store_nature=False,
-    volume=False,
+    store: str = "images",
+    tensorboard: StrPath | None = None,
+    profile: StrPath | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    as_json: bool = False,
+    nature: str | None = None,
+    store_nature: bool = False,
+    volume: bool = False,
 ) -> Result:
     """Samples into an archive; prints progress, notes and the outcome, and draws the sheet.
 
@@ -196,15 +219,24 @@ def told(
         Unreachable: No sample was found.
         KeyboardInterrupt: Stopped before a sample was found.
     """
-    how = {"store": store, "overwrite": overwrite, "resume": resume}
     try:
         with contextlib.ExitStack() as stack:
             watch = _watcher(stack, networks, bands, settings, tensorboard)
             cost = stack.enter_context(Profile(profile)) if profile else None
-            how |= {"say": say, "watch": watch, "stop": stop.__bool__}
-            how |= {"timed": cost.timed if cost else None}
-            how |= {"volume": functools.partial(sizes.measured, stop=stop) if volume else None}
-            result = job.run(networks, bands, settings, out, **how)
+            result = job.run(
+                networks,
+                bands,
+                settings,
+                out,
+                store=store,
+                overwrite=overwrite,
+                resume=resume,
+                say=say,
+                watch=watch,
+                stop=stop.__bool__,
+                timed=cost.timed if cost else None,
+                volume=functools.partial(sizes.measured, stop=stop) if volume else None,
+            )
     except (Unreachable, KeyboardInterrupt) as error:
         _unfinished(out, 0, settings.n, error, as_json)
         raise
@@ -228,7 +260,13 @@ def told(
     return result
 
 
-def _watcher(stack, networks, bands, settings, tensorboard):
+def _watcher(
+    stack: contextlib.ExitStack,
+    networks: Networks,
+    bands: Bands,
+    settings: Settings,
+    tensorboard: StrPath | None,
+) -> Callable[[Batch], object]:
     """One function for all that is shown of a batch, on the terminal and in TensorBoard."""
     progress = stack.enter_context(Progress(settings.n))
     if not tensorboard:
@@ -238,14 +276,16 @@ def _watcher(stack, networks, bands, settings, tensorboard):
     made = stack.enter_context(board.Board(tensorboard))
     targets = [record.described(one, networks) for one in bands]
 
-    def watch(batch):
+    def watch(batch: Batch) -> None:
         progress.show(batch.info)
         board.live(made, batch.info, batch.samples.activations, targets)
 
     return watch
 
 
-def _unfinished(out, found: int, asked: int, trouble, as_json: bool) -> None:
+def _unfinished(
+    out: StrPath, found: int, asked: int, trouble: BaseException, as_json: bool
+) -> None:
     """Tells of a run without a finished archive."""
     if as_json:
         figures = {"found": found, "asked": asked, "archive": None}
@@ -256,7 +296,7 @@ def _unfinished(out, found: int, asked: int, trouble, as_json: bool) -> None:
         say(f"stopped with {found} samples{how}")
 
 
-def tell(finished, figures: dict, as_json: bool) -> None:
+def tell(finished: archive.Archive, figures: dict[str, Any], as_json: bool) -> None:
     """Prints the outcome: one JSON object, or a table with a histogram of activations."""
     if as_json:
         print(json.dumps(figures))

@@ -8,7 +8,7 @@ import inspect
 import pathlib
 import warnings
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from tf_inverse.band import Band, Bands, parse
 from tf_inverse.caffe.published import load
@@ -144,15 +144,24 @@ def _bands(targets: str | Iterable[str | Band] | Band, networks: Networks) -> Ba
     return Bands(found)
 
 
-def _networks(network, generator, pairing: dict) -> Networks:
+def _is_pair(network: object) -> TypeGuard[Networks]:
+    """Whether something is `Networks`, whose class takes TensorFlow to import."""
+    return hasattr(network, "look")
+
+
+def _networks(
+    network: str | pathlib.Path | Networks | keras.Model,
+    generator: keras.Model | str | None,
+    pairing: dict[str, Any],
+) -> Networks:
     """The pair to sample: given, loaded, or made of two models."""
     if generator is not None:
-        if hasattr(network, "look"):
+        if _is_pair(network):
             raise UsageError(f"{network.name} has a generator of its own: leave out generator=")
         from tf_inverse import adopt
 
         return adopt.adopt(network, generator, **pairing).networks
-    if hasattr(network, "look"):
+    if _is_pair(network):
         return network
     if not isinstance(network, (str, pathlib.Path)):
         raise UsageError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from tf_inverse import metrics
 from tf_inverse.band import Bands
 from tf_inverse.method import diagnostics
 from tf_inverse.networks import unit_nature
+from tf_inverse.tensors import Array
 
 if TYPE_CHECKING:
     from tf_inverse.archive import Archive, Samples
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
 
 
-def natural(networks: Networks, bands: Bands) -> dict | None:
+def natural(networks: Networks, bands: Bands) -> dict[str, Array] | None:
     """Natural images beside the samples, or None where the networks have no statistics of them.
 
     Args:
@@ -32,11 +33,12 @@ def natural(networks: Networks, bands: Bands) -> dict | None:
     stored, within = networks.natural, unit_nature.within(networks, bands)
     if stored is None or within is None:
         return None
-    units = [networks.nature(neuron) for neuron in bands.neurons]
-    if None in units:
-        return None
+    known = [(networks.nature(one), unit_nature.kept(networks, one)) for one in bands.neurons]
+    units = [unit for unit, _ in known if unit is not None]
     # The bank is drawn at random; what follows it was chosen for its activations.
-    columns = [unit_nature.kept(networks, n)[: stored.typical] for n in bands.neurons]
+    columns = [z[: stored.typical] for _, z in known if z is not None]
+    if stored.encodings is None or not len(units) == len(columns) == len(known):
+        return None
     return {
         "activations": np.stack(columns, axis=1).astype(np.float32),
         "encodings": stored.encodings[within].astype(np.float32),
@@ -46,8 +48,12 @@ def natural(networks: Networks, bands: Bands) -> dict | None:
 
 
 def summary(
-    samples: Samples | Archive, bands: Bands, settings: Settings, scale: Scale, nature: dict | None
-) -> dict:
+    samples: Samples | Archive,
+    bands: Bands,
+    settings: Settings,
+    scale: Scale,
+    nature: dict[str, Array] | None,
+) -> dict[str, Any]:
     """The figures of `metrics.summary`; of chains with a law also what they are worth.
 
     Args:
@@ -65,7 +71,7 @@ def summary(
         bands.z2,
         asked=settings.n,
         bandwidth=scale.bandwidth,
-        natural_encodings=nature and nature["encodings"],
+        natural_encodings=None if nature is None else nature["encodings"],
     )
     if settings.method != "langevin":
         return measured

@@ -19,8 +19,10 @@ from tf_inverse.method.checkpoint import count
 from tf_inverse.run import figures, origin, record
 from tf_inverse.run.memory import Memory
 from tf_inverse.run.result import Result
+from tf_inverse.tensors import StrPath
 
 if TYPE_CHECKING:
+    from tf_inverse.archive import Samples
     from tf_inverse.method.normalization import Scale
     from tf_inverse.method.sampler import Batch
     from tf_inverse.method.settings import Settings
@@ -31,7 +33,7 @@ STORES = ("images", "codes")
 STOPPED = "stopped before all samples were found"
 
 
-def expect_free(out, store: str, overwrite: bool) -> pathlib.Path:
+def expect_free(out: StrPath, store: str, overwrite: bool) -> pathlib.Path:
     """The path of an archive that can be written; asked before networks are loaded.
 
     Raises:
@@ -55,7 +57,7 @@ def run(
     networks: Networks,
     bands: Iterable[Band],
     settings: Settings,
-    out=None,
+    out: StrPath | None = None,
     *,
     store: str = "images",
     overwrite: bool = False,
@@ -107,12 +109,19 @@ def run(
         say(f"starts are random: {networks.name} keeps no natural codes with activations of {text}")
     scale = measure(networks, bands.neurons)
     nature = figures.natural(networks, bands)
-    keeper: Keeper = Memory()
+    writer = None
     if out is not None:
         head = record.header(networks, bands, settings, store, volume is not None)
         head |= origin.told(networks.folder, out)
-        first = {"natural": nature, "directions": record.directions(bands)}
-        keeper = archive.Writer(out, head, overwrite=overwrite, resume=resume, **first)
+        writer = archive.Writer(
+            out,
+            head,
+            natural=nature,
+            directions=record.directions(bands),
+            overwrite=overwrite,
+            resume=resume,
+        )
+    keeper: Keeper = Memory() if writer is None else writer
     with keeper:
         if keeper.found:
             say(f"{out}: going on from {keeper.found} samples that are there")
@@ -127,19 +136,19 @@ def run(
                 size = volume(networks, bands, settings.seed, scale)
             except KeyboardInterrupt as stopped:
                 trouble = stopped
-        if out is not None and isinstance(trouble, KeyboardInterrupt):
-            found = {"found": keeper.found, "asked": settings.n}
-            return Result(bands, networks, settings, found, trouble, keeper.path)
+        if writer is not None and isinstance(trouble, KeyboardInterrupt):
+            found = {"found": writer.found, "asked": settings.n}
+            return Result(bands, networks, settings, found, trouble, writer.path)
         with _opened(keeper) as samples:
             told = (
                 figures.summary(samples, bands, settings, scale, nature) | {"steps": steps} | size
             )
-        if out is not None:
-            keeper.finish(told)
+        if writer is not None:
+            writer.finish(told)
     told |= {"seconds": time.monotonic() - began}
-    if out is None:
-        return Result(bands, networks, settings, told, trouble, kept=samples)
-    return Result(bands, networks, settings, told, trouble, keeper.path)
+    kept = samples if isinstance(samples, archive.Samples) else None
+    path = None if writer is None else writer.path
+    return Result(bands, networks, settings, told, trouble, path, kept)
 
 
 def _collect(
@@ -149,9 +158,9 @@ def _collect(
     scale: Scale,
     keeper: Keeper,
     *,
-    watch,
-    stop,
-    timed,
+    watch: Callable[[Batch], object],
+    stop: Callable[[], bool],
+    timed: Callable[[Iterator, int], Iterable] | None,
 ) -> tuple[int, Unreachable | KeyboardInterrupt | None]:
     """Gradient steps taken, and what ended the search before all were found."""
     from tf_inverse.method import sampler
@@ -179,10 +188,11 @@ def _collect(
 def _drop(keeper: Keeper, trouble: BaseException | None) -> NoReturn:
     if isinstance(trouble, Unreachable) and isinstance(keeper, archive.Writer):
         keeper.discard()
+    assert trouble is not None, "a search that ends without a sample tells why"
     raise trouble
 
 
-def _opened(keeper: Keeper):
+def _opened(keeper: Keeper) -> contextlib.AbstractContextManager[Samples | archive.Archive]:
     if isinstance(keeper, Memory):
         return contextlib.nullcontext(keeper.samples())
     return archive.open(keeper.folder)

@@ -12,14 +12,14 @@ class Memory:
         state: What the run could go on from; None before the first batch.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.state: dict | None = None
         self._parts: list[Samples] = []
 
     def __enter__(self) -> Memory:
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         pass
 
     @property

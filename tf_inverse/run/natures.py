@@ -63,21 +63,23 @@ def each(
     # TensorFlow takes seconds to start: only where images are to be scored.
     from tf_inverse.run import verify
 
-    loaded: dict[pathlib.Path | None, Networks] = {}
-    asked: list[tuple[pathlib.Path | None, Bands, pathlib.Path]] = []
+    loaded: dict[pathlib.Path, Networks] = {}
+    asked: list[tuple[pathlib.Path, Bands, pathlib.Path] | None] = []
     for one in archives:
-        where = None if one is None else origin.find(one, network)
-        if where is not None and where not in loaded:
-            loaded[where] = storage.load(where, trust)
-        bands = where and verify.bands(one, loaded[where])
-        asked.append((where, bands, one and one.path))
-    for where, members in itertools.groupby(asked, lambda one: one[0]):
-        several = list(members)
-        if where is None:
-            yield from (None for _ in several)
+        if one is None:
+            asked.append(None)
             continue
-        found = of_each(loaded[where], [bands for _, bands, _ in several], source)
-        for natural, (_, _, path) in zip(found, several, strict=True):
+        where = origin.find(one, network)
+        if where not in loaded:
+            loaded[where] = storage.load(where, trust)
+        asked.append((where, verify.bands(one, loaded[where]), one.path))
+    for place, group in itertools.groupby(asked, lambda one: None if one is None else one[0]):
+        if place is None:
+            yield from (None for _ in group)
+            continue
+        members = [one for one in group if one is not None]
+        found = of_each(loaded[place], [bands for _, bands, _ in members], source)
+        for natural, (_, _, path) in zip(found, members, strict=True):
             if store and natural is not None:
                 beside.store(path, natural)
             yield natural

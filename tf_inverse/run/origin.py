@@ -10,14 +10,20 @@ from __future__ import annotations
 
 import os
 import pathlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from tf_inverse.archive.attributes import FOLDER
 from tf_inverse.caffe import published
 from tf_inverse.errors import InverseSetError, RefusedInput, UsageError
 from tf_inverse.networks import hub, storage
+from tf_inverse.tensors import StrPath
+
+if TYPE_CHECKING:
+    from tf_inverse.archive import Archive
 
 
-def told(network, archive) -> dict:
+def told(network: str | None, archive: StrPath) -> dict:
     """What a header says of a network's folder.
 
     Args:
@@ -40,7 +46,7 @@ def told(network, archive) -> dict:
     return {FOLDER: paths}
 
 
-def find(archive, given: str | None = None) -> pathlib.Path:
+def find(archive: Archive, given: str | None = None) -> pathlib.Path:
     """The folder of an archive's network.
 
     Args:
@@ -83,7 +89,7 @@ def find(archive, given: str | None = None) -> pathlib.Path:
     )
 
 
-def described(archive, given: str | None = None) -> tuple[dict | None, list[str]]:
+def described(archive: Archive, given: str | None = None) -> tuple[dict | None, list[str]]:
     """What an archive's network says of itself, and a line where it is not found again.
 
     Args:
@@ -105,11 +111,11 @@ def described(archive, given: str | None = None) -> tuple[dict | None, list[str]
         return None, [f"the network's licence and sources are not told: {error}"]
 
 
-def _differing(found, wanted):
+def _differing(found: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
     return sorted(n for n in {*found, *wanted} if found.get(n) != wanted.get(n))
 
 
-def _places(archive, paths) -> list[pathlib.Path]:
+def _places(archive: Archive, paths: Mapping[str, str] | None) -> list[pathlib.Path]:
     """Where the folder may be, the likeliest first: each once."""
     if paths is None:
         # Archives that were written before this was told: a folder of that name right here.

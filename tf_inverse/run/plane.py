@@ -14,9 +14,10 @@ from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.grid import Grid, between
 from tf_inverse.report import cells
 from tf_inverse.run import figures, origin, ranges, record
+from tf_inverse.tensors import Array
 
 if TYPE_CHECKING:
-    from tf_inverse.method.plane import Batch
+    from tf_inverse.method.plane import Batch, Search
     from tf_inverse.method.settings import Settings
     from tf_inverse.networks.networks import Networks
 
@@ -138,8 +139,14 @@ def fill(
     head["settings"] |= {"method": cells.METHOD, "patience": plane.patience}
     head["settings"] |= {cells.PLANE: edges | {"each": plane.each}}
     head |= origin.told(networks.folder, out)
-    first = {"natural": nature, "directions": record.directions(bands)}
-    with archive.Writer(out, head, overwrite=overwrite, resume=not overwrite, **first) as at:
+    with archive.Writer(
+        out,
+        head,
+        natural=nature,
+        directions=record.directions(bands),
+        overwrite=overwrite,
+        resume=not overwrite,
+    ) as at:
         if at.found:
             say(f"{out}: going on from {at.found} samples that are there")
         stopped, step = _search(search, at, watch, stop)
@@ -165,11 +172,16 @@ def fill(
         return Outcome(at.finish(told), told, stopped=False)
 
 
-def _table(grid, counts) -> list[list[int]]:
+def _table(grid: Grid, counts: Array) -> list[list[int]]:
     return counts.reshape(grid.shape).tolist()
 
 
-def _search(search, writer: archive.Writer, watch, stop) -> tuple[bool, int]:
+def _search(
+    search: Search,
+    writer: archive.Writer,
+    watch: Callable[[Batch, int, int], object],
+    stop: Callable[[], bool],
+) -> tuple[bool, int]:
     """Whether the search was stopped, and the gradient steps that it took."""
     codes, z = np.zeros((0, 1), np.float32), np.zeros((0, 2), np.float32)
     if writer.found:

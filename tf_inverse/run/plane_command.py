@@ -6,6 +6,7 @@ import json
 import pathlib
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from tf_inverse import archive
 from tf_inverse.caffe import published
@@ -17,6 +18,9 @@ from tf_inverse.method.settings import Settings
 from tf_inverse.report import cells, plane, png, text
 from tf_inverse.run import job, signals
 from tf_inverse.run.plane import Outcome, fill, plan
+
+if TYPE_CHECKING:
+    from tf_inverse.method.plane import Batch
 
 
 def command(
@@ -60,9 +64,17 @@ def command(
     asked = plan(networks, targets, rows, columns, each, patience)
     with signals.deferred(say) as stop:
         show = _Shown(asked.grid.cells)
-        how = {"say": say, "watch": show, "stop": stop.__bool__, "overwrite": overwrite}
         try:
-            outcome = fill(networks, asked, settings, path, **how)
+            outcome = fill(
+                networks,
+                asked,
+                settings,
+                path,
+                overwrite=overwrite,
+                say=say,
+                watch=show,
+                stop=stop.__bool__,
+            )
         except KeyboardInterrupt as stopped:
             say(str(stopped))
             return stop.exit_code or 130
@@ -102,7 +114,7 @@ class _Shown:
         self.total, self.terminal = total, sys.stderr.isatty()
         self.last = time.monotonic()
 
-    def __call__(self, batch, filled: int, left: int) -> None:
+    def __call__(self, batch: Batch, filled: int, left: int) -> None:
         now = time.monotonic()
         if now - self.last < (0.2 if self.terminal else progress.EVERY):
             return

@@ -6,7 +6,7 @@ One neuron: adjacent ranges from natural to extreme. Several neurons: each alone
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,11 +15,13 @@ from tf_inverse import archive, band
 from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.report import html, png
 from tf_inverse.run import job, natures
+from tf_inverse.tensors import StrPath
 
 if TYPE_CHECKING:
     from tf_inverse.band import Bands, Neuron
     from tf_inverse.method.settings import Settings
     from tf_inverse.networks.networks import Networks
+    from tf_inverse.report.beside import Nature
     from tf_inverse.run.result import Result
 
 BEYOND = 0.5
@@ -76,7 +78,7 @@ def extent(networks: Networks, neuron: Neuron) -> tuple[float, float]:
 
 
 def climb(
-    out,
+    out: StrPath,
     networks: Networks,
     steps: Iterable[Bands],
     settings: Settings,
@@ -130,12 +132,15 @@ def climb(
         if trouble is not None:
             troubles.append(f"{' & '.join(map(str, bands))}: {trouble}")
     if sampled:
-        shown = [nature and natures.of_bands(networks, one, nature) for one in sampled.values()]
+        several = sampled.values()
+        shown = [natures.of_bands(networks, one, nature) if nature else None for one in several]
         draw(out, [archive.open(path) for path in sampled], shown)
     return troubles
 
 
-def draw(out: pathlib.Path, found, shown) -> None:
+def draw(
+    out: pathlib.Path, found: Sequence[archive.Archive], shown: Sequence[Nature | None]
+) -> None:
     """Puts the archives of a ladder into one picture and one page, natural images beside each."""
     png.save(out / "ladder.png", png.ladder(found, natures=shown), overwrite=True)
     page = html.render(found, [png.heading(one) for one in found], shown)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from tf_inverse.errors import InverseSetError, RefusedInput
 from tf_inverse.run import origin
+from tf_inverse.tensors import Array, StrPath
+
+if TYPE_CHECKING:
+    from tf_inverse.archive import Archive
 
 
-def images(archives, network: str | None = None, trust: bool = False) -> None:
+def images(archives: Iterable[Archive], network: str | None = None, trust: bool = False) -> None:
     """Gives archives of codes their images; the others have them.
 
     Where a network is not found again and the user named none, the thumbnails have to do, and a
@@ -39,7 +45,7 @@ def images(archives, network: str | None = None, trust: bool = False) -> None:
         one.rendered(loaded[where])
 
 
-def proven(archive, network: str | None = None, trust: bool = False) -> None:
+def proven(archive: Archive, network: str | None = None, trust: bool = False) -> None:
     """Gives an archive of codes its images, each scored again; an archive of images has them.
 
     Args:
@@ -68,7 +74,7 @@ def proven(archive, network: str | None = None, trust: bool = False) -> None:
         )
 
 
-def _renderer(where, trust):
+def _renderer(where: StrPath, trust: bool) -> Callable[[Array], Array]:
     # TensorFlow takes seconds to start: only where an archive needs it.
     from tf_inverse.networks import storage
     from tf_inverse.run import verify

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import pathlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -56,10 +56,12 @@ class Result:
         """All samples in memory; those of an archive are read when they are first asked for."""
         from tf_inverse.run import verify
 
+        assert self.archive is not None, "what is in no archive is kept in memory"
         with archives.open(self.archive) as opened:
             opened.rendered(lambda codes: verify.render(self.networks, codes))
-            columns = (getattr(opened, name) for name in archives.Samples._fields)
-            return archives.Samples(*(None if one is None else one[:] for one in columns))
+            columns = {name: getattr(opened, name) for name in archives.Samples._fields}
+            arrays: dict[str, Any] = {k: v if v is None else v[:] for k, v in columns.items()}
+            return archives.Samples(**arrays)
 
     @property
     def targets(self) -> list[dict]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tf_inverse import archive as archives
 from tf_inverse.archive import run_folder
@@ -12,6 +12,7 @@ from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.method.settings import BEFORE, Settings
 from tf_inverse.report.cells import PLANE
 from tf_inverse.run import origin
+from tf_inverse.tensors import StrPath
 
 if TYPE_CHECKING:
     from tf_inverse.band import Bands
@@ -30,7 +31,7 @@ class Plan(NamedTuple):
 
 
 def plan(
-    path,
+    path: StrPath,
     n: int | None = None,
     network: str | None = None,
     device: str = "auto",
@@ -91,9 +92,9 @@ def _latest(out: pathlib.Path) -> pathlib.Path:
 
 
 def _settings(opened: archives.Archive, n: int | None) -> tuple[Settings, str, bool]:
-    values = dict(opened.settings)
+    values: dict[str, Any] = BEFORE | opened.settings | {"n": n or opened.asked}
     store, volume = values.pop("store", "images"), values.pop("volume", False)
     try:
-        return Settings(**BEFORE | values | {"n": n or opened.asked}), store, volume
+        return Settings(**values), store, volume
     except TypeError as error:
         raise RefusedInput(f"{opened.path}: settings of another version ({error})") from error

@@ -1,9 +1,12 @@
 """SIGINT and SIGTERM as a request to stop after the batch; a second one stops at once."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import signal
 import threading
+from collections.abc import Callable, Iterator
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
@@ -15,20 +18,20 @@ class Stop:
         signal: The signal's number, or None.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.signal: int | None = None
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.signal is not None
 
     @property
     def exit_code(self) -> int:
         """130 for SIGINT, 143 for SIGTERM, 0 where there was none."""
-        return 128 + self.signal if self else 0
+        return 0 if self.signal is None else 128 + self.signal
 
 
 @contextlib.contextmanager
-def deferred(say=lambda text: None):
+def deferred(say: Callable[[str], object] = lambda text: None) -> Iterator[Stop]:
     """Inside, the first SIGINT or SIGTERM only sets the Stop that is yielded.
 
     A thread reads the signals, since Python's own handlers wait for compiled code to return, and a
@@ -58,7 +61,7 @@ def deferred(say=lambda text: None):
         os.close(out)
 
 
-def _watch(out: int, stop: Stop, say) -> None:
+def _watch(out: int, stop: Stop, say: Callable[[str], object]) -> None:
     while received := os.read(out, 1):
         if received[0] not in STOPPING:
             continue

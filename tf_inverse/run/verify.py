@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,10 @@ from tf_inverse.directions import Direction
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.neuron import Neuron, linear, placed
 from tf_inverse.tensors import Array
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import Networks
+
 
 # Of the largest activation or encoding: float32 sums in another order, on another machine.
 TOLERANCE = 1e-4
@@ -41,7 +45,7 @@ class Verification(NamedTuple):
     problems: tuple[str, ...]
 
 
-def verify(archive: archives.Archive, networks) -> Verification:
+def verify(archive: archives.Archive, networks: Networks) -> Verification:
     """Scores every stored image again, in float32.
 
     Args:
@@ -66,7 +70,7 @@ def verify(archive: archives.Archive, networks) -> Verification:
     return found.verification(networks)
 
 
-def bands(archive: archives.Archive, networks) -> Bands:
+def bands(archive: archives.Archive, networks: Networks) -> Bands:
     """The archive's targets as bands of the networks.
 
     Raises:
@@ -83,7 +87,7 @@ def bands(archive: archives.Archive, networks) -> Bands:
         raise
 
 
-def _band(target: dict, networks, values: Array | None = None) -> Band:
+def _band(target: dict, networks: Networks, values: Array | None = None) -> Band:
     at, unit = target.get("at"), target["unit"]
     if values is not None:
         unit = Direction(target["direction"]["name"], values)
@@ -122,7 +126,7 @@ class _Findings:
         self.inside += int(((z >= self.low) & (z <= self.high)).all(axis=1).sum())
         self.seen.update(hashlib.blake2b(image.tobytes()).digest() for image in images)
 
-    def verification(self, networks) -> Verification:
+    def verification(self, networks: Networks) -> Verification:
         n = len(self.archive)
         share = self.inside / n if n else 1.0
         duplicates = n - len(self.seen)
@@ -142,7 +146,7 @@ class _Findings:
 class _Deviation:
     """Largest difference of two arrays, and largest value to measure it by."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.largest, self.scale = 0.0, 0.0
 
     def add(self, stored: np.ndarray, now: np.ndarray) -> None:
@@ -154,7 +158,7 @@ class _Deviation:
         return self.largest <= TOLERANCE * self.scale
 
 
-def _refuse_others(archive: archives.Archive, networks, seen: str) -> None:
+def _refuse_others(archive: archives.Archive, networks: Networks, seen: str) -> None:
     """Says so where the networks are not those that an archive was drawn with.
 
     Args:
@@ -170,7 +174,7 @@ def _refuse_others(archive: archives.Archive, networks, seen: str) -> None:
         )
 
 
-def _other_files(archive: archives.Archive, networks) -> list[str]:
+def _other_files(archive: archives.Archive, networks: Networks) -> list[str]:
     """Files of the networks whose checksum is not the archive's."""
     ours, theirs = networks.checksums, archive.checksums
     return [
@@ -181,7 +185,7 @@ def _other_files(archive: archives.Archive, networks) -> list[str]:
     ]
 
 
-def render(networks, codes: np.ndarray) -> np.ndarray:
+def render(networks: Networks, codes: np.ndarray) -> np.ndarray:
     """Images of codes as the sampler makes them: what an archive of codes leaves out.
 
     Args:

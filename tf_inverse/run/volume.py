@@ -89,10 +89,12 @@ def estimate(
     """
     _enough(particles)
     scale = scale or measure(networks, bands.neurons)
-    kernel, stage = Kernel(networks, bands, Settings(seed=seed), scale), None
+    kernel = Kernel(networks, bands, Settings(seed=seed), scale)
+    stage: Stage | None = None
     splitting = Splitting(kernel, particles, lambda passes: watch(stage, passes))
     for stage in splitting.stages():
         watch(stage, splitting.passes)
+    assert stage is not None, "a splitting has a first stage at least"
     if stage.lost:
         reached = ", ".join(f"{b}: {z:.4g}" for b, z in zip(bands, splitting.best, strict=True))
         raise Unreachable(
@@ -115,7 +117,7 @@ def estimate(
     )
 
 
-def _enough(particles):
+def _enough(particles: int) -> None:
     if particles < FEWEST:
         raise UsageError(f"expected --particles of at least {FEWEST}, got {particles}")
 

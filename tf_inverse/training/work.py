@@ -8,12 +8,13 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from tf_inverse.archive import atomic
+from tf_inverse.archive import atomic, json_file
 from tf_inverse.archive.lock import Lock
 from tf_inverse.training import checkpoint
 
 FORMAT = "tf_inverse training"
 SETTINGS, LOCK = "training.json", ".training.lock"
+MAX_SETTINGS = 1 << 20  # bytes
 UNBEGUN = {LOCK, SETTINGS + atomic.TEMPORARY}
 """Files of a training that was killed before its settings were written."""
 
@@ -90,12 +91,8 @@ def claim(folder: pathlib.Path, settings: dict[str, Any], overwrite: bool) -> No
 
 def _settings(folder):
     """The settings of the training in a folder; None where no training of ours is there."""
-    try:
-        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    ours = isinstance(settings, dict) and settings.get("format") == FORMAT
-    return settings if ours else None
+    settings = json_file.mine(folder / SETTINGS, MAX_SETTINGS)
+    return settings if settings is not None and settings.get("format") == FORMAT else None
 
 
 def clear(folder: pathlib.Path) -> None:

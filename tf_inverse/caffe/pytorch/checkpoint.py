@@ -12,13 +12,14 @@ import mmap
 import os
 import pathlib
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from tf_inverse.caffe.pytorch import pickle_stream, zip_entries
 from tf_inverse.caffe.pytorch.tensors import Tensor
 from tf_inverse.errors import RefusedInput
+from tf_inverse.tensors import Array
 
 # A pickle of the number that begins every file of the form before PyTorch 1.6.
 LEGACY = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
@@ -37,9 +38,9 @@ class Checkpoint(NamedTuple):
 class _Opened(NamedTuple):
     """What a file holds: its object, where the numbers of a storage lie, and their byte order."""
 
-    root: Any
+    root: object
     locate: Callable[[str, int], int]
-    order: str
+    order: Literal["<", ">"]
 
 
 def is_one(head: bytes) -> bool:
@@ -75,15 +76,16 @@ def read(path: str | os.PathLike) -> Checkpoint:
         raise RefusedInput(f"{path}: {error}") from None
 
 
-def _views(mapped, opened):
+def _views(mapped: mmap.mmap, opened: _Opened) -> dict[str, Array]:
     """Tensors by name, as arrays on the mapped file."""
-    views, places = {}, {}
+    views: dict[str, Array] = {}
+    places: dict[tuple[str, int], int] = {}
     for name, (storage, offset, shape, strides) in _tensors(opened.root).items():
         dtype = storage.dtype.newbyteorder(opened.order)
-        size = storage.count * dtype.itemsize
+        size = storage.entries * dtype.itemsize
         if (storage.key, size) not in places:
             places[storage.key, size] = opened.locate(storage.key, size)
-        numbers = np.frombuffer(mapped, dtype, storage.count, places[storage.key, size])
+        numbers = np.frombuffer(mapped, dtype, storage.entries, places[storage.key, size])
         steps = [dtype.itemsize * n for n in strides]
         views[name] = np.lib.stride_tricks.as_strided(
             numbers[offset:], shape, steps, writeable=False
@@ -91,19 +93,19 @@ def _views(mapped, opened):
     return views
 
 
-def _tensors(root):
+def _tensors(root: object) -> dict[str, Tensor]:
     """The tensors by name of what the file holds."""
     for key in ("state_dict", "model_state_dict", "model"):
         if isinstance(root, dict) and isinstance(root.get(key), dict):
             root = root[key]
-    found = root if isinstance(root, dict) else {}
-    found = {str(key): value for key, value in found.items() if isinstance(value, Tensor)}
+    held = root if isinstance(root, dict) else {}
+    found = {str(key): value for key, value in held.items() if isinstance(value, Tensor)}
     if not found:
         raise RefusedInput("expected tensors by name, a state dict; found none")
     return found
 
 
-def _zipped(mapped):
+def _zipped(mapped: mmap.mmap) -> _Opened:
     entries = zip_entries.entries(mapped)
     pickles = [name for name in entries if f"/{name}".endswith("/data.pkl")]
     if len(pickles) != 1:
@@ -115,13 +117,13 @@ def _zipped(mapped):
     if f"{prefix}constants.pkl" in entries:
         raise RefusedInput("a TorchScript program: save its state_dict() with torch.save instead")
 
-    def small(name):
+    def small(name: str) -> bytes:
         start, size = zip_entries.place(mapped, entries[name])
         if size > MOST_BYTES:
             raise RefusedInput(f"expected at most {MOST_BYTES} bytes of {name[:80]!r}, got {size}")
         return mapped[start : start + size]
 
-    def locate(key, size):
+    def locate(key: str, size: int) -> int:
         entry = entries.get(f"{prefix}data/{key}")
         if entry is None:
             raise RefusedInput(f"the numbers of storage {key[:80]!r} are missing")
@@ -135,16 +137,16 @@ def _zipped(mapped):
     return _Opened(root, locate, ">" if big else "<")
 
 
-def _legacy(mapped):
+def _legacy(mapped: mmap.mmap) -> _Opened:
     """Magic number, version, the machine's byte order, the object, the storages' keys; numbers."""
     stream = io.BytesIO(mapped[:MOST_BYTES])
     _, version, machine, root, keys = (pickle_stream.load(stream) for _ in range(5))
     if version != 1001 or not isinstance(machine, dict) or not isinstance(keys, list):
         raise RefusedInput("expected version 1001 of the form before PyTorch 1.6")
-    order = "<" if machine.get("little_endian", True) else ">"
+    order: Literal["<", ">"] = "<" if machine.get("little_endian", True) else ">"
     storages = {tensor.storage.key: tensor.storage for tensor in _tensors(root).values()}
-    counts = {key: storage.count for key, storage in storages.items()}
-    sizes = {key: one.count * one.dtype.itemsize for key, one in storages.items()}
+    counts = {key: storage.entries for key, storage in storages.items()}
+    sizes = {key: one.entries * one.dtype.itemsize for key, one in storages.items()}
     places, at = {}, stream.tell()
     for key in keys:
         if not isinstance(key, str) or key not in sizes:
@@ -157,7 +159,7 @@ def _legacy(mapped):
     if at > len(mapped):
         raise RefusedInput(f"expected {at} bytes, found {len(mapped)}: truncated")
 
-    def locate(key, size):
+    def locate(key: str, size: int) -> int:
         if key not in places or sizes[key] != size:
             raise RefusedInput(f"the numbers of storage {key[:80]!r} are missing")
         return places[key]

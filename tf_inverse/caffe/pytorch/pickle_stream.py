@@ -9,6 +9,7 @@ stream into its operations (`pickletools.genops`, which executes nothing); the f
 from __future__ import annotations
 
 import pickletools
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from tf_inverse.caffe.pytorch import tensors
@@ -22,7 +23,7 @@ _REBUILD_TENSOR = ("torch._utils", "_rebuild_tensor_v2")
 _MARK = object()
 
 
-def load(stream: BinaryIO) -> Any:
+def load(stream: BinaryIO) -> object:
     """The object that one pickle describes; the stream is left at the pickle's end.
 
     Args:
@@ -51,15 +52,16 @@ def load(stream: BinaryIO) -> Any:
 class _Machine:
     """The stack and the memory of a pickle, with the operations that are allowed."""
 
-    def __init__(self):
-        self.stack, self.memory = [], {}
+    def __init__(self) -> None:
+        self.stack: list[object] = []
+        self.memory: dict[int, object] = {}
 
-    def pop(self):
+    def pop(self) -> object:
         if not self.stack or self.stack[-1] is _MARK:
             raise RefusedInput("its pickle is damaged: nothing on its stack")
         return self.stack.pop()
 
-    def apply(self, name, argument):
+    def apply(self, name: str, argument: Any) -> None:
         """One operation."""
         if name in _VALUES:
             self.stack.append(argument)
@@ -76,12 +78,12 @@ class _Machine:
         elif name not in ("PROTO", "FRAME"):
             raise RefusedInput(f"its pickle uses {name}, which no file of tensors needs")
 
-    def _top(self):
+    def _top(self) -> object:
         value = self.pop()
         self.stack.append(value)
         return value
 
-    def _since_mark(self):
+    def _since_mark(self) -> list[object]:
         at = len(self.stack) - 1
         while at >= 0 and self.stack[at] is not _MARK:
             at -= 1
@@ -91,37 +93,37 @@ class _Machine:
         del self.stack[at:]
         return values
 
-    def _put_tuple(self, values):
+    def _put_tuple(self, values: list[object]) -> None:
         self.stack.append(tuple(values))
 
-    def _tuple(self, _):
+    def _tuple(self, _: object) -> None:
         self._put_tuple(self._since_mark())
 
-    def _set_items(self, _):
+    def _set_items(self, _: object) -> None:
         values = self._since_mark()
         _fill(self._top(), values)
 
-    def _set_item(self, _):
+    def _set_item(self, _: object) -> None:
         value, key = self.pop(), self.pop()
         _fill(self._top(), [key, value])
 
-    def _append(self, _):
+    def _append(self, _: object) -> None:
         value = self.pop()
         _list(self._top()).append(value)
 
-    def _appends(self, _):
+    def _appends(self, _: object) -> None:
         values = self._since_mark()
         _list(self._top()).extend(values)
 
-    def _global(self, argument):
+    def _global(self, argument: str) -> None:
         module, _, name = argument.partition(" ")
         self.stack.append(_allowed(module, name))
 
-    def _stack_global(self, _):
+    def _stack_global(self, _: object) -> None:
         name, module = self.pop(), self.pop()
         self.stack.append(_allowed(module, name))
 
-    def _reduce(self, _):
+    def _reduce(self, _: object) -> None:
         arguments, called = self.pop(), self.pop()
         if called == _ORDERED_DICT and arguments == ():
             self.stack.append({})
@@ -130,13 +132,13 @@ class _Machine:
         else:
             raise RefusedInput("its pickle calls something that is no tensor")
 
-    def _build(self, _):
+    def _build(self, _: object) -> None:
         # The attribute _metadata of a state dict, which tells versions of modules.
         state = self.pop()
         if not isinstance(self._top(), dict) or not isinstance(state, dict):
             raise RefusedInput("its pickle sets the attributes of an object")
 
-    def _storage(self, _):
+    def _storage(self, _: object) -> None:
         self.stack.append(tensors.storage(self.pop()))
 
 
@@ -149,7 +151,7 @@ _VALUES = {
     "BINUNICODE",
     "SHORT_BINUNICODE",
 }
-_MADE = {
+_MADE: dict[str, Callable[[], object]] = {
     "NONE": lambda: None,
     "NEWTRUE": lambda: True,
     "NEWFALSE": lambda: False,
@@ -159,7 +161,7 @@ _MADE = {
     "MARK": lambda: _MARK,
 }
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-_ACTIONS = {
+_ACTIONS: dict[str, Callable[[_Machine, Any], None]] = {
     "TUPLE": _Machine._tuple,
     "SETITEM": _Machine._set_item,
     "SETITEMS": _Machine._set_items,
@@ -173,7 +175,7 @@ _ACTIONS = {
 }
 
 
-def _allowed(module, name):
+def _allowed(module: object, name: object) -> Global:
     """The name of something that may be called, or the type of a storage."""
     if not isinstance(module, str) or not isinstance(name, str):
         raise RefusedInput("its pickle is damaged: a name is no text")
@@ -188,7 +190,7 @@ def _allowed(module, name):
     )
 
 
-def _fill(target, values):
+def _fill(target: object, values: list[object]) -> None:
     # Texts and numbers only: hashing tuples of tuples can take for ever.
     if not isinstance(target, dict) or len(values) % 2:
         raise RefusedInput("its pickle is damaged: items for something that is no dictionary")
@@ -198,7 +200,7 @@ def _fill(target, values):
         target[key] = value
 
 
-def _list(value):
+def _list(value: object) -> list[object]:
     if not isinstance(value, list):
         raise RefusedInput("its pickle is damaged: an item for something that is no list")
     return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import ml_dtypes
 import numpy as np
@@ -36,11 +36,11 @@ class Global(NamedTuple):
 
 
 class Storage(NamedTuple):
-    """A run of numbers elsewhere in the file: its key, their type and how many there are."""
+    """A run of numbers elsewhere in the file: its key, their type and how many they are."""
 
     key: str
     dtype: np.dtype
-    count: int
+    entries: int
 
 
 class Tensor(NamedTuple):
@@ -52,7 +52,7 @@ class Tensor(NamedTuple):
     strides: tuple[int, ...]
 
 
-def storage(identity) -> Storage:
+def storage(identity: object) -> Storage:
     """The storage that a persistent id names.
 
     Args:
@@ -72,7 +72,7 @@ def storage(identity) -> Storage:
     return Storage(key, dtype, count)
 
 
-def tensor(arguments: tuple) -> Tensor:
+def tensor(arguments: tuple[Any, ...]) -> Tensor:
     """The tensor of a call of PyTorch's `_rebuild_tensor_v2`; every entry lies in its storage.
 
     Args:
@@ -94,13 +94,13 @@ def tensor(arguments: tuple) -> Tensor:
     # Strides of 0 would make a large tensor of a few numbers; an axis of 0 hides long ones.
     entries, empty = math.prod(size for size in shape if size), 0 in shape
     last = offset + sum((size - 1) * step for size, step in zip(shape, strides, strict=True))
-    if entries > MOST_ENTRIES or not empty and (entries > held.count or last >= held.count):
+    if entries > MOST_ENTRIES or not empty and (entries > held.entries or last >= held.entries):
         raise RefusedInput(
             f"a tensor of shape {shape} and strides {strides} from {offset} does not lie within "
-            f"its storage of {held.count} numbers"
+            f"its storage of {held.entries} numbers"
         )
     return Tensor(held, offset, shape, strides)
 
 
-def _is_size(value):
+def _is_size(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_ENTRIES

@@ -58,7 +58,7 @@ def place(mapped: mmap.mmap, entry: zipfile.ZipInfo) -> tuple[int, int]:
     return start, size
 
 
-def _crc32(mapped, start, size):
+def _crc32(mapped: mmap.mmap, start: int, size: int) -> int:
     total = 0
     for at in range(start, start + size, PIECE):
         total = zlib.crc32(mapped[at : min(at + PIECE, start + size)], total)
@@ -69,23 +69,23 @@ def _crc32(mapped, start, size):
 class _Window(io.RawIOBase):
     """A mapped file as zipfile reads it, a bounded number of bytes at a time."""
 
-    def __init__(self, mapped):
+    def __init__(self, mapped: mmap.mmap):
         self.mapped, self.at = mapped, 0
 
-    def seekable(self):
+    def seekable(self) -> bool:
         return True
 
-    def seek(self, offset, whence=os.SEEK_SET):
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self.at, os.SEEK_END: len(self.mapped)}[whence]
         if at < 0:
             raise OSError("before the beginning of the file")
         self.at = at
         return at
 
-    def tell(self):
+    def tell(self) -> int:
         return self.at
 
-    def read(self, size=-1):
+    def read(self, size: int | None = -1) -> bytes:
         left = max(0, len(self.mapped) - self.at)
         size = left if size is None or size < 0 else min(size, left)
         if size > MOST_LIST:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import h5py
 
 from tf_inverse import private
-from tf_inverse.errors import RefusedInput, reason
+from tf_inverse.errors import InverseSetError, RefusedInput, UsageError, reason
 from tf_inverse.networks.keras_file import weights
 from tf_inverse.networks.keras_file.stored_member import StoredMember
 from tf_inverse.tensors import StrPath
@@ -186,10 +186,13 @@ def _check_members(archive: zipfile.ZipFile, path: StrPath, trust: bool) -> set[
     return assets
 
 
-def _refused(path: StrPath, version: str, error: Exception) -> RefusedInput:
+def _refused(path: StrPath, version: str, error: Exception) -> InverseSetError:
     """The refusal of a model: why, who saved it where that is the reason, and the way out."""
     from tf_inverse.networks.keras_file import config, keras2
 
+    if absent := re.search(r"parent module (keras_hub|keras_cv|keras_nlp)\b.*imported", str(error)):
+        package = absent[1].replace("_", "-")
+        return UsageError(f"expected {package} for the layers in {path}: pip install {package}")
     if isinstance(error, RefusedInput) and not isinstance(error, keras2.Unknown):
         return RefusedInput(f"{path}: {error}")
     if keras2.is_older(version):

@@ -11,15 +11,16 @@ Pages share a style and scripts. The site is made of the archives alone, again a
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import os
 import pathlib
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from tf_inverse.archive import atomic_folder
+from tf_inverse.archive import atomic_folder, json_file
 from tf_inverse.errors import InverseSetError, RefusedInput, UsageError
 from tf_inverse.report import html, text
 from tf_inverse.report.site import card, catalogue, likeness, unit_page
@@ -43,7 +44,8 @@ SCRIPTS = {
 Natures = Callable[[Iterable["Archive | None"]], Iterator["Nature | None"]]
 
 
-class Written(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Written:
     """What was written.
 
     Attributes:
@@ -101,12 +103,8 @@ def write(
 
 def _ours(folder: pathlib.Path) -> list[str] | None:
     """What a site's folder holds; None where it is no site."""
-    path = folder / ABOUT
-    try:
-        about = json.loads(path.read_bytes()) if path.stat().st_size <= MOST_ABOUT else None
-    except (OSError, ValueError, RecursionError):
-        return None
-    is_site = isinstance(about, dict) and about.get("format") == FORMAT
+    about = json_file.mine(folder / ABOUT, MOST_ABOUT)
+    is_site = about is not None and about.get("format") == FORMAT
     return [ABOUT, "index.html", STYLE, LIST, *SCRIPTS, "unit"] if is_site else None
 
 
@@ -123,13 +121,14 @@ def _fill(
     natural = natures(_archives(found.units)) if natures else itertools.repeat(None)
     for i, (unit, place) in enumerate(zip(found.units, _places(found.units), strict=True)):
         cards.append(card.missing(unit))
-        nature = next(natural) if unit.main is not None else None
+        main = unit.main
+        nature = next(natural) if main is not None else None
         try:
-            if unit.main is not None:
-                with catalogue.opened(unit.main) as archive:
+            if main is not None:
+                with catalogue.opened(main) as archive:
                     data, sprite, lines = unit_page.data(i, unit, archive, nature)
                     facets = data["archives"][0]["facets"]
-                    shown = card.found(unit, archive, facets) | {"place": place}
+                    shown = card.found(unit, main, archive, facets) | {"place": place}
                     picture = card.picture(archive, facets["medoids"])
                     compared[i] = likeness.of(archive, len(found.units))
                 data["sprite"]["address"] = f"{pathlib.PurePath(place).name}.webp"
@@ -141,7 +140,7 @@ def _fill(
         except InverseSetError as error:
             cards[i] = card.missing(unit, "its archive cannot be read")
             named = isinstance(error, RefusedInput)
-            left_out.append(str(error) if named else f"{unit.main.path}: {error}")
+            left_out.append(str(error) if named or main is None else f"{main.path}: {error}")
         progress(i + 1, len(found.units))
     for i, near in likeness.nearest(compared).items():
         cards[i]["like"] = [[j, float(f"{unlike:.3g}")] for j, unlike in near]

@@ -11,26 +11,27 @@ from tf_inverse.report.site import unit_page
 
 if TYPE_CHECKING:
     from tf_inverse.archive import Archive
-    from tf_inverse.report.site.catalogue import Unit
+    from tf_inverse.report.site.catalogue import Rung, Unit
 
 
-def found(unit: Unit, archive: Archive, facets: dict[str, Any]) -> dict[str, Any]:
+def found(unit: Unit, main: Rung, archive: Archive, facets: dict[str, Any]) -> dict[str, Any]:
     """The figures of a unit, ready for JSON.
 
     Args:
         unit: The unit.
-        archive: Of its main range.
+        main: Its main range.
+        archive: Of that range.
         facets: As of `faceted.page`.
     """
     measured = page_data.figures(archive)
     state = "done" if len(archive) >= archive.asked else "partial"
     figures = _told(unit) | {
-        "range": unit.main.band,
+        "range": main.band,
         "low": float(archive.targets[0]["z1"]),
         "found": len(archive),
         "asked": archive.asked,
         "state": state,
-        "reason": unit.main.reason,
+        "reason": main.reason,
         "vendi": measured["vendi"],
         "agreement": measured["agreement"],
         "facets": len(facets["medoids"]),

@@ -98,6 +98,7 @@ def opened(rung: Rung) -> Archive:
     Raises:
         RefusedInput: It is damaged, or holds no samples, or more than `MOST`.
     """
+    assert rung.path is not None, "a range without an archive has nothing to open"
     found = archives.open(rung.path)
     if not 0 < len(found) <= MOST:
         raise RefusedInput(

@@ -40,7 +40,7 @@ def data(
     """
     nature = beside.nature(archive) if nature is None else nature
     nature, sprite = nature and _fewer(nature), encode.Sprite()
-    shown = page_data.page([archive], [unit.main.path.name], [nature], sprite)
+    shown = page_data.page([archive], [archive.path.name], [nature], sprite)
     shown |= {"title": unit.title, "number": number, "ladder": []}
     # What they are called and mean is the same on all pages, which share it.
     shown["figures"] = [key for key, *_ in shown["figures"]]

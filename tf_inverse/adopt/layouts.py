@@ -1,0 +1,126 @@
+"""How a model takes or gives images and codes: the layout of its inputs and of its output."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import keras
+
+from tf_inverse.errors import UsageError
+from tf_inverse.tensors import Model
+
+CHANNELS = (1, 3)
+
+Fixings = dict[str, Any] | None
+"""A value for each further input of a model, by name."""
+
+
+class Picture(NamedTuple):
+    """How the image input of a classifier is read.
+
+    Attributes:
+        shape: Of the input, without the batch axis.
+        size: Rows and columns, None where any will do.
+        channels: 1 or 3.
+        first: Whether channels come first.
+    """
+
+    shape: tuple[int | None, ...]
+    size: tuple[int | None, ...]
+    channels: int
+    first: bool
+
+
+def picture(model: Model, fixed: Fixings = None) -> Picture:
+    """The image input of a classifier.
+
+    Args:
+        model: One image input, and others that are fixed.
+        fixed: Value of every further input, by name.
+
+    Raises:
+        UsageError: The input is not an image, or an input is neither the image nor fixed.
+    """
+    shape = tuple(free(model, fixed or {}, "classifier").shape)
+    first, flat = channels_first(shape), len(shape) == 3
+    channels = 1 if flat else shape[1 if first else -1]
+    if len(shape) not in (3, 4) or channels not in CHANNELS:
+        raise UsageError(
+            f"expected a classifier of images [rows, columns, 1 or 3] or [rows, columns], "
+            f"{model.name} takes {list(shape[1:])}"
+        )
+    return Picture(shape[1:], shape[2:] if first else shape[1:3], channels, first)
+
+
+def code_size(model: Model, fixed: Fixings = None) -> int:
+    """Entries of a code of a generator.
+
+    Raises:
+        UsageError: It has an input that is neither the code nor fixed, or leaves the size open.
+    """
+    shape = free(model, fixed or {}, "generator").shape[1:]
+    if None in shape:
+        raise UsageError(f"expected codes of a fixed size, {model.name} takes {shape}")
+    return math.prod(shape)
+
+
+def image_shape(model: Model) -> tuple[int, int, int]:
+    """Rows, columns and channels of a generator's image, in whichever layout it gives them.
+
+    Raises:
+        UsageError: Its output is not one image.
+    """
+    shape = output_shape(model)
+    if len(shape) == 2:
+        return shape[0], shape[1], 1
+    if channels_first((None, *shape)):
+        return shape[1], shape[2], shape[0]
+    return shape[0], shape[1], shape[2]
+
+
+def output_shape(model: Model) -> tuple[int, ...]:
+    """The shape of a generator's image as it gives it, without the batch axis.
+
+    Raises:
+        UsageError: Its output is not one image.
+    """
+    shapes = [tuple(out.shape[1:]) for out in model.outputs]
+    shape = shapes[0]
+    own = shape[0] if channels_first((None, *shape)) else shape[-1]
+    is_image = len(shape) == 2 or len(shape) == 3 and own in CHANNELS
+    if len(shapes) == 1 and is_image and None not in shape:
+        return shape
+    raise UsageError(
+        f"expected a generator whose output is an image [rows, columns, 1 or 3] or "
+        f"[rows, columns], {model.name} gives {', '.join(str(list(one)) for one in shapes)}"
+    )
+
+
+def free(model: Model, fixed: Mapping[str, Any], role: str) -> keras.KerasTensor:
+    """The only input of a model that is left when the others are fixed.
+
+    Args:
+        model: Functional or sequential.
+        fixed: Value of every other input, by name.
+        role: What the model is, for the message.
+
+    Raises:
+        UsageError: No input is left, or several are.
+    """
+    names = [one.name for one in model.inputs]
+    unknown = [name for name in fixed if name not in names]
+    left = [one for one in model.inputs if one.name not in fixed]
+    if unknown or len(left) != 1:
+        raise UsageError(
+            f"expected one input of the {role} {model.name} to be left free and the others fixed "
+            f"(--fixed=NAME=VALUE); its inputs are {', '.join(names)}, fixed are "
+            f"{', '.join(fixed) or 'none'}"
+        )
+    return left[0]
+
+
+def channels_first(shape: tuple[int | None, ...]) -> bool:
+    """Whether channels come before rows and columns in a shape that begins with the batch axis."""
+    return len(shape) == 4 and shape[1] in CHANNELS and shape[-1] not in CHANNELS
