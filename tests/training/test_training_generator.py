@@ -161,10 +161,10 @@ def test_features_in_half_precision_are_nearly_those_in_float32():
     networks, teacher = pair(small()), small(5)
     x = tf.constant(world(6, 7)[0], tf.float32)
     found = {}
+    about = (networks, ("conv1_1",), teacher, ("relu6",))
     for precision in ("float32", "bfloat16"):
-        features = compared.features(networks.at(precision), ("conv1_1",))
-        features = perceptual.taught(features, teacher, ("relu6",))
-        features = compared.computed(features, teacher, precision)
+        features, used = compared.quick(x, precision, *about)
+        assert used == precision
         with tf.GradientTape() as tape:
             tape.watch(x)
             outputs = features(x)
@@ -178,6 +178,26 @@ def test_features_in_half_precision_are_nearly_those_in_float32():
     assert 1e-5 < min(of_outputs) and max(of_outputs) < 0.02
     assert of_gradient < 0.1  # a unit near 0 is on the other side of it in half precision
     assert {layer.compute_dtype for layer in teacher.layers} == {"float32"}
+
+
+@pytest.mark.parametrize("fault", ["wrong", "raises"])
+def test_features_that_half_precision_spoils_are_in_float32(fault):
+    """A layer of the user's own that is written for one precision."""
+
+    class Own(keras.layers.Layer):
+        def call(self, x):
+            if self.compute_dtype == "float32":
+                return x
+            return x + 1e4 if fault == "wrong" else x + np.ones(1, np.float32)
+
+    inputs = keras.Input((*SIZE, 3))
+    h = keras.layers.Conv2D(4, 3, 2, activation="relu", name="map")(inputs)
+    h = keras.layers.Dense(6, name="relu6")(keras.layers.Flatten()(Own(name="own")(h)))
+    networks, x = pair(keras.Model(inputs, keras.layers.Dense(2, name="fc8")(h))), world(6, 7)[0]
+    features, used = compared.quick(x, "bfloat16", networks, ("map",))
+    assert used == "float32"
+    expected = keras.Model(inputs, h)(x.astype("f4"))
+    np.testing.assert_allclose(features(tf.constant(x, tf.float32))[-1], expected, rtol=1e-5)
 
 
 def test_the_encoder_stays_as_it_is_and_the_generator_learns():

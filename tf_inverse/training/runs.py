@@ -51,7 +51,7 @@ def policy(precision: str) -> str:
     Raises:
         UsageError: Unknown.
     """
-    return "mixed_bfloat16" if resolved(precision) == "bfloat16" else "float32"
+    return "float32" if resolved(precision) == "float32" else "mixed_bfloat16"
 
 
 def resolved(precision: str) -> str:
@@ -62,7 +62,9 @@ def resolved(precision: str) -> str:
     """
     if precision not in PRECISIONS:
         raise UsageError(f"expected --precision of {', '.join(PRECISIONS)}, got {precision!r}")
-    return _quick() if precision == "auto" else precision
+    if precision == "auto":
+        return "bfloat16" if _quick() == "bfloat16" else "float32"
+    return precision
 
 
 def _quick() -> str:
