@@ -107,8 +107,8 @@ def train(
         average: generator: share that an exponential average of its weights keeps each step, as
             0.999; 0 for none.
         augment: generator: changes of what the discriminator sees, of color, translation, cutout.
-        disc_start: generator: passes before the discriminator takes part, which take half of the
-            time; as many as --epochs for a training without one.
+        disc_start: generator: passes before the discriminator takes part, which take two thirds
+            of the time of others; as many as --epochs for a training without one.
         precision: of convolutions: float32, bfloat16, or auto, the quicker one on this device.
         batch: Images a step; classifier and judge 128, generator 64.
         seed: Of weights, order and augmentation.

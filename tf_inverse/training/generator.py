@@ -70,7 +70,7 @@ class Inverter:
         Args:
             batch: With numbers of `discriminator.changes` the discriminator sees changed images.
                 With `alone`, whatever its value, G learns without the discriminator, which stays as
-                it is: that takes about half of the time.
+                it is: that takes two thirds of the time.
         """
         x = ops.cast(batch["x"], "float32")
         real = self.features(x)
