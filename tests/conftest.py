@@ -15,6 +15,21 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 quiet.collect_rarely()
 
+# Networks that a process remembers: see `remembering`.
+KEPT = 6
+# What takes longest begins first, so that processes side by side end together.
+LONG = (
+    "test_docs.py",
+    "test_true_size.py",
+    "test_readme.py",
+    "test_training_generator.py",
+    "test_zoo.py",
+    "test_training.py",
+    "test_archive.py",
+    "test_notebook.py",
+    "test_growth.py",
+)
+
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -22,6 +37,12 @@ SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
 def pytest_runtest_setup(item):
     """A test meets the same weights each time: Keras draws layers' seeds from Python's `random`."""
     random.seed(item.nodeid)
+
+
+def pytest_collection_modifyitems(items):
+    """Files in the order of `LONG`, then the others as they came."""
+    order = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.path.name, len(LONG)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -38,22 +59,35 @@ def shared_data():
     return SHARED
 
 
-@pytest.fixture
-def loaded_once(monkeypatch):
-    """Commands of one test share the networks that they load: each graph is traced once for all."""
-    from tf_inverse.networks import storage
+@pytest.fixture(scope="session")
+def remembering():
+    """`storage.load`, which gives a network that it has loaded before: its graphs are traced once.
+
+    Not for tests of loading, nor for those that change what a graph is made of while it is traced.
+    """
+    from tf_inverse.networks import places, storage
 
     load, known = storage.load, {}
 
     def remembered(network="cifar10", trust=False):
-        manifest = storage.find(network).resolve() / storage.MANIFEST
+        manifest = places.find(network).resolve() / storage.MANIFEST
         # It holds the checksums of all other files: a network that takes its place is another one.
         key = (manifest, manifest.read_bytes(), trust)
-        if key not in known:
-            known[key] = load(network, trust)
+        # The one that was asked for last comes last; graphs need memory, so that few are kept.
+        known[key] = known.pop(key, None) or load(network, trust)
+        while len(known) > KEPT:
+            del known[next(iter(known))]
         return known[key]
 
-    monkeypatch.setattr(storage, "load", remembered)
+    return remembered
+
+
+@pytest.fixture
+def loaded_once(remembering, monkeypatch):
+    """Commands of all tests share the networks that they load: see `remembering`."""
+    from tf_inverse.networks import storage
+
+    monkeypatch.setattr(storage, "load", remembering)
 
 
 @pytest.fixture(scope="session")
@@ -91,3 +125,9 @@ def tiny_folder(tmp_path_factory):
     import worlds
 
     return worlds.write(tmp_path_factory.mktemp("pair") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_loaded(tiny_folder, remembering):
+    """The tiny pair as it is read from its folder; one for all files, and for `loaded_once`."""
+    return remembering(tiny_folder)

@@ -14,7 +14,7 @@ from tf_inverse.tools import cli
 from webserver import server as server
 
 from tf_inverse import archive, metrics
-from tf_inverse.networks import storage
+from tf_inverse.networks import places, storage
 
 README = book.ROOT / "README.md"
 # The runs are as printed but for the number of images: the last of two flags counts.
@@ -80,7 +80,7 @@ def test_python_blocks_run(block, tmp_path, monkeypatch, capsys):
 
 def test_the_shipped_pair_is_what_its_card_says():
     """network.json names its files and licence; the package stays small."""
-    path = storage.find("cifar10")
+    path = places.find("cifar10")
     entries = storage.manifest(path)
     assert entries["licence"] and entries["source"] and entries["default"]
     assert json.dumps(entries["labels"]["names"]).count('", "') == 9

@@ -2,12 +2,11 @@
 
 import importlib.util
 import re
-import subprocess
-import sys
 import types
 
 import book
 import pytest
+from commands import Child
 
 import tf_inverse
 
@@ -22,9 +21,11 @@ pytestmark = pytest.mark.skipif(
 def site(tmp_path_factory):
     """Name of a page -> its HTML. A warning of the generator is an error."""
     out = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "docs", str(out)]
-    done = subprocess.run(command, cwd=book.ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    from sphinx.cmd.build import main
+
+    words = ("-q", "-W", "--keep-going", "docs", out)
+    code, _, said = Child(*words, cwd=book.ROOT, main=main).ended()
+    assert code == 0, said
     return {path.stem: path.read_text(encoding="utf-8") for path in out.glob("*.html")}
 
 

@@ -96,6 +96,7 @@ _BEHIND = (
     "Arguments received by ",
     "Call arguments received by ",
     "Make sure custom classes and functions ",
+    "Make sure the Op and Kernel ",
     "Please ensure ",
     "If you trust the source of the artifact, ",
     "Non-modeling APIs are disallowed ",

@@ -115,6 +115,15 @@ def called(op: tf.Operation) -> tf.Graph | None:
     return function and function.graph
 
 
+def inlined(function: Any) -> Any:
+    """A concrete function with all calls of functions in place of their names, and no variables."""
+    from tensorflow.python.framework import convert_to_constants
+
+    return convert_to_constants.convert_variables_to_constants_v2(
+        function, lower_control_flow=False
+    )
+
+
 def unsized(tensor: Tensor, shape: tuple[int | None, ...]) -> Tensor:
     """The same tensor, of which the graph knows no more than this shape."""
     import tensorflow as tf

@@ -2,7 +2,7 @@
 
 import json as json_module
 
-from tf_inverse.report import page_data, png, standing, text
+from tf_inverse.report import figure_table, page_data, png, standing
 
 
 def compare(*archives: str, bandwidth: float | None = None, json: bool = False) -> None:
@@ -23,7 +23,7 @@ def compare(*archives: str, bandwidth: float | None = None, json: bool = False) 
     if json:
         print(json_module.dumps(columns))
         return
-    print(text.table(columns))
+    print(figure_table.table(columns))
     print(*notes, sep="\n")
     for archive, name in zip(opened, names, strict=True):
         print(f"\n{name}: {png.heading(archive)} in {archive.network}")

@@ -26,7 +26,7 @@ GROUPS = {
         "licence creator url date store_nature volume what at ladder targets_file"
     ),
     "Method": (
-        "K seed method starts candidates count samples_per_seed bound beta mu0 a diversity "
+        "K seed method starts candidates quality count samples_per_seed bound beta mu0 a diversity "
         "patience optimizer distance bandwidth methods baseline start rate epochs batch plain "
         "epsilon code compare smooth particles "
         "width pooled teacher teacher_layers average augment disc_start"

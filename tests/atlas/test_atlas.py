@@ -6,15 +6,13 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import keras
 import numpy as np
 import pytest
 import worlds
-from commands import run
+from commands import Child, run
 
 from tf_inverse import archive
 from tf_inverse.archive import atlas_index, atomic
@@ -114,15 +112,11 @@ def test_killed_anywhere_the_same_command_goes_on_to_the_same_archives(
     """A process of its own, killed by the system; then this one, stopped at several renames."""
     folder = tmp_path / "atlas"
     words = ["atlas", f"--out={folder}", f"--network={network}", *FLAGS]
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tf_inverse.tools.cli", *words],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    while child.poll() is None and not list(folder.glob("*/*.h5")):
+    child = Child(*words, cwd=tmp_path)
+    while child.running() and not list(folder.glob("*/*.h5")):
         time.sleep(0.05)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
+    child.signal(signal.SIGKILL)
+    child.ended()
     real = os.replace
 
     class Killed(BaseException):

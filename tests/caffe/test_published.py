@@ -23,6 +23,19 @@ def web(server, monkeypatch, tmp_path):
     return server
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """A cache folder in which what was converted stays."""
+    return str(tmp_path_factory.mktemp("kept"))
+
+
+@pytest.fixture
+def both(web, kept, monkeypatch, loaded_once):
+    """CaffeNet's pair and that of Places205, converted and loaded once for several tests."""
+    monkeypatch.setenv("TF_INVERSE_CACHE", kept)
+    return {name: published.load(name) for name in ("caffenet", "places205")}
+
+
 def run(*words):
     with pytest.raises(SystemExit) as stopped:
         cli.main(list(words))
@@ -149,13 +162,12 @@ NAMES = ["volcano", "cardoon", "toilet tissue", "monastery", "toilet seat"]
 RECIPES = ["table1", *(f"figure{i}" for i in range(1, 7))]
 
 
-def test_the_papers_neurons_have_names(web):
+def test_the_papers_neurons_have_names(both):
     from tf_inverse import band
 
-    networks = published.load("caffenet")
+    networks, places = both["caffenet"], both["places205"]
     found = [band.parse(f"fc8:{name}@50:60", networks)[0] for name in NAMES]
     assert found == neurons.classes(networks, None, 5)
-    places = published.load("places205")
     found = [band.parse(f"fc8:{name}@50:60", places)[0] for name in ("gas station", "phone booth")]
     assert found == neurons.classes(places, None, 5)
     hidden = [(str(one.neuron), one.z1, one.z2) for one in neurons.hidden(networks, None)]
@@ -179,12 +191,11 @@ class Recorder(Lab):
         return self.ours(name, bands) | {"found": 0}
 
 
-def test_recipes_of_the_paper_are_run_on_its_neurons(web, tmp_path):
+def test_recipes_of_the_paper_are_run_on_its_neurons(both, tmp_path):
     """README's test runs two of them in earnest."""
-    networks = {name: published.load(name) for name in ("caffenet", "places205")}
     asked = {}
     for name in RECIPES:
-        lab = Recorder(networks["places205" if name == "figure6" else "caffenet"], tmp_path, n=6)
+        lab = Recorder(both["places205" if name == "figure6" else "caffenet"], tmp_path, n=6)
         outcome = recipes.RECIPES[name](lab)
         assert outcome.rows, name
         asked[name] = {str(band) for bands in lab.paths for band in bands}

@@ -1,12 +1,11 @@
 """How many codes at a time: the rule, the bound on memory, and the command."""
 
 import math
-import subprocess
-import sys
 
 import keras
 import pytest
 import worlds
+from commands import Child
 
 from tf_inverse.archive import open as open_archive
 from tf_inverse.compute import capacity, device
@@ -56,9 +55,8 @@ def test_memory_of_a_gpu(monkeypatch):
 
 
 def test_the_command_says_what_it_chose_and_keeps_it(tmp_path):
-    command = [sys.executable, "-m", "tf_inverse.tools.cli", "sample", "a.h5"]
-    options = ["--n=120", "--targets=fc8:ship@p50:p90"]
-    done = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0 and "12 codes at a time" in done.stderr
+    words = ("sample", "a.h5", "--n=120", "--targets=fc8:ship@p50:p90")
+    code, _, said = Child(*words, cwd=tmp_path).ended()
+    assert code == 0 and "12 codes at a time" in said
     with open_archive(tmp_path / "a.h5") as archive:
         assert archive.settings["K"] == 12 and len(archive) == 120

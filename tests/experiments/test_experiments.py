@@ -23,8 +23,8 @@ from tf_inverse.networks.codes import Codes
 
 
 @pytest.fixture(scope="module")
-def pair(tiny_folder):
-    return storage.load(tiny_folder)
+def pair(tiny_loaded):
+    return tiny_loaded
 
 
 @pytest.fixture

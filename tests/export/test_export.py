@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import pathlib
 import shutil
 import subprocess
@@ -11,8 +10,10 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from commands import Child
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.saved_model import fingerprinting_utils
+from tensorflow.python.tools import saved_model_cli
 from worlds import tiny_networks
 
 from tf_inverse import export
@@ -222,15 +223,15 @@ def test_served_as_tf_serving_does(exported):
 
 
 def test_saved_model_cli_shows_and_runs(exported, tmp_path):
-    cli = pathlib.Path(sys.executable).with_name("saved_model_cli")
     np.save(tmp_path / "codes.npy", codes(2))
     where = ["--dir", str(exported[0] / "1"), "--tag_set", "serve", "--signature_def", "generate"]
-    shown = subprocess.run(
-        [cli, "show", *where], check=True, capture_output=True, text=True, env=dict(os.environ)
-    ).stdout
+    run = ["run", *where, "--inputs", f"codes={tmp_path / 'codes.npy'}", "--outdir", tmp_path]
+    both = [
+        Child(*words, cwd=tmp_path, main=saved_model_cli.main) for words in (["show", *where], run)
+    ]
+    (code, shown, _), (also, _, said) = (one.ended() for one in both)
+    assert (code, also) == (0, 0), said
     assert "shape: (-1, 300)" in shown and "DT_UINT8" in shown
-    run = [cli, "run", *where, "--inputs", f"codes={tmp_path / 'codes.npy'}"]
-    subprocess.run([*run, "--outdir", str(tmp_path)], check=True, capture_output=True)
     expected = exported[2].signatures["generate"](codes=np.load(tmp_path / "codes.npy"))["images"]
     np.testing.assert_array_equal(np.load(tmp_path / "images.npy"), expected)
 

@@ -14,7 +14,7 @@ import worlds
 from tf_inverse.errors import RefusedInput
 from tf_inverse.export import card, endpoints
 from tf_inverse.export.addressed import Exported
-from tf_inverse.method import loops, pool, renewal, rule, sampler
+from tf_inverse.method import pool, renewal, rule, sampler, stored_state
 from tf_inverse.method.settings import PRESETS, Settings
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -65,11 +65,11 @@ def test_a_new_field_is_in_the_first_state_the_loop_and_the_checkpoint(longer):
     after, _, _ = advance(marked, worlds.target((90.0, 91.0)), fresh)
     assert int(after.step) == 2
     np.testing.assert_array_equal(after.extra, np.full((3, 1), 7.0, np.float32))
-    arrays = loops.arrays(after)
+    arrays = stored_state.arrays(after)
     assert set(arrays) == set(pool.FIELDS)
-    np.testing.assert_array_equal(loops.restored(arrays, first).extra, after.extra)
+    np.testing.assert_array_equal(stored_state.restored(arrays, first).extra, after.extra)
     with pytest.raises(RefusedInput, match="expected extra, float32"):
-        loops.restored({**arrays, "extra": np.zeros((3, 2), np.float32)}, first)
+        stored_state.restored({**arrays, "extra": np.zeros((3, 2), np.float32)}, first)
 
 
 def test_a_new_field_is_among_the_inputs_of_an_export_and_on_its_card(longer, tiny):

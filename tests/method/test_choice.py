@@ -1,5 +1,7 @@
 """The best of many candidates: the very ones that determinants and plain Keras calls choose."""
 
+import dataclasses
+
 import drawing
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import worlds
 from drawing import equal, one_image
 
 from tf_inverse.band import Band, Bands, Neuron
+from tf_inverse.directions import Direction
 from tf_inverse.errors import Stalled, UsageError
 from tf_inverse.method import choice, normalization, quality
 from tf_inverse.method.sampler import Samples, sample
@@ -15,8 +18,12 @@ from tf_inverse.method.settings import Settings
 K, N, MANY = 4, 23, 2
 
 
+WEIGHT = 0.5
+
+
 def run(networks, bands, state=None, **options):
-    return drawing.run(networks, bands, state, **{"n": N, "K": K, "candidates": MANY} | options)
+    asked = {"n": N, "K": K, "candidates": MANY, "quality": WEIGHT} | options
+    return drawing.run(networks, bands, state, **asked)
 
 
 @pytest.fixture(scope="module")
@@ -26,33 +33,63 @@ def bands(band):
 
 
 @pytest.fixture(scope="module")
-def whole(tiny, bands):
-    return run(tiny, bands)
+def pair():
+    """The tiny pair, with what is natural of both layers."""
+    networks = worlds.tiny_networks()
+    natural = worlds.natural(networks)
+    drawn = worlds.images(networks, np.random.default_rng(2).standard_normal((40, 6)))
+    units = networks.layer_shape("conv1")[-1]
+    maps = [
+        worlds.activation(networks, drawn, Neuron("conv1", j, (2, 5)), 40) for j in range(units)
+    ]
+    percentiles = np.percentile(maps, natural.levels, axis=1).T
+    known = natural.layers | {"conv1": (np.mean(maps, 1), np.std(maps, 1), percentiles)}
+    return worlds.tiny_networks(natural=dataclasses.replace(natural, layers=known))
+
+
+@pytest.fixture(scope="module")
+def whole(pair, bands):
+    return run(pair, bands)
+
+
+def plain_share(z, percentiles, levels, images):
+    """The share of natural images at z or above, from one known percentile to the next."""
+    if z <= percentiles[0]:
+        return 1.0
+    for i in range(1, len(levels)):
+        if z <= percentiles[i]:
+            part = (percentiles[i] - z) / (percentiles[i] - percentiles[i - 1])
+            level = levels[i] - part * (levels[i] - levels[i - 1])
+            return max(1 - level / 100, 1 / images)
+    return 1 / images
 
 
 def plain_quality(networks, bands, image):
-    """exp(-fall / 2) / sqrt(variation), a pixel and a view at a time."""
-    x = image.astype(float)
-    height, width, _ = x.shape
-    across = np.mean([abs(x[i, j + 1] - x[i, j]) for i in range(height) for j in range(width - 1)])
-    down = np.mean([abs(x[i + 1, j] - x[i, j]) for i in range(height - 1) for j in range(width)])
-    views = [x[:, ::-1]]
-    for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1)):
-        rows = np.clip(np.arange(height) + dy, 0, height - 1)
-        columns = np.clip(np.arange(width) + dx, 0, width - 1)
-        views.append(x[rows][:, columns])
-    falls = []
+    """The rarest of the other units, a unit at a time; of two layers the geometric mean."""
+    natural, q = networks.natural, 1.0
     for one in bands:
-        z, *moved = worlds.activation(networks, np.stack([x, *views]), one.neuron)
-        falls.append((z - np.mean(moved)) / (one.z2 - one.z1))
-    return np.exp(-np.mean(falls) / 2) / (across + down) ** 0.5
+        layer, own, at = one.neuron
+        known = natural.layers[layer][2]
+        rarest = min(
+            plain_share(
+                worlds.activation(networks, image[np.newaxis], Neuron(layer, unit, at))[0],
+                known[unit],
+                natural.levels,
+                natural.images,
+            )
+            for unit in range(len(known))
+            if unit != own
+        )
+        q *= rarest ** (WEIGHT / len(bands))
+    return q
 
 
-def test_the_chosen_are_those_that_determinants_choose(tiny, bands, whole):
+def test_the_chosen_are_those_that_determinants_choose(pair, bands, whole):
     """Of the candidates, which a run without choice gives, block by block."""
-    block, width = choice.BLOCK * MANY, normalization.measure(tiny, (worlds.NEURON,)).bandwidth
-    candidates = run(tiny, bands, candidates=1, n=3 * block)[1]
-    q = np.array([plain_quality(tiny, bands, x) for x in candidates.images])
+    block, width = choice.BLOCK * MANY, normalization.measure(pair, (worlds.NEURON,)).bandwidth
+    candidates = run(pair, bands, candidates=1, n=3 * block)[1]
+    q = np.array([plain_quality(pair, bands, x) for x in candidates.images])
+    assert np.ptp(np.log(q)) > 0.5
     e = candidates.encodings.astype(float)
     chosen: list[int] = []
     for first in range(0, len(e), block):
@@ -69,29 +106,29 @@ def test_the_chosen_are_those_that_determinants_choose(tiny, bands, whole):
     assert whole[0][-1].info.found == N and len({x.tobytes() for x in whole[1].images}) == N
 
 
-def test_resumed_from_any_batch_equals_uninterrupted(tiny, bands, whole):
+def test_resumed_from_any_batch_equals_uninterrupted(pair, bands, whole):
     batches, found = whole
     assert sum(len(b.samples.steps) > 0 for b in batches) > 2
     for i, batch in enumerate(batches[:-1]):
         before = sum(len(b.samples.steps) for b in batches[: i + 1])
-        assert equal(run(tiny, bands, batch.state)[1], found.rows(slice(before, None))), i
+        assert equal(run(pair, bands, batch.state)[1], found.rows(slice(before, None))), i
 
 
 @pytest.mark.parametrize("n", [1, 10, 13])
-def test_raised_n_continues_as_if_it_had_been_asked_for(tiny, bands, whole, n):
+def test_raised_n_continues_as_if_it_had_been_asked_for(pair, bands, whole, n):
     """In the middle of a block, and at its end."""
-    batches, first = run(tiny, bands, n=n)
-    rest = run(tiny, bands, batches[-1].state)[1]
+    batches, first = run(pair, bands, n=n)
+    rest = run(pair, bands, batches[-1].state)[1]
     assert len(first.steps) == n and equal(Samples.joined([first, rest]), whole[1])
 
 
-def test_the_choice_sees_the_latest_samples_alone(tiny, bands, whole, monkeypatch):
+def test_the_choice_sees_the_latest_samples_alone(pair, bands, whole, monkeypatch):
     """What the state holds of them does not grow with n."""
     monkeypatch.setattr(choice, "WINDOW", 12)
-    batches, found = run(tiny, bands)
+    batches, found = run(pair, bands)
     assert {len(b.state["choice.before"]) for b in batches} == {0, 10, 12}
     np.testing.assert_array_equal(batches[-1].state["choice.before"], found.encodings[8:20])
-    assert not equal(found, run(tiny, bands, n=33)[1].rows(slice(N, None)))
+    assert not equal(found, run(pair, bands, n=33)[1].rows(slice(N, None)))
 
 
 def test_candidates_that_fill_no_block_are_not_lost(tiny):
@@ -106,22 +143,56 @@ def test_candidates_that_fill_no_block_are_not_lost(tiny):
     assert stalled.value.found == 1 and np.array_equal(kept, image)
 
 
-def test_what_is_no_picture_has_one_quality(tiny, bands):
-    numbers = np.random.default_rng(0).uniform(0, 9, (3, 1, 6, 1)).astype(np.float32)
-    vectors = worlds.tiny_networks(stored="float32")
-    np.testing.assert_array_equal(quality.of(vectors, bands, numbers, np.zeros((3, 2)), K), 1.0)
+def test_shares_are_those_of_images_that_excite_a_unit_as_much():
+    """A hundred and one images, each of which is a percentile; many of them are silent."""
+    nature = np.maximum(np.random.default_rng(0).standard_normal((101, 3)), 0).astype(np.float32)
+    levels, percentiles = np.arange(101), np.sort(nature, axis=0).T
+    z = np.concatenate([nature, [[-1.0, 9.0, np.nan]]])
+    counted = np.array(
+        [[max((nature[:, j] >= one).sum() - 1, 1) for j, one in enumerate(row)] for row in z]
+    )
+    np.testing.assert_allclose(
+        quality.shares(z, percentiles, levels, 100), counted / 100, atol=1e-9
+    )
 
 
-def test_an_image_without_variation_or_activation_has_a_quality(bands):
-    flat = np.full((1, 8, 8, 3), 90, np.uint8)
-    broken = worlds.tiny_networks()
-    weights, biases = broken.classifier.get_layer("fc3").get_weights()
-    broken.classifier.get_layer("fc3").set_weights([weights, biases * np.nan])
-    for networks in (worlds.tiny_networks(), broken):
-        (q,) = quality.of(networks, bands, flat, np.zeros((1, 2)), K)
-        assert np.isfinite(q) and q > 0
+ALONE = Neuron("fc3", Direction("two", np.array([1.0, 0.0, -1.0, 0.0], np.float32)))
+
+
+def test_the_units_that_a_direction_weighs_are_its_own(pair):
+    """Units 1 and 3 are left, as where both others are targets."""
+    drawn = worlds.images(pair, np.random.default_rng(3).standard_normal((5, 6)))
+    both = Bands([Band(Neuron("fc3", unit), 0.0, 1.0) for unit in (0, 2)])
+    one = quality.of(pair, Bands([Band(ALONE, 0.0, 1.0)]), drawn, 1.0, K)
+    np.testing.assert_array_equal(one, quality.of(pair, both, drawn, 1.0, K))
+    assert np.ptp(one) > 0 and (one > 0).all() and (one <= 1).all()
+
+
+@pytest.mark.parametrize(
+    ("neuron", "weight"),
+    [
+        (Neuron("fc2", 0), 1.0),
+        (Neuron("conv1", 0, "mean"), 1.0),
+        (Neuron("fc3", Direction("all", np.ones(4, np.float32))), 1.0),
+        (worlds.NEURON, 0.0),
+    ],
+    ids=["nothing natural is known", "over a map", "no other unit", "no weight"],
+)
+def test_where_other_units_do_not_count_all_qualities_are_one(pair, neuron, weight):
+    drawn = worlds.images(pair, np.random.default_rng(3).standard_normal((5, 6)))
+    found = quality.of(pair, Bands([Band(neuron, 0.0, 1.0)]), drawn, weight, K)
+    np.testing.assert_array_equal(found, np.ones(5))
 
 
 def test_a_law_takes_no_choice():
     with pytest.raises(UsageError, match="candidates 1 for method langevin"):
         Settings(method="langevin", candidates=2)
+
+
+def test_candidates_are_two_where_starts_are_near_of_their_own_accord():
+    assert Settings().candidates is None and Settings(starts="near").candidates == 1
+    for method in ("paper", "langevin"):
+        assert Settings(method=method).unchosen() == Settings(method=method)
+        assert (Settings(method=method).starts, Settings(method=method).candidates) == ("random", 1)
+    with pytest.raises(UsageError, match="expected quality >= 0, got -1"):
+        Settings(quality=-1)

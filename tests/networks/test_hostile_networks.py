@@ -157,8 +157,8 @@ def test_name_outside_the_folder(network):
 def test_no_code_without_tensorflow(network):
     """Looking at a folder's manifest loads neither TensorFlow nor a model."""
     code = (
-        "import sys; from tf_inverse.networks import storage; "
-        f"storage.manifest(storage.find({str(network)!r}))"
+        "import sys; from tf_inverse.networks import places, storage; "
+        f"storage.manifest(places.find({str(network)!r}))"
     )
     code += "; assert 'tensorflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,7 +9,7 @@ import pytest
 
 from tf_inverse.band import Band, Bands, Neuron
 from tf_inverse.errors import RefusedInput
-from tf_inverse.networks import natural, unit_nature
+from tf_inverse.networks import natural, natural_file, unit_nature
 
 
 @pytest.fixture
@@ -80,8 +80,8 @@ def test_statistics_of_a_network_with_fewer_units_are_refused(stored):
 
 
 def test_file_there_and_back(stored, tmp_path):
-    natural.write(tmp_path / "natural.h5", stored)
-    read = natural.read(tmp_path / "natural.h5")
+    natural_file.write(tmp_path / "natural.h5", stored)
+    read = natural_file.read(tmp_path / "natural.h5")
     assert (read.images, read.description) == (500, "five hundred")
     np.testing.assert_array_equal(read.levels, stored.levels)
     for a, b in zip(read.layers["fc8"], stored.layers["fc8"], strict=True):
@@ -98,22 +98,22 @@ def test_encodings_of_other_images_leave_nothing_of_those_before(stored, tmp_pat
     numbered = dataclasses.replace(stored, indices=np.arange(500), random=70)
     e = None if bank is None else np.ones((30, 4), np.float32)
     made = numbered.of_other_images(e, None if e is None else e[:bank])
-    natural.write(tmp_path / "n.h5", made)
-    got = natural.read(tmp_path / "n.h5")
+    natural_file.write(tmp_path / "n.h5", made)
+    got = natural_file.read(tmp_path / "n.h5")
     assert got.indices is None and got.activations == {} and got.typical == (bank or 0)
     assert (got.encodings is None) == (e is None) and got.unit(Neuron("fc8", 1)) is not None
 
 
 def test_the_same_statistics_give_the_same_bytes(stored, tmp_path):
     for name in "ab":
-        natural.write(tmp_path / name, stored)
+        natural_file.write(tmp_path / name, stored)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_layers_alone_are_enough(stored, tmp_path):
     bare = natural.Natural(3, "", stored.levels, stored.layers)
-    natural.write(tmp_path / "n.h5", bare)
-    read = natural.read(tmp_path / "n.h5")
+    natural_file.write(tmp_path / "n.h5", bare)
+    read = natural_file.read(tmp_path / "n.h5")
     assert read.encodings is read.bank is read.gaussian is None and read.activations == {}
     assert unit_nature.within(keeping(read), Bands([Band(Neuron("fc8", 0), 0, 1)])) is None
 
@@ -125,8 +125,8 @@ def test_layers_of_models_within_the_model(stored, tmp_path, layer):
     several = {"net": columns, layer: columns, "net/mean": columns}
     z = {name: stored.activations["fc8"] + i for i, name in enumerate(several)}
     made = dataclasses.replace(stored, layers=several, activations=z)
-    natural.write(tmp_path / "n.h5", made)
-    read = natural.read(tmp_path / "n.h5")
+    natural_file.write(tmp_path / "n.h5", made)
+    read = natural_file.read(tmp_path / "n.h5")
     assert set(read.layers) == set(read.activations) == set(several)
     assert read.unit(Neuron(layer, 1)).mean == stored.unit(Neuron("fc8", 1)).mean
     for name in several:
@@ -134,24 +134,24 @@ def test_layers_of_models_within_the_model(stored, tmp_path, layer):
 
 
 def test_files_with_a_group_a_level(stored, tmp_path):
-    natural.write(tmp_path / "n.h5", stored)
+    natural_file.write(tmp_path / "n.h5", stored)
     with h5py.File(tmp_path / "n.h5", "a") as file:
         for group in ("layers", "activations"):
             file.move(f"{group}/fc8", f"{group}/net/top/fc8")
-    read = natural.read(tmp_path / "n.h5")
+    read = natural_file.read(tmp_path / "n.h5")
     assert list(read.layers) == list(read.activations) == ["net/top/fc8"]
     np.testing.assert_array_equal(read.layers["net/top/fc8"][0], stored.layers["fc8"][0])
     with h5py.File(tmp_path / "n.h5", "a") as file:
         del file["layers/net/top/fc8/percentiles"]
     with pytest.raises(RefusedInput, match="layers/net/top/fc8/percentiles .* is missing"):
-        natural.read(tmp_path / "n.h5")
+        natural_file.read(tmp_path / "n.h5")
 
 
 def test_images_chosen_at_random(stored, tmp_path):
     """Those that may stand for nature: said, or the bank, or all."""
     assert stored.typical == 50
-    natural.write(tmp_path / "n.h5", dataclasses.replace(stored, random=70, bank=None))
-    assert natural.read(tmp_path / "n.h5").typical == 70
+    natural_file.write(tmp_path / "n.h5", dataclasses.replace(stored, random=70, bank=None))
+    assert natural_file.read(tmp_path / "n.h5").typical == 70
     assert dataclasses.replace(stored, bank=None).typical == 500
 
 
@@ -161,7 +161,7 @@ def replaced(file, name, values):
 
 
 def spoiled(path, stored, change):
-    natural.write(path, stored)
+    natural_file.write(path, stored)
     with h5py.File(path, "a") as file:
         change(file)
     return path
@@ -196,7 +196,7 @@ def spoiled(path, stored, change):
         (lambda f: f.create_dataset("t", data=[b"x"]), "expected plain numbers"),
         (
             lambda f: f.create_dataset("huge", (1 << 40,), "f4", chunks=(1 << 16,)),
-            f"expected at most {natural.MAX_BYTES} bytes",
+            f"expected at most {natural_file.MAX_BYTES} bytes",
         ),
         (
             lambda f: f.create_dataset("out", (4,), "f4", external=[("x.raw", 0, 16)]),
@@ -206,11 +206,11 @@ def spoiled(path, stored, change):
 )
 def test_files_of_another_form_are_refused(stored, tmp_path, change, words):
     with pytest.raises(RefusedInput) as refused:
-        natural.read(spoiled(tmp_path / "n.h5", stored, change))
+        natural_file.read(spoiled(tmp_path / "n.h5", stored, change))
     assert words in str(refused.value)
 
 
 def test_no_hdf5_at_all(tmp_path):
     (tmp_path / "n.h5").write_bytes(b"not HDF5")
     with pytest.raises(RefusedInput, match="cannot read natural statistics"):
-        natural.read(tmp_path / "n.h5")
+        natural_file.read(tmp_path / "n.h5")

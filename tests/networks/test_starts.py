@@ -7,6 +7,7 @@ import pytest
 import worlds
 
 from tf_inverse.band import Band, Bands, Neuron
+from tf_inverse.directions import Direction
 from tf_inverse.method import loops
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import starts
@@ -107,6 +108,27 @@ def test_a_deck_of_few_codes_is_dealt_twice():
 )
 def test_where_no_natural_codes_are_known_starts_are_random(networks):
     assert starts.near(networks, BANDS, 0) is None
+    settled = starts.settled(networks, BANDS, Settings())
+    assert settled == Settings().unchosen()
+
+
+def test_starts_are_near_and_candidates_two_for_classes_with_natural_codes():
+    networks = pair()
+
+    def settled(bands=BANDS, **options):
+        found = starts.settled(networks, bands, Settings(**options))
+        return found.starts, found.candidates
+
+    assert settled() == ("near", 2) and settled(candidates=3) == ("near", 3)
+    assert settled(starts="random") == ("random", 1) and settled(starts="near") == ("near", 1)
+    z = networks.natural.activations["fc3"]
+    natural = dataclasses.replace(networks.natural, activations={"fc3": z, "fc2": z})
+    networks = worlds.tiny_networks(codes=networks.codes, natural=natural)
+    hidden = Bands([*BANDS, Band(Neuron("fc2", 1), 0.0, 1.0)])
+    along = Neuron("fc3", Direction("two", np.array([1.0, 0.0, -1.0, 0.0], np.float32)))
+    for bands in (hidden, Bands([*BANDS, Band(along, 0.0, 1.0)])):
+        assert starts.near(networks, bands, 0) is not None
+        assert settled(bands) == ("random", 1)
 
 
 def test_a_run_starts_where_it_is_told_to():

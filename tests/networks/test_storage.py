@@ -11,7 +11,7 @@ import worlds
 from tf_inverse.archive import atomic
 from tf_inverse.caffe import published, sources
 from tf_inverse.errors import RefusedInput, UsageError
-from tf_inverse.networks import saving, storage
+from tf_inverse.networks import places, saving, storage
 from tf_inverse.networks.codes import Codes
 from tf_inverse.run import origin
 
@@ -119,8 +119,8 @@ def test_unknown_network(tmp_path, monkeypatch):
 
 def test_a_shipped_name_is_found_from_anywhere(tmp_path, tiny_folder, monkeypatch):
     shutil.copytree(tiny_folder, tmp_path / "pairs" / "tiny")
-    monkeypatch.setattr(storage, "SHIPPED", tmp_path / "pairs")
-    assert storage.shipped() == ["tiny"]
+    monkeypatch.setattr(places, "SHIPPED", tmp_path / "pairs")
+    assert places.shipped() == ["tiny"]
     assert storage.load("tiny").name == "tiny"
 
 
@@ -130,7 +130,7 @@ def test_a_name_stands_for_no_place(tmp_path, tiny_folder, monkeypatch):
     monkeypatch.setenv("TF_INVERSE_CACHE", str(tmp_path / "cache"))
     shutil.copytree(tiny_folder, tmp_path / "pairs" / "tiny")
     shutil.copytree(tiny_folder, tmp_path / "cache" / "networks" / name)
-    monkeypatch.setattr(storage, "SHIPPED", tmp_path / "pairs")
+    monkeypatch.setattr(places, "SHIPPED", tmp_path / "pairs")
     for known in ("tiny", name):
         assert origin.told(published.load(known).folder, "a.h5") == {}
     place = storage.load(tiny_folder).folder

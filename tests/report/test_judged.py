@@ -6,7 +6,7 @@ import specimen
 
 from tf_inverse.archive import side_file
 from tf_inverse.errors import RefusedInput
-from tf_inverse.report import html, judged, page_data, text
+from tf_inverse.report import figure_table, html, judged, page_data
 
 N = 8
 YES = np.array([1, 1, 0, 1, 0, 1, 1, 0], bool)
@@ -46,7 +46,7 @@ def test_figures_and_page_tell_it(archive):
     judged.store(archive, said())
     judged.store(archive, said("z", ~YES))
     columns, _ = page_data.compared([archive], ["a"])
-    assert columns["a"]["agreement"] == 0.5 and "judges agree" in text.table(columns)
+    assert columns["a"]["agreement"] == 0.5 and "judges agree" in figure_table.table(columns)
     data = page_data.page([archive], ["a"])["archives"][0]["judges"]
     assert data[0]["sees"][:3] == ["ship", "ship", "cat"] and data[0]["agrees"] == [*map(bool, YES)]
     assert data[0]["words"] == (

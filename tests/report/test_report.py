@@ -14,7 +14,7 @@ import specimen
 from PIL import Image
 
 from tf_inverse import metrics
-from tf_inverse.report import encode, html, page_data, png, text
+from tf_inverse.report import encode, figure_table, html, page_data, png
 
 HOSTILE = '</script><img src=x onerror="alert(1)">&{{7*7}}$title'
 
@@ -129,7 +129,9 @@ def test_inline_is_one_figure(archive):
 
 
 def test_table_puts_archives_side_by_side():
-    output = text.table({"a.h5": {"found": 3, "vendi": 2.5}, "b.h5": {"found": 4, "vendi": None}})
+    output = figure_table.table(
+        {"a.h5": {"found": 3, "vendi": 2.5}, "b.h5": {"found": 4, "vendi": None}}
+    )
     assert [line.split() for line in output.splitlines()] == [
         ["a.h5", "b.h5"],
         ["found", "3", "4"],

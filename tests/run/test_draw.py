@@ -14,6 +14,8 @@ from tf_inverse.run import command
 
 TARGET = "fc3:ship@p40:p90"
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 
 @pytest.fixture(scope="module")
 def drawn(tiny_folder):
@@ -82,7 +84,7 @@ def test_targets_are_a_text_or_several_or_bands(tiny_folder, caplog):
         with pytest.raises(UsageError, match="expected bands, as tf_inverse.parse makes them"):
             draw(networks, wrong, n=2)
     # Each K needs a graph of its own, and TensorFlow warns of the fifth unless it is told not to.
-    for K in range(2, 10):
+    for K in range(2, 8):
         draw(networks, TARGET, n=1, K=K)
     assert "retracing" not in caplog.text
 

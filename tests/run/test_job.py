@@ -16,13 +16,12 @@ from tf_inverse.archive import atomic
 from tf_inverse.band import Band, Neuron, parse
 from tf_inverse.errors import Stalled, Unreachable
 from tf_inverse.method.settings import Settings
-from tf_inverse.networks import storage
 from tf_inverse.run import command, verify
 
 
 @pytest.fixture(scope="module")
-def loaded(tiny_folder):
-    return storage.load(tiny_folder)
+def loaded(tiny_loaded):
+    return tiny_loaded
 
 
 def run(path, networks, targets, n=8, **options):

@@ -33,7 +33,7 @@ def desk(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def there(desk, monkeypatch):
+def there(desk, monkeypatch, loaded_once):
     monkeypatch.chdir(desk)
 
 

@@ -15,7 +15,6 @@ from tf_inverse import archive, grid
 from tf_inverse.band import Neuron
 from tf_inverse.errors import RefusedInput, Unreachable, UsageError
 from tf_inverse.method.settings import Settings
-from tf_inverse.networks import storage
 from tf_inverse.report import cells
 from tf_inverse.run import plane
 from tf_inverse.run.verify import verify
@@ -62,9 +61,9 @@ def test_samples_are_where_the_archive_says_they_are(linear):
 
 
 @pytest.fixture(scope="module")
-def stopped_and_whole(tiny_folder, tmp_path_factory):
+def stopped_and_whole(tiny_loaded, tmp_path_factory):
     """The same plane twice: in one go, and stopped after each batch and gone on with."""
-    networks, folder = storage.load(tiny_folder), tmp_path_factory.mktemp("planes")
+    networks, folder = tiny_loaded, tmp_path_factory.mktemp("planes")
     asked = plane.plan(networks, TARGETS, 4, 3, 2, 200)
     settings, outcomes = Settings(n=24, K=8), []
     whole = plane.fill(networks, asked, settings, folder / "whole.h5")

@@ -2,13 +2,12 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 import worlds
+from commands import Child
 
 from tf_inverse import archive
 from tf_inverse.band import Band, Neuron
@@ -118,7 +117,7 @@ def test_n_raised(tmp_path, network, networks, bands, whole, method):
 
 def test_settings_that_came_later_are_told_where_they_were_changed():
     """Archives of a run as it was before them keep their bytes, and are carried on alike."""
-    plain = Settings(n=10, K=4, seed=5)
+    plain = Settings(n=10, K=4, seed=5).unchosen()
     assert not {"candidates", "starts"} & set(plain.asdict())
     changed = Settings(candidates=2, starts="near").asdict()
     assert (changed["candidates"], changed["starts"]) == (2, "near")
@@ -139,22 +138,19 @@ def test_commands_and_sigterm(tmp_path, network, networks, bands):
     out, n = tmp_path / "a.h5", 300
     (band,) = bands
     target = f"{band.neuron}@{band.z1!r}:{band.z2!r}"
-    command = [sys.executable, "-m", "tf_inverse.tools.cli"]
     options = ["--K=4", "--seed=5", f"--network={network}", f"--targets={target}", f"--n={n}"]
     options.append("--precision=float32")  # as in this process, whatever the machine has
-    sampling = subprocess.Popen(
-        [*command, "sample", str(out), *options], stderr=subprocess.PIPE, text=True, cwd=tmp_path
-    )
+    sampling = Child("sample", out, *options, cwd=tmp_path)
     shard = tmp_path / "a.h5.run" / "shard-00000002.h5"
-    while sampling.poll() is None and not shard.exists():
+    while sampling.running() and not shard.exists():
         time.sleep(0.02)
-    sampling.send_signal(signal.SIGTERM)
-    _, said = sampling.communicate(timeout=60)
-    assert sampling.returncode == 143, said
+    sampling.signal(signal.SIGTERM)
+    code, _, said = sampling.ended()
+    assert code == 143, said
     assert f"tf-inverse resume {out} goes on" in said
     assert 0 < len(archive.open(out)) < n
-    done = subprocess.run([*command, "resume", str(out), f"--network={network}"], cwd=tmp_path)
-    assert done.returncode == 0
+    code, _, said = Child("resume", out, f"--network={network}", cwd=tmp_path).ended()
+    assert code == 0, said
     run(tmp_path / "b.h5", networks, bands, n=n)
     assert out.read_bytes() == (tmp_path / "b.h5").read_bytes()
     assert sorted(os.listdir(tmp_path)) == ["a.h5", "a.png", "b.h5", "b.png"]

@@ -1,12 +1,11 @@
 """Archives of the tiny networks, scored by loops in NumPy float64; then each kind of lie."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import worlds
+from commands import Child
 from oracles.archive_samples import header
 
 from tf_inverse import archive
@@ -167,16 +166,10 @@ def test_command(tmp_path, batch):
     networks = storage.load(tmp_path / "tiny")
     stored(tmp_path / "a.h5", batch, networks)
 
-    def command(*arguments):
-        line = [sys.executable, "-m", "tf_inverse.tools.cli", "verify", *map(str, arguments)]
-        return subprocess.run(line, capture_output=True, text=True, cwd=tmp_path)
-
-    done = command(tmp_path / "a.h5", f"--network={tmp_path / 'tiny'}", "--untrusted", "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["problems"] == []
     (tmp_path / "b.h5").write_bytes((tmp_path / "a.h5").read_bytes()[:-9])
-    done = command(tmp_path / "b.h5")
-    assert (done.returncode, done.stderr) == (
-        4,
-        f"tf-inverse: {tmp_path / 'b.h5'}: truncated HDF5 file\n",
-    )
+    words = ("verify", "a.h5", "--network=tiny", "--untrusted", "--json")
+    whole, cut = (Child(*one, cwd=tmp_path) for one in (words, ("verify", "b.h5")))
+    code, told, said = whole.ended()
+    assert code == 0, said
+    assert json.loads(told)["problems"] == []
+    assert cut.ended() == (4, "", "tf-inverse: b.h5: truncated HDF5 file\n")

@@ -14,7 +14,6 @@ from tf_inverse.method.kernel import Kernel
 from tf_inverse.method.normalization import measure
 from tf_inverse.method.settings import Settings
 from tf_inverse.method.volume import Splitting
-from tf_inverse.networks import storage
 from tf_inverse.report import page_data, standing, text
 from tf_inverse.run import climb, command, volume
 
@@ -22,8 +21,8 @@ TARGET = "fc3:ship@p90:p99"
 
 
 @pytest.fixture(scope="module")
-def loaded(tiny_folder):
-    return storage.load(tiny_folder)
+def loaded(tiny_loaded):
+    return tiny_loaded
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ SMALL = ["--n=6", "--K=4", "--precision=float32"]
 
 
 @pytest.fixture
-def network(tiny_folder, tmp_path, monkeypatch):
+def network(tiny_loaded, tiny_folder, loaded_once, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return f"--network={tiny_folder}"
 
@@ -80,7 +80,9 @@ def test_unreachable_is_exit_3_with_every_key(network, capsys):
     figures = json.loads(said.out)
     assert (figures["found"], figures["asked"], figures["archive"]) == (0, 6, None)
     assert figures["vendi"] is None and figures["seconds"] is None and "steps" in figures
-    assert said.err.count("\n") == 1 and said.err.startswith("tf-inverse: no sample in")
+    *progress, told = said.err.splitlines()  # on a slow machine, how far the search has come
+    assert told.startswith("tf-inverse: no sample in")
+    assert all(line.startswith("0/6 found, ") for line in progress)
     # Nothing is left in the way of another try.
     assert run("sample", "out.h5", network, *SMALL) == 0
 

@@ -43,7 +43,7 @@ DONE = {
 
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
-def test_from_a_file_to_true_samples(name, tmp_path):
+def test_from_a_file_to_true_samples(name, tmp_path, loaded_once):
     """10 of 10 in half precision, and what is stored is what the original model gives."""
     entry, smaller = zoo.ZOO[name], KINDS[name]
     if smaller is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tf_inverse.adopt import check
-from tf_inverse.layers import taps
+from tf_inverse.layers import frozen_inputs, taps
 from tf_inverse.networks import logits
 from tf_inverse.networks.stored_image import stored
 from tf_inverse.tensors import Model
@@ -28,9 +28,10 @@ def penultimate(f: Model) -> str | None:
     # A model within the model comes after its own layers and gives what the last of them gives.
     parents = {path.rpartition("/")[0] for path in flat}
     flat = [path for path in flat if path not in parents]
-    # Numbered or named outputs repeat layers, but for a SavedModel's, which are all there is.
+    # Numbered or named outputs repeat layers, but for a SavedModel's, whose layers they are.
     inside = dict(taps.walk(f))
-    flat = [path for path in flat if path in inside] or flat
+    graphs = [path for path, layer in inside.items() if isinstance(layer, frozen_inputs.Graph)]
+    flat = [path for path in flat if path in inside or path.startswith(tuple(graphs))] or flat
     ends = outputs(f, shapes)
     before = [path for path in flat if path not in ends]
     hidden = [path for path in before if path not in [logits.before(f, end) for end in ends]]
@@ -52,8 +53,8 @@ def outputs(f: Model, names: Collection[str]) -> list[str]:
         # Layers of a model of the user's own class; numbered outputs, where that is all.
         inner = [name for name in names if name.startswith(f"{path}/")]
         layers = [name for name in inner if name in inside]
-        own = [path] if path in names else list(names)
-        paths.append((layers or inner or own)[-1])
+        own = [path] if path in names else inner or list(names)
+        paths.append((layers or own)[-1])
     return paths
 
 

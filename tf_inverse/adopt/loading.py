@@ -20,8 +20,8 @@ from tf_inverse.networks import hub, storage
 from tf_inverse.tensors import Model
 
 FORMS = (
-    "a .keras or .h5 file, a SavedModel's folder, keras:NAME, keras_hub:PRESET or a preset's "
-    "folder, or a network's folder"
+    "a .keras or .h5 file, a SavedModel's folder, a frozen graph (.pb), keras:NAME, "
+    "keras_hub:PRESET or a preset's folder, or a network's folder"
 )
 SIZES = {
     "classifier": "--size=ROWS,COLUMNS,CHANNELS",
@@ -89,6 +89,8 @@ def open(
             return _opened(storage.model(path, trust=trust), entries, size, role)
         if (path / "saved_model.pb").is_file():
             return Opened(frozen_inputs.graph(path, path.name, size, SIZES[role]), entries)
+        if path.suffix == ".pb" and path.is_file():
+            return Opened(frozen_inputs.frozen(path, path.stem, size), entries)
     if not entries:
         absent = "" if path.exists() else ", which is not there"
         raise UsageError(f"expected {FORMS} for the {role}, got {text!r}{absent}")

@@ -25,7 +25,7 @@ from tf_inverse.atlas import kept_directions
 from tf_inverse.atlas.targets import Target
 from tf_inverse.band import Band, Bands
 from tf_inverse.errors import RefusedInput, UsageError
-from tf_inverse.method.settings import Settings
+from tf_inverse.method.settings import BEFORE, Settings
 from tf_inverse.neuron import Neuron
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def read(folder: pathlib.Path) -> Plan | None:
     del values["format"], values["version"]
     try:
         targets = tuple(_target(value) for value in values.pop("targets"))
-        return Plan(settings=Settings(**values.pop("settings")), targets=targets, **values)
+        return Plan(settings=Settings(**BEFORE | values.pop("settings")), targets=targets, **values)
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise RefusedInput(f"{path} is damaged or of another version: {error}") from error
 

@@ -69,7 +69,7 @@ def made(networks: Networks, asked: dict, options: dict, targets_file: str | Non
     layers = [target.told["layer"] for target in found]
     K = _codes(networks, layers) if options["K"] == "auto" else options["K"]
     wanted = precision.resolve(options["precision"])
-    settings = Settings(**options | {"precision": wanted, "K": K})
+    settings = Settings(**options | {"precision": wanted, "K": K}).unchosen()
     return plan.make(networks, asked, settings, asked["store"], found, of)
 
 

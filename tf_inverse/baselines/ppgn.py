@@ -18,7 +18,8 @@ from tf_inverse.archive import Samples
 from tf_inverse.band import Neuron
 from tf_inverse.baselines import scoring
 from tf_inverse.errors import UsageError
-from tf_inverse.method.problem import STEP_FLOOR, Buffer, empty, put
+from tf_inverse.method.buffer import Buffer, empty, put
+from tf_inverse.method.problem import STEP_FLOOR
 from tf_inverse.networks import codes
 from tf_inverse.networks.stored_image import eight_bits
 from tf_inverse.tensors import Tensor

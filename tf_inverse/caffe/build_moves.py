@@ -1,4 +1,4 @@
-"""Keras layers for the steps that join, cut and move numbers; see `build`."""
+"""Keras layers for the steps that join, cut and move numbers; see `keras_layers.apply`."""
 
 from __future__ import annotations
 

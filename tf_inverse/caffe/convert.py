@@ -228,7 +228,7 @@ def _role(planned: shape_inference.Plan) -> str:
 
 
 def class_labels(model: Model) -> Labels | None:
-    """(layer, names) of the last layer with a list's number of classes before any softmax."""
+    """Labels of the last layer but a softmax, where a list has one name for each of its units."""
     for layer in reversed(model.layers):
         names = labels.for_classes(layer.output.shape[-1])
         if isinstance(layer, keras.layers.Softmax):
@@ -238,15 +238,15 @@ def class_labels(model: Model) -> Labels | None:
 
 
 def check(model: Model, name: str, notes: Iterable[str] = ()) -> None:
-    """A forward pass on random input must be finite.
+    """Refuses a model whose outputs for random input are not finite numbers.
 
     Args:
         model: As converted.
         name: Of the network, for the message.
-        notes: Why it may not be.
+        notes: What may be the reason, for the message.
 
     Raises:
-        ConversionError: It is not.
+        ConversionError: Some output is not finite.
     """
     shape = model.input_shape[1:]
     rng = np.random.default_rng(0)

@@ -29,7 +29,7 @@ def round_trip(networks: Networks) -> list[str]:
         Lines that tell of codes, images and the check.
 
     Raises:
-        ConversionError: It is not.
+        ConversionError: The encodings are of another size, or not finite.
     """
     c = np.random.default_rng(0).standard_normal((2, networks.codes.size), np.float32)
     last = networks.classifier.layers[-1].name

@@ -108,7 +108,7 @@ class Message:
         return Message(self.where, name) if found is None else found
 
     def word(self, name: str, default: str = "") -> str:
-        """A string."""
+        """The string of a field that may stand once."""
         return self._single(name, self.all(name, str), default)
 
     def choice(self, name: str, words: Sequence[str], default: str) -> str:
@@ -121,7 +121,7 @@ class Message:
         return word
 
     def number(self, name: str, default: float, least: float = -1e30, most: float = 1e30) -> float:
-        """A finite number within limits."""
+        """The number of a field that may stand once, finite and within limits."""
         value = self._finite(name, self._single(name, self.all(name, (int, float)), default))
         if not least <= value <= most:
             limits = f"from {least:g} to {most:g}" if most < 1e30 else f"of at least {least:g}"
@@ -156,7 +156,7 @@ class Message:
     def integer(
         self, name: str, default: int | None, least: int = 1, most: int = 65536
     ) -> int | None:
-        """One integer within limits."""
+        """The integer of a field that may stand once, within limits."""
         return self._single(name, self.integers(name, least, most), default)
 
     def flag(self, name: str, default: bool) -> bool:

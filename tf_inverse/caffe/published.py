@@ -18,7 +18,7 @@ from tf_inverse.archive import lock
 from tf_inverse.caffe import fetch
 from tf_inverse.caffe.sources import PAIRS, SOURCES, Pair, Source
 from tf_inverse.errors import ConversionError, RefusedInput
-from tf_inverse.networks import hub, storage
+from tf_inverse.networks import hub, places, storage
 from tf_inverse.networks.cache import prepared
 from tf_inverse.networks.codes import Codes
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 def names() -> list[str]:
     """Names that stand for a network: shipped with the package, or published and fetched."""
-    return [*storage.shipped(), *PAIRS]
+    return [*places.shipped(), *PAIRS]
 
 
 def find(network: str | os.PathLike) -> pathlib.Path:
-    """The folder of a network, as `storage.find`, of a published name or of hf://user/repo.
+    """The folder of a network, as `places.find`, of a published name or of hf://user/repo.
 
     A published pair that is not in the cache yet is fetched and converted first, and a network on
     the Hugging Face hub is fetched.
@@ -42,7 +42,7 @@ def find(network: str | os.PathLike) -> pathlib.Path:
     """
     if hub.is_address(network):
         return hub.find(network)
-    return storage.find(network, {name: functools.partial(prepare, name) for name in PAIRS})
+    return places.find(network, {name: functools.partial(prepare, name) for name in PAIRS})
 
 
 def load(network: str | os.PathLike = "cifar10", trust: bool = False) -> Networks:

@@ -22,14 +22,14 @@ def _axis(layer: Layer, name: str, rank: int) -> int:
 
 
 def along(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
-    """The axis of Concat, Slice and Softmax; concat_dim and slice_dim are its old names."""
+    """The axis of Concat, Slice or Softmax; concat_dim and slice_dim are its old names."""
     old = {"Concat": "concat_dim", "Slice": "slice_dim"}.get(layer.type, "axis")
     name = old if old in layer.param.fields else "axis"
     return {"axis": _axis(layer, name, len(shapes[0]))}
 
 
 def concat_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
-    """Sum along the axis."""
+    """The shape of the bottoms, with their sides along the axis added up; no blobs."""
     i = options["axis"] - 1
     if len({shape[:i] + shape[i + 1 :] for shape in shapes}) > 1:
         raise refuse(layer, f"bottoms equal but for axis {i + 1}", shapes)
@@ -46,7 +46,7 @@ def eltwise_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
 
 
 def eltwise_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
-    """The shape that all bottoms have."""
+    """The one shape that all bottoms have; no blobs."""
     if len(set(shapes)) > 1:
         raise refuse(layer, "bottoms of one shape", shapes)
     return [shapes[0]], []
@@ -67,7 +67,7 @@ def slice_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
 
 
 def slice_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
-    """One shape a part."""
+    """The shape of each part; no blobs."""
     i, bounds = options["axis"] - 1, options["bounds"]
     sizes = [b - a for a, b in zip(bounds, bounds[1:], strict=False)]
     return [(*shapes[0][:i], size, *shapes[0][i + 1 :]) for size in sizes], []
@@ -82,7 +82,7 @@ def flatten_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
 
 
 def flatten_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
-    """One axis."""
+    """One axis with all numbers of the bottom; no blobs."""
     return [(math.prod(shapes[0]),)], []
 
 
@@ -108,7 +108,7 @@ def reshape_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
 
 
 def reshape_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
-    """As resolved."""
+    """The shape that the settings hold; no blobs."""
     return [options["shape"]], []
 
 
@@ -129,7 +129,7 @@ def crop_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
 
 
 def crop_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
-    """As resolved."""
+    """The sizes that the settings hold; no blobs."""
     return [options["sizes"]], []
 
 
@@ -144,7 +144,7 @@ def permute_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
 
 
 def permute_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
-    """The same numbers in the new order."""
+    """The sides of the bottom in the new order; no blobs."""
     return [tuple(shapes[0][axis - 1] for axis in options["order"][1:])], []
 
 
@@ -157,7 +157,7 @@ def tile_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
 
 
 def tile_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
-    """One axis grows."""
+    """The shape of the bottom with one axis longer; no blobs."""
     i = options["axis"] - 1
     return [(*shapes[0][:i], shapes[0][i] * options["tiles"], *shapes[0][i + 1 :])], []
 
@@ -181,5 +181,5 @@ def interp_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
 
 
 def interp_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
-    """As resolved."""
+    """The channels of the bottom at the size that the settings hold; no blobs."""
     return [(shapes[0][0], *options["to"])], []

@@ -15,7 +15,8 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inverse import private
-from tf_inverse.tensors import Model
+from tf_inverse.compute import resting
+from tf_inverse.tensors import Array, Model
 
 HALVES = ("float16", "bfloat16")
 
@@ -86,15 +87,23 @@ def refresh(stored: Kernels) -> None:
     """Bring the values from `kernels` up to date with a model that was trained since."""
     for variable, value in stored:
         value.assign(tf.cast(variable.value, value.dtype))
+        resting.drop(variable)
 
 
 def digest(model: keras.Model) -> str:
     """A short text that another value of any variable of a model changes."""
     found = hashlib.blake2b(digest_size=16)
     for variable in model.variables:
-        # As bytes without a copy: the largest kernel may be most of what a run has left.
-        found.update(np.ascontiguousarray(variable.numpy()).reshape(-1).view(np.uint8).data)
+        found.update(_array(variable).reshape(-1).view(np.uint8).data)
+        resting.drop(variable)
     return found.hexdigest()
+
+
+def _array(variable: keras.Variable) -> Array:
+    """A variable's value; float32 without a copy, for one kernel may be most of what is left."""
+    value = tf.convert_to_tensor(variable.value)
+    in_place = value.dtype == tf.float32 and "CPU" in value.device
+    return np.asarray(memoryview(value)) if in_place else np.ascontiguousarray(value.numpy())
 
 
 def halves(model: keras.Model) -> list[str]:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from tf_inverse.tensors import Tensor
-
 if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
 
@@ -37,28 +35,21 @@ def suggest(networks: Networks, layers: tuple[str, ...], n: int, memory: int) ->
 def row_bytes(networks: Networks, layers: tuple[str, ...]) -> int:
     """Bytes of all float32 tensors of one code's way there and back.
 
-    An upper bound, for most of them are freed on the way: seven to twelve times what CaffeNet with
-    its generator and the shipped pair take on a CPU.
+    An upper bound, for most of them are freed on the way. The graph is the one that `normalization`
+    looks at random codes with, so that none is traced for this alone; the way back has a gradient
+    for each tensor of the way there.
 
     Args:
         networks: `networks.Networks`.
         layers: Layers of the target neurons.
     """
-
-    @tf.function(autograph=False)
-    def both_ways(c: Tensor) -> Tensor:
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(c)
-            view = networks.look(c, layers, tf.zeros((len(layers), 3), tf.int32))
-        seen = (view.e, view.s)
-        ones = [tf.ones_like(one) for one in seen]
-        return tape.gradient(seen, c, ones, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-
-    code = tf.TensorSpec((1, networks.codes.size), tf.float32)
-    graph = both_ways.get_concrete_function(code).graph.as_graph_def(add_shapes=True)
+    codes = tf.TensorSpec((LEAST, networks.codes.size), tf.float32)
+    where = tf.TensorSpec((len(layers), 3), tf.int32)
+    look = networks.looking(layers).get_concrete_function(codes, where)
+    graph = look.graph.as_graph_def(add_shapes=True)
     nodes = [*graph.node, *(node for one in graph.library.function for node in one.node_def)]
     shapes = [shape for node in nodes for shape in node.attr["_output_shapes"].list.shape]
     extents = [[side.size for side in one.dim] for one in shapes if not one.unknown_rank]
-    # What does not begin with the row is a weight or a number.
-    rows = [sides for sides in extents if len(sides) > 1 and sides[0] == 1 and min(sides) > 0]
-    return tf.float32.size * sum(map(math.prod, rows))
+    # What does not begin with the rows is a weight or a number.
+    rows = [one[1:] for one in extents if len(one) > 1 and one[0] == LEAST and min(one) > 0]
+    return 2 * tf.float32.size * sum(map(math.prod, rows))

@@ -79,6 +79,8 @@ class Lab:
             "K": self.K,
             "seed": self.seed,
             "method": self.method,
+            # What is compared are methods, each without a choice among what it finds.
+            "starts": "random",
         }
         names = ("precision", "beta", "diversity", "patience")
         own |= {name: getattr(self, name) for name in names}
@@ -119,9 +121,9 @@ class Lab:
         except Unreachable as error:
             trouble, steps = str(error), max(steps, error.steps)
         seconds = time.monotonic() - began
-        work = {"steps": steps, "passes": steps * settings.K, "seconds": seconds}
+        spent = {"steps": steps, "passes": steps * settings.K, "seconds": seconds}
         head = record.header(networks, bands, settings)
-        work = {"method": settings.method, **work}
+        work = {"method": settings.method, **spent}
         return self._store(name, head, bands, parts, scale, work, trouble)
 
     def ppgn(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from tf_inverse.method import loops, seeds
 from tf_inverse.method.normalization import Scale, measure
 from tf_inverse.networks.codes import Codes, Stream
 from tf_inverse.networks.networks import Networks
-from tf_inverse.tensors import Array
+from tf_inverse.tensors import Array, Model
 
 if TYPE_CHECKING:
     from tf_inverse.experiments.runner import Lab
@@ -35,11 +36,9 @@ def networks(seed: int = 0) -> Networks:
     from tf_inverse.zoo.caffenet import caffenet
     from tf_inverse.zoo.generator import generator
 
-    rng, pair = np.random.default_rng(seed), (caffenet(), generator("fc6"))
-    for model in pair:
-        for layer in model.layers:
-            if hasattr(layer, "kernel"):
-                layer.kernel.assign(_drawn(layer, rng))
+    rng = np.random.default_rng(seed)
+    # One after the other: the largest kernel is there three times while it is assigned.
+    pair = [_filled(make(), rng) for make in (caffenet, functools.partial(generator, "fc6"))]
     last = pair[1].get_layer("deconv0").kernel
     last.assign(CONTRAST * last)
     return Networks(
@@ -50,6 +49,13 @@ def networks(seed: int = 0) -> Networks:
         codes=Codes("normal", 4096, (0.0, 30.0)),
         crop=227,
     )
+
+
+def _filled(model: Model, rng: np.random.Generator) -> Model:
+    for layer in model.layers:
+        if hasattr(layer, "kernel"):
+            layer.kernel.assign(_drawn(layer, rng))
+    return model
 
 
 def _drawn(layer: keras.layers.Layer, rng: np.random.Generator) -> Array:

@@ -14,6 +14,7 @@ import tensorflow as tf
 from tf_inverse.archive import atomic, atomic_folder, json_file
 from tf_inverse.errors import UsageError
 from tf_inverse.export import card, endpoints, strip
+from tf_inverse.export.addressed import Exported
 from tf_inverse.export.card import Figures
 from tf_inverse.export.inputs import further, starts
 from tf_inverse.export.inputs import question as question
@@ -25,7 +26,6 @@ from tf_inverse.tensors import StrPath
 from tf_inverse.version import versions
 
 if TYPE_CHECKING:
-    from tf_inverse.export.addressed import Exported
     from tf_inverse.networks.networks import Networks
     from tf_inverse.neuron import Neuron
     from tf_inverse.tensors import Array
@@ -76,7 +76,7 @@ def write(
         UsageError: No such layer, or settings that cannot be exported.
         FileExistsError: The version exists and overwrite is False, or the folder is no export.
     """
-    out, settings = pathlib.Path(out), settings or Settings()
+    out, settings = pathlib.Path(out), (settings or Settings()).unchosen()
     _expect_free(out, version, overwrite)
     exported = gather(networks, layers, settings, directions)
     traced = endpoints.make(exported)

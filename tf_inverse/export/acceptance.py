@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tf_inverse.method.buffer import Buffer
 from tf_inverse.method.keeper import TOLERANCE
-from tf_inverse.method.problem import Buffer, Target
+from tf_inverse.method.problem import Target
 from tf_inverse.tensors import Tensor
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inverse.errors import RefusedInput, UsageError, reason
+from tf_inverse.layers import frozen_graph, graph_tensors
 from tf_inverse.tensors import StrPath, Tensor
 
 register = keras.saving.register_keras_serializable("tf_inverse")
@@ -55,16 +56,23 @@ class Fixed(keras.layers.Layer):
 
 @register
 class Graph(keras.layers.Layer):
-    """A SavedModel's function as a layer; gradients flow through it, its inside cannot be tapped.
+    """A SavedModel's function as a layer; gradients flow through it.
 
     The SavedModel travels inside the `.keras` file. It is loaded only while `trust(True)` is open.
+    Of one that tells its layers (`graph_tensors`), what they give are outputs of this layer as
+    well; `sizes` are those of its inputs then, without the batch axis.
     """
 
     def __init__(
-        self, endpoint: str, outputs: dict[str, Any], folder: StrPath | None = None, **kwargs: Any
+        self,
+        endpoint: str,
+        outputs: dict[str, Any],
+        folder: StrPath | None = None,
+        sizes: dict[str, Any] | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.endpoint, self.outputs = endpoint, outputs
+        self.endpoint, self.outputs, self.sizes = endpoint, outputs, sizes
         self._kept: tempfile.TemporaryDirectory[str] | None = None
         if folder is not None:
             self._load(folder)
@@ -79,6 +87,21 @@ class Graph(keras.layers.Layer):
         # Keras's setattr would look for weights in it.
         self.__dict__["_loaded"] = loaded
         self.__dict__["_function"] = loaded.signatures[self.endpoint]
+        if self.sizes is not None:
+            self.__dict__["_run"] = self._told(folder)
+
+    def _told(self, folder: StrPath) -> Any:
+        """The function that gives what the layers of the SavedModel give as well."""
+        specs = self._function.structured_input_signature[1]
+        sizes = self.sizes or {}
+        inputs = {k: tf.TensorSpec((None, *sizes[k]), one.dtype) for k, one in specs.items()}
+        opened = graph_tensors.opened(self._function, inputs)
+        if isinstance(opened, graph_tensors.Inside) and list(opened.specs) == list(self.outputs):
+            return opened.run
+        raise RefusedInput(
+            f"{folder}: TensorFlow {tf.__version__} finds other layers in the SavedModel than the "
+            f"version that it was adopted by; adopt it again"
+        )
 
     def call(self, x: Tensor | dict[str, Tensor]) -> Tensor | dict[str, Tensor]:
         """What the function gives for x, a tensor or several by name: likewise one or several."""
@@ -88,7 +111,10 @@ class Graph(keras.layers.Layer):
             (name,) = specs
             x = {name: x}
         # The function computes in its own types, whichever those of the layers around it are.
-        out = function(**{name: tf.cast(value, specs[name].dtype) for name, value in x.items()})
+        inputs = {name: tf.cast(value, specs[name].dtype) for name, value in x.items()}
+        if self.sizes is not None:
+            return self._run(**inputs)
+        out = function(**inputs)
         return out if len(out) > 1 else next(iter(out.values()))
 
     def compute_output_spec(self, x: Any) -> keras.KerasTensor | dict[str, keras.KerasTensor]:
@@ -110,7 +136,8 @@ class Graph(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor, less the folder."""
-        return super().get_config() | {"endpoint": self.endpoint, "outputs": self.outputs}
+        own = {"endpoint": self.endpoint, "outputs": self.outputs, "sizes": self.sizes}
+        return super().get_config() | own
 
 
 def graph(
@@ -140,16 +167,35 @@ def graph(
     for key, one in specs.items():
         if None in one.shape[1:]:
             raise UsageError(f"expected {flag} for {folder}, whose input {key} has no fixed size")
-    traced = tf.function(function).get_concrete_function(**specs)
-    outputs = {k: (list(h.shape[1:]), h.dtype.name) for k, h in traced.structured_outputs.items()}
+    opened = graph_tensors.opened(function, specs)
+    if isinstance(opened, graph_tensors.Inside):
+        outputs, ends, final = opened.specs, opened.ends, opened.final
+        sizes = {key: list(one.shape[1:]) for key, one in specs.items()}
+    else:
+        traced = tf.function(function).get_concrete_function(**specs).structured_outputs
+        outputs = {key: (list(h.shape[1:]), h.dtype.name) for key, h in traced.items()}
+        ends, sizes, final = list(outputs), None, None
     inputs = {
         key: keras.Input(tuple(one.shape[1:]), dtype=one.dtype.name, name=key)
         for key, one in specs.items()
     }
-    layer, (first, *others) = Graph(endpoint, outputs, folder, name="graph"), inputs.values()
-    if others:
-        return keras.Model([first, *others], layer(inputs), name=name)
-    return keras.Model(first, layer(first), name=name)
+    layer = Graph(endpoint, outputs, folder, sizes, name="graph")
+    taken: Any = inputs if len(inputs) > 1 else next(iter(inputs.values()))
+    given = layer(taken)
+    if isinstance(given, dict):
+        given = [given[key] for key in ends]
+    if final:
+        given = [keras.layers.Activation(final, name=final)(given[0])]
+    return keras.Model(list(taken.values()) if len(inputs) > 1 else taken, given, name=name)
+
+
+def frozen(path: StrPath, name: str, size: tuple[int, ...] | None = None) -> keras.Model:
+    """A frozen graph (`.pb`) as a Keras model: as of `graph`, of the same errors."""
+    _expect_trust()
+    with tempfile.TemporaryDirectory() as folder:
+        made = pathlib.Path(folder) / "model"
+        frozen_graph.write(path, made, size)
+        return graph(made, name)
 
 
 def _loaded(folder: StrPath) -> Any:
@@ -169,6 +215,6 @@ def _shape(spec: tf.TensorSpec, size: tuple[int, ...] | None) -> Any:
 def _expect_trust() -> None:
     if not _trusted.get():
         raise RefusedInput(
-            "expected --trust for a SavedModel: its graph can read and write files; give it "
-            "where you know who made the model"
+            "expected --trust for a SavedModel or a frozen graph: operations can read and write "
+            "files; give it where you know who made the model"
         )

@@ -199,4 +199,4 @@ def _parts(path: str, output: Any) -> Iterator[tuple[str, Tensor]]:
     items = output.items() if isinstance(output, dict) else enumerate(output)
     for key, value in items:
         if tf.is_tensor(value):
-            yield f"{path}/{key}", value
+            yield f"{path}/{key}" if key != "" else path, value

@@ -8,7 +8,7 @@ where they were. After that nothing is adapted: every `apart` rounds each chain 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,9 +22,10 @@ from tf_inverse.networks.codes import generator
 
 if TYPE_CHECKING:
     from tf_inverse.band import Bands
+    from tf_inverse.method import splitting
     from tf_inverse.method.normalization import Scale
     from tf_inverse.method.settings import Settings
-    from tf_inverse.networks.networks import Networks
+    from tf_inverse.networks.networks import Networks, View
     from tf_inverse.tensors import Array
 
 START, START_OF_BANK = 200, 1000
@@ -82,12 +83,14 @@ def langevin_chains(
         Unreachable: The splitting does not reach the bands.
     """
     kernel = Kernel(networks, bands, settings, scale)
-    cycle, nothing = kernel.cycles["chains"], _nothing(networks)
+    cycle, nothing = kernel.cycles["chains"], loops.nothing(networks)
     if state is None or "u" not in state:
-        here = None
-        for here, step, best in _started(kernel, settings.K):
-            before = {} if here is None else here._asdict()
+        started: Chains | None = None
+        for started, step, best in _started(kernel, settings.K):
+            before = {} if started is None else started._asdict()
             yield loops.Chunk(*nothing, before, before, step, 0, best)
+        assert started is not None, "a splitting that does not end in chains raises"
+        here = started
     else:
         here = _restored(state, kernel, settings.K)
     before = here._asdict()
@@ -110,16 +113,7 @@ def langevin_chains(
         before = after
 
 
-def _nothing(networks):
-    return (
-        np.zeros((0, *networks.image_shape), networks.stored),
-        np.zeros((0, networks.codes.size), np.float32),
-        np.zeros(0, np.int64),
-        np.zeros(0, np.int32),
-    )
-
-
-def _row(kernel, here):
+def _row(kernel: Kernel, here: Chains) -> tuple[View, Array, Chains]:
     """`apart` rounds further: the View and codes of the chains there, and the chains."""
     walkers, left = langevin.Walkers(here.u, here.i), int(here.apart)
     kernel.q, rounds = here.q, int(here.rounds)
@@ -131,13 +125,14 @@ def _row(kernel, here):
     return view, c, here._replace(u=walkers.u, i=walkers.i, rounds=np.int64(rounds))
 
 
-def _started(kernel, K):
+def _started(kernel: Kernel, K: int) -> Iterator[tuple[Chains | None, int, Array]]:
     """Chains (None until they are there), steps taken and largest activations, as they go on."""
     start = Splitting(kernel, max(START if kernel.law.members == 1 else START_OF_BANK, K))
-    last = None
+    last: splitting.Stage | None = None
     for stage in start.stages():
         last = stage
         yield None, start.passes, start.best
+    assert last is not None, "a splitting has a first stage at least"
     if last.lost:
         raise Unreachable(unreached(last), start.best, start.passes)
     rng = generator(kernel.seed, STREAMS["choice"])
@@ -176,7 +171,7 @@ def spacing(history: Array) -> int:
     return int(np.clip(math.ceil(APART * K * rounds / least), 1, MOST_APART))
 
 
-def _restored(state, kernel, K):
+def _restored(state: Mapping[str, Array], kernel: Kernel, K: int) -> Chains:
     """Chains of a state.
 
     Raises:

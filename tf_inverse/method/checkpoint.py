@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
+from numpy.typing import DTypeLike
 
 from tf_inverse.errors import RefusedInput
 
 
-def entry(state: dict, name: str, dtype, shape: tuple[int | None, ...] = ()) -> np.ndarray:
+def entry(
+    state: Mapping[str, np.ndarray], name: str, dtype: DTypeLike, shape: tuple[int | None, ...] = ()
+) -> np.ndarray:
     """An array of a state.
 
     Args:
@@ -21,10 +26,10 @@ def entry(state: dict, name: str, dtype, shape: tuple[int | None, ...] = ()) -> 
     """
     dtype = np.dtype(dtype)
     got = state.get(name)
-    array = None if got is None else np.asarray(got)
-    fits = array is not None and array.dtype == dtype and len(array.shape) == len(shape)
+    array = np.asarray(got)
+    fits = got is not None and array.dtype == dtype and len(array.shape) == len(shape)
     if not fits or any(w not in (None, s) for w, s in zip(shape, array.shape, strict=True)):
-        found = "nothing" if array is None else f"{array.dtype} {list(array.shape)}"
+        found = "nothing" if got is None else f"{array.dtype} {list(array.shape)}"
         wanted = ["any" if side is None else side for side in shape]
         raise RefusedInput(
             f"expected {name}, {dtype} {wanted}, in the state that the run goes on from, got "
@@ -33,7 +38,7 @@ def entry(state: dict, name: str, dtype, shape: tuple[int | None, ...] = ()) -> 
     return array
 
 
-def count(state: dict, name: str) -> int:
+def count(state: Mapping[str, np.ndarray], name: str) -> int:
     """A whole number of a state, int64 and not negative.
 
     Raises:

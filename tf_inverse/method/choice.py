@@ -7,7 +7,8 @@ more goes on as if it had been asked at once.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -57,6 +58,7 @@ class Chooser(Keeper):
     ) -> None:
         super().__init__(networks, bands, settings, state, scale)
         self.bands, self.bandwidth = bands, scale.bandwidth
+        self._size = BLOCK * (settings.candidates or 1)
         size = int(np.prod(networks.layer_shape(networks.encoder)))
         self._chosen, self._given = np.zeros((0, size), np.float32), 0
         if state is not None:
@@ -78,7 +80,7 @@ class Chooser(Keeper):
         at, self.skip = min(self.skip, len(hashes)), 0
         given = [samples.rows(slice(0))]
         while self.found < self.settings.n:
-            lacking = BLOCK * self.settings.candidates - sum(len(p.steps) for p in self._pending)
+            lacking = self._size - sum(len(p.steps) for p in self._pending)
             part = samples.rows(slice(at, at + lacking))
             self._pending.append(part)
             self._candidates += len(part.steps)
@@ -98,7 +100,7 @@ class Chooser(Keeper):
         given = self._best(chunk.after, 0)
         return self._batch(chunk, given, dict(self._start))
 
-    def _best(self, method, at) -> Samples:
+    def _best(self, method: Mapping[str, Any], at: int) -> Samples:
         """The samples that the pending candidates give.
 
         Args:
@@ -107,8 +109,9 @@ class Chooser(Keeper):
                 before.
         """
         block, self._pending = Samples.joined(self._pending), []
-        whole = len(block.steps) == BLOCK * self.settings.candidates
-        q = quality.of(self.networks, self.bands, block.images, block.activations, self.settings.K)
+        whole = len(block.steps) == self._size
+        weight, batch = self.settings.quality, self.settings.K
+        q = quality.of(self.networks, self.bands, block.images, weight, batch)
         most = BLOCK if whole else len(block.steps)
         order = choosing.varied(block.encodings, self.bandwidth, most, q, self._chosen)
         chosen = block.rows(order)
@@ -123,6 +126,6 @@ class Chooser(Keeper):
         self._start = self._state(method, at)
         return given
 
-    def _state(self, method, skip):
+    def _state(self, method: Mapping[str, Any], skip: int) -> dict[str, Any]:
         more = {"choice.before": self._chosen, "choice.given": np.int64(self._given)}
         return super()._state(method, skip) | more

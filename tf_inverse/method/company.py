@@ -6,13 +6,17 @@ are kept apart from, and what is counted: once for the pool, or once for each ne
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NamedTuple, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 
 import tensorflow as tf
 
-from tf_inverse.method.pool import Field, PoolState
+from tf_inverse.method.pool import Field, Fresh, PoolState
 from tf_inverse.method.problem import Target, largest
 from tf_inverse.networks.neuron_index import of_rows
+from tf_inverse.tensors import Tensor
+
+if TYPE_CHECKING:
+    from tf_inverse.method.rule import Rule
 
 
 class Apart(NamedTuple):
@@ -34,11 +38,11 @@ class Apart(NamedTuple):
 class Company:
     """Rows that all serve the same neurons: the pool of a run."""
 
-    def of_rows(self, target: Target, pool) -> Target:
+    def of_rows(self, target: Target, pool: PoolState) -> Target:
         """The target as the rows of the pool see it."""
         return target
 
-    def apart(self, rule, pool) -> Apart:
+    def apart(self, rule: Rule, pool: PoolState) -> Apart:
         """What line R4 keeps the rows apart from."""
         K = tf.cast(tf.shape(pool.c)[0], tf.float32)
         found = tf.cast(pool.found, tf.float32)
@@ -50,11 +54,11 @@ class Company:
         scale = tf.sqrt(rule.diversity * rule.company / K)
         return Apart(scale, scale * mean[tf.newaxis], weight[tf.newaxis])
 
-    def idle(self, pool):
+    def idle(self, pool: PoolState) -> Tensor | None:
         """Rows that nobody needs any more, [K]; None where there are none by nature."""
         return None
 
-    def tally(self, pool, done, encodings) -> dict[str, Any]:
+    def tally(self, pool: PoolState, done: Tensor, encodings: Tensor) -> dict[str, Any]:
         """The fields that count samples, after a step that gave those of `done` [K].
 
         Args:
@@ -67,7 +71,7 @@ class Company:
             "found": pool.found + tf.reduce_sum(tf.cast(done, tf.int64)),
         }
 
-    def passed(self, pool, fresh, at, ended) -> dict[str, Any]:
+    def passed(self, pool: PoolState, fresh: Fresh, at: Tensor, ended: Tensor) -> dict[str, Any]:
         """What else changes where rows end: nothing.
 
         Args:
@@ -78,15 +82,15 @@ class Company:
         """
         return {}
 
-    def count(self, pool, rows):
+    def count(self, pool: PoolState, rows: Tensor) -> Tensor:
         """How many of the rows of a mask [K] there are."""
         return tf.reduce_sum(tf.cast(rows, tf.int32))
 
-    def largest(self, pool, z):
+    def largest(self, pool: PoolState, z: Tensor) -> Tensor:
         """The largest activation of each neuron, [p]."""
         return largest(z)
 
-    def columns(self, pool) -> tuple:
+    def columns(self, pool: PoolState) -> tuple[Tensor, ...]:
         """What a buffer keeps of each sample's row."""
         return pool.start
 
@@ -123,12 +127,12 @@ class GroupFresh(NamedTuple):
 class Group(Company):
     """Rows that each serve one of G neurons: `pool.owner` tells which, a row of the target's."""
 
-    def of_rows(self, target: Target, pool) -> Target:
+    def of_rows(self, target: Target, pool: Any) -> Target:
         """Each row's own neuron and band: an index [K, 1, 3], ends and deviations [K, 1]."""
-        own = (tf.gather(each, pool.owner)[:, tf.newaxis] for each in target[1:4])
-        return Target(of_rows(target.index, pool.owner), *own, target.likely)
+        z1, z2, sd = (tf.gather(each, pool.owner)[:, tf.newaxis] for each in target[1:4])
+        return Target(of_rows(target.index, pool.owner), z1, z2, sd, target.likely)
 
-    def apart(self, rule, pool) -> Apart:
+    def apart(self, rule: Rule, pool: Any) -> Apart:
         """As of the pool of a run, among the rows and the samples of a neuron alone."""
         own = self._own(pool)
         rows, found = tf.reduce_sum(own, axis=0), tf.cast(pool.found, tf.float32)
@@ -138,11 +142,11 @@ class Group(Company):
         e0 = scale[:, tf.newaxis] * mean
         return Apart(tf.gather(scale, pool.owner)[:, tf.newaxis], e0, weights, own)
 
-    def idle(self, pool):
+    def idle(self, pool: Any) -> Tensor:
         """Rows whose neuron wants no more, [K]."""
         return tf.gather(pool.found >= pool.quota, pool.owner)
 
-    def tally(self, pool, done, encodings) -> dict[str, Any]:
+    def tally(self, pool: Any, done: Tensor, encodings: Tensor) -> dict[str, Any]:
         """As of the pool of a run, for each neuron; and the steps that its rows took."""
         own = self._own(pool)
         # A product of matrices, since sums by segments come in any order on a GPU.
@@ -152,24 +156,24 @@ class Group(Company):
             "spent": pool.spent + tf.cast(tf.reduce_sum(own, axis=0), tf.int64),
         }
 
-    def passed(self, pool, fresh, at, ended) -> dict[str, Any]:
+    def passed(self, pool: Any, fresh: Any, at: Tensor, ended: Tensor) -> dict[str, Any]:
         """Rows that take a fresh code serve the neuron that it is for."""
         return {"owner": tf.where(ended, tf.gather(fresh.owner, at), pool.owner)}
 
-    def count(self, pool, rows):
+    def count(self, pool: Any, rows: Tensor) -> Tensor:
         """How many of the rows of a mask [K] serve each neuron, [G]."""
         counted = self._own(pool) * tf.cast(rows, tf.float32)[:, tf.newaxis]
         return tf.cast(tf.reduce_sum(counted, axis=0), tf.int32)
 
-    def largest(self, pool, z):
+    def largest(self, pool: Any, z: Tensor) -> Tensor:
         """The largest activation of each neuron, [G]; minus infinity where it has no row."""
         return largest(tf.where(self._own(pool) > 0.0, z, -float("inf")))
 
-    def columns(self, pool) -> tuple:
+    def columns(self, pool: Any) -> tuple[Tensor, ...]:
         """Where a sample's row began, and the neuron it serves."""
         return (*pool.start, pool.owner)
 
-    def _own(self, pool):
+    def _own(self, pool: Any) -> Tensor:
         return tf.one_hot(pool.owner, tf.shape(pool.found)[0])
 
 

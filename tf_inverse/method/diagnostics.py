@@ -83,18 +83,18 @@ def of_sample(z: Array, e: Array, chain: Array) -> dict[str, float | None]:
     return {"ess": share * len(chain), "r_hat": float(np.nanmax([r_hat(one) for one in each]))}
 
 
-def _told(x):
+def _told(x: Array) -> bool:
     enough = x.shape[1] >= LEAST_DRAWS
     return bool(enough and np.isfinite(x).all() and np.ptp(x) > 0)
 
 
-def _halves(x):
+def _halves(x: Array) -> Array:
     """Each chain as two; of an odd number of draws the middle one is left out."""
     half = x.shape[1] // 2
     return np.concatenate([x[:, :half], x[:, -half:]])
 
 
-def _normal_scores(x):
+def _normal_scores(x: Array) -> Array:
     """Eq. 14: quantiles of the normal distribution at (rank - 3/8) / (S + 1/4)."""
     values, place, counts = np.unique(x, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
@@ -104,7 +104,7 @@ def _normal_scores(x):
     return scores[place].reshape(x.shape)
 
 
-def _r_hat(x):
+def _r_hat(x: Array) -> float:
     """Eqs. 1-4 of [chains, draws]."""
     draws = x.shape[1]
     within = x.var(axis=1, ddof=1).mean()
@@ -114,7 +114,7 @@ def _r_hat(x):
     return float(np.sqrt((draws - 1) / draws + between / within))
 
 
-def _autocovariance(x):
+def _autocovariance(x: Array) -> Array:
     """Of each chain at all lags, [chains, draws], over the number of draws."""
     draws = x.shape[1]
     centred = x - x.mean(axis=1, keepdims=True)
@@ -122,7 +122,7 @@ def _autocovariance(x):
     return np.fft.irfft(np.abs(spectrum) ** 2, axis=1)[:, :draws] / draws
 
 
-def _effective_size(x):
+def _effective_size(x: Array) -> float:
     """Eqs. 10-13: autocorrelations over all chains, summed by Geyer's initial monotone sequence."""
     chains, draws = x.shape
     covariance = _autocovariance(x).mean(axis=0)

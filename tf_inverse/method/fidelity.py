@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from tf_inverse.band import Bands
 from tf_inverse.compute import arithmetic
@@ -15,6 +17,13 @@ from tf_inverse.compute.precision import resolve
 from tf_inverse.errors import reason
 from tf_inverse.networks import codes
 from tf_inverse.networks.networks import index
+
+if TYPE_CHECKING:
+    from tf_inverse.band import Band
+    from tf_inverse.method.settings import Settings
+    from tf_inverse.networks.networks import Networks
+    from tf_inverse.neuron import Neuron
+
 
 COUNT = 10
 """Random codes that both precisions look at."""
@@ -52,7 +61,9 @@ class Errors(NamedTuple):
     trouble: str | None = None
 
 
-def settled(networks, bands, settings):
+def settled(
+    networks: Networks, bands: Iterable[Band], settings: Settings
+) -> tuple[Settings, str | None]:
     """Settings whose precision serves the run, and why it is not the one that was asked for.
 
     Args:
@@ -69,7 +80,7 @@ def settled(networks, bands, settings):
     return kept, f"searching in float32: {why}" if why else None
 
 
-def measure(networks, neurons, precision: str) -> Errors:
+def measure(networks: Networks, neurons: tuple[Neuron, ...], precision: str) -> Errors:
     """Look at the same random codes in a half precision and in float32.
 
     Args:
@@ -97,14 +108,14 @@ def measure(networks, neurons, precision: str) -> Errors:
     return Errors(_share(x_lower, x), _share(e_lower, e), apart, size)
 
 
-def _share(found, expected):
+def _share(found: ArrayLike, expected: ArrayLike) -> float:
     """Root mean square error over how rows of what is expected differ, entry by entry."""
     found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
     spread = np.sqrt(expected.var(axis=0).mean())
     return float(np.sqrt(np.mean(np.square(found - expected))) / max(spread, 1e-12))
 
 
-def _against(networks, bands, precision):
+def _against(networks: Networks, bands: Bands, precision: str) -> str | None:
     """What speaks against searching in a precision, or None."""
     for model in (networks.classifier, networks.generator):
         if mode := arithmetic.quantization(model):
@@ -131,7 +142,7 @@ def _against(networks, bands, precision):
     return None
 
 
-def _too_narrow(band, apart, size, precision):
+def _too_narrow(band: Band, apart: float, size: float, precision: str) -> str | None:
     # Rounding errors grow with the activation: those of the range, not of random codes, count.
     apart *= max(1.0, max(abs(band.z1), abs(band.z2)) / max(size, 1e-12))
     if apart <= BAND * (band.z2 - band.z1):

@@ -116,6 +116,7 @@ def sample(
     """
     if len({band.neuron.layer for band in bands}) != 1:
         raise UsageError("expected neurons of one layer for a group")
+    settings = settings.unchosen()
     if (settings.method, settings.starts, settings.candidates) != ("renewal", "random", 1):
         raise UsageError("expected method renewal, random starts and one candidate for a group")
     pool = _Pool(networks, tuple(bands), settings, size or len(bands))

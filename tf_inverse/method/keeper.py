@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -69,14 +70,15 @@ class Keeper:
         scale: Scale,
     ) -> None:
         self.networks, self.settings, self.c_sd = networks, settings, scale.c_sd
-        self.bank = networks.natural and networks.natural.codes(networks.codes.size)
+        natural = networks.natural
+        self.bank = None if natural is None else natural.codes(networks.codes.size)
         self.neurons, z1, z2 = bands.neurons, bands.z1, bands.z2
         slack = np.minimum(TOLERANCE * np.maximum(np.abs(z1), np.abs(z2)), (z2 - z1) / 4)
         self.low, self.high = z1 + slack, z2 - slack
         if settings.bound == "paper":
             self.high = np.full_like(z2, np.inf)
         self.found = self.skip = self.restarts = 0
-        self.seen = set()
+        self.seen: set[int] = set()
         if state is not None:
             names = ("kept", "skip", "restarts")
             self.found, self.skip, self.restarts = (count(state, name) for name in names)
@@ -112,7 +114,7 @@ class Keeper:
         """Samples that were held back until now, where no more chunks come after this one."""
         return None
 
-    def _batch(self, chunk, samples, state):
+    def _batch(self, chunk: Chunk, samples: Samples, state: dict[str, Any]) -> Batch:
         rate = len(chunk.x) / max(1, chunk.taken * self.settings.K)
         state["steps"] = np.int64(chunk.step)
         info = Info(chunk.step, self.found, rate, self.restarts, chunk.mu)
@@ -132,12 +134,12 @@ class Keeper:
         self.found += len(samples.images)
         return samples
 
-    def _true(self, chunk):
+    def _true(self, chunk: Chunk) -> tuple[Samples, list[int]]:
         e, z = self.networks.score(chunk.x, self.neurons, batch=self.settings.K)
         scored = Samples(chunk.x, chunk.c, e, z, chunk.steps, chunk.chain)
         return self._counted(scored, chunk.start)
 
-    def _counted(self, scored, begun):
+    def _counted(self, scored: Samples, begun: Array | None) -> tuple[Samples, list[int]]:
         """The samples in every band that were not there yet, and a mark of each."""
         z = scored.activations
         inside = ((z >= self.low) & (z <= self.high)).all(axis=1)
@@ -152,7 +154,7 @@ class Keeper:
         begun = None if begun is None else begun[rows]
         return samples._replace(**self._ways(samples.codes, begun)), hashes
 
-    def _ways(self, c, begun):
+    def _ways(self, c: Array, begun: Array | None) -> dict[str, Any]:
         """How far codes [k, d] are from where their search began, and from the nearest of the bank.
 
         Root mean square over entries, in standard deviations of codes.
@@ -168,7 +170,7 @@ class Keeper:
             for name, way in ways.items()
         }
 
-    def _state(self, method, skip):
+    def _state(self, method: Mapping[str, Any], skip: int) -> dict[str, Any]:
         # The method's own entries have other names.
         return dict(method) | {
             "kept": np.int64(self.found),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -64,8 +64,8 @@ class Kernel:
         )
         neurons, layers = bands.neurons, bands.layers
 
-        def advance(name, cycle):
-            def made():
+        def advance(name: str, cycle: tuple[str, ...]) -> Any:
+            def made() -> Any:
                 posed = loops.problem(networks, neurons, plain, scale)
                 return langevin.make_advance(posed, self.law, cycle)
 

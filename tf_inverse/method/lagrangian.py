@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from tf_inverse.tensors import Tensor
 
-def diversity(e, own=None):
+
+def diversity(e: Tensor, own: Tensor | None = None) -> Tensor:
     """Eq. 5's objective: sum over i, j of |e_i - e_j|^2.
 
     Args:
@@ -33,7 +35,7 @@ def diversity(e, own=None):
     return 2.0 * (K * tf.reduce_sum(e**2) - tf.reduce_sum(tf.reduce_sum(e, axis=0) ** 2))
 
 
-def separation(e, e0, weights):
+def separation(e: Tensor, e0: Tensor, weights: Tensor) -> Tensor:
     """Eq. 6's second sum: sum over i, j of w_j |e_i - e0_j|^2.
 
     Args:
@@ -61,7 +63,14 @@ def separation(e, e0, weights):
     )
 
 
-def margins(z, z1, z2, sd, epsilon=0.0, bound="both"):
+def margins(
+    z: Tensor,
+    z1: Tensor,
+    z2: Tensor,
+    sd: Tensor,
+    epsilon: Tensor | float = 0.0,
+    bound: str = "both",
+) -> Tensor:
     """How far inside its band each activation lies, in natural standard deviations.
 
     Args:
@@ -81,7 +90,7 @@ def margins(z, z1, z2, sd, epsilon=0.0, bound="both"):
     return tf.concat([lower, (z2 - z - epsilon) / sd], axis=-1)
 
 
-def penalty(g, lam, mu):
+def penalty(g: Tensor, lam: Tensor, mu: Tensor) -> Tensor:
     """Constraint terms of the augmented Lagrangian, slack eliminated.
 
     The last two terms of eq. 8, -lam (g - s) + mu / 2 (g - s)^2, with s at its minimiser
@@ -101,7 +110,7 @@ def penalty(g, lam, mu):
     return tf.reduce_sum((next_multipliers(g, lam, mu) ** 2 - lam**2) / (2.0 * mu))
 
 
-def next_multipliers(g, lam, mu):
+def next_multipliers(g: Tensor, lam: Tensor, mu: Tensor) -> Tensor:
     """The multipliers of the next round: relu(lam - mu * g), shapes as in `penalty`.
 
     >>> float(next_multipliers(tf.constant(-0.5), tf.constant(1.0), 10.0))
@@ -110,7 +119,9 @@ def next_multipliers(g, lam, mu):
     return tf.nn.relu(lam - mu * g)
 
 
-def seeds_lagrangian(e, g, lam, mu, own=None):
+def seeds_lagrangian(
+    e: Tensor, g: Tensor, lam: Tensor, mu: Tensor, own: Tensor | None = None
+) -> Tensor:
     """Eq. 8: minus the diversity of K codes plus the constraint terms.
 
     Args:
@@ -127,6 +138,14 @@ def seeds_lagrangian(e, g, lam, mu, own=None):
     return penalty(g, lam, mu) - diversity(e, own)
 
 
-def walk_lagrangian(e, g, lam, mu, e0, weights, own=None):
+def walk_lagrangian(
+    e: Tensor,
+    g: Tensor,
+    lam: Tensor,
+    mu: Tensor,
+    e0: Tensor,
+    weights: Tensor,
+    own: Tensor | None = None,
+) -> Tensor:
     """Eq. 10: eq. 8, and away from the last feasible codes C_0 (arguments as above)."""
     return seeds_lagrangian(e, g, lam, mu, own) - separation(e, e0, weights)

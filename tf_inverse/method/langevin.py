@@ -21,6 +21,7 @@ The same moves serve `splitting`, whose sets {score >= level} lead from typical 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import tensorflow as tf
@@ -97,7 +98,7 @@ def inside(problem: Problem, view: View, aim: Aim) -> Tensor:
     return score(problem, view, aim) >= aim.level
 
 
-def make_moves(problem: Problem, law: CodeLaw) -> dict:
+def make_moves(problem: Problem, law: CodeLaw) -> dict[str, Callable[..., tuple[Walkers, Tensor]]]:
     """The three moves.
 
     Returns:
@@ -105,19 +106,23 @@ def make_moves(problem: Problem, law: CodeLaw) -> dict:
         (walkers, accepted [K]). All walkers have to be in the set; all stay there.
     """
 
-    def look(walkers, aim):
+    def look(walkers: Walkers, aim: Aim) -> View:
         return problem.look(law.code(walkers.u, walkers.i), aim.target.index)
 
-    def kept(walkers, proposal, accepted):
+    def kept(walkers: Walkers, proposal: Walkers, accepted: Tensor) -> Walkers:
         u = tf.where(accepted[:, tf.newaxis], proposal.u, walkers.u)
         return Walkers(u, tf.where(accepted, proposal.i, walkers.i))
 
-    def move(walkers, aim, v, j, chance, angle, q):
+    def move(
+        walkers: Walkers, aim: Aim, v: Tensor, j: Tensor, chance: Tensor, angle: Tensor, q: Tensor
+    ) -> tuple[Walkers, Tensor]:
         proposal = Walkers(walkers.u * tf.cos(angle) + v * tf.sin(angle), walkers.i)
         accepted = inside(problem, look(proposal, aim), aim)
         return kept(walkers, proposal, accepted), accepted
 
-    def turn(walkers, aim, v, j, chance, angle, q):
+    def turn(
+        walkers: Walkers, aim: Aim, v: Tensor, j: Tensor, chance: Tensor, angle: Tensor, q: Tensor
+    ) -> tuple[Walkers, Tensor]:
         cos, sin = tf.cos(angle), tf.sin(angle)
         u = walkers.u * cos + v * sin
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -136,7 +141,9 @@ def make_moves(problem: Problem, law: CodeLaw) -> dict:
         accepted = straight | (finite & inside(problem, look(proposal, aim), aim))
         return kept(walkers, proposal, accepted), accepted
 
-    def hop(walkers, aim, v, j, chance, angle, q):
+    def hop(
+        walkers: Walkers, aim: Aim, v: Tensor, j: Tensor, chance: Tensor, angle: Tensor, q: Tensor
+    ) -> tuple[Walkers, Tensor]:
         ratio = tf.gather(q, walkers.i) / tf.gather(q, j)
         proposal = Walkers(walkers.u, j)
         accepted = (chance < ratio) & inside(problem, look(proposal, aim), aim)
@@ -149,7 +156,9 @@ LOOKS = {"move": 1, "turn": 3, "hop": 1}
 """Network passes of each move; a gradient counts as one."""
 
 
-def make_advance(problem: Problem, law: CodeLaw, cycle: tuple[str, ...]):
+def make_advance(
+    problem: Problem, law: CodeLaw, cycle: tuple[str, ...]
+) -> Callable[..., tuple[Walkers, Tensor, Tensor, View, Tensor]]:
     """Several rounds, each of which takes the moves of the cycle in turn.
 
     Args:
@@ -166,7 +175,9 @@ def make_advance(problem: Problem, law: CodeLaw, cycle: tuple[str, ...]):
     moves = make_moves(problem, law)
 
     @compiled
-    def advance(walkers: Walkers, aim: Aim, noise: Noise, rounds, angles, q):
+    def advance(
+        walkers: Walkers, aim: Aim, noise: Noise, rounds: Tensor, angles: Tensor, q: Tensor
+    ) -> tuple[Walkers, Tensor, Tensor, View, Tensor]:
         counts = tf.zeros((len(cycle),), tf.int32)
         for t in tf.range(rounds):
             walkers, counts = one_round(walkers, aim, noise, angles, q, t, counts)
@@ -174,7 +185,15 @@ def make_advance(problem: Problem, law: CodeLaw, cycle: tuple[str, ...]):
         view = problem.look(c, aim.target.index)
         return walkers, counts, score(problem, view, aim), view, c
 
-    def one_round(walkers, aim, noise, angles, q, t, counts):
+    def one_round(
+        walkers: Walkers,
+        aim: Aim,
+        noise: Noise,
+        angles: Tensor,
+        q: Tensor,
+        t: Tensor,
+        counts: Tensor,
+    ) -> tuple[Walkers, Tensor]:
         found = []
         for s, name in enumerate(cycle):
             at = t * len(cycle) + s

@@ -1,35 +1,42 @@
-"""The two methods as streams of chunks: a few compiled steps at a time, and the state of each."""
+"""Renewal as a stream of chunks, a few compiled steps at a time; and what other drivers share."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse.errors import SeedsNotFound
 from tf_inverse.method import pool as pools
-from tf_inverse.method import renewal, seeds, walk
-from tf_inverse.method.checkpoint import count, entry
-from tf_inverse.method.problem import Problem, Target, largest, optimizer
+from tf_inverse.method import renewal, stored_state
+from tf_inverse.method.checkpoint import count
+from tf_inverse.method.problem import Problem, Target, optimizer
 from tf_inverse.method.rule import RULE, Rule
 from tf_inverse.networks import starts
-from tf_inverse.networks.codes import Stream
 from tf_inverse.networks.networks import index
+from tf_inverse.tensors import Array, Tensor
+
+if TYPE_CHECKING:
+    from tf_inverse.band import Bands
+    from tf_inverse.method.buffer import Buffer
+    from tf_inverse.method.normalization import Scale
+    from tf_inverse.method.settings import Settings
+    from tf_inverse.networks.networks import Networks, View
+    from tf_inverse.networks.neuron_index import Where
+    from tf_inverse.neuron import Neuron
+
 
 STEPS = RULE.steps
 ROUND = 100
 QUIET = 4
-TUPLES = {"slots": "slot", "start": "start"}
-"""Fields of a state that are tuples of tensors, and the names of their entries."""
 
 
-def enough(settings) -> int:
+def enough(settings: Settings) -> int:
     """Gradient steps without any sample after which a run is hopeless."""
     steps = 1 if settings.method == "renewal" else ROUND
-    return QUIET * settings.patience * steps
+    return QUIET * rule(settings).patience * steps
 
 
 class Chunk(NamedTuple):
@@ -66,13 +73,15 @@ class Chunk(NamedTuple):
     start: np.ndarray | None = None
 
 
-def problem(networks, neurons, settings, scale) -> Problem:
+def problem(
+    networks: Networks, neurons: tuple[Neuron, ...], settings: Settings, scale: Scale
+) -> Problem:
     """The networks as the steps see them; neurons' units and ranges stay inputs of the graph."""
     layers = tuple(n.layer for n in neurons)
     low, high = networks.codes.limits
     likely, networks = networks.probabilities(layers), networks.at(settings.precision)
 
-    def look(c, where):
+    def look(c: Tensor, where: Where) -> View:
         view = networks.look(c, layers, where, likely)
         if settings.distance == "images":
             return view._replace(e=tf.reshape(view.x, (-1, math.prod(networks.image_shape))))
@@ -92,24 +101,20 @@ def problem(networks, neurons, settings, scale) -> Problem:
     )
 
 
-def distance_size(networks, settings) -> int:
+def distance_size(networks: Networks, settings: Settings) -> int:
     """How many numbers a sample's distances are measured in: d_E of what `look` calls e."""
     shapes = {"images": networks.image_shape, "codes": (networks.codes.size,)}
     return math.prod(shapes.get(settings.distance) or networks.layer_shape(networks.encoder))
 
 
-def rule(settings) -> Rule:
-    """The numbers of the pool."""
-    return RULE._replace(
-        beta=settings.beta,
-        diversity=settings.diversity,
-        mu0=settings.mu0,
-        patience=settings.patience,
-        samples_per_seed=settings.samples_per_seed,
-    )
+def rule(settings: Settings) -> Rule:
+    """The numbers of renewal, with those that the settings of a run say."""
+    names = ("beta", "diversity", "mu0", "patience", "samples_per_seed")
+    numbers: dict[str, Any] = {name: getattr(settings, name) for name in names}
+    return RULE._replace(**numbers)
 
 
-def target(bands, scale) -> Target:
+def target(bands: Bands, scale: Scale) -> Target:
     """The bands as tensors."""
     return Target(
         index(bands.neurons),
@@ -120,17 +125,24 @@ def target(bands, scale) -> Target:
     )
 
 
-def compiled(networks, bands, settings, scale, kind, make, *options):
+def compiled(
+    networks: Networks,
+    bands: Bands,
+    settings: Settings,
+    scale: Scale,
+    kind: str,
+    make: Callable[..., Any],
+    *options: Any,
+) -> tuple[Any, tuple[Tensor, ...]]:
     """A compiled function and the slots it starts with.
 
     One graph serves all neurons of the same layers: a long process traces no more than it must.
     """
     neurons, layers = bands.neurons, bands.layers
     how = (settings.K, settings.bound, settings.optimizer, settings.precision)
-    how += (settings.distance, settings.chunk)
-    shared = (*how, scale.c_sd, scale.e_sd, scale.x_sd)
+    shared = (*how, settings.distance, settings.chunk, scale.c_sd, scale.e_sd, scale.x_sd)
 
-    def made():
+    def made() -> tuple[Any, tuple[Tensor, ...]]:
         posed = problem(networks, neurons, settings, scale)
         return make(posed, *options), posed.slots()
 
@@ -139,45 +151,22 @@ def compiled(networks, bands, settings, scale, kind, make, *options):
     return networks.compiled((kind, layers, *shared, *options), made)
 
 
-def arrays(state, **more):
-    """The tensors of a state as an archive stores them, by name, and whole numbers beside them."""
-    found = {name: v.numpy() for name, v in _entries(state).items()}
-    return found | {name: np.int64(value) for name, value in more.items()}
-
-
-def _entries(state):
-    """The tensors of a state by name, those of its tuples one by one."""
-    named = {}
-    for name, value in state._asdict().items():
-        if isinstance(value, tuple):
-            named |= {f"{TUPLES[name]}.{i}": one for i, one in enumerate(value)}
-        else:
-            named[name] = value
-    return named
-
-
-def restored(state, like):
-    """A state as tensors, of the types and shapes of another.
-
-    Raises:
-        RefusedInput: It has others.
-    """
-    tensors = {
-        name: tf.constant(entry(state, name, value.dtype.as_numpy_dtype, tuple(value.shape)))
-        for name, value in _entries(like).items()
-    }
-    tuples = {
-        name: tuple(tensors.pop(f"{TUPLES[name]}.{i}") for i in range(len(value)))
-        for name, value in like._asdict().items()
-        if isinstance(value, tuple)
-    }
-    return type(like)(**tensors, **tuples)
-
-
-def emitted(buffer) -> tuple[np.ndarray, ...]:
+def emitted(buffer: Buffer) -> tuple[Array, Array, Array, Array]:
     """Images, codes, steps and rows of what a buffer holds."""
     count = int(buffer.count)
-    return tuple(a[:count].numpy() for a in (buffer.x, buffer.c, buffer.steps, buffer.chain))
+    columns = (buffer.x, buffer.c, buffer.steps, buffer.chain)
+    x, c, steps, chain = (column[:count].numpy() for column in columns)
+    return x, c, steps, chain
+
+
+def nothing(networks: Networks) -> tuple[Array, Array, Array, Array]:
+    """What `emitted` gives of a buffer without samples."""
+    return (
+        np.zeros((0, *networks.image_shape), networks.stored),
+        np.zeros((0, networks.codes.size), np.float32),
+        np.zeros(0, np.int64),
+        np.zeros(0, np.int32),
+    )
 
 
 def trouble(finite: int, alive: int, rows: int) -> str | None:
@@ -198,7 +187,13 @@ def trouble(finite: int, alive: int, rows: int) -> str | None:
     return None
 
 
-def renew(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
+def renew(
+    networks: Networks,
+    bands: Bands,
+    settings: Settings,
+    scale: Scale,
+    state: Mapping[str, Array] | None = None,
+) -> Iterator[Chunk]:
     """The pool of `renewal`, ten steps at a time."""
     K, p = settings.K, len(bands)
     advance, slots = compiled(
@@ -210,14 +205,14 @@ def renew(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
     pool = pools.init(*stream.rows(0, K), m, d_E, settings.mu0, slots, tracked=True)
     cursor = K
     if state is not None:
-        pool, cursor = restored(state, pool), count(state, "cursor")
-    before = arrays(pool, cursor=cursor)
+        pool, cursor = stored_state.restored(state, pool), count(state, "cursor")
+    before = stored_state.arrays(pool, cursor=cursor)
     while True:
         start = int(pool.step)
         fresh = pools.Fresh(*map(tf.constant, stream.rows(cursor, 2 * K)))
         pool, buffer, report = advance(pool, aim, fresh)
         cursor += int(report.used)
-        after = arrays(pool, cursor=cursor)
+        after = stored_state.arrays(pool, cursor=cursor)
         taken = int(pool.step) - start
         yield Chunk(
             *emitted(buffer),
@@ -232,73 +227,3 @@ def renew(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
             start=buffer.start[0][: int(buffer.count)].numpy(),
         )
         before = after
-
-
-def paper(networks, bands, settings, scale, state=None) -> Iterator[Chunk]:
-    """Section 3.4: seeds in rounds of 100 steps, then the walk, ten steps at a time.
-
-    Raises:
-        SeedsNotFound: After `patience` rounds not all K codes are feasible.
-    """
-    aim = target(bands, scale)
-    # The walk goes on from the seeds, and those began here.
-    start = Stream(networks, settings.seed, len(bands), settings.K).rows(0, settings.K)[0]
-    advance, slots = compiled(
-        networks, bands, settings, scale, "walk", walk.make_advance, settings.diversity, STEPS
-    )
-    if state is None:
-        found, info = _seeds(networks, bands, settings, scale, aim, start)
-        beta = tf.constant(settings.beta, tf.float32)
-        here = walk.WalkState(found.c, found.lam, found.mu, beta, found.step, slots)
-        nothing = (np.zeros((0, *networks.image_shape), networks.stored),)
-        nothing += (np.zeros((0, networks.codes.size), np.float32),)
-        nothing += (np.zeros(0, np.int64), np.zeros(0, np.int32))
-        before = arrays(here)
-        steps, best = int(found.step), info.z.numpy().max(axis=0)
-        first = Chunk(*nothing, before, before, steps, steps, best, mu=float(found.mu))
-        yield first._replace(start=start[:0])
-    else:
-        columns = (networks.codes.size, settings.sides * len(bands))
-        c, lam = (tf.zeros((settings.K, many)) for many in columns)
-        number, step = tf.constant(0.0), tf.constant(0, tf.int64)
-        here = restored(state, walk.WalkState(c, lam, number, number, step, slots))
-        before = arrays(here)
-    while True:
-        here, buffer, best, finite = advance(here, aim)
-        after = arrays(here)
-        step, mu = int(here.step), float(here.mu)
-        rows = emitted(buffer)
-        yield Chunk(
-            *rows,
-            before=before,
-            after=after,
-            step=step,
-            taken=STEPS,
-            best=best.numpy(),
-            mu=mu,
-            trouble=trouble(int(finite), 1, STEPS * settings.K),
-            start=start[rows[3]],
-        )
-        before = after
-
-
-def _seeds(networks, bands, settings, scale, aim, start):
-    options = (settings.beta, settings.diversity, settings.a, ROUND)
-    round_, slots = compiled(networks, bands, settings, scale, "seeds", seeds.make_round, *options)
-    p = len(bands)
-    state = seeds.init(start, p, settings.sides * p, settings.mu0, slots)
-    best = np.full(len(bands), -np.inf)
-    for _ in range(settings.patience):
-        state, info = round_(state, aim)
-        best = np.maximum(best, largest(info.z).numpy())
-        feasible = int(np.sum(info.feasible))
-        if feasible == settings.K:
-            return state, info
-        if int(info.finite) == 0:
-            break
-    raise SeedsNotFound(
-        f"{feasible} of {settings.K} seeds feasible after {int(state.step)} steps"
-        + (", and none is finite" if int(info.finite) == 0 else ""),
-        best,
-        int(state.step),
-    )

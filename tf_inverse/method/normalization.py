@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tf_inverse import diversity
-from tf_inverse.networks import codes, unit_nature, yardstick
+from tf_inverse.networks import codes, yardstick
 from tf_inverse.networks.networks import View, index
+from tf_inverse.tensors import Array
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import Networks
+    from tf_inverse.neuron import Neuron
+
 
 COUNT = 60
 BATCH = 10
@@ -48,7 +54,7 @@ class Scale(NamedTuple):
     e_distance: float = 1.0
 
 
-def measure(networks, neurons) -> Scale:
+def measure(networks: Networks, neurons: tuple[Neuron, ...]) -> Scale:
     """Look at `COUNT` random codes, always the same ones, and take their statistics.
 
     Args:
@@ -58,7 +64,7 @@ def measure(networks, neurons) -> Scale:
     return _scale(networks, neurons, *_looked(networks, neurons))
 
 
-def measure_each(networks, neurons) -> list[Scale]:
+def measure_each(networks: Networks, neurons: tuple[Neuron, ...]) -> list[Scale]:
     """For each of several neurons what `measure` finds of it alone, from one look at all.
 
     Args:
@@ -74,17 +80,17 @@ def measure_each(networks, neurons) -> list[Scale]:
     ]
 
 
-def _looked(networks, neurons):
+def _looked(networks: Networks, neurons: tuple[Neuron, ...]) -> tuple[Array, View]:
     """Random codes, and a View of them in float64."""
     layers = tuple(n.layer for n in neurons)
-    look = unit_nature.looking(networks, layers)
+    look = networks.looking(layers)
     c = codes.draw(networks, COUNT, codes.generator(SEED, 0))
     views = [look(tf.constant(c[i : i + BATCH]), index(neurons)) for i in range(0, COUNT, BATCH)]
     e, z, s = (np.concatenate([v[i] for v in views]).astype(np.float64) for i in (1, 2, 3))
     return c, View(np.concatenate([v.x for v in views]), e, z, s)
 
 
-def _scale(networks, neurons, c, view) -> Scale:
+def _scale(networks: Networks, neurons: tuple[Neuron, ...], c: Array, view: View) -> Scale:
     return Scale(
         c_sd=_spread(c),
         e_sd=_spread(view.e),
@@ -95,11 +101,14 @@ def _scale(networks, neurons, c, view) -> Scale:
     )
 
 
-def _of_neurons(networks, neurons, z, s) -> dict:
+def _of_neurons(
+    networks: Networks, neurons: tuple[Neuron, ...], z: Array, s: Array
+) -> dict[str, Any]:
     """The fields of a Scale that are of the neurons, from what random codes give, [COUNT, p]."""
     mean, sd = z.mean(axis=0), z.std(axis=0)
-    units = [networks.nature(n) for n in neurons]
-    natural = bool(units) and all(unit and unit.sd > 0 for unit in units)
+    known = [networks.nature(neuron) for neuron in neurons]
+    units = [unit for unit in known if unit is not None and unit.sd > 0]
+    natural = 0 < len(units) == len(known)
     if natural:
         mean, sd = np.array([u.mean for u in units]), np.array([u.sd for u in units])
     likely = networks.probabilities(tuple(n.layer for n in neurons))
@@ -115,10 +124,10 @@ def _of_neurons(networks, neurons, z, s) -> dict:
     }
 
 
-def moving(sd, mean):
+def moving(sd: Array, mean: Array) -> Array:
     """The deviations, with 1 for a unit that hardly moves: it still needs a unit of measure."""
     return np.where(sd > 1e-6 * np.abs(mean), sd, 1.0)
 
 
-def _spread(rows):
+def _spread(rows: Array) -> float:
     return float(max(np.sqrt(rows.var(axis=0).mean()), 1e-12))

@@ -9,7 +9,7 @@ through a cell with room is taken there, whatever cell its row aims at: the arch
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -18,7 +18,7 @@ from tf_inverse.archive import Samples
 from tf_inverse.band import Bands
 from tf_inverse.compute.device import compiled
 from tf_inverse.grid import Grid, unit_distances
-from tf_inverse.method import loops, renewal
+from tf_inverse.method import loops, renewal, stored_state
 from tf_inverse.method import pool as pools
 from tf_inverse.method.checkpoint import count, entry
 from tf_inverse.method.keeper import digest
@@ -27,7 +27,11 @@ from tf_inverse.method.problem import Target
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks.codes import draw as draw_codes
 from tf_inverse.networks.codes import generator
-from tf_inverse.tensors import Array
+from tf_inverse.tensors import Array, Tensor
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import Networks
+
 
 STEPS = 10
 """Gradient steps between two looks at what was found."""
@@ -76,7 +80,7 @@ class Search:
 
     def __init__(
         self,
-        networks,
+        networks: Networks,
         grid: Grid,
         bands: Bands,
         settings: Settings,
@@ -101,11 +105,13 @@ class Search:
         t = np.full((settings.K, len(bands)), 0.5, np.float32)
         self.pool = pools.init(like, t, m, d_E, settings.mu0, slots)
 
-    def _compiled(self, bands):
+    def _compiled(self, bands: Bands) -> tuple[Any, tuple]:
         problem = loops.problem(self.networks, bands.neurons, self.settings, self.scale)
         step = renewal.make_step(problem, loops.rule(self.settings))
 
-        def advance(pool, target, fresh):
+        def advance(
+            pool: pools.PoolState, target: Target, fresh: pools.Fresh
+        ) -> tuple[pools.PoolState, Tensor, Tensor]:
             pool, info = step(pool, target, fresh)
             return pool, tf.cast(info.view.x, problem.stored), info.view.z
 
@@ -225,17 +231,19 @@ class Search:
         self.idle[nearer] = 0
 
     def _state(self) -> dict[str, Array]:
-        state = loops.arrays(self.pool) | {f"cell.{name}": getattr(self, name) for name in CELLS}
+        cells = {f"cell.{name}": getattr(self, name) for name in CELLS}
+        state = stored_state.arrays(self.pool) | cells
         copied = {name: np.array(array) for name, array in state.items()}
-        return copied | {
+        more: dict[str, Any] = {
             "aims": self.aims.copy(),
             "gave": self.gave.copy(),
             "seen": np.array(sorted(self.seen), np.uint64),
             "samples": np.int64(len(self.cells)),
         }
+        return copied | more
 
     def _restore(self, state: dict[str, Array], codes: Array, z: Array) -> None:
-        self.pool = loops.restored(state, self.pool)
+        self.pool = stored_state.restored(state, self.pool)
         for name in CELLS:
             like = getattr(self, name)
             setattr(self, name, entry(state, f"cell.{name}", like.dtype, like.shape).copy())

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tf_inverse import private
 from tf_inverse.method.problem import Target
+from tf_inverse.tensors import Tensor
 
 
 class Field(NamedTuple):
@@ -28,7 +29,7 @@ class Field(NamedTuple):
     axes: tuple[str | int, ...]
     meaning: str
 
-    def shape(self, **sizes) -> tuple:
+    def shape(self, **sizes: Any) -> tuple[Any, ...]:
         """The sizes of the axes; None where the caller gives none."""
         return tuple(sizes.get(axis) if isinstance(axis, str) else axis for axis in self.axes)
 
@@ -74,7 +75,7 @@ class PoolState(NamedTuple):
     start: tuple = ()
 
 
-def fields(state=PoolState) -> dict[str, Field]:
+def fields(state: type[Any] = PoolState) -> dict[str, Field]:
     """Name -> field of a state whose annotations are a table, in order."""
     hints = get_type_hints(state, include_extras=True)
     return {
@@ -95,16 +96,16 @@ class Fresh(NamedTuple):
 
 
 def init(
-    c,
-    t,
-    m,
+    c: Tensor,
+    t: Tensor,
+    m: int | Tensor,
     d_E: int,
     mu0: float,
     slots: tuple = (),
     tracked: bool = False,
-    state=PoolState,
+    state: type[Any] = PoolState,
     G: int | None = None,
-):
+) -> Any:
     """A pool of fresh rows. Fields that the arguments do not give are zero.
 
     Args:
@@ -128,14 +129,14 @@ def init(
     return state(**first, slots=slots, start=(c,) if tracked else ())
 
 
-def unsized(pool, target: Target, fresh) -> tuple[Any, Target, Any]:
+def unsized(pool: Any, target: Target, fresh: Any) -> tuple[Any, Target, Any]:
     """The same tensors, of which the graph does not know how many rows and neurons they have.
 
     Otherwise the graph would fold these numbers into its constants, and round otherwise than an
     export does, which serves any number of both.
     """
 
-    def open_(tensor, *columns):
+    def open_(tensor: Tensor, *columns: int | None) -> Tensor:
         return private.unsized(tensor, (None, *columns))
 
     d, opened = pool.c.shape[1], {}
@@ -144,6 +145,7 @@ def unsized(pool, target: Target, fresh) -> tuple[Any, Target, Any]:
             opened[name] = open_(getattr(pool, name), *field.shape(d=d)[1:])
     opened["start"] = tuple(open_(c, d) for c in pool.start)
     likely = None if target.likely is None else open_(target.likely)
-    target = Target(target.index, *map(open_, target[1:4]), likely)
+    ends = open_(target.z1), open_(target.z2)
+    target = Target(target.index, *ends, open_(target.sd), likely)
     rows = type(fresh)(open_(fresh.c, d), open_(fresh.t, None), *map(open_, fresh[2:]))
     return pool._replace(**opened), target, rows

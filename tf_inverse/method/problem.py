@@ -1,9 +1,9 @@
-"""What every method has in common: one look with its gradient, one test, one move, one buffer."""
+"""What every method has in common: one look with its gradient, one test, one move."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -38,11 +38,11 @@ class Target(NamedTuple):
     sd: Any
     likely: Any = None
 
-    def along(self, z):
+    def along(self, z: Tensor) -> Tensor:
         """Activations [p] or [K, p] as the search measures them: log-odds of probabilities."""
         return z if self.likely is None else tf.where(self.likely, log_odds(z), z)
 
-    def short(self, s, aim, w):
+    def short(self, s: Tensor, aim: Tensor, w: Tensor) -> Tensor:
         """How far short of an aim a row is as the search measures it, [K, p].
 
         Args:
@@ -67,7 +67,7 @@ class Optimizer(NamedTuple):
     keras: Any
     codes: Any
 
-    def apply(self, c, g, slots: tuple):
+    def apply(self, c: Tensor, g: Tensor, slots: tuple) -> tuple[Tensor, tuple]:
         """One step from codes c with gradient g: the codes and the slots after it."""
         for variable, slot in zip(self.keras.variables, slots, strict=True):
             variable.assign(slot)
@@ -97,6 +97,10 @@ def optimizer(name: str | None, rate: float, shape: tuple[int, int]) -> Optimize
     return Optimizer(made, codes)
 
 
+Lagrangian: TypeAlias = "Callable[[Tensor, View], Tensor]"
+"""(scaled encodings, what a look saw) -> the scalar that a step goes down."""
+
+
 class Problem(NamedTuple):
     """What a step needs to know of the networks.
 
@@ -124,7 +128,9 @@ class Problem(NamedTuple):
     chunk: int | None = None
     stored: Any = tf.uint8
 
-    def descend(self, c, target: Target, lagrangian):
+    def descend(
+        self, c: Tensor, target: Target, lagrangian: Lagrangian
+    ) -> tuple[View, Tensor, Tensor]:
         """One look, and the gradient of a Lagrangian of it.
 
         Args:
@@ -148,7 +154,9 @@ class Problem(NamedTuple):
         finite = tf.reduce_all(tf.math.is_finite(g), axis=1)
         return view, tf.where(finite[:, tf.newaxis], g, 0.0), finite
 
-    def _descend_in_chunks(self, c, target, lagrangian):
+    def _descend_in_chunks(
+        self, c: Tensor, target: Target, lagrangian: Lagrangian
+    ) -> tuple[View, Tensor]:
         """The same view and gradient in two passes over chunks, so that activations fit in memory.
 
         The first pass looks; the gradient of the Lagrangian with respect to all e and s is small;
@@ -164,7 +172,7 @@ class Problem(NamedTuple):
         zero = tf.UnconnectedGradients.ZERO
         shares = tape.gradient(cost, (view.e, view.s), unconnected_gradients=zero)
 
-        def send_back(part):
+        def send_back(part: tuple[Tensor, ...]) -> Tensor:
             codes, *share = part
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(codes)
@@ -180,18 +188,18 @@ class Problem(NamedTuple):
         one_by_one["fn_output_signature"] = tf.float32
         return view, tf.reshape(tf.map_fn(send_back, parts, **one_by_one), tf.shape(c))
 
-    def scaled(self, e):
+    def scaled(self, e: Tensor) -> Tensor:
         """Encodings per dimension and per natural standard deviation."""
         return e / (self.e_sd * tf.sqrt(tf.cast(tf.shape(e)[-1], e.dtype)))
 
-    def feasible(self, z, target: Target):
+    def feasible(self, z: Tensor, target: Target) -> Tensor:
         """Which rows [K] lie in every band, each end included."""
         inside = z >= target.z1
         if self.bound == "both":
             inside &= z <= target.z2
         return tf.reduce_all(inside, axis=1)
 
-    def move(self, c, g, beta, slots):
+    def move(self, c: Tensor, g: Tensor, beta: Tensor, slots: tuple) -> tuple[Tensor, tuple]:
         """Codes after a step: c - beta g / mean|g| a row at a time, kept within their bounds.
 
         A Keras optimizer, where there is one, says the direction instead.
@@ -217,30 +225,9 @@ class Problem(NamedTuple):
         """The optimizer's variables at the start; none for the normalised gradient step."""
         return () if self.optimizer is None else self.optimizer.slots()
 
-    def bounded(self, c):
+    def bounded(self, c: Tensor) -> Tensor:
         """The nearest codes within the bounds."""
         return tf.clip_by_value(c, self.low, self.high)
-
-
-class Buffer(NamedTuple):
-    """Samples found by a compiled loop, in the order found; one row more than it holds.
-
-    Attributes:
-        x: Images, [R + 1, H, W, C] in the type in which they are stored.
-        c: Codes, [R + 1, d].
-        steps: Step at which each was found, [R + 1] int64.
-        chain: Row of the pool that found it, [R + 1] int32.
-        count: How many there are, int32.
-        start: What else is kept of their rows: (codes that they began at, [R + 1, d]), and the
-            neuron that each serves, [R + 1], where every row has its own; or ().
-    """
-
-    x: Any
-    c: Any
-    steps: Any
-    chain: Any
-    count: Any
-    start: tuple = ()
 
 
 def largest(z: Tensor) -> Tensor:
@@ -249,40 +236,3 @@ def largest(z: Tensor) -> Tensor:
     Rows that are no numbers are left out; minus infinity where no row is one.
     """
     return tf.reduce_max(tf.where(tf.math.is_finite(z), z, -float("inf")), axis=0)
-
-
-def empty(rows: int, image: tuple[int, ...], c, stored=tf.uint8, start: tuple = ()) -> Buffer:
-    """A buffer for `rows` samples with images of this shape and codes like c [K, d].
-
-    It has room for each of the tensors of `start`, which have a row for each of c.
-    """
-    return Buffer(
-        tf.zeros((rows + 1, *image), stored),
-        tf.zeros((rows + 1, c.shape[1])),
-        tf.zeros((rows + 1,), tf.int64),
-        tf.zeros((rows + 1,), tf.int32),
-        tf.constant(0),
-        tuple(tf.zeros((rows + 1, *one.shape[1:]), one.dtype) for one in start),
-    )
-
-
-def put(buffer: Buffer, x, c, step, keep, start: tuple = ()) -> Buffer:
-    """Add the rows of a batch that are to be kept.
-
-    Args:
-        buffer: With room for all of them.
-        x: Images, [K, H, W, C].
-        c: Codes, [K, d].
-        step: Scalar int64.
-        keep: [K] booleans.
-        start: What else is kept of the rows, [K, ...] each, as of the buffer.
-    """
-    K = tf.shape(c)[0]
-    kept = tf.cast(keep, tf.int32)
-    # Rows not kept all land on the spare last row, which nobody reads.
-    spare = tf.shape(buffer.chain)[0] - 1
-    at = tf.where(keep, buffer.count + tf.cumsum(kept) - 1, spare)[:, tf.newaxis]
-    new = (tf.cast(x, buffer.x.dtype), c, tf.fill((K,), step), tf.range(K), *start)
-    old = (buffer.x, buffer.c, buffer.steps, buffer.chain, *buffer.start)
-    arrays = [tf.tensor_scatter_nd_update(o, at, n) for o, n in zip(old, new, strict=True)]
-    return Buffer(*arrays[:4], buffer.count + tf.reduce_sum(kept), tuple(arrays[4:]))

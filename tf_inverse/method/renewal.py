@@ -7,18 +7,24 @@ reached its aim gives a sample and starts again from a fresh code.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import tensorflow as tf
 
 from tf_inverse.compute.device import compiled
 from tf_inverse.method import step_size
+from tf_inverse.method.buffer import Buffer, empty, put
 from tf_inverse.method.company import ALONE, Company
 from tf_inverse.method.lagrangian import margins, next_multipliers, walk_lagrangian
 from tf_inverse.method.pool import Fresh, PoolState, unsized
-from tf_inverse.method.problem import Buffer, Problem, Target, empty, put
+from tf_inverse.method.problem import Problem, Target
 from tf_inverse.method.rule import Rule
 from tf_inverse.networks.networks import View
+from tf_inverse.tensors import Tensor
+
+if TYPE_CHECKING:
+    from tf_inverse.method.problem import Lagrangian
 
 
 class PoolInfo(NamedTuple):
@@ -85,18 +91,20 @@ def aim(problem: Problem, rule: Rule, view: View, pool: PoolState, target: Targe
 
 def lagrangian(
     problem: Problem, rule: Rule, pool: PoolState, target: Target, company: Company = ALONE
-):
+) -> Lagrangian:
     """Line R4: the function (e, view) -> scalar that a step goes down."""
     scale, e0, weights, own = company.apart(rule, pool)
 
-    def cost(e, view):
+    def cost(e: Tensor, view: View) -> Tensor:
         g = aim(problem, rule, view, pool, target).g
         return walk_lagrangian(scale * e, g, pool.lam, pool.mu, e0, weights, own)
 
     return cost
 
 
-def keep(problem: Problem, rule: Rule, view: View, at: Aim, pool: PoolState, target: Target):
+def keep(
+    problem: Problem, rule: Rule, view: View, at: Aim, pool: PoolState, target: Target
+) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """Lines R5 and R6: the rows that give a sample, and those that have come no nearer.
 
     Returns:
@@ -112,13 +120,15 @@ def keep(problem: Problem, rule: Rule, view: View, at: Aim, pool: PoolState, tar
     return done, stalled, {"nearest": nearest, "since": since}
 
 
-def stride(rule: Rule, at: Aim, pool: PoolState):
+def stride(rule: Rule, at: Aim, pool: PoolState) -> Tensor:
     """Line R7: the length of each row's step as a share of beta, [K]."""
     off = tf.reduce_max(tf.abs(at.short), axis=1)
     return step_size.strides(at.short, off, pool.short, pool.stride, pool.age == 0, rule.shortest)
 
 
-def restart(pool: PoolState, rule: Rule, done, lost, fresh: Fresh, company: Company = ALONE):
+def restart(
+    pool: PoolState, rule: Rule, done: Tensor, lost: Tensor, fresh: Fresh, company: Company = ALONE
+) -> tuple[PoolState, Tensor]:
     """Lines R9 and R10: new aims for rows that gave a sample, fresh codes where they ended.
 
     Args:
@@ -152,7 +162,7 @@ def restart(pool: PoolState, rule: Rule, done, lost, fresh: Fresh, company: Comp
     return pool, tf.reduce_sum(tf.cast(anew, tf.int32))
 
 
-def _reset(slot, ended):
+def _reset(slot: Tensor, ended: Tensor) -> Tensor:
     # What an optimizer remembers of a row goes with the row; counters belong to all of them.
     if slot.shape.rank < 2:
         return slot
@@ -161,7 +171,11 @@ def _reset(slot, ended):
     return reset
 
 
-def make_step(problem: Problem, rule: Rule, company: Company = ALONE):
+Step: TypeAlias = "Callable[[PoolState, Target, Fresh], tuple[PoolState, PoolInfo]]"
+"""One step of a pool: (pool, target, fresh rows) -> (the pool after it, what a caller wants)."""
+
+
+def make_step(problem: Problem, rule: Rule, company: Company = ALONE) -> Step:
     """One step of the pool: step(state, target, fresh) -> (state, PoolInfo)."""
 
     def step(pool: PoolState, target: Target, fresh: Fresh) -> tuple[PoolState, PoolInfo]:
@@ -200,7 +214,15 @@ def make_step(problem: Problem, rule: Rule, company: Company = ALONE):
     return step
 
 
-def _report(company, pool, view, finite, alive, lost, used):
+def _report(
+    company: Company,
+    pool: PoolState,
+    view: View,
+    finite: Tensor,
+    alive: Tensor,
+    lost: Tensor,
+    used: Tensor,
+) -> Report:
     return Report(
         best=company.largest(pool, view.z),
         finite=company.count(pool, finite),
@@ -211,12 +233,14 @@ def _report(company, pool, view, finite, alive, lost, used):
     )
 
 
-def _left(fresh, used):
+def _left(fresh: Fresh, used: Tensor) -> Fresh:
     """The fresh rows that are not used up."""
     return type(fresh)(*(rows[used:] for rows in fresh))
 
 
-def make_advance(problem: Problem, rule: Rule, steps: int, step=None, company: Company = ALONE):
+def make_advance(
+    problem: Problem, rule: Rule, steps: int, step: Step | None = None, company: Company = ALONE
+) -> Callable[..., tuple[PoolState, Buffer, Report]]:
     """Several steps.
 
     Args:
@@ -233,7 +257,7 @@ def make_advance(problem: Problem, rule: Rule, steps: int, step=None, company: C
     step = step or make_step(problem, rule, company)
 
     @compiled
-    def advance(pool: PoolState, target: Target, fresh: Fresh):
+    def advance(pool: PoolState, target: Target, fresh: Fresh) -> tuple[PoolState, Buffer, Report]:
         pool, target, fresh = unsized(pool, target, fresh)
         K, R = tf.shape(pool.c)[0], tf.shape(fresh.t)[0]
         # Each sample takes a fresh row: there are never more samples than those.

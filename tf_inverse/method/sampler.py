@@ -8,26 +8,33 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tf_inverse.archive import Samples
 from tf_inverse.band import Band, Bands
 from tf_inverse.errors import Stalled, Unreachable
-from tf_inverse.method import chains, fidelity, loops
+from tf_inverse.method import chains, fidelity, loops, paper
 from tf_inverse.method.choice import Chooser
 from tf_inverse.method.keeper import Batch, Info, Keeper
 from tf_inverse.method.normalization import Scale, measure
 from tf_inverse.method.settings import Settings
+from tf_inverse.networks import starts
+from tf_inverse.tensors import Array
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import Networks
+
 
 __all__ = ["METHODS", "Batch", "Info", "Samples", "explained", "sample"]
 
 # Method -> what makes its chunks; its defaults are in `settings.PRESETS`.
-METHODS = {"renewal": loops.renew, "paper": loops.paper, "langevin": chains.langevin_chains}
+METHODS = {"renewal": loops.renew, "paper": paper.paper, "langevin": chains.langevin_chains}
 
 
 def sample(
-    networks,
+    networks: Networks,
     bands: Iterable[Band],
     settings: Settings | None = None,
     state: dict[str, np.ndarray] | None = None,
@@ -53,11 +60,12 @@ def sample(
         RefusedInput: The state is damaged, or of other settings or another version.
     """
     bands, settings = Bands(bands), (settings or Settings()).sized(networks.codes.size)
+    settings = starts.settled(networks, bands, settings)
+    scale = scale or measure(networks, bands.neurons)
     settings, why = fidelity.settled(networks, bands, settings)
     if why:
         warnings.warn(why, stacklevel=2)
-    scale = scale or measure(networks, bands.neurons)
-    kind = Chooser if settings.candidates > 1 else Keeper
+    kind = Chooser if (settings.candidates or 1) > 1 else Keeper
     keeper = kind(networks, bands, settings, state, scale)
     chunks = METHODS[settings.method](networks, bands, settings, scale, state)
     best, quiet = np.full(len(bands), -np.inf), 0
@@ -80,16 +88,19 @@ def sample(
                 yield rest
             if keeper.found == settings.n:
                 return
-            kind = Stalled if keeper.found else Unreachable
-            raise explained(kind(trouble, best, chunk.step), bands, scale, best, keeper.found)
+            error_kind = Stalled if keeper.found else Unreachable
+            ended = error_kind(trouble, best, chunk.step)
+            raise explained(ended, bands, scale, best, keeper.found)
 
 
-def explained(error: Unreachable, bands: Bands, scale: Scale, best, found: int) -> Unreachable:
+def explained(
+    error: Unreachable, bands: Bands, scale: Scale, best: Array, found: int
+) -> Unreachable:
     """The error with what was reached, what is natural, and what to change."""
-    parts, kind = [], "natural" if scale.natural else "random codes'"
+    parts, source = [], "natural" if scale.natural else "random codes'"
     columns = (bands, best, scale.z_mean, scale.z_sd, scale.flat)
     for band, reached, mean, sd, flat in zip(*columns, strict=True):
-        parts.append(f"{band}: largest activation reached {reached:.4g}, {kind} mean {mean:.4g}")
+        parts.append(f"{band}: largest activation reached {reached:.4g}, {source} mean {mean:.4g}")
         if not flat or scale.natural:
             parts[-1] += f", s.d. {sd:.4g}"
         if flat:
@@ -98,8 +109,7 @@ def explained(error: Unreachable, bands: Bands, scale: Scale, best, found: int) 
         parts.append(_missed(bands, best))
     text = f"{error}; found {found}. {'; '.join(parts)}. Choose a range nearer to those values"
     text += ", other starting codes (--seed) or more --patience"
-    kind = type(error)
-    return kind(text, best, error.steps, found)
+    return type(error)(text, best, error.steps, found)
 
 
 def _missed(bands: Bands, best: np.ndarray) -> str:

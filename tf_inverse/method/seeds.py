@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import tensorflow as tf
 
@@ -10,6 +11,11 @@ from tf_inverse.compute.device import compiled
 from tf_inverse.method import step_size
 from tf_inverse.method.lagrangian import margins, next_multipliers, seeds_lagrangian
 from tf_inverse.method.problem import Problem, Target
+from tf_inverse.tensors import Array, Tensor
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import View
+
 
 # Share of beta that a step has at least, but for the secant.
 SHORTEST = 0.15
@@ -48,7 +54,7 @@ class SeedInfo(NamedTuple):
     finite: Any
 
 
-def init(c, p: int, m: int, mu0: float, slots: tuple = ()) -> SeedState:
+def init(c: Array, p: int, m: int, mu0: float, slots: tuple = ()) -> SeedState:
     """The first state, Line P1: lambda_0 = 0 for m margins a row of p neurons, mu_0 given."""
     K = len(c)
     return SeedState(
@@ -62,7 +68,7 @@ def init(c, p: int, m: int, mu0: float, slots: tuple = ()) -> SeedState:
     )
 
 
-def to_middle(s, target: Target, bound: str):
+def to_middle(s: Tensor, target: Target, bound: str) -> Tensor:
     """Margins with epsilon_0 = (z2 - z1) / 2: both sides ask for the middle of the range."""
     epsilon0 = (target.z2 - target.z1) / 2.0
     if target.likely is None:
@@ -71,7 +77,9 @@ def to_middle(s, target: Target, bound: str):
     return margins(s, middle, middle, target.sd, bound=bound)
 
 
-def paced(s, target: Target, bound: str, before, stride, first):
+def paced(
+    s: Tensor, target: Target, bound: str, before: Tensor, stride: Tensor, first: Tensor
+) -> tuple[Tensor, Tensor]:
     """How far short of the middle rows are, and the lengths of their steps as shares of beta.
 
     The paper leaves the step open. A row that one length throws from one side of its range to the
@@ -89,7 +97,9 @@ def paced(s, target: Target, bound: str, before, stride, first):
     return short, step_size.strides(short, off, before, stride, new, SHORTEST)
 
 
-def make_step(problem: Problem, beta: float, diversity: float):
+def make_step(
+    problem: Problem, beta: float, diversity: float
+) -> Callable[[SeedState, Target], tuple[SeedState, SeedInfo]]:
     """One gradient step of eq. 8, Line P2.
 
     Args:
@@ -102,10 +112,10 @@ def make_step(problem: Problem, beta: float, diversity: float):
         lambda and mu are the round's, which `make_round` changes.
     """
 
-    def step(state: SeedState, target: Target):
+    def step(state: SeedState, target: Target) -> tuple[SeedState, SeedInfo]:
         c, lam, mu, i, before, stride, slots = state
 
-        def lagrangian(e, view):
+        def lagrangian(e: Tensor, view: View) -> Tensor:
             g = to_middle(view.s, target, problem.bound)
             return seeds_lagrangian(diversity**0.5 * e, g, lam, mu)
 
@@ -120,7 +130,9 @@ def make_step(problem: Problem, beta: float, diversity: float):
     return step
 
 
-def make_round(problem: Problem, beta: float, diversity: float, a: float, steps: int):
+def make_round(
+    problem: Problem, beta: float, diversity: float, a: float, steps: int
+) -> Callable[[SeedState, Target], tuple[SeedState, SeedInfo]]:
     """A round: `steps` steps of eq. 8, or fewer when all are feasible; then lambda and mu, Line P3.
 
     Returns:
@@ -129,7 +141,7 @@ def make_round(problem: Problem, beta: float, diversity: float, a: float, steps:
     step = make_step(problem, beta, diversity)
 
     @compiled
-    def round_(state: SeedState, target: Target):
+    def round_(state: SeedState, target: Target) -> tuple[SeedState, SeedInfo]:
         K, p = state.c.shape[0], target.z1.shape[0]
         end = state.step + steps
         info = SeedInfo(tf.zeros((K, p)), tf.zeros((K, p)), tf.zeros((K,), tf.bool), tf.constant(0))

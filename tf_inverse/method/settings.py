@@ -36,8 +36,8 @@ PRESETS = {
 METHODS = tuple(PRESETS)
 BOUNDS = ("both", "paper")
 DISTANCES = ("encodings", "images", "codes", "none")
-STARTS = ("random", "near")
-BEFORE = {"starts": "random", "candidates": 1}
+STARTS = ("random", "near", "auto")
+BEFORE = {"starts": "random", "candidates": 1, "quality": 0.05}
 """What runs had before they could be told: an archive that says nothing of these had these."""
 
 
@@ -71,10 +71,14 @@ class Settings:
             (eq. 14).
         chunk: Codes in memory at a time, a divisor of K; all by default. With K = n it makes eq.
             15, all samples at once, bounded in memory for a third more work.
-        starts: Renewal: random codes, or near: natural codes whose activation is near the aim,
-            where the network stores them (docs/method.md), and random ones elsewhere.
+        starts: Renewal: random codes; near, natural codes whose activation is near the aim, where
+            the network stores them (docs/method.md), and random ones elsewhere; or auto, near for
+            units of the classifier's output and random for others.
         candidates: Images in range that are found for each sample. Of several, those are kept that
-            differ most and look least like tricks of the classifier.
+            differ most and excite other units of the layer least. Left out, 2 where auto starts
+            are near, else 1.
+        quality: How much other units count in the choice among candidates: with 0 those that differ
+            most are kept, with 0.2 images are truer and less varied (docs/experiments.md).
 
     Raises:
         UsageError: A value that cannot be.
@@ -95,13 +99,18 @@ class Settings:
     precision: str = "float32"
     distance: str = "encodings"
     chunk: int | None = None
-    starts: str = "random"
-    candidates: int = 1
+    starts: str = "auto"
+    candidates: int | None = None
+    quality: float = 0.05
 
-    def __post_init__(self):
-        choices = (("method", METHODS), ("bound", BOUNDS), ("precision", PRECISIONS))
-        choices += (("distance", DISTANCES), ("starts", STARTS))
-        for name, names in choices:
+    def __post_init__(self) -> None:
+        for name, names in (
+            ("method", METHODS),
+            ("bound", BOUNDS),
+            ("precision", PRECISIONS),
+            ("distance", DISTANCES),
+            ("starts", STARTS),
+        ):
             if getattr(self, name) not in names:
                 raise UsageError(
                     f"expected {name} to be {' or '.join(names)}, got {getattr(self, name)!r}"
@@ -109,6 +118,10 @@ class Settings:
         for name in ("diversity", "patience"):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, getattr(PRESETS[self.method], name))
+        if self.starts == "auto" and self.method != "renewal":
+            object.__setattr__(self, "starts", "random")
+        if self.candidates is None and self.starts != "auto":
+            object.__setattr__(self, "candidates", 1)
         for name, low in (
             ("n", 1),
             ("K", 1),
@@ -118,6 +131,8 @@ class Settings:
             ("seed", 0),
         ):
             value = getattr(self, name)
+            if name == "candidates" and value is None:
+                continue  # what suits: see `starts.settled`
             if isinstance(value, bool) or not isinstance(value, int) or not low <= value < 2**63:
                 raise UsageError(f"expected {name} to be a whole number >= {low}, got {value!r}")
         for name in ("beta", "mu0", "a"):
@@ -134,20 +149,27 @@ class Settings:
                     f"stored, got {self.precision!r}"
                 )
             object.__setattr__(self, "precision", "float32")
-            if self.candidates > 1:
+            if self.candidates != 1:
                 raise UsageError(
                     "expected candidates 1 for method langevin, whose rows have a law that a "
                     f"choice would change, got {self.candidates}"
                 )
         if self.distance == "none":
             object.__setattr__(self, "diversity", 0.0)
-        if not 0 <= self.diversity < float("inf"):
-            raise UsageError(f"expected diversity >= 0, got {self.diversity!r}")
+        for name in ("diversity", "quality"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise UsageError(f"expected {name} >= 0, got {getattr(self, name)!r}")
 
     @property
     def sides(self) -> int:
         """Margins a neuron has: one for each end of its range that counts."""
         return 1 if self.bound == "paper" else 2
+
+    def unchosen(self) -> Settings:
+        """With random starts and one candidate a sample, where "auto" cannot stand for others."""
+        if self.starts != "auto":
+            return self
+        return dataclasses.replace(self, starts="random", candidates=self.candidates or 1)
 
     def sized(self, d: int) -> Settings:
         """The settings for codes of d entries: with a step beta, where none was given.

@@ -52,7 +52,7 @@ class Population(NamedTuple):
     z: Array
     eve: Array
 
-    def taken(self, rows) -> Population:
+    def taken(self, rows: Array) -> Population:
         """The rows of these indices."""
         return Population(*(a[rows] for a in self))
 
@@ -123,7 +123,8 @@ def relative_variance(inside: Array, eve: Array, resampled: int) -> float:
         resampled: How many times codes were copied, r.
     """
     N = len(eve)
-    of_family = np.bincount(eve, weights=inside, minlength=N) / max(1, np.count_nonzero(inside))
+    counted = max(1, int(np.count_nonzero(inside)))
+    of_family = np.bincount(eve, weights=inside, minlength=N) / counted
     different = 1.0 - np.sum(of_family**2)
     return float(max(0.0, 1.0 - (N / (N - 1)) ** (resampled + 1) * different))
 
@@ -172,12 +173,12 @@ def split(
         now, resampled = move(found.taken(chosen), level), resampled + 1
 
 
-def _side(climbs):
+def _side(climbs: Array | None) -> int:
     """Which way the curve goes: 1 up from typical activations, -1 down, 0 for no curve."""
     return 0 if climbs is None else int(climbs[0]) - int(climbs[1])
 
 
-def _points(z, side, reached, last):
+def _points(z: Array, side: int, reached: float, last: bool) -> list[tuple[float, float]]:
     """Points of the curve from one population: from all of it down to the next level.
 
     The last population before the bands tells of everything beyond them that it has met.

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from tf_inverse.tensors import Tensor
 
-def strides(short, off, before, stride, new, shortest: float):
+
+def strides(
+    short: Tensor, off: Tensor, before: Tensor, stride: Tensor, new: Tensor, shortest: float
+) -> Tensor:
     """The length of every row's next step, as a share of beta.
 
     A row steps shorter within a band's width of its aim, and never farther than would take it there
@@ -35,7 +39,7 @@ def strides(short, off, before, stride, new, shortest: float):
     return tf.where(known, tf.minimum(plain, secant), plain)
 
 
-def landing(short, before, stride, new, room: float):
+def landing(short: Tensor, before: Tensor, stride: Tensor, new: Tensor, room: float) -> Tensor:
     """The length of every row's next step, as a share of beta, so that it does not jump its band.
 
     By the secant of its last step a row lands at most `room` bands beyond its aim. All other steps
@@ -58,7 +62,9 @@ def landing(short, before, stride, new, room: float):
     return tf.where(new | (came == 0.0), 1.0, tf.minimum(1.0, farthest))
 
 
-def progress(off, nearest, since, new, nearer: float):
+def progress(
+    off: Tensor, nearest: Tensor, since: Tensor, new: Tensor, nearer: float
+) -> tuple[Tensor, Tensor]:
     """How near every row has come, and how long ago.
 
     Args:

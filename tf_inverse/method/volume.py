@@ -61,11 +61,13 @@ class Splitting:
         # Within the bands every end counts alike.
         self.kernel.first = np.zeros_like(self.kernel.first)
 
-    def _move(self, population, level):
+    def _move(self, population: splitting.Population, level: float) -> splitting.Population:
         walkers = langevin.Walkers(population.u, population.i)
         return self._take(walkers, self.size, level, ROUNDS)._replace(eve=population.eve)
 
-    def _take(self, walkers, count, level, rounds):
+    def _take(
+        self, walkers: langevin.Walkers, count: int, level: float, rounds: int
+    ) -> splitting.Population:
         parts = []
         for start in range(0, count, BATCH):
             some = langevin.Walkers(*(a[start : start + BATCH] for a in walkers))

@@ -7,13 +7,20 @@ the walk needs nothing else.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import tensorflow as tf
 
 from tf_inverse.compute.device import compiled
+from tf_inverse.method.buffer import Buffer, empty, put
 from tf_inverse.method.lagrangian import margins, walk_lagrangian
-from tf_inverse.method.problem import Problem, Target, empty, largest, put
+from tf_inverse.method.problem import Problem, Target, largest
+from tf_inverse.tensors import Tensor
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import View
+
 
 ACCEPTANCE = 0.6
 ADAPTATION = 0.1
@@ -48,7 +55,9 @@ class WalkInfo(NamedTuple):
     finite: Any
 
 
-def make_step(problem: Problem, diversity: float):
+def make_step(
+    problem: Problem, diversity: float
+) -> Callable[[WalkState, Target], tuple[WalkState, WalkInfo]]:
     """One step of eq. 10, Lines P4 and P5.
 
     Args:
@@ -59,10 +68,10 @@ def make_step(problem: Problem, diversity: float):
         step(state, target) -> (state, info); info tells of the codes that came in.
     """
 
-    def step(state: WalkState, target: Target):
+    def step(state: WalkState, target: Target) -> tuple[WalkState, WalkInfo]:
         c, lam, mu, beta, i, slots = state
 
-        def lagrangian(e, view):
+        def lagrangian(e: Tensor, view: View) -> Tensor:
             ends = target.along(target.z1), target.along(target.z2)
             g = margins(view.s, *ends, target.sd, bound=problem.bound)
             weights = tf.cast(problem.feasible(view.z, target), e.dtype)
@@ -82,7 +91,9 @@ def make_step(problem: Problem, diversity: float):
     return step
 
 
-def make_advance(problem: Problem, diversity: float, steps: int):
+def make_advance(
+    problem: Problem, diversity: float, steps: int
+) -> Callable[[WalkState, Target], tuple[WalkState, Buffer, Tensor, Tensor]]:
     """Several steps.
 
     Returns:
@@ -92,7 +103,7 @@ def make_advance(problem: Problem, diversity: float, steps: int):
     step = make_step(problem, diversity)
 
     @compiled
-    def advance(state: WalkState, target: Target):
+    def advance(state: WalkState, target: Target) -> tuple[WalkState, Buffer, Tensor, Tensor]:
         K = state.c.shape[0]
         buffer = empty(K * steps, problem.image, state.c, problem.stored)
         best, finite = target.z1 * 0.0 - float("inf"), tf.constant(0)

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inverse.band import Neuron
-from tf_inverse.compute import arithmetic
+from tf_inverse.compute import arithmetic, resting
 from tf_inverse.compute.device import traced
 from tf_inverse.compute.precision import exact
 from tf_inverse.errors import UsageError
@@ -102,11 +102,14 @@ class Networks:
             )
         self._trunks: dict[tuple[str, ...], Any] = {}
         self._compiled: dict[Any, Any] = {}
-        self._kernels = {
-            role: arithmetic.kernels(getattr(self, role), self.precision)
-            for role in ROLES
-            if self.precision != "float32"
-        }
+        self._kernels = {}
+        if self.precision != "float32":
+            generator = arithmetic.kernels(self.generator, self.precision)
+            # A search scores in float32, but has images from half precision alone. They make room
+            # before the classifier's kernels are there twice.
+            resting.lay(variable for variable, _ in generator)
+            classifier = arithmetic.kernels(self.classifier, self.precision)
+            self._kernels = {"generator": generator, "classifier": classifier}
         self.layer_shape(self.encoder)
 
     @property
@@ -176,6 +179,12 @@ class Networks:
         z = odds.of_neurons(e, outputs, layers, index)
         return View(
             x, e, z, odds.of_neurons(e, outputs, layers, index, likely) if any(likely) else z
+        )
+
+    def looking(self, layers: tuple[str, ...]) -> Callable[..., Any]:
+        """The compiled look at codes, (codes, where the neurons of the layers are) -> View."""
+        return self.compiled(
+            ("look", layers), lambda: traced(lambda c, where: self.look(c, layers, where))
         )
 
     def images(self, c: Tensor) -> Tensor:
@@ -261,12 +270,12 @@ class Networks:
         """
         if precision == self.precision:
             return self
-        other = self.compiled(
+        other = self._compiled.get(("at", precision))
+        for kernels in other._kernels.values() if other else ():
+            arithmetic.refresh(kernels)
+        return self.compiled(
             ("at", precision), lambda: dataclasses.replace(self, precision=precision)
         )
-        for kernels in other._kernels.values():
-            arithmetic.refresh(kernels)
-        return other
 
     def compiled(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """The compiled function of a key, made once a network however many neurons are sampled."""
@@ -317,6 +326,6 @@ class Networks:
                 e, z = (a.numpy() for a in read(tf.constant(filled), layers, index(neurons)))
             yield e[: len(part)], z[: len(part)]
 
-    def encode(self, images: np.ndarray) -> np.ndarray:
-        """Encodings [n, d_E] of images [n, H, W, C] in RGB 0..255."""
-        return self.score(images, ())[0]
+    def encode(self, images: np.ndarray, batch: int = 64) -> np.ndarray:
+        """Encodings [n, d_E] of images [n, H, W, C] in RGB 0..255, so many at a time."""
+        return self.score(images, (), batch)[0]

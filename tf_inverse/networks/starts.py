@@ -11,25 +11,48 @@ no other row took. What a row gets depends on the seed and on the row's number a
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tf_inverse.networks import codes, unit_nature
+from tf_inverse.networks import codes, logits, unit_nature
 from tf_inverse.networks.code_law import KERNEL
 
 if TYPE_CHECKING:
     from tf_inverse.band import Bands
+    from tf_inverse.method.settings import Settings
     from tf_inverse.networks.networks import Networks
     from tf_inverse.tensors import Array
 
-HAND = 6
+HAND = 4
 """Natural codes that are dealt a row: with more, rows begin nearer and more alike."""
+PICKED = 2
+"""Candidates a sample where starts are near: the two together cost no more than random starts."""
 RARE = 50
 """Of so many random images one lies beyond where images chosen for their activations are dealt."""
 DECK, NOISE = 10, 11
 """First words of the random numbers' counters: `codes.Stream` has 1."""
+
+
+def settled(networks: Networks, bands: Bands, settings: Settings) -> Settings:
+    """The settings with the starts, and the candidates a sample, that "auto" stands for.
+
+    Starts are near, and candidates `PICKED`, for units of the classifier's output whose activations
+    over natural codes the network keeps. That images are truer so was measured for those alone.
+    """
+    if settings.starts != "auto":
+        return settings
+    last = [logits.source(one) for one in networks.classifier.outputs]
+    outputs = {*last, *(logits.before(networks.classifier, path) for path in last)}
+    fit = all(
+        neuron.direction is None and networks.layer_path(neuron.layer) in outputs
+        for neuron in bands.neurons
+    )
+    fit = fit and near(networks, bands, settings.seed) is not None
+    candidates = settings.candidates or (PICKED if fit else 1)
+    return dataclasses.replace(settings, starts="near" if fit else "random", candidates=candidates)
 
 
 def stream(networks: Networks, bands: Bands, seed: int, block: int, how: str) -> codes.Stream:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tf_inverse.archive import atomic, atomic_folder
 from tf_inverse.errors import RefusedInput, UsageError
-from tf_inverse.networks import cache, hub, yardstick
+from tf_inverse.networks import hub, places, yardstick
 from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.manifest import (
     FORMAT,
@@ -35,52 +34,8 @@ if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
 
 
-SHIPPED = pathlib.Path(__file__).parents[1] / "zoo" / "pairs"
-
-
-def shipped() -> list[str]:
-    """Names of the pairs that come with the package."""
-    return sorted(p.parent.name for p in SHIPPED.glob("*/network.json"))
-
-
 IMAGES = "images"
 """Entry of `natural` in network.json: where its images are, seen from the network's folder."""
-
-
-def find(
-    network: str | os.PathLike,
-    others: Mapping[str, Callable[[], pathlib.Path]] = MappingProxyType({}),
-) -> pathlib.Path:
-    """The folder of a shipped name, of a name in the working directory, or of a path.
-
-    Args:
-        network: The name or the path.
-        others: What brings the folder of each other name that is known.
-
-    Raises:
-        UsageError: There is none.
-    """
-    for folder in (pathlib.Path(network), SHIPPED / str(network)):
-        if os.path.isfile(folder / MANIFEST):
-            return folder
-    work = atomic_folder.beside(pathlib.Path(os.path.abspath(network)))
-    kept = [work / name for name in ("new", "old") if os.path.isfile(work / name / MANIFEST)]
-    if kept:
-        raise UsageError(
-            f"expected a network in {network}; the process that was to replace it was stopped in "
-            f"the middle: move {' or '.join(map(str, kept))} there, or run that command again"
-        )
-    if str(network) in others:
-        return others[str(network)]()
-    raise UsageError(
-        f"expected a network: one of {', '.join([*shipped(), *others])}, or a folder with "
-        f"{MANIFEST}; got {str(network)!r}"
-    )
-
-
-def _is_named(folder: pathlib.Path) -> bool:
-    """Whether a name alone stands for a network's folder, on any machine."""
-    return folder.parent == SHIPPED or folder == cache.prepared(folder.name)
 
 
 def load(network: str | os.PathLike = "cifar10", trust: bool = False) -> Networks:
@@ -100,7 +55,7 @@ def load(network: str | os.PathLike = "cifar10", trust: bool = False) -> Network
     """
     from tf_inverse.networks.networks import Networks
 
-    folder = find(network)
+    folder = places.find(network)
     entries = manifest(folder)
     lacking = [
         key for key in ("classifier", "generator", "encoder", "codes") if not entries.get(key)
@@ -116,9 +71,14 @@ def load(network: str | os.PathLike = "cifar10", trust: bool = False) -> Network
         generator=model(folder / entries["generator"]["file"], trust),
         natural=statistics(folder, entries),
         checksums=checksums(entries),
-        folder=None if _is_named(folder) else hub.address_of(folder) or os.path.abspath(folder),
+        folder=None if places.is_named(folder) else _address(folder),
         yardstick=yardstick.read(entries.get("yardstick")),
     )
+
+
+def _address(folder: pathlib.Path) -> str:
+    """The address on the hub of a folder that was fetched from there, or its absolute path."""
+    return hub.address_of(folder) or os.path.abspath(folder)
 
 
 def _described(folder: pathlib.Path, entries: dict[str, Any]) -> dict[str, Any]:
@@ -142,9 +102,9 @@ def _described(folder: pathlib.Path, entries: dict[str, Any]) -> dict[str, Any]:
 
 def statistics(folder: pathlib.Path, entries: dict) -> Natural | None:
     """Natural statistics of a network's folder, or None; needs no TensorFlow."""
-    from tf_inverse.networks import natural
+    from tf_inverse.networks import natural_file
 
-    return natural.read(folder / entries["natural"]["file"]) if "natural" in entries else None
+    return natural_file.read(folder / entries["natural"]["file"]) if "natural" in entries else None
 
 
 def natural_images(folder: StrPath) -> pathlib.Path | None:
@@ -223,8 +183,7 @@ def save(
         FileExistsError: The folder exists and overwrite is False, or it is no network's.
         StorageError: The disk is full; what was there is not lost.
     """
-    from tf_inverse.networks import natural as natural_file
-    from tf_inverse.networks import trusted
+    from tf_inverse.networks import natural_file, trusted
 
     folder = pathlib.Path(folder)
     with atomic_folder.folder(folder, written, overwrite) as made:

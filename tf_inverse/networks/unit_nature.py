@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
 from tf_inverse.band import Band, Bands
-from tf_inverse.compute.device import traced
 from tf_inverse.compute.precision import exact
 from tf_inverse.networks import codes
 from tf_inverse.networks.natural import LEVELS, UnitStatistics
@@ -110,17 +109,9 @@ def _words(text: str) -> str:
 
 def generated(networks: Networks, neuron: Neuron) -> UnitStatistics:
     """Statistics of a neuron over the images of random codes, always the same ones."""
-    look, where = looking(networks, (neuron.layer,)), index((neuron,))
+    look, where = networks.looking((neuron.layer,)), index((neuron,))
     c = codes.draw(networks, COUNT, codes.generator(SEED, 0))
     with exact():
         parts = [look(tf.constant(c[i : i + BATCH]), where).z for i in range(0, COUNT, BATCH)]
     z = np.concatenate(parts)[:, 0]
     return UnitStatistics.measured(z, np.array(LEVELS), f"the images of {COUNT} random codes")
-
-
-def looking(networks: Networks, layers: tuple[str, ...]) -> Callable[..., Any]:
-    """The compiled look at codes, (codes, where the neurons of the layers are) -> View."""
-    return networks.compiled(
-        ("look", layers),
-        lambda: traced(lambda c, where: networks.look(c, layers, where)),
-    )

@@ -66,7 +66,7 @@ def of_random_codes(networks: Networks) -> Yardstick:
     """From what the generator makes of random codes, always the same ones."""
     c = codes.draw(networks, COUNT, codes.generator(SEED, 0))
     parts = [networks.images(c[i : i + BATCH]) for i in range(0, COUNT, BATCH)]
-    width = diversity.bandwidth(networks.encode(np.concatenate(parts)))
+    width = diversity.bandwidth(networks.encode(np.concatenate(parts), BATCH))
     return Yardstick(width, RANDOM, COUNT) if width > 0 else Yardstick(1.0, NOTHING, COUNT)
 
 

@@ -12,7 +12,17 @@ from numpy.typing import ArrayLike
 
 from tf_inverse import metrics
 from tf_inverse.archive.columns import Rows
-from tf_inverse.report import beside, cells, comparison, encode, judged, ordering, standing, text
+from tf_inverse.report import (
+    beside,
+    cells,
+    comparison,
+    encode,
+    figure_table,
+    judged,
+    ordering,
+    standing,
+    text,
+)
 from tf_inverse.tensors import Array, StrPath
 
 if TYPE_CHECKING:
@@ -111,7 +121,7 @@ def page(
     return {
         "title": titles[0] if len(titles) == 1 else f"{len(archives)} inverse sets",
         "archives": shown,
-        "figures": [[key, *text.FIGURES[key]] for key in text.known(columns)],
+        "figures": [[key, *figure_table.FIGURES[key]] for key in figure_table.known(columns)],
         "notes": notes,
         "maps": _maps(archives, names),
     }
@@ -210,7 +220,11 @@ def _histogram(z: Array, natural: Array | None, z1: float, z2: float) -> dict[st
 
 
 def _metrics(measured: Mapping[str, Any]) -> dict[str, str]:
-    return {key: text.figure(key, measured[key]) for key in text.FIGURES if key in measured}
+    return {
+        key: figure_table.figure(key, measured[key])
+        for key in figure_table.FIGURES
+        if key in measured
+    }
 
 
 def _facts(archive: Archive, name: str) -> list[list[Any]]:

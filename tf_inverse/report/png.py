@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pathlib
 import re
+import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -257,6 +258,6 @@ def _chosen(archive: Archive, count: int, order: str) -> Array:
 
 def _png(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    # The highest level takes seven times as long for a file that is 3 % smaller.
-    picture.save(buffer, "PNG", compress_level=4)
+    # Runs of the same byte alone: half the time of zlib's search for a file that is 3 % larger.
+    picture.save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
     return buffer.getvalue()

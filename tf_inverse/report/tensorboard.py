@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from PIL import Image
 
 from tf_inverse.errors import UsageError
-from tf_inverse.report import encode, ordering, page_data, png, standing, text
+from tf_inverse.report import encode, figure_table, ordering, page_data, png, standing, text
 from tf_inverse.tensors import Array, StrPath
 
 if TYPE_CHECKING:
@@ -202,8 +202,8 @@ def _words(archive: Archive) -> str:
     lines = [text.question(archive.targets, archive.network), *standing.lines(archive)]
     figures = page_data.figures(archive)
     rows = [
-        f"| {name} | {text.figure(key, figures.get(key))} |"
-        for key, (name, _) in text.FIGURES.items()
+        f"| {name} | {figure_table.figure(key, figures.get(key))} |"
+        for key, (name, _) in figure_table.FIGURES.items()
     ]
     return "\n\n".join(lines) + "\n\n| figure | |\n|---|---|\n" + "\n".join(rows)
 

@@ -1,98 +1,13 @@
-"""Samples, targets and metrics in words and numbers for people."""
+"""Samples and targets in words and numbers for people; `figure_table` has the figures."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-
-FIGURES = {
-    "found": ("found", "samples in the archive"),
-    "asked": ("asked", "samples asked for"),
-    "in_range": ("in range", "share of samples whose stored image lies in every band"),
-    "steps": ("steps", "gradient steps taken"),
-    "seconds": ("seconds", "wall time of the run"),
-    "pair_distance": ("pair distance", "mean distance of two samples' encodings"),
-    "pair_distance_per_dimension": (
-        "pair distance per dimension",
-        "pair distance divided by the square root of the encoding's size",
-    ),
-    "nearest_distance": ("nearest distance", "mean distance to the most similar other sample"),
-    "vendi": ("Vendi score", "effective number of different samples, from 1 to their number"),
-    "vendi_count": ("samples scored", "samples that the Vendi score is of, 2,000 at most"),
-    "vendi_profile": (
-        "Vendi at 1/2, 1, 2, inf",
-        "Vendi scores of the orders 1/2, 1, 2 and infinity: a low order counts what is rare, a "
-        "high one what is most common",
-    ),
-    "natural": (
-        "natural in range",
-        "natural images in the same bands that are compared with, at most as many as samples",
-    ),
-    "vendi_natural": ("Vendi of nature", "Vendi score of those natural images"),
-    "vendi_natural_profile": (
-        "Vendi of nature, at 1/2, 1, 2, inf",
-        "Vendi scores of those natural images, of the same orders",
-    ),
-    "vendi_equal_count": (
-        "Vendi of as many",
-        "Vendi score of equally many of the samples: of random choices, the mean",
-    ),
-    "vendi_equal_count_profile": (
-        "Vendi of as many, at 1/2, 1, 2, inf",
-        "Vendi scores of equally many of the samples, of the same orders",
-    ),
-    "common": ("at one count", "samples of each archive in the next two rows"),
-    "vendi_common": (
-        "Vendi at that count",
-        "the score of so many of the samples: of random choices, the mean",
-    ),
-    "vendi_common_profile": (
-        "Vendi at that count, at 1/2, 1, 2, inf",
-        "Vendi scores of so many of the samples, of the same orders",
-    ),
-    "ess": (
-        "effective rows",
-        "of chains with a law: how many independent samples would tell as much, by the worst of "
-        "several statistics",
-    ),
-    "r_hat": ("R-hat", "how far those chains disagree, likewise; 1 where they do not"),
-    "probability": (
-        "one in",
-        "of how many images that the generator draws from its codes one lies in every band",
-    ),
-    "agreement": (
-        "judges agree",
-        "share of samples that judges give to a class that stands for the neuron, their mean; one "
-        "that none names is no fault of the sample: a neuron is no class",
-    ),
-    "judges": ("judges", "classifiers that were asked (tf-inverse judge)"),
-    "from_start": (
-        "moved from start",
-        "median distance of a code from the one its search began at, root mean square over "
-        "entries, in standard deviations of codes",
-    ),
-    "unmoved": ("never moved", "samples that were in range at once: their code is a start"),
-    "from_bank": (
-        "from nearest start",
-        "median distance of a code from the nearest encoding of the network's bank, likewise",
-    ),
-    "as_drawn": (
-        "natural as drawn",
-        "samples that are natural images as the generator draws them: their code is within 0.1 "
-        "standard deviations of an encoding of the bank",
-    ),
-    "coverage": ("unevenness", "distance of the activations from an even spread; 0 is even"),
-}
-"""Key of metrics.summary -> (name in tables, what it means)."""
-
-Figure: TypeAlias = "float | Sequence[float] | None"
-"""What a figure may be: a number, several of them as a profile, or unknown."""
-
-SHARES = ("in_range", "agreement")
 
 LARGEST = 1e100
 """No figure is as large, and none but 0 as small as one over it."""
@@ -116,21 +31,6 @@ def number(value: float | None, digits: int = 4) -> str:
     return f"{value:.{digits}g}"
 
 
-def figure(key: str, value: Figure) -> str:
-    """A figure of FIGURES as text: a share as a percentage, a profile as numbers in a row.
-
-    >>> figure("in_range", 0.995), figure("vendi", 12.3456)
-    ('99.5 %', '12.35')
-    """
-    if isinstance(value, Sequence):
-        return " ".join(number(one, 3) for one in value)
-    if key == "probability" and value:
-        return _one_in(value)
-    if key in SHARES and value is not None:
-        return f"{100 * value:.4g} %"
-    return number(value)
-
-
 def numbers(summary: dict | None) -> dict[str, float]:
     """The plain numbers of a summary out of a file, which may hold anything.
 
@@ -140,13 +40,6 @@ def numbers(summary: dict | None) -> dict[str, float]:
     found = (summary or {}).items()
     plain = {k: v for k, v in found if type(v) in (int, float)}
     return {k: v for k, v in plain.items() if v == 0 or 1 / LARGEST < abs(v) < LARGEST}
-
-
-def known(columns: Mapping[str, Mapping[str, Figure]]) -> list[str]:
-    """The keys of FIGURES that any of several columns of figures has, in their order."""
-    return [
-        key for key in FIGURES if any(figures.get(key) is not None for figures in columns.values())
-    ]
 
 
 def decimals(z1: float, z2: float) -> int:
@@ -240,17 +133,17 @@ def share_of_images(figures: Mapping[str, float]) -> str:
     'about 1 in 41,000 of the images that this generator draws (1 in 33,000 to 50,000)'
     """
     names = ("probability", "probability_high", "probability_low")
-    middle, most, least = (_one_in(figures[name]) for name in names)
+    middle, most, least = (one_in(figures[name]) for name in names)
     return f"about 1 in {middle} of the images that this generator draws (1 in {most} to {least})"
 
 
-def _one_in(probability: float) -> str:
+def one_in(probability: float) -> str:
     """One over a probability, two digits of it: 1.2, 56, 41,000."""
-    one_in = 1.0 / probability
+    images = 1.0 / probability
     return (
-        f"{one_in:.2g}"
-        if one_in < 10
-        else f"{round(one_in, 1 - math.floor(math.log10(one_in))):,.0f}"
+        f"{images:.2g}"
+        if images < 10
+        else f"{round(images, 1 - math.floor(math.log10(images))):,.0f}"
     )
 
 
@@ -279,21 +172,6 @@ def histogram(values: ArrayLike, z1: float, z2: float, bins: int = 10, width: in
         bar = "#" * -(-int(count) * width // most)
         lines.append(f"{left:>{wide}} .. {right:>{wide}}  {bar:<{width}}  {count}")
     return "\n".join(lines)
-
-
-def table(columns: Mapping[str, Mapping[str, Figure]]) -> str:
-    """Metrics of several archives beside each other as text.
-
-    Args:
-        columns: dict of archive name -> dict of figures, keys as in FIGURES.
-
-    Returns:
-        Text with one line for each figure that any of them has.
-    """
-    rows = [["", *columns]]
-    for key in known(columns):
-        rows.append([FIGURES[key][0], *(figure(key, f.get(key)) for f in columns.values())])
-    return in_columns(rows, left=1)
 
 
 def in_columns(rows: Sequence[Sequence[str]], left: int) -> str:

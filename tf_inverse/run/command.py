@@ -19,7 +19,7 @@ from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.grammar import say
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage
-from tf_inverse.report import beside, png, standing, text
+from tf_inverse.report import beside, figure_table, png, standing, text
 from tf_inverse.run import job, natures, ranges, record, signals
 from tf_inverse.run import resume as resuming
 from tf_inverse.run import volume as sizes
@@ -290,7 +290,7 @@ def _unfinished(
     if as_json:
         figures = {"found": found, "asked": asked, "archive": None}
         steps = getattr(trouble, "steps", None)
-        print(json.dumps(dict.fromkeys(text.FIGURES) | figures | {"steps": steps}))
+        print(json.dumps(dict.fromkeys(figure_table.FIGURES) | figures | {"steps": steps}))
     if isinstance(trouble, KeyboardInterrupt):
         how = f"; tf-inverse resume {out} goes on" if found else ""
         say(f"stopped with {found} samples{how}")
@@ -304,5 +304,5 @@ def tell(finished: archive.Archive, figures: dict[str, Any], as_json: bool) -> N
     print(f"{png.heading(finished)} in {finished.network}")
     for target, z in zip(finished.targets, finished.activations[:].T, strict=True):
         print(text.histogram(z, target["z1"], target["z2"]))
-    print(text.table({figures["archive"]: figures}))
+    print(figure_table.table({figures["archive"]: figures}))
     print("\n".join(standing.lines(finished)))

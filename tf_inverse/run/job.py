@@ -100,14 +100,15 @@ def run(
     from tf_inverse.networks import starts
 
     bands, began = Bands(bands), time.monotonic()
-    settings = settings.sized(networks.codes.size)
+    settings = starts.settled(networks, bands, settings.sized(networks.codes.size))
+    # Before half precision makes room for itself: a generator's kernels may rest from then on.
+    scale = measure(networks, bands.neurons)
     settings, why = settled(networks, bands, settings)
     if why:
         say(why)
     if settings.starts == "near" and starts.near(networks, bands, settings.seed) is None:
         text = " & ".join(str(neuron) for neuron in bands.neurons)
         say(f"starts are random: {networks.name} keeps no natural codes with activations of {text}")
-    scale = measure(networks, bands.neurons)
     nature = figures.natural(networks, bands)
     writer = None
     if out is not None:

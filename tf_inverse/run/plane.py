@@ -131,7 +131,7 @@ def fill(
     from tf_inverse.method.normalization import measure
     from tf_inverse.method.plane import Search
 
-    bands, settings = plane.bands, settings.sized(networks.codes.size)
+    bands, settings = plane.bands, settings.unchosen().sized(networks.codes.size)
     scale, nature = measure(networks, bands.neurons), figures.natural(networks, bands)
     search = Search(networks, plane.grid, bands, settings, scale, plane.each, plane.patience)
     head = record.header(networks, bands, settings)

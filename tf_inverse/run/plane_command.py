@@ -15,7 +15,7 @@ from tf_inverse.compute import progress
 from tf_inverse.errors import UsageError
 from tf_inverse.grammar import say
 from tf_inverse.method.settings import Settings
-from tf_inverse.report import cells, plane, png, text
+from tf_inverse.report import cells, figure_table, plane, png
 from tf_inverse.run import job, signals
 from tf_inverse.run.plane import Outcome, fill, plan
 
@@ -103,7 +103,7 @@ def _tell(path: pathlib.Path, outcome: Outcome, as_json: bool, seconds: float) -
             return
         print(f"{plane.title(samples)}\n{plane.tally(shown)}")
         table = {name: value for name, value in figures.items() if name != cells.PLANE}
-        print(text.table({str(path): table}))
+        print(figure_table.table({str(path): table}))
         print(", ".join(map(str, drawn)))
 
 

@@ -92,9 +92,12 @@ class Result:
         return self.summary["found"]
 
     def __repr__(self) -> str:
-        from tf_inverse.report import text
+        from tf_inverse.report import figure_table, text
 
-        lines = [text.question(self.targets, self.networks.name), text.table({"": self.summary})]
+        lines = [
+            text.question(self.targets, self.networks.name),
+            figure_table.table({"": self.summary}),
+        ]
         if self.trouble is not None:
             lines.append(f"not all were found: {self.trouble}")
         return "\n".join(lines)

@@ -103,7 +103,7 @@ def _band(target: dict, networks: Networks, values: Array | None = None) -> Band
 
 
 class _Findings:
-    """Sums over the batches."""
+    """What a verification has found in the batches so far."""
 
     def __init__(self, archive: archives.Archive, targets: Bands):
         self.archive = archive

@@ -1,17 +1,19 @@
 """How true and how varied samples of the shipped pair are, beside nature and beside its bank.
 
     python tools/dev/strangers.py ../shared/data/judges_cifar10 JUDGES
-    python tools/dev/truth.py JUDGES/resnet44.keras ../shared/data/cifar10.h5 [SEED]
+    python tools/dev/truth.py JUDGES/resnet44.keras,JUDGES/resnet20.keras \
+        ../shared/data/cifar10.h5 [SEED]
 
-For each class neuron and each of two ranges: the share of 30 samples that a judge gives to the
-class, over nature's share in the range; Vendi scores of four orders, in E and in the judge's last
-features, and how many of the eight are at least those of equally many natural images; gradient
-steps times K. The bank's row is the baseline without any search, the other rows are the default run
-and the settings in `WAYS`. Nature is CIFAR-10's test images.
+For each class neuron, each of two ranges and each judge: the share of 30 samples that it gives to
+the class, over nature's share in the range; Vendi scores of four orders, in E and in the judge's
+last features, and how many of the eight are at least those of equally many natural images; gradient
+steps times K. The bank's row is the baseline without any search, the other rows are of the
+settings in `WAYS`. Nature is CIFAR-10's test images.
 """
 
 from __future__ import annotations
 
+import pathlib
 import sys
 
 import keras
@@ -27,7 +29,8 @@ RANGES, CLASSES = ("p99:p99.8", "p90:p98"), 10
 N, DRAWS = 30, 5
 WAYS = {
     "default": {},
-    "near, 2 candidates": {"starts": "near", "candidates": 2},
+    "quality 0.2": {"quality": 0.2},
+    "random starts": {"starts": "random"},
 }
 """Way of the table -> what differs from the default settings."""
 
@@ -88,17 +91,18 @@ def searched(networks, bands, seed, options):
     return Samples.joined([b.samples for b in batches]), batches[-1].info.steps * settings.K
 
 
-def main(judge: str, data: str, seed: str = "0") -> None:
-    """Prints a row for every neuron, range and way, and the means."""
+def main(judges: str, data: str, seed: str = "0") -> None:
+    """Prints a row for every neuron, range, way and judge, and the means."""
     networks = tf_inverse.load("cifar10")
     nature, _ = image_files.load(data, networks.image_shape[:2], "test", 3)
-    sticks = Yardsticks(networks, keras.models.load_model(judge), nature)
-    print(
-        "| range | neuron | way | n | believed over nature | Vendi >= nature | E | judge | cost |"
-    )
+    sticks = {
+        pathlib.Path(path).stem: Yardsticks(networks, keras.models.load_model(path), nature)
+        for path in judges.split(",")
+    }
+    print("| range | judge | neuron | way | believed | Vendi >= nature | E | features | cost |")
     print("|---|---|---|---|---|---|---|---|---|")
     for text in RANGES:
-        means = {way: [] for way in (*WAYS, "bank")}
+        means: dict[tuple[str, str], list] = {}
         for unit in range(CLASSES):
             bands = tf_inverse.parse(f"fc8:{unit}@{text}", networks)
             ways = {
@@ -106,20 +110,19 @@ def main(judge: str, data: str, seed: str = "0") -> None:
             }
             ways["bank"] = bank.sample(networks, bands, N), 0
             for way, (samples, cost) in ways.items():
-                if not len(samples.images):
-                    continue
-                found = sticks.figures(bands[0], samples)
-                means[way].append((*found, cost))
-                share, wins, e, seen = found
-                print(
-                    f"| {text} | {unit} | {way} | {len(samples.images)} | {share:.2f} "
-                    f"| {wins} of 8 | {e:.1f} | {seen:.1f} | {cost} |",
-                    flush=True,
-                )
-        for way, rows in means.items():
+                for judge, one in sticks.items() if len(samples.images) else ():
+                    found = one.figures(bands[0], samples)
+                    means.setdefault((judge, way), []).append((*found, cost))
+                    share, wins, e, seen = found
+                    print(
+                        f"| {text} | {judge} | {unit} | {way} | {share:.2f} | {wins} of 8 "
+                        f"| {e:.1f} | {seen:.1f} | {cost} |",
+                        flush=True,
+                    )
+        for (judge, way), rows in means.items():
             share, wins, e, seen, cost = np.transpose(rows)
             print(
-                f"| {text} | all | {way} | - | {share.mean():.2f}, least {share.min():.2f} "
+                f"| {text} | {judge} | all | {way} | {share.mean():.2f}, least {share.min():.2f} "
                 f"| {wins.sum():.0f} of {8 * len(rows)} | {e.mean():.1f} | {seen.mean():.1f} "
                 f"| {cost.mean():.0f} |"
             )

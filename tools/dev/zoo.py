@@ -15,7 +15,7 @@ from keras import layers
 from zoo_families import SIGNED, family
 
 import tf_inverse.layers.registered  # noqa: F401  registers the layers of the shipped pair
-from tf_inverse.networks import storage
+from tf_inverse.networks import places
 
 TESTS = pathlib.Path(__file__).resolve().parents[2] / "tests"
 DATA = TESTS.parents[1] / "shared" / "data"
@@ -79,7 +79,7 @@ def face(part: str) -> Callable[[], keras.Model]:
 
 
 def _shipped():
-    return keras.models.load_model(storage.find("cifar10") / "classifier.keras", compile=False)
+    return keras.models.load_model(places.find("cifar10") / "classifier.keras", compile=False)
 
 
 def signed(name: str, generator=None, **options) -> Entry:

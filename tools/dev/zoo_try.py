@@ -30,7 +30,7 @@ from tf_inverse import adopt, archive, export
 from tf_inverse.band import parse
 from tf_inverse.export.inputs import question
 from tf_inverse.method.settings import Settings
-from tf_inverse.networks import codes, storage
+from tf_inverse.networks import codes, places, storage
 from tf_inverse.networks.networks import index
 from tf_inverse.run import command as running
 
@@ -83,7 +83,7 @@ class Trial:
         if self.entry.form == "object":
             size = zoo_own.image_shape(self.original)
             return adopt.adopt(self.original, self._generator(), size=size).networks
-        return storage.load(self.pair, trust=True)
+        return storage.load(self.pair, trust=self.entry.form == "saved")
 
     def adopt(self) -> dict:
         """`tf-inverse adopt`, from files on the disk to a folder."""
@@ -113,7 +113,7 @@ class Trial:
 
     def _written(self):
         out = self.where / self.entry.form
-        if self.entry.form in storage.shipped():
+        if self.entry.form in places.shipped():
             return self.entry.form, self.entry.form
         if self.entry.form == "saved":
             self.original.export(out, verbose=False)

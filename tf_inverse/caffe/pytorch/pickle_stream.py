@@ -62,7 +62,7 @@ class _Machine:
         return self.stack.pop()
 
     def apply(self, name: str, argument: Any) -> None:
-        """One operation."""
+        """Carries out one operation of the stream."""
         if name in _VALUES:
             self.stack.append(argument)
         elif name in _MADE:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from tf_inverse.archive import atomic_folder, json_file
 from tf_inverse.errors import InverseSetError, RefusedInput, UsageError
-from tf_inverse.report import html, text
+from tf_inverse.report import figure_table, html
 from tf_inverse.report.site import card, catalogue, likeness, unit_page
 from tf_inverse.tensors import StrPath
 
@@ -173,7 +173,7 @@ def _shared(made: pathlib.Path, network: str, cards: list[dict[str, Any]]) -> No
     first = html.linked("index.html", STYLE, scripts, title, {"title": title})
     _put(made / "index.html", first)
     _put(made / STYLE, html.joined_styles(("style.css", "site.css")))
-    shared = {"figures": text.FIGURES, "units": cards}
+    shared = {"figures": figure_table.FIGURES, "units": cards}
     lines = [f"const {name} = {html.script_json(value)};\n" for name, value in shared.items()]
     _put(made / LIST, "".join(lines))
     for name, parts in SCRIPTS.items():

@@ -1,0 +1,185 @@
+"""Layers inside SavedModels and frozen graphs: what they give, by names, against the original."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from tf_inverse import adopt
+from tf_inverse.adopt import loading
+from tf_inverse.band import Neuron
+from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.layers import frozen_graph, taps
+from tf_inverse.networks import storage
+
+rng = np.random.default_rng(0)
+X = rng.uniform(0, 255, (2, 8, 8, 3)).round().astype("f4")
+
+
+def generator():
+    c = keras.Input((5,), name="code")
+    h = layers.Dense(8 * 8 * 3, activation="tanh", name="fc")(c)
+    return keras.Model(c, layers.Reshape((8, 8, 3))(h), name="G")
+
+
+def classifier(final="softmax"):
+    """A classifier with a model within, a branch, and what inference computes otherwise."""
+    keras.utils.set_random_seed(1)
+    x = inner = keras.Input((8, 8, 3), name="pixels")
+    h = layers.Conv2D(4, 3, padding="same", name="conv")(inner)
+    h = layers.BatchNormalization(name="norm")(h)
+    back = keras.Model(inner, layers.ReLU(name="relu")(h), name="back")
+    x = keras.Input((8, 8, 3), name="image")
+    h = back(layers.Rescaling(1 / 255, name="scale")(x))
+    h = layers.Add(name="add")([h, layers.Conv2D(4, 1, activation="tanh", name="side")(h)])
+    h = layers.GlobalAveragePooling2D(name="pool")(h)
+    h = layers.Dense(7, activation="relu", name="fc")(h)
+    f = keras.Model(x, layers.Dense(3, activation=final, name="top")(h), name="net")
+    norm = back.get_layer("norm")
+    norm.set_weights([rng.uniform(0.5, 2.0, w.shape) for w in norm.get_weights()])
+    return f
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder, f = tmp_path_factory.mktemp("graph") / "saved", classifier()
+    f.export(folder, verbose=False)
+    return folder, f
+
+
+def test_layers_of_a_savedmodel_give_what_keras_gives(saved, tmp_path):
+    folder, f = saved
+    adopted = adopt.adopt(str(folder), generator(), trust=True)
+    again = storage.load(adopt.write(adopted, tmp_path / "pair"))
+    back = f.get_layer("back")
+    middle = keras.Model(back.inputs, [back.get_layer(n).output for n in ("conv", "norm", "relu")])
+    names = ("add", "pool", "fc")
+    outer = keras.Model(f.inputs, [f.get_layer(name).output for name in names])
+    maps = middle(X / 255)
+    expected = {
+        f"graph/back/{name}": h for name, h in zip(("conv", "norm", "relu"), maps, strict=True)
+    }
+    expected |= {f"graph/{name}": h for name, h in zip(names, outer(X), strict=True)} | {
+        "softmax": f(X)
+    }
+    for networks in (adopted.networks, again):
+        for name, h in expected.items():
+            neuron = Neuron(name, 2, (3, 5)) if len(h.shape) == 4 else Neuron(name, 2)
+            z = networks.score(X, (neuron,))[1][:, 0]
+            want = h[:, 3, 5, 2] if len(h.shape) == 4 else h[:, 2]
+            np.testing.assert_allclose(z, want, rtol=1e-4, atol=1e-6, err_msg=name)
+        # The odds of two classes are the difference of their logits.
+        a, b = (networks.score(X, (Neuron("graph", unit),))[1][:, 0] for unit in (0, 1))
+        np.testing.assert_allclose(a - b, np.log(f(X)[:, 0] / f(X)[:, 1]), rtol=1e-3, atol=1e-4)
+    networks = adopted.networks
+    assert networks.layer_path(networks.encoder).endswith("graph/fc")
+    assert networks.default.partition(":")[0].endswith("graph")
+
+
+def test_gradients_are_those_of_the_original(saved):
+    folder, f = saved
+    opened = loading.open(folder, "classifier", trust=True).model
+    fc = keras.Model(f.inputs, f.get_layer("fc").output)
+    path = taps.resolve("graph/fc", taps.shapes(opened), "net")
+
+    def slope(run):
+        x = tf.constant(X)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            z = tf.reduce_sum(run(x))
+        return tape.gradient(z, x)
+
+    expected = slope(fc)
+    assert np.abs(expected).max() > 0
+    got = slope(lambda x: taps.run(opened, x, (path,))[0])
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-7)
+
+
+def test_outputs_of_a_function_with_several_keep_their_names(tmp_path):
+    module = tf.Module()
+    module.w = tf.Variable(rng.standard_normal((3, 3, 3, 4)).astype("f4"))
+
+    def run(image):
+        with tf.name_scope("stem"):
+            h = tf.nn.conv2d(image, module.w, 1, "SAME")
+        with tf.name_scope("sum"):
+            return {"maps": tf.nn.relu(h), "means": tf.reduce_mean(h, [1, 2])}
+
+    spec = tf.TensorSpec((None, None, None, 3), tf.float32)
+    module.run = tf.function(run, input_signature=[spec])
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.run)
+    with pytest.raises(UsageError, match="expected --size"):
+        loading.open(tmp_path / "saved", "classifier", trust=True)
+    model = loading.open(tmp_path / "saved", "classifier", trust=True, size=(8, 8, 3)).model
+    stem, maps, means = taps.run(model, tf.constant(X), ("graph/stem", "graph/maps", "graph/means"))
+    h = tf.nn.conv2d(X, module.w, 1, "SAME")
+    np.testing.assert_allclose(stem, h, rtol=1e-5)
+    np.testing.assert_allclose(maps, tf.nn.relu(h), rtol=1e-5)
+    np.testing.assert_allclose(means, tf.reduce_mean(h, [1, 2]), rtol=1e-4)
+
+
+def frozen(path, batch=None, side=8, placeholders=1, single=False):
+    """A frozen graph with names as those of Inception in 2015; what its layers give for X."""
+    v1, graph = tf.compat.v1, tf.Graph()
+    with graph.as_default():
+        x, *_ = (v1.placeholder(tf.float32, (batch, side, side, 3)) for _ in range(placeholders))
+        with tf.name_scope("conv2d0_pre_relu") as scope:
+            w = tf.constant(rng.standard_normal((5, 5, 3, 16)).astype("f4") / 50)
+            h = tf.nn.conv2d(x, w, 1, "SAME", name="conv")
+            h = tf.nn.bias_add(h, tf.constant(rng.standard_normal(16).astype("f4")), name=scope)
+        conv = tf.nn.relu(h, name="conv2d0")
+        h = tf.nn.local_response_normalization(conv, name="localresponsenorm0")
+        h = tf.reduce_mean(tf.concat([h, 2 * h], 3, name="mixed3a"), [1, 2], name="avgpool0")
+        with tf.name_scope("softmax2_pre_activation") as scope:
+            w = tf.constant(rng.standard_normal((32, 6)).astype("f4"))
+            h = tf.nn.bias_add(tf.matmul(h, w, name="matmul"), tf.ones(6), name=scope)
+        y = tf.nn.softmax(h, name="softmax2")
+        if single:
+            tf.reshape(y, [1, 6])
+        path.write_bytes(graph.as_graph_def().SerializeToString())
+        if batch is None and side and placeholders == 1:
+            with v1.Session() as session:
+                return session.run([conv, h, y], {x: X - 117})
+    return None
+
+
+def test_a_frozen_graph_is_adopted_with_its_layers(tmp_path):
+    conv, logits, y = frozen(tmp_path / "inception.pb")
+    with pytest.raises(RefusedInput, match="expected --trust for .* or a frozen"):
+        loading.open(tmp_path / "inception.pb", "classifier")
+    adopted = adopt.adopt(
+        str(tmp_path / "inception.pb"), generator(), trust=True, pixel_range=(-117, 138)
+    )
+    networks = storage.load(adopt.write(adopted, tmp_path / "pair"))
+    names = [path.partition("graph/")[2] for path in networks.shapes if "graph/" in path]
+    between = ["localresponsenorm0", "mul", "mixed3a"]
+    assert names == ["conv2d0_pre_relu", "conv2d0", *between, "avgpool0"]
+    neurons = (Neuron("graph/conv2d0", 3, (4, 5)), Neuron("graph", 1), Neuron("softmax", 2))
+    z = networks.score(X, neurons)[1]
+    expected = np.stack([conv[:, 4, 5, 3], logits[:, 1], y[:, 2]], axis=1)
+    np.testing.assert_allclose(z, expected, rtol=1e-4, atol=1e-5)
+    assert networks.layer_path(networks.encoder).endswith("avgpool0")
+    assert networks.name == "inception"
+
+
+def test_other_frozen_graphs_are_refused_in_one_line(tmp_path):
+    path = tmp_path / "f.pb"
+
+    def refused(error, **options):
+        frozen(path, **options)
+        with pytest.raises(error) as caught:
+            frozen_graph.write(path, tmp_path / "saved")
+        return str(caught.value)
+
+    assert "expected one placeholder, the image" in refused(UsageError, placeholders=2)
+    assert "expected --size=ROWS,COLUMNS,CHANNELS" in refused(UsageError, side=None)
+    path.write_bytes(b"\x08 no graph")
+    with pytest.raises(RefusedInput, match="no frozen graph"):
+        frozen_graph.write(path, tmp_path / "saved")
+    frozen(path)
+    path.write_bytes(path.read_bytes().replace(b"\x04Relu", b"\x04Rely"))
+    with pytest.raises(RefusedInput, match="cannot import the graph .*Rely"):
+        frozen_graph.write(path, tmp_path / "saved")
+    assert "a graph for one image at a time" in refused(UsageError, single=True)
+    assert not (tmp_path / "saved").exists()
