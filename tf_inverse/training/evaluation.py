@@ -95,7 +95,8 @@ def samples(
             for levels in RANGES:
                 z1, z2 = (float(one) for one in np.percentile(found.natural.z[:, unit], levels))
                 bands = Bands(Band(every[unit], z1, z2))
-                run = sample(networks, bands, Settings(n=n, seed=seed), scale=scale)
+                settings = Settings(n=n, seed=seed, precision="auto")
+                run = sample(networks, bands, settings, scale=scale)
                 row = {"label": networks.labels[1][unit], "z1": z1, "z2": z2}
                 row["range"] = "p{:g}:p{:g}".format(*levels)
                 rows.append(row | _row(found, panel, unit, bands, _until_stuck(run), scale))
