@@ -21,6 +21,8 @@ def train(
     weights: str | None = "imagenet",
     judge: str | None = None,
     map: str | None = None,
+    n: int | None = None,
+    neurons: int | None = None,
     labels: str | None = None,
     name: str | None = None,
     start: str | None = None,
@@ -33,6 +35,7 @@ def train(
     pooled: int = 0,
     average: float = 0.0,
     augment: str | None = None,
+    disc_start: int = 0,
     precision: str = "auto",
     batch: int | None = None,
     seed: int = 0,
@@ -84,10 +87,14 @@ def train(
             that adopt takes; strangers are better than one trained here.
         map: check: classes of judges that stand for classes of another name, OURS=THEIRS, several
             with commas.
+        n: check: samples of a class neuron in each of two ranges of percentiles; 30 by default.
+        neurons: check: how many class neurons are sampled, spread evenly over the classes; all by
+            default, which takes seconds each.
         labels: generator, pair: names of the output's units, A,B, or a file with one a line; those
             of the classifier's folder or of the data by default.
         name: generator, pair: its name; that of the folder by default.
-        start: classifier: network.keras of an earlier training, to train it further.
+        start: classifier: network.keras of an earlier training, to train it further; or the folder
+            OUT/network.training of one that was not finished, with its --code, --width, --pooled.
         rate: Peak learning rate; classifier and judge 2e-3, generator 5e-4.
         epochs: Passes over the images; classifier 11, judge 7, generator 6 or as many as make 5,000
             steps.
@@ -100,6 +107,8 @@ def train(
         average: generator: share that an exponential average of its weights keeps each step, as
             0.999; 0 for none.
         augment: generator: changes of what the discriminator sees, of color, translation, cutout.
+        disc_start: generator: passes before the discriminator takes part, which take two thirds
+            of the time of others; as many as --epochs for a training without one.
         precision: of convolutions: float32, bfloat16, or auto, the quicker one on this device.
         batch: Images a step; classifier and judge 128, generator 64.
         seed: Of weights, order and augmentation.

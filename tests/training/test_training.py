@@ -3,6 +3,8 @@
 import functools
 import io
 import json
+import os
+import signal
 import time
 
 import h5py
@@ -15,10 +17,20 @@ from tf_inverse.tools import cli
 
 from tf_inverse import archive
 from tf_inverse.errors import UsageError
-from tf_inverse.judging import agreement, judges, matching
+from tf_inverse.judging import judges, matching
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import image_files, storage
-from tf_inverse.training import architectures, batches, classifier, discriminator, evaluation
+from tf_inverse.training import (
+    answers,
+    architectures,
+    batches,
+    checkpoint,
+    classifier,
+    discriminator,
+    evaluation,
+    runs,
+    verdict,
+)
 
 SIZE = (8, 8)
 
@@ -368,19 +380,20 @@ def test_honesty_by_brute_force(trained):
     e = networks.encode(x)
     drawn = np.asarray(networks.generator(e)).clip(0, 255).round()
     for judge, groups in zip(panel, columns, strict=True):
-        found = evaluation.reconstructions(networks, [judge], x, y)["judges"][judge.name]
+        shared = answers.asked(networks, [judge], x)
+        found = evaluation.reconstructions(shared, y)["judges"][judge.name]
         for name, shown in (("accuracy", x), ("on_generated", drawn)):
-            answers = []
+            said = []
             for one in shown:
                 z = np.asarray(judge.model(one[None].astype("f4"))[0])
-                answers.append(np.argmax([max(z[i] for i in group) for group in groups]))
-            assert found[name] == np.mean(answers == y)
-    found = evaluation.reconstructions(networks, panel, x, y)
+                said.append(np.argmax([max(z[i] for i in group) for group in groups]))
+            assert found[name] == np.mean(said == y)
+    found = evaluation.reconstructions(answers.asked(networks, [], x), y)
     seen, again = (np.argmax(networks.classifier(a.astype("f4")), axis=1) for a in (x, drawn))
     assert found["accuracy"] == np.mean(seen == y) and found["agreement"] == np.mean(seen == again)
 
 
-def test_first_choices_of_a_judge(monkeypatch):
+def test_first_choices_of_a_judge():
     """Output i of image j is that a linear map gives; ranks are counted by sorting."""
     inputs = keras.Input((*SIZE, 3))
     model = keras.Model(inputs, keras.layers.Dense(9)(keras.layers.Flatten()(inputs)))
@@ -388,9 +401,8 @@ def test_first_choices_of_a_judge(monkeypatch):
     judge, z = judges.Judge("wide", model), np.asarray(model(x.astype("f4")))
     ranks = [sorted(one, reverse=True).index(one[i]) for one, i in zip(z, y, strict=True)]
     assert judge.ranks(x, y).tolist() == ranks
-    kinds = [agreement.Others("samples", x)]
     shares = [np.mean(np.argsort(-z)[:, :n] == 4) * n for n in (1, 5)]
-    found = evaluation._shares(judge, 4, kinds)
+    found = answers.shares("samples", z, np.full(30, 4))
     assert found == pytest.approx({"samples": shares[0], "samples_top5": shares[1]})
 
 
@@ -416,7 +428,7 @@ def test_means_of_all_neurons():
         {"range": "p1:p2", "judges": {"a": {"nature": 1.0}}, "n": 0},
         {"range": "p3:p4", "judges": {"a": {"nature": 1.0}}, "n": 0},
     ]
-    found = evaluation.means(rows)
+    found = verdict.means(rows)
     assert found["p1:p2"] == {
         "neurons": 3,
         "reached": 2,
@@ -426,16 +438,84 @@ def test_means_of_all_neurons():
     assert found["p3:p4"]["reached"] == 0
 
 
+def test_words_of_a_check():
+    """A share over nature's is that of the numbers before it."""
+    shares = {"natural images in range_top5": 0.8, "samples_top5": 0.6}
+    mean = {"neurons": 10, "reached": 9, "vendi of nature or more": 7, "judges": {"j": shares}}
+    told = {"accuracy_top5": 0.5, "on_generated_top5": 0.2, "accuracy": 0.3, "on_generated": 0.1}
+    figures = {"accuracy": 0.4, "agreement": 0.25, "judges": {"j": told}, "means": {"p1:p2": mean}}
+    assert verdict.words(figures) == [
+        "the classifier's class on G(E(x)) is that on x for 25.0% of the test images; 40.0% of "
+        "them are given to their class",
+        "j (first 5 choices): of x 50.0%, of G(E(x)) 20.0%, 0.40 of it",
+        "j (first 5 choices), p1:p2: of natural images 80.0%, of samples 60.0%, 0.75 of it",
+        "p1:p2: 9 of 10 neurons reached, 7 with nature's Vendi score or more",
+    ]
+
+
 def test_check_prints_what_judges_say(trained, data, monkeypatch, capsys):
-    monkeypatch.setattr(evaluation, "COUNT", 3)
+    """Shares of the natural images in a range, and of G(E(x)) of these, by asking one by one."""
     monkeypatch.setattr(evaluation, "Settings", functools.partial(Settings, patience=1, K=4))
-    words = (f"--judge={trained / 'judge.keras'}", "--map=sea=0,sky=1")
+    monkeypatch.setattr(answers, "AT_A_TIME", 25)
+    judge = trained / "judge.keras"
+    words = (f"--judge={judge}", "--map=sea=0,sky=1", "--n=3")
     assert run("check", data, trained / "pair", *words) == 0
-    found = json.loads(capsys.readouterr().out)
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)
     assert [row["label"] for row in found["neurons"]] == ["sea", "sea", "sky", "sky"]
-    for row in found["neurons"]:  # a range that is out of reach ends nothing
-        assert bool(row["n"]) == ("samples" in row["judges"]["judge"]) == ("vendi" in row)
+    networks, (x, _) = storage.load(trained / "pair"), world(64, 1)
+    z = networks.classifier(x.astype("f4")).numpy()
+    drawn = networks.generator(networks.encode(x)).numpy().clip(0, 255).round()
+    model = judges.load(judge).model
+    for unit, row in zip((0, 0, 1, 1), found["neurons"], strict=True):
+        # A range that is out of reach ends nothing.
+        told = row["judges"]["judge"]
+        assert bool(row["n"]) == ("samples" in told) == ("vendi" in row) and row["n"] <= 3
+        inside = [i for i in range(64) if row["z1"] <= z[i, unit] <= row["z2"]]
+        for name, shown in (("natural images in range", x), ("... as G draws them", drawn)):
+            said = [np.argmax(model(shown[i][None].astype("f4"))[0]) == unit for i in inside]
+            assert told.get(name) == (np.mean(said) if said else None)
     assert found["means"].keys() == {"p99:p99.8", "p90:p98"}
+    assert "neurons reached" in printed.err and "judge: of x" in printed.err
+    assert run("check", data, trained / "pair", *words, "--neurons=1") == 0
+    rows = json.loads(capsys.readouterr().out)["neurons"]
+    assert rows == found["neurons"][:2]
+    assert run("check", data, trained / "pair", *words, "--neurons=0") == 2
+    assert "expected --neurons of 1 or more, got 0" in capsys.readouterr().err
+
+
+def test_weights_of_an_unfinished_training_are_a_beginning(data, tmp_path, monkeypatch, capsys):
+    """What a shorter training begins with is what the state has; other sizes are refused."""
+    words = ("classifier", data, tmp_path / "a", "--size=8", "--code=4", "--width=0.125")
+    words += ("--batch=32", "--epochs=2", "--plain=2")
+    real = classifier.Robust.step
+
+    def interrupted(self, batch):  # once, while the first step is traced
+        os.kill(os.getpid(), signal.SIGINT)
+        return real(self, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(classifier.Robust, "step", interrupted)
+        assert run(*words) == 130
+    state = tmp_path / "a" / "network.training"
+    network = architectures.classifier(2, SIZE, 4, width=0.125)
+    assert checkpoint.weights(state, network) == 1
+    with np.load(state / "state.npz") as file:
+        for i, variable in enumerate(network.variables):  # those of dropout's seeds, too
+            np.testing.assert_array_equal(variable, file[str(i)])
+    seen = []
+    monkeypatch.setattr(
+        runs, "train_classifier", lambda made, *_, **__: seen.append(made.get_weights())
+    )
+    other = (*words[:2], tmp_path / "b", *words[3:], f"--start={state}")
+    assert run(*other) == 0
+    for a, b in zip(seen[0], network.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    capsys.readouterr()
+    assert run(*other, "--overwrite", "--width=0.25") == 4
+    assert f"cannot take weights from {state} (" in capsys.readouterr().err
+    assert run(*other[:-1], "--overwrite", f"--start={tmp_path / 'a'}") == 4
+    assert "cannot take weights from" in capsys.readouterr().err
 
 
 def _touched(path):

@@ -110,7 +110,9 @@ def test_losses_of_the_generator_against_numpy():
     trainer = generator.Inverter(G, D, features)
     x = world(5, 7)[0].astype("f4")
     real = features(x)
-    found = [float(v) for v in trainer.terms(tf.constant(x), G(real[-1], training=True), real, {})]
+    terms = trainer.terms(tf.constant(x), G(real[-1], training=True), real, {})
+    assert tuple(terms) == generator.LOSSES
+    found = [float(v) for v in terms.values()]
     y = np.asarray(G(real[-1], training=True), float)
     ways = [((v - y) ** 2).mean(axis=(1, 2, 3)) for v in (x, x[:, :, ::-1])]
     assert found[0] == pytest.approx(np.minimum(*ways).mean() / x.astype(float).var(), rel=1e-3)
@@ -122,6 +124,80 @@ def test_losses_of_the_generator_against_numpy():
     assert found[2] == pytest.approx(
         -np.mean(D([tf.constant(y, tf.float32), real[-1]])), rel=1e-3, abs=1e-5
     )
+
+
+def test_a_step_without_the_discriminator_leaves_it_as_it_is():
+    """G then goes down the image and the feature loss alone, as a naive step of Adam does."""
+    x = world(8, 4)[0].astype("f4")
+    networks = pair(small())
+    features, G = compared.features(networks, ("conv1_1",)), networks.generator
+    D = discriminator.discriminator(6, (*SIZE, 3), (4,))
+    trainer = generator.Inverter(G, D, features, 1e-3)
+    before = [w.copy() for w in D.get_weights()]
+    weights = [v.numpy() for v in G.trainable_variables]
+    real = features(x)
+    with tf.GradientTape() as tape:
+        terms = trainer.terms(tf.constant(x), G(real[-1], training=True), real, {})
+        loss = 0.6 * terms["image"] + terms["feature"]
+    gradients = tape.gradient(loss, [v.value for v in G.trainable_variables])
+    found = trainer.step({"x": x, "alone": np.zeros(0, "f4")})
+    assert tuple(found) == ("image", "feature")
+    for a, b in zip(D.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+    for v, w, g in zip(G.trainable_variables, weights, gradients, strict=True):
+        g = np.asarray(g, float)  # Adam's first step: each entry moves by the rate, down its slope
+        np.testing.assert_allclose(v, w - 1e-3 * g / (abs(g) + 1e-7), rtol=1e-3, atol=2e-5)
+
+
+def test_who_joins_late_learns_at_the_rate_of_the_others():
+    schedule = keras.optimizers.schedules.CosineDecay(1.0, 8, alpha=0.5)
+    late = generator.Later(schedule, 6)
+    expected = 0.5 + 0.5 * (1 + np.cos(np.pi * 7 / 8)) / 2
+    assert float(late(tf.constant(1))) == pytest.approx(expected, rel=1e-5)
+
+
+def test_features_in_half_precision_are_nearly_those_in_float32():
+    """Of the classifier and of a teacher; what comes out is float32, and gradients are alike."""
+    networks, teacher = pair(small()), small(5)
+    x = tf.constant(world(6, 7)[0], tf.float32)
+    found = {}
+    about = (networks, ("conv1_1",), teacher, ("relu6",))
+    for precision in ("float32", "bfloat16"):
+        features, used = compared.quick(x, precision, *about)
+        assert used == precision
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = features(x)
+            loss = sum(tf.reduce_sum(one) for one in outputs)
+        found[precision] = [*outputs, tape.gradient(loss, x)]
+    errors = []
+    for exact, half in zip(*found.values(), strict=True):
+        assert half.dtype == tf.float32
+        errors.append(np.linalg.norm(half - exact) / np.linalg.norm(exact))
+    *of_outputs, of_gradient = errors
+    assert 1e-5 < min(of_outputs) and max(of_outputs) < 0.02
+    assert of_gradient < 0.1  # a unit near 0 is on the other side of it in half precision
+    assert {layer.compute_dtype for layer in teacher.layers} == {"float32"}
+
+
+@pytest.mark.parametrize("fault", ["wrong", "raises"])
+def test_features_that_half_precision_spoils_are_in_float32(fault):
+    """A layer of the user's own that is written for one precision."""
+
+    class Own(keras.layers.Layer):
+        def call(self, x):
+            if self.compute_dtype == "float32":
+                return x
+            return x + 1e4 if fault == "wrong" else x.written_for_float32()
+
+    inputs = keras.Input((*SIZE, 3))
+    h = keras.layers.Conv2D(4, 3, 2, activation="relu", name="map")(inputs)
+    h = keras.layers.Dense(6, name="relu6")(keras.layers.Flatten()(Own(name="own")(h)))
+    networks, x = pair(keras.Model(inputs, keras.layers.Dense(2, name="fc8")(h))), world(6, 7)[0]
+    features, used = compared.quick(x, "bfloat16", networks, ("map",))
+    assert used == "float32"
+    expected = keras.Model(inputs, h)(x.astype("f4"))
+    np.testing.assert_allclose(features(tf.constant(x, tf.float32))[-1], expected, rtol=1e-5)
 
 
 def test_the_encoder_stays_as_it_is_and_the_generator_learns():
@@ -211,7 +287,7 @@ def test_batches_depend_on_the_step_alone():
 
 
 def test_a_stopped_training_goes_on_bit_for_bit(tmp_path, monkeypatch):
-    """In the middle of a pass, with both optimizers, the average, and the discriminator."""
+    """In the middle of a pass, with both optimizers and the average; the discriminator joins."""
     x = world(48, 0)[0]
     little = functools.partial(discriminator.discriminator, widths=(4,))
     monkeypatch.setattr(generator, "discriminator", little)
@@ -221,14 +297,15 @@ def test_a_stopped_training_goes_on_bit_for_bit(tmp_path, monkeypatch):
         networks = pair(small())
         read = compared.features(networks, ("conv1_1",))
         options = {"epochs": 2, "batch": 16, "rate": 2e-3, "seed": 0, "folder": path}
-        options |= {"average": 0.9, "augment": discriminator.WAYS}
+        options |= {"average": 0.9, "augment": discriminator.WAYS, "disc_start": 1}
         left = generator.train(networks.generator, read, x, stop=stop, **options)
         return left, networks.generator.get_weights()
 
     left, expected = train(tmp_path / "a")
     assert left == 0
-    left, halfway = train(tmp_path / "b", After(2))
-    assert left == 4 and not np.allclose(halfway[0], expected[0], atol=1e-5)
+    for steps, wanted in ((2, 4), (2, 2)):
+        left, halfway = train(tmp_path / "b", After(steps))
+        assert left == wanted and not np.allclose(halfway[0], expected[0], atol=1e-5)
     left, found = train(tmp_path / "b")
     assert left == 0
     for a, b in zip(found, expected, strict=True):
@@ -309,6 +386,8 @@ def test_codes_that_tell_nothing_apart_are_refused(tmp_path):
         runs.train_generator(features, world(20, 0)[0], tmp_path, {}, **options)
     with pytest.raises(UsageError, match="expected --average from 0 to below 1, .*, got 1"):
         runs.train_generator(features, world(20, 0)[0], tmp_path, {}, average=1.0, **options)
+    with pytest.raises(UsageError, match="expected --disc-start of 0 passes or more, got -1"):
+        runs.train_generator(features, world(20, 0)[0], tmp_path, {}, disc_start=-1, **options)
 
 
 def test_images_are_divided_once_or_as_their_folders_say(tmp_path):
@@ -483,7 +562,13 @@ def mine(tmp_path_factory):
     teacher = small()
     teacher.save(path / "teacher.keras")
     words += (f"--teacher={path / 'teacher.keras'}", "--teacher-layers=conv1_1")
-    words += ("--average=0.5", "--augment=color", "--precision=float32", "--width=0.5")
+    words += (
+        "--average=0.5",
+        "--augment=color",
+        "--disc-start=1",
+        "--precision=float32",
+        "--width=0.5",
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(generator, "discriminator", little)
         patch.setattr(architectures, "widths_for", lambda size, width: (int(32 * width), 16, 8))

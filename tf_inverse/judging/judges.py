@@ -90,8 +90,7 @@ class Judge:
         Raises:
             UsageError: As of `classes`.
         """
-        y = self._finite(images)
-        return (y > np.take_along_axis(y, np.asarray(labels)[:, None], axis=1)).sum(axis=1)
+        return ranks(self.finite(images), labels)
 
     def classes(self, images: Array) -> Array:
         """The class with the largest output for images [N, H, W, C] in 0..255: [N] int32.
@@ -99,9 +98,14 @@ class Judge:
         Raises:
             UsageError: Outputs are not finite numbers.
         """
-        return self._finite(images).argmax(axis=1).astype(np.int32)
+        return self.finite(images).argmax(axis=1).astype(np.int32)
 
-    def _finite(self, images: Array) -> Array:
+    def finite(self, images: Array) -> Array:
+        """The outputs for images [N, H, W, C] in 0..255, [N, classes], all of them finite.
+
+        Raises:
+            UsageError: Some are not.
+        """
         y = self.outputs(images)
         if not np.isfinite(y).all():
             raise UsageError(
@@ -109,6 +113,17 @@ class Judge:
                 f"take other pixels (--pixels=LOW:HIGH)?"
             )
         return y
+
+
+def ranks(outputs: Array, labels: Array) -> Array:
+    """How many outputs are larger than that of an image's own class, [N]; 0 is the first choice.
+
+    Args:
+        outputs: Of a judge, [N, classes].
+        labels: Class of each image, [N].
+    """
+    own = np.take_along_axis(outputs, np.asarray(labels)[:, None], axis=1)
+    return (outputs > own).sum(axis=1)
 
 
 def load(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pathlib
 from collections.abc import Sequence
@@ -29,6 +30,24 @@ def save(folder: pathlib.Path, variables: Sequence[keras.Variable], steps: int) 
     atomic.write(folder / NAME, buffer.getvalue())
 
 
+def weights(folder: pathlib.Path, network: keras.Model) -> int:
+    """Gives a network the weights of an unfinished training; its steps so far.
+
+    Args:
+        folder: Of that training, which may still run.
+        network: Of the same architecture: a trainer's variables begin with its network's.
+
+    Raises:
+        RefusedInput: There is no such state, it is damaged, or it is of another architecture.
+    """
+    with _reading(folder, "take weights from"):
+        arrays, steps, _ = _arrays(folder, len(network.variables))
+        _fitting(arrays, network.variables)
+    for variable, array in zip(network.variables, arrays, strict=True):
+        variable.assign(array)
+    return steps
+
+
 def restore(folder: pathlib.Path, variables: Sequence[keras.Variable]) -> int:
     """Steps that were done: 0 where nothing is kept; else the variables are as they were.
 
@@ -39,22 +58,34 @@ def restore(folder: pathlib.Path, variables: Sequence[keras.Variable]) -> int:
     Raises:
         RefusedInput: The file is damaged, or of another training.
     """
-    path = folder / NAME
-    if not path.exists():
+    if not (folder / NAME).exists():
         return 0
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = [file[str(i)] for i in range(len(variables))]
-            steps = int(file["steps"])
-            if len(file.files) != len(variables) + 1:
-                raise ValueError(f"expected {len(variables)} arrays, got {len(file.files) - 1}")
-        for variable, array in zip(variables, arrays, strict=True):
-            if array.shape != tuple(variable.shape):
-                raise ValueError(f"{variable.path} has another shape")
-    except Exception as error:  # NumPy raises almost anything for a damaged file
-        raise RefusedInput(
-            f"cannot go on from {folder} ({reason(error)}); take that folder away to begin anew"
-        ) from error
+    with _reading(folder, "go on from", "; take that folder away to begin anew"):
+        arrays, steps, count = _arrays(folder, len(variables))
+        if count != len(variables):
+            raise ValueError(f"expected {len(variables)} arrays, got {count}")
+        _fitting(arrays, variables)
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
     return steps
+
+
+def _arrays(folder, count):
+    """The first arrays of a state, its steps, and how many arrays it has."""
+    with np.load(folder / NAME, allow_pickle=False) as file:
+        arrays = [file[str(i)] for i in range(count)]
+        return arrays, int(file["steps"]), len(file.files) - 1
+
+
+def _fitting(arrays, variables):
+    for variable, array in zip(variables, arrays, strict=True):
+        if array.shape != tuple(variable.shape):
+            raise ValueError(f"{variable.path} has another shape")
+
+
+@contextlib.contextmanager
+def _reading(folder, what, hint=""):
+    try:
+        yield
+    except Exception as error:  # NumPy raises almost anything for a damaged file
+        raise RefusedInput(f"cannot {what} {folder} ({reason(error)}){hint}") from error

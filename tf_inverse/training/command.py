@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import sys
 
 import keras
 
@@ -13,7 +14,17 @@ from tf_inverse.adopt import command as words
 from tf_inverse.errors import UsageError
 from tf_inverse.judging import judges, matching
 from tf_inverse.networks import image_files, saving, storage
-from tf_inverse.training import architectures, evaluation, own, runs, smoothing, work
+from tf_inverse.training import (
+    answers,
+    architectures,
+    checkpoint,
+    evaluation,
+    own,
+    runs,
+    smoothing,
+    verdict,
+    work,
+)
 from tf_inverse.training import data as training_data
 
 SIZE = (32, 32)
@@ -37,10 +48,14 @@ def run(kind: str, options: dict) -> int | None:
 
 def train_classifier(out, start, code, width, pooled, **options):
     """A classifier: out/network.keras, and classifier.keras for use."""
-    begun = storage.model(start) if start else None
+    unfinished = start and start.is_dir()
+    begun = storage.model(start) if start and not unfinished else None
 
     def network(classes, size, dtype):
-        return begun or architectures.classifier(classes, size, code, width, pooled, dtype)
+        made = begun or architectures.classifier(classes, size, code, width, pooled, dtype)
+        if unfinished:
+            checkpoint.weights(start, made)
+        return made
 
     def write(trained):
         runs.save(architectures.folded(trained), out / "classifier.keras")
@@ -129,7 +144,7 @@ def _train_generator(
     f = _classifier(classifier, more)
     networks, parts, said = _begun(f, out, seed, more)
     options = {"batch": batch or 64, "rate": rate or 5e-4, "seed": seed, "overwrite": overwrite}
-    options |= {name: more[name] for name in ("epochs", "width", "average", "augment", "precision")}
+    options |= {name: more[name] for name in GENERATING}
     options |= {"compare": grammar.names(compare), "lessons": grammar.names(more["teacher_layers"])}
     if teacher:
         opened = loading.open(teacher, "classifier", **_opening(more))
@@ -236,8 +251,11 @@ def _names(text):
     return words.lines(text)[1] if pathlib.Path(text).is_file() else tuple(text.split(","))
 
 
-def check(data, out, judge, trust, **options):
-    """Print what `evaluation` says of a pair on the test images, as JSON."""
+def check(data, out, judge, trust, n, neurons, **options):
+    """Print what `evaluation` says of a pair on the test images, as JSON; in words on stderr."""
+    for flag, count in (("n", n), ("neurons", neurons)):
+        if count is not None and count < 1:
+            raise UsageError(f"expected --{flag} of 1 or more, got {count}")
     networks = storage.load(out, trust)
     h, w, channels = networks.image_shape
     x, y = image_files.load(data, (h, w), "test", channels)
@@ -248,10 +266,12 @@ def check(data, out, judge, trust, **options):
     layer, names = networks.labels
     given = matching.read(options["map"])
     panel = [matching.among(names, layer, one, given) for one in panel]
-    figures = evaluation.reconstructions(networks, panel, x, y)
-    figures["neurons"] = evaluation.samples(networks, panel, x)
-    figures["means"] = evaluation.means(figures["neurons"])
+    shared = answers.asked(networks, panel, x)
+    figures = evaluation.reconstructions(shared, y)
+    figures["neurons"] = evaluation.samples(networks, panel, shared, n or evaluation.COUNT, neurons)
+    figures["means"] = verdict.means(figures["neurons"])
     print(json.dumps(figures, indent=1))
+    print(*verdict.words(figures), sep="\n", file=sys.stderr)
 
 
 def _refuse(path, overwrite):
@@ -261,6 +281,7 @@ def _refuse(path, overwrite):
 
 
 PATHS = ("data", "out", "start")
+GENERATING = ("epochs", "width", "average", "augment", "disc_start", "precision")
 KINDS = {
     "generator": (train_generator, ("classifier",)),
     "classifier": (train_classifier, ()),

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tf_inverse import metrics
+from tf_inverse import diversity, metrics
 from tf_inverse.archive import Samples
-from tf_inverse.band import Band, Bands, Neuron
+from tf_inverse.band import Band, Bands
+from tf_inverse.compute import progress
 from tf_inverse.errors import Unreachable
-from tf_inverse.judging import agreement
 from tf_inverse.judging.judges import Judge
 from tf_inverse.method.normalization import measure
 from tf_inverse.method.sampler import sample
 from tf_inverse.method.settings import Settings
 from tf_inverse.tensors import Array
-from tf_inverse.training import quality
+from tf_inverse.training import answers
 
 if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
@@ -35,60 +35,49 @@ RANGES = ((99.0, 99.8), (90.0, 98.0))
 COUNT = 30
 """Samples a neuron and range."""
 
-FIRST = 5
-"""Choices of a judge, the first ones, among which a class may be."""
 
-
-def reconstructions(
-    networks: Networks, panel: Sequence[Judge], images: Array, labels: Array
-) -> dict:
+def reconstructions(found: answers.Shared, labels: Array) -> dict:
     """How honest G(E(x)) is, as shares of test images.
 
     Args:
-        networks: `networks.Networks`; its label layer holds the classes.
-        panel: Other classifiers of the same classes in the same order.
-        images: [N, H, W, C] uint8.
-        labels: [N].
+        found: From `answers.asked`.
+        labels: Class of each test image, [N].
 
     Returns:
         accuracy of the classifier on images; agreement of its class on G(E(x)) with that on x; and
         judges, by name: accuracy on images, and on_generated, on G(E(x)), each also of the first
-        `FIRST` choices, where the judge has more classes than that.
+        `answers.FIRST` choices, where there are more classes than that.
     """
-    drawn = quality.drawn(networks, networks.encode(images))
-    own = Judge(networks.name, networks.classifier)
-    seen, again = own.classes(images), own.classes(drawn)
+    own, again = (one.z.argmax(axis=1) for one in (found.natural, found.drawn))
     told = {}
-    for judge in panel:
-        figures = {"accuracy": judge.ranks(images, labels)}
-        figures["on_generated"] = judge.ranks(drawn, labels)
-        told[judge.name] = {
-            name + kind: float(np.mean(rank < first))
-            for name, rank in figures.items()
-            for kind, first in _choices(judge)
-        }
+    for name in found.natural.told:
+        figures = {"accuracy": found.natural, "on_generated": found.drawn}
+        told[name] = {}
+        for kind, one in figures.items():
+            told[name] |= answers.shares(kind, one.told[name], labels)
     return {
-        "accuracy": float(np.mean(seen == labels)),
-        "agreement": float(np.mean(seen == again)),
+        "accuracy": float(np.mean(own == labels)),
+        "agreement": float(np.mean(own == again)),
         "judges": told,
     }
 
 
-def _choices(judge):
-    """Endings of names, and how many of a judge's first choices count."""
-    return [("", 1)] + ([(f"_top{FIRST}", FIRST)] if judge.count > FIRST else [])
-
-
 def samples(
-    networks: Networks, panel: Sequence[Judge], images: Array, n: int = COUNT, seed: int = 0
+    networks: Networks,
+    panel: Sequence[Judge],
+    found: answers.Shared,
+    n: int = COUNT,
+    neurons: int | None = None,
+    seed: int = 0,
 ) -> list[dict]:
     """For every class neuron and each of `RANGES`, what judges say of its samples.
 
     Args:
-        networks: With labels.
-        panel: As above.
-        images: Test images, [N, H, W, C] uint8.
+        networks: As of `answers.asked`.
+        panel: As of `answers.asked`.
+        found: From `answers.asked`.
         n: Samples a neuron and range.
+        neurons: How many neurons, spread evenly over the classes; all if None.
         seed: Of the runs.
 
     Returns:
@@ -97,28 +86,49 @@ def samples(
         those, and of random codes; n, steps, and, where there are samples, the Vendi profiles of
         samples and of natural images in the range, at the same count.
     """
-    layer, names = networks.labels
-    neurons = tuple(Neuron(layer, unit) for unit in range(len(names)))
-    e, z = networks.score(images, neurons, batch=250)
+    every = answers.class_neurons(networks)
+    chosen = diversity.evenly(np.arange(len(every)), neurons or len(every))
     rows = []
-    for unit, (neuron, name) in enumerate(zip(neurons, names, strict=True)):
-        scale = measure(networks, (neuron,))
-        for levels in RANGES:
-            z1, z2 = (float(one) for one in np.percentile(z[:, unit], levels))
-            bands = Bands(Band(neuron, z1, z2))
-            batches = _until_stuck(sample(networks, bands, Settings(n=n, seed=seed), scale=scale))
-            within = np.flatnonzero(metrics.in_range(z[:, [unit]], [z1], [z2]))
-            beside = agreement.others(networks, bands, images[within])
-            row = {"label": name, "range": "p{:g}:p{:g}".format(*levels), "z1": z1, "z2": z2}
-            row |= {"n": 0, "steps": batches[-1].info.steps if batches else None}
-            drawn = Samples.joined(batch.samples for batch in batches) if batches else None
-            if drawn is not None and len(drawn.images):
-                row["n"] = len(drawn.images)
-                row |= _diversity(drawn.encodings, e[within], scale.bandwidth)
-                beside = [agreement.Others("samples", drawn.images), *beside]
-            row["judges"] = {one.name: _shares(one, unit, beside) for one in panel}
-            rows.append(row)
+    with progress.Counted("neurons sampled") as watch:
+        for count, unit in enumerate(chosen.tolist(), start=1):
+            scale = measure(networks, (every[unit],))
+            for levels in RANGES:
+                z1, z2 = (float(one) for one in np.percentile(found.natural.z[:, unit], levels))
+                bands = Bands(Band(every[unit], z1, z2))
+                settings = Settings(n=n, seed=seed, precision="auto")
+                run = sample(networks, bands, settings, scale=scale)
+                row = {"label": networks.labels[1][unit], "z1": z1, "z2": z2}
+                row["range"] = "p{:g}:p{:g}".format(*levels)
+                rows.append(row | _row(found, panel, unit, bands, _until_stuck(run), scale))
+            watch.show(count, len(chosen))
     return rows
+
+
+def _row(found, panel, unit, bands, batches, scale):
+    """What there is to say of a neuron's run in one range."""
+    row = {"n": 0, "steps": batches[-1].info.steps if batches else None}
+    drawn = Samples.joined(batch.samples for batch in batches) if batches else None
+    within, inside = (
+        metrics.in_range(one.z[:, [unit]], bands.z1, bands.z2)
+        for one in (found.natural, found.random)
+    )
+    images = drawn.images if drawn is not None else ()
+    if len(images):
+        row["n"] = len(images)
+        row |= _diversity(drawn.encodings, found.e[within], scale.bandwidth)
+    kinds = {
+        "natural images in range": (found.natural, within),
+        "... as G draws them": (found.drawn, within),
+        "random codes out of it": (found.random, ~inside),
+    }
+    row["judges"] = {}
+    for one in panel:
+        outputs = {"samples": one.finite(images)} if len(images) else {}
+        outputs |= {name: kind.told[one.name][rows] for name, (kind, rows) in kinds.items()}
+        row["judges"][one.name] = {}
+        for name, y in outputs.items():
+            row["judges"][one.name] |= answers.shares(name, y, np.full(len(y), unit))
+    return row
 
 
 def _until_stuck(batches):
@@ -127,46 +137,6 @@ def _until_stuck(batches):
     with contextlib.suppress(Unreachable):
         for batch in batches:
             found.append(batch)
-    return found
-
-
-def _shares(judge, unit, kinds):
-    """Shares of images of some kinds for which a class is among a judge's first choices."""
-    found = {}
-    for kind in kinds:
-        ranks = judge.ranks(kind.images, np.full(len(kind.images), unit))
-        found |= {kind.name + end: float(np.mean(ranks < first)) for end, first in _choices(judge)}
-    return found
-
-
-def means(rows: list[dict]) -> dict:
-    """The figures of all neurons together, for each range and judge.
-
-    Args:
-        rows: From `samples`.
-
-    Returns:
-        By range: neurons; reached, how many of them have samples; "vendi of nature or more", how
-        many have samples as diverse as nature by the Vendi score of order 1; and judges, by name:
-        the mean of each share, over the neurons that have it.
-    """
-    found = {}
-    for range_ in dict.fromkeys(row["range"] for row in rows):
-        here = [row for row in rows if row["range"] == range_]
-        reached = [row for row in here if row["n"]]
-        diverse = sum(row["vendi"] >= row["vendi_natural"] for row in reached)
-        told: dict = {}
-        for row in here:
-            for judge, shares in row["judges"].items():
-                for kind, share in shares.items():
-                    told.setdefault(judge, {}).setdefault(kind, []).append(share)
-        found[range_] = {"neurons": len(here), "reached": len(reached)} | {
-            "vendi of nature or more": diverse,
-            "judges": {
-                judge: {kind: float(np.mean(one)) for kind, one in shares.items()}
-                for judge, shares in told.items()
-            },
-        }
     return found
 
 

@@ -23,6 +23,7 @@ from tf_inverse.training.discriminator import augmented, changes, discriminator
 from tf_inverse.training.perceptual import Features
 
 LEAST = 1e-12
+LOSSES = ("image", "feature", "adversarial")
 
 
 class Inverter:
@@ -34,6 +35,7 @@ class Inverter:
         features: Images -> list of what layers give, the code (flattened) last.
         rate: Learning rate of Adam for both, a number or a schedule.
         weights: Weights of the image, feature and adversarial losses.
+        d_rate: Learning rate of D where it is not that of G.
         average: Share that an exponential average of G's weights keeps each step; none with 0.
 
     Attributes:
@@ -48,12 +50,14 @@ class Inverter:
         rate: float | keras.optimizers.schedules.LearningRateSchedule = 5e-4,
         weights: Sequence[float] = (0.6, 1.0, 0.2),
         average: float = 0.0,
+        d_rate: float | keras.optimizers.schedules.LearningRateSchedule | None = None,
     ):
-        self.G, self.D, self.features, self.loss_weights = G, D, features, weights
+        self.G, self.D, self.features = G, D, features
+        self.loss_weights = dict(zip(LOSSES, weights, strict=True))
         adam = {"beta_1": 0.5, "beta_2": 0.99}
         averaged = {"use_ema": True, "ema_momentum": average} if average else {}
         self.optimizer = keras.optimizers.Adam(rate, **adam, **averaged)
-        self.d_optimizer = keras.optimizers.Adam(rate, **adam)
+        self.d_optimizer = keras.optimizers.Adam(rate if d_rate is None else d_rate, **adam)
         self.optimizer.build(G.trainable_variables)
         self.d_optimizer.build(D.trainable_variables)
         parts = (G, D, self.optimizer, self.d_optimizer)
@@ -61,10 +65,12 @@ class Inverter:
         self.engine = backends.engine(self.changing, features.variables)
 
     def step(self, batch: dict[str, Any]) -> dict[str, Tensor]:
-        """One step of both networks on images `x` 0..255.
+        """One step of both networks on images `x` 0..255, or of G alone.
 
         Args:
             batch: With numbers of `discriminator.changes` the discriminator sees changed images.
+                With `alone`, whatever its value, G learns without the discriminator, which stays as
+                it is: that takes two thirds of the time.
         """
         x = ops.cast(batch["x"], "float32")
         real = self.features(x)
@@ -72,12 +78,13 @@ class Inverter:
         def generated():
             y = self.G(real[-1], training=True)
             losses = self.terms(x, y, real, batch)
-            return sum(w * one for w, one in zip(self.loss_weights, losses, strict=True)), (
-                y,
-                losses,
-            )
+            total = sum(self.loss_weights[name] * one for name, one in losses.items())
+            return total, (y, losses)
 
         (y, losses), g_gradients = self.engine.gradients(generated, self.G.trainable_variables)
+        if "alone" in batch:
+            self.engine.apply(self.optimizer, g_gradients, self.G.trainable_variables)
+            return losses
         y = ops.stop_gradient(y)
 
         def judged():
@@ -89,19 +96,18 @@ class Inverter:
         d_loss, d_gradients = self.engine.gradients(judged, self.D.trainable_variables)
         self.engine.apply(self.optimizer, g_gradients, self.G.trainable_variables)
         self.engine.apply(self.d_optimizer, d_gradients, self.D.trainable_variables)
-        names = ("image", "feature", "adversarial")
-        return dict(zip(names, losses, strict=True)) | {"discriminator": d_loss}
+        return losses | {"discriminator": d_loss}
 
     def terms(
         self, x: Tensor, y: Tensor, real: list[Tensor], numbers: dict[str, Tensor]
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """The image, feature and adversarial losses.
+    ) -> dict[str, Tensor]:
+        """The image, feature and adversarial losses, by the names of `LOSSES`.
 
         Args:
             x: Images.
             y: What G makes of their codes.
             real: Features of x.
-            numbers: See `discriminator.augmented`.
+            numbers: See `discriminator.augmented`; with `alone` there is no adversarial loss.
         """
         # A classifier forgets which way things face; the mean of both ways is neither.
         as_is, mirrored = (ops.mean((v - y) ** 2, axis=(1, 2, 3)) for v in (x, ops.flip(x, axis=2)))
@@ -111,14 +117,33 @@ class Inverter:
             # Relative to what the features vary by: one weight serves every layer and network.
             spread = ops.mean(ops.var(wanted, axis=0))
             feature += ops.mean((wanted - got) ** 2) / ops.maximum(spread, LEAST)
-        adversarial = -ops.mean(self.D([augmented(y, numbers), real[-1]], training=False))
-        return image, feature / len(real), adversarial
+        losses = {"image": image, "feature": feature / len(real)}
+        if "alone" not in numbers:
+            realism = self.D([augmented(y, numbers), real[-1]], training=False)
+            losses["adversarial"] = -ops.mean(realism)
+        return losses
 
     def finish(self) -> None:
         """Gives G its averaged weights, where there are any."""
         self.engine.settle()
         if self.optimizer.use_ema:
             self.optimizer.finalize_variable_values(self.G.trainable_variables)
+
+
+class Later(keras.optimizers.schedules.LearningRateSchedule):
+    """The learning rate of a network that joins a training late: what the others have by then.
+
+    Args:
+        schedule: Of the whole training.
+        passed: Steps before this network's first one.
+    """
+
+    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, passed: int):
+        self.schedule, self.passed = schedule, passed
+
+    def __call__(self, step: Tensor) -> Tensor:
+        """The learning rate of the network's own step."""
+        return self.schedule(step + self.passed)
 
 
 def train(
@@ -135,6 +160,7 @@ def train(
     spread: tuple[float, float] = (0.0, 1.0),
     average: float = 0.0,
     augment: tuple[str, ...] = (),
+    disc_start: int = 0,
     dtype: str = "float32",
 ) -> int:
     """Train in place to the end, or until a stop; go on from `folder` where it was stopped.
@@ -153,6 +179,8 @@ def train(
         spread: See `architectures.generator`.
         average: See `Inverter`.
         augment: Ways to change what the discriminator sees, of `discriminator.WAYS`.
+        disc_start: Passes before the discriminator takes part; none takes part if there are no more
+            passes than that.
         dtype: Keras's policy of the discriminator's convolutions.
 
     Returns:
@@ -163,12 +191,14 @@ def train(
         UsageError: The losses are not finite any more.
     """
     keras.utils.set_random_seed(seed)
-    half = max(1, epochs * (len(images) // batch) // 2)
+    steps = len(images) // batch
+    half = max(1, epochs * steps // 2)
     schedule = keras.optimizers.schedules.CosineDecay(
         rate, half, alpha=0.02, warmup_target=rate, warmup_steps=half
     )
     D = discriminator(G.input_shape[-1], images.shape[1:], spread=spread, dtype=dtype)
-    trainer = Inverter(G, D, features, schedule, average=average)
+    late = Later(schedule, disc_start * steps)
+    trainer = Inverter(G, D, features, schedule, average=average, d_rate=late)
     shown = images[: loop.SHOWN]
     codes = ops.convert_to_numpy(features(ops.convert_to_tensor(shown, "float32"))[-1])
 
@@ -178,6 +208,8 @@ def train(
         return ""
 
     def further(rng, step):
+        if step < disc_start * steps:
+            return {"alone": np.zeros(0, np.float32)}
         return changes(rng, batch, augment)
 
     coming = batches.Batches(images, batch, seed, further=further)

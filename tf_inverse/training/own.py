@@ -118,12 +118,13 @@ def train(
         options: The other arguments of `runs.train_generator`.
     """
     compare = compared.compared(networks, compare)
-    features = compared.features(networks, compare)
-    about = {"encoder": networks.encoder, "compare": list(compare)}
-    about |= {"classifier": data.digest(*networks.classifier.get_weights())}
     if teacher is not None:
         lessons = lessons or perceptual.lessons(teacher)
-        features = perceptual.taught(features, teacher, lessons)
+    precision = runs.resolved(options.get("precision", "auto"))
+    features, precision = compared.quick(x, precision, networks, compare, teacher, lessons)
+    about = {"encoder": networks.encoder, "compare": list(compare), "features": precision}
+    about |= {"classifier": data.digest(*networks.classifier.get_weights())}
+    if teacher is not None:
         about |= {"teacher": data.digest(*teacher.get_weights()), "lessons": list(lessons)}
     G = runs.train_generator(features, x, state, about, **options)
     if isinstance(G, runs.Stopped):

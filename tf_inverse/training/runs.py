@@ -51,11 +51,20 @@ def policy(precision: str) -> str:
     Raises:
         UsageError: Unknown.
     """
+    return "float32" if resolved(precision) == "float32" else "mixed_bfloat16"
+
+
+def resolved(precision: str) -> str:
+    """float32 or bfloat16: what `auto` stands for on this device, any other as it is.
+
+    Raises:
+        UsageError: Unknown.
+    """
     if precision not in PRECISIONS:
         raise UsageError(f"expected --precision of {', '.join(PRECISIONS)}, got {precision!r}")
     if precision == "auto":
-        precision = _quick()
-    return "mixed_bfloat16" if precision == "bfloat16" else "float32"
+        return "bfloat16" if _quick() == "bfloat16" else "float32"
+    return precision
 
 
 def _quick() -> str:
@@ -134,6 +143,7 @@ def train_generator(
     width: float = 1.0,
     average: float = 0.0,
     augment: str | None = None,
+    disc_start: int = 0,
     precision: str = "auto",
 ) -> Model | Stopped:
     """A generator that was trained to undo the last of some features, in float32.
@@ -153,6 +163,7 @@ def train_generator(
         width: Factor of the channels of its convolutions.
         average: As of `generator.Inverter`.
         augment: Ways of `discriminator.ways`, as text.
+        disc_start: As of `generator.train`.
         precision: See `policy`.
 
     Raises:
@@ -161,10 +172,13 @@ def train_generator(
     batch, dtype, ways = min(batch, len(x)), policy(precision), discriminator.ways(augment)
     if not 0.0 <= average < 1.0:
         raise UsageError(f"expected --average from 0 to below 1, as 0.999, got {average:g}")
+    if disc_start < 0:
+        raise UsageError(f"expected --disc-start of 0 passes or more, got {disc_start}")
     epochs = epochs or max(EPOCHS, math.ceil(STEPS / (len(x) // batch)))
     settings = {"epochs": epochs, "batch": batch, "rate": rate, "seed": seed}
     settings |= {"image": list(x.shape[1:]), "width": width, "average": average}
     settings |= {"augment": list(ways), "dtype": dtype, "images": data.digest(x)}
+    settings |= {"disc_start": disc_start}
     work.claim(state, about | settings, overwrite)
     keras.utils.set_random_seed(seed)
     code, spread = _spread(features, x)
@@ -172,6 +186,7 @@ def train_generator(
     G = architectures.generator(code, x.shape[1:], widths, spread, dtype)
     options = {"epochs": epochs, "batch": batch, "rate": rate, "seed": seed, "spread": spread}
     options |= {"average": average, "augment": ways, "dtype": dtype, "folder": state}
+    options |= {"disc_start": disc_start}
 
     def run(stop):
         return generator.train(G, features, x, stop=stop, **options)

@@ -64,7 +64,8 @@ def generator(options: argparse.Namespace, parts: data.Data, state: pathlib.Path
         lessons = grammar.names(options.teacher_layers) or perceptual.lessons(teacher)
         features = perceptual.taught(features, teacher, lessons)
         about |= {"teacher": data.digest(*teacher.get_weights()), "lessons": list(lessons)}
-    names = ("epochs", "seed", "width", "average", "augment", "precision", "overwrite")
+    names = ("epochs", "seed", "width", "average", "augment", "disc_start", "precision")
+    names += ("overwrite",)
     settings = {name: getattr(options, name) for name in names}
     settings |= {"batch": options.batch or 64, "rate": options.rate or 5e-4}
     made = runs.train_generator(features, parts.train, state, about, **settings)
@@ -88,7 +89,7 @@ def read(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--precision", default="auto")
     for name, value in {"epochs": None, "batch": None, "code": None, "pooled": 0}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
-    for name, value in {"plain": 5, "seed": 0}.items():
+    for name, value in {"plain": 5, "seed": 0, "disc-start": 0}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     for name, value in {"rate": None, "epsilon": 0.25, "width": 1.0, "average": 0.0}.items():
         parser.add_argument(f"--{name}", type=float, default=value)
