@@ -22,7 +22,9 @@ PIXELS = 1 << 18
 def drawn(networks, c: np.ndarray) -> np.ndarray:
     """G of codes [N, d] as stored images: [N, H, W, C] uint8."""
     shape = networks.image_shape
-    draw = tf.function(networks.images, reduce_retracing=True, autograph=False)
+    draw = networks.compiled(
+        "drawn", lambda: tf.function(networks.images, reduce_retracing=True, autograph=False)
+    )
     batch = int(np.clip(PIXELS // (shape[0] * shape[1]), 4, 250))
     parts = [draw(tf.constant(c[i : i + batch])).numpy() for i in range(0, len(c), batch)]
     return np.concatenate(parts).astype(np.uint8)
