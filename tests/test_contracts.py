@@ -74,7 +74,7 @@ def test_one_trace_however_many_neurons(band, method):
     # The yardstick is one for all neurons, and so is what it reads: encodings alone.
     others = ("probabilities", "yardstick")
     kept = {key: one for key, one in networks._compiled.items() if key[0] not in others}
-    assert kept.pop(("read", ())).experimental_get_tracing_count() == 1
+    assert kept.pop(("look", ())).experimental_get_tracing_count() == 1
     kept = {key[0]: one for key, one in kept.items()}
     kinds = {"read", "look"} | GRAPHS[method]
     assert set(kept) == kinds and len(networks._compiled) == len(kinds) + 3

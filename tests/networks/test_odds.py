@@ -134,7 +134,7 @@ def test_where_probabilities_are_found(name, tmp_path):
         f, layer, expected = keras.Model(x, Own()(x)), "own", True
     else:
         f = saved(tmp_path / "saved", ending(layers.Dense(3, "softmax", name="p")))
-        layer, expected = "graph", True
+        layer, expected = "softmax", True
     networks = worlds.tiny_networks(labels=None)
     networks = dataclasses.replace(networks, classifier=f, encoder=layer)
     assert networks.probabilities((layer,)) == (expected,)

@@ -76,7 +76,7 @@ def write(
         UsageError: No such layer, or settings that cannot be exported.
         FileExistsError: The version exists and overwrite is False, or the folder is no export.
     """
-    out, settings = pathlib.Path(out), (settings or Settings()).unchosen()
+    out, settings = pathlib.Path(out), settings or Settings()
     _expect_free(out, version, overwrite)
     exported = gather(networks, layers, settings, directions)
     traced = endpoints.make(exported)
@@ -151,6 +151,7 @@ def gather(
     Raises:
         UsageError: No such layer, or settings that a graph without Python cannot follow.
     """
+    settings = settings.unchosen()
     for name, value in ONLY.items():
         if getattr(settings, name) != value:
             raise UsageError(

@@ -167,9 +167,8 @@ class Settings:
 
     def unchosen(self) -> Settings:
         """With random starts and one candidate a sample, where "auto" cannot stand for others."""
-        if self.starts != "auto":
-            return self
-        return dataclasses.replace(self, starts="random", candidates=self.candidates or 1)
+        starts = "random" if self.starts == "auto" else self.starts
+        return dataclasses.replace(self, starts=starts, candidates=self.candidates or 1)
 
     def sized(self, d: int) -> Settings:
         """The settings for codes of d entries: with a step beta, where none was given.

@@ -84,6 +84,8 @@ def near(networks: Networks, bands: Bands, seed: int) -> Callable[[int, Array], 
     stored, z = networks.natural, unit_nature.encoded(networks, bands.neurons)
     if networks.codes.kind != "bank" or stored is None or stored.encodings is None or z is None:
         return None
+    if np.shape(stored.encodings)[1] != networks.codes.size:
+        return None  # the generator's codes are not what the classifier's encoder gives
     random = stored.codes(networks.codes.size)
     if random is None:
         return None
