@@ -14,7 +14,7 @@ from tf_inverse import adopt
 from tf_inverse.adopt import kerashub, loading
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.judging import judges
-from tf_inverse.networks import keras_file
+from tf_inverse.networks import keras_file, places
 
 there = pytest.mark.skipif(
     importlib.util.find_spec("keras_hub") is None, reason="needs KerasHub: the extra kerashub"
@@ -122,9 +122,11 @@ def test_a_model_with_a_preprocessor_of_its_own_is_left_alone():
     np.testing.assert_allclose(opened.model(x), expected)
 
 
-@pytest.mark.parametrize("source", ["cifar10", "keras:MobileNetV2"])
+@pytest.mark.parametrize("source", ["cifar10", "a file of it", "keras:MobileNetV2"])
 def test_pixels_are_not_scaled_twice(source):
     size = (32, 32, 3)
+    if source == "a file of it":
+        source = str(places.find("cifar10") / "classifier.keras")
     with pytest.raises(UsageError, match="expected no --pixels of .* takes 0..255, got -1:1"):
         adopt.adopt(source, generator(), pixel_range=(-1, 1), weights=None, size=size)
     with pytest.raises(UsageError, match="expected no --pixels of .* takes 0..255, got 0:1"):

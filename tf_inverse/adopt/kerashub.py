@@ -13,6 +13,7 @@ from typing import Any
 import h5py
 
 from tf_inverse.adopt import preprocessing
+from tf_inverse.archive import json_file
 from tf_inverse.errors import RefusedInput, UsageError, reason
 from tf_inverse.networks import keras_file
 from tf_inverse.networks.keras_file import config
@@ -60,13 +61,15 @@ def check(folder: pathlib.Path) -> None:
     Raises:
         RefusedInput: names the rule that it breaks.
     """
-    for path in folder.glob("*.json"):
-        if path.stat().st_size > keras_file.MAX_CONFIG:
-            raise RefusedInput(f"{path}: is larger than {keras_file.MAX_CONFIG} bytes")
+    # KerasHub reads them all; a cache's folder is made of links.
+    files = {
+        path.name: json_file.read(path, keras_file.MAX_CONFIG, links=True) or b""
+        for path in folder.glob("*.json")
+    }
     try:
         entries = [
-            config.inspected(path.read_text(encoding="utf-8"), older=False, hdf5=False)
-            for path in (folder / "task.json", folder / "config.json")
+            config.inspected(files[name].decode(), older=False, hdf5=False)
+            for name in ("task.json", "config.json")
         ]
         declared = max(config.declared(entry) for entry in entries)
         stored = sum(_stored(path) for path in folder.glob("*.weights.h5"))

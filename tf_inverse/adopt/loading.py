@@ -103,10 +103,10 @@ def open(
 def _opened(
     model: Model, entries: dict[str, Any], size: tuple[int, ...] | None, role: str
 ) -> Opened:
-    """A model of the user's own, or KerasHub's, with known shapes."""
+    """A model of the user's own, a folder's or KerasHub's, with known shapes."""
     if kerashub.is_task(model):
         return Opened(kerashub.prepared(model, size), entries, True)
-    return Opened(built(model, size, role), entries)
+    return Opened(built(model, size, role), entries, bool(entries))
 
 
 def expect_pixels(opened: Opened, pixels: tuple[float, float]) -> None:

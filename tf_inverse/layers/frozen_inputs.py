@@ -97,7 +97,7 @@ class Graph(keras.layers.Layer):
         inputs = {k: tf.TensorSpec((None, *sizes[k]), one.dtype) for k, one in specs.items()}
         opened = graph_tensors.opened(self._function, inputs)
         if isinstance(opened, graph_tensors.Inside) and list(opened.specs) == list(self.outputs):
-            return opened.run
+            return opened.runner()
         raise RefusedInput(
             f"{folder}: TensorFlow {tf.__version__} finds other layers in the SavedModel than the "
             f"version that it was adopted by; adopt it again"

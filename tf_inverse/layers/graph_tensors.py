@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.framework import graph_pb2
 
 from tf_inverse import private
 from tf_inverse.errors import reason
@@ -35,17 +36,47 @@ class Inside(NamedTuple):
     """A function whose layers can be asked for.
 
     Attributes:
-        run: (inputs by name) -> what the layers give, in running order, and then the function.
+        graph: GraphDef.
+        feeds: Input's name -> name of its tensor in the graph.
+        tensors: Likewise of what the layers give, in running order, and then the function.
         specs: Shape without the batch axis, and type, of each of these by name.
         ends: Names of those that the function itself gives; "" where it is just one.
-        final: "softmax" or "sigmoid" where the function's one output is that of what `run` gives
-            by "", the logits; else None.
+        final: "softmax" or "sigmoid" where the function's one output is that of the tensor "",
+            the logits; else None.
     """
 
-    run: Callable[..., dict[str, Tensor]]
+    graph: Any
+    feeds: dict[str, str]
+    tensors: dict[str, str]
     specs: dict[str, tuple[list[int | None], str]]
     ends: list[str]
     final: str | None
+
+    def runner(self) -> Callable[..., dict[str, Tensor]]:
+        """A function of inputs by name that gives `tensors`.
+
+        Large constants become variables, which every trace of the function shares.
+        """
+        feeds, tensors, values = self.feeds, self.tensors, {}
+        graph = graph_pb2.GraphDef(versions=self.graph.versions, library=self.graph.library)
+        for node in self.graph.node:
+            value = tf.make_ndarray(node.attr["value"].tensor) if node.op == "Const" else None
+            if value is None or value.size < LARGE or not np.issubdtype(value.dtype, np.floating):
+                graph.node.append(node)
+                continue
+            values[f"{node.name}:0"] = tf.Variable(value, trainable=False)
+            kept = graph.node.add(name=node.name, op="Placeholder")
+            kept.attr["dtype"].CopyFrom(node.attr["dtype"])
+
+        def run(**inputs: Tensor) -> dict[str, Tensor]:
+            fed = {feeds[name]: value for name, value in inputs.items()}
+            fed |= {name: variable.read_value() for name, variable in values.items()}
+            got = tf.graph_util.import_graph_def(
+                graph, input_map=fed, return_elements=list(tensors.values()), name="inside"
+            )
+            return dict(zip(tensors, got, strict=True))
+
+        return tf.function(run, autograph=False)
 
 
 def opened(function: Any, inputs: dict[str, tf.TensorSpec]) -> Inside | str:
@@ -71,9 +102,9 @@ def opened(function: Any, inputs: dict[str, tf.TensorSpec]) -> Inside | str:
     found = _layers(frozen.graph.get_operations(), given)
     tensors = {name: h for name, h in found.items() if name not in ends} | ends
     feeds = dict(zip(sorted(inputs), (h.name for h in frozen.inputs), strict=True))
-    run = _runner(frozen.graph.as_graph_def(), feeds, {name: h.name for name, h in tensors.items()})
     specs = {name: (list(h.shape[1:]), h.dtype.name) for name, h in tensors.items()}
-    return Inside(run, specs, list(ends), final)
+    places = {name: h.name for name, h in tensors.items()}
+    return Inside(frozen.graph.as_graph_def(), feeds, places, specs, list(ends), final)
 
 
 def _carried(tensor: Any) -> Any:
@@ -138,28 +169,3 @@ def _is_map(tensor: Any) -> bool:
         and None not in shape[1:]
         and int(np.prod(shape[1:])) > 1
     )
-
-
-def _runner(
-    graph: Any, feeds: dict[str, str], tensors: dict[str, str]
-) -> Callable[..., dict[str, Tensor]]:
-    """A function that runs a graph whose large constants every trace of it shares."""
-    values: dict[str, tf.Variable] = {}
-    for node in graph.node:
-        if node.op != "Const":
-            continue
-        value = tf.make_ndarray(node.attr["value"].tensor)
-        if value.size >= LARGE and np.issubdtype(value.dtype, np.floating):
-            values[f"{node.name}:0"] = tf.Variable(value, trainable=False)
-            node.op = "Placeholder"
-            del node.attr["value"]
-
-    def run(**inputs: Tensor) -> dict[str, Tensor]:
-        fed = {feeds[name]: value for name, value in inputs.items()}
-        fed |= {name: variable.read_value() for name, variable in values.items()}
-        got = tf.graph_util.import_graph_def(
-            graph, input_map=fed, return_elements=list(tensors.values()), name="inside"
-        )
-        return dict(zip(tensors, got, strict=True))
-
-    return tf.function(run, autograph=False)

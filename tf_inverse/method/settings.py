@@ -167,8 +167,7 @@ class Settings:
 
     def unchosen(self) -> Settings:
         """With random starts and one candidate a sample, where "auto" cannot stand for others."""
-        starts = "random" if self.starts == "auto" else self.starts
-        return dataclasses.replace(self, starts=starts, candidates=self.candidates or 1)
+        return dataclasses.replace(self, starts="random") if self.starts == "auto" else self
 
     def sized(self, d: int) -> Settings:
         """The settings for codes of d entries: with a step beta, where none was given.
