@@ -29,7 +29,7 @@ GROUPS = {
         "K seed method starts candidates quality count samples_per_seed bound beta mu0 a diversity "
         "patience optimizer distance bandwidth methods baseline start rate epochs batch plain "
         "epsilon code compare smooth particles "
-        "width pooled teacher teacher_layers average augment disc_start"
+        "width pooled teacher teacher_layers average augment disc_start appearance"
     ),
     "Form of inputs": (
         "range pixels codes bounds crop fixed size code_size image weights prototxt caffemodel mat "

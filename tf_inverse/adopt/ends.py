@@ -14,7 +14,7 @@ from tf_inverse.layers import taps
 from tf_inverse.networks import logits
 from tf_inverse.tensors import Model
 
-POOLED, FEATURES = "_pooled", "_sae"
+POOLED, FEATURES, MAPS = "_pooled", "_sae", "_maps"
 POOLINGS = {4: keras.layers.GlobalAveragePooling2D, 3: keras.layers.GlobalAveragePooling1D}
 
 
@@ -100,6 +100,31 @@ def with_features(f: keras.Model, sae: keras.Model, layer: str) -> tuple[keras.M
             f"output; {path} is elsewhere, or has several outputs"
         )
     return made, path + FEATURES
+
+
+def with_maps(f: keras.Model, maps: keras.Model, layer: str) -> tuple[keras.Model, str]:
+    """A classifier with one more output: what a layer gives, flattened, and then maps of the image.
+
+    Args:
+        f: Takes images.
+        maps: Takes the same; gives [B, entries].
+        layer: Name or path of a layer of the classifier.
+
+    Returns:
+        The classifier, and the path of the new output in it, LAYER_maps.
+    """
+    path = taps.resolve(layer, taps.shapes(f), f.name)
+    name = path.rpartition("/")[2] + MAPS
+    there = taps.top(f).get(path)
+    if there is not None:
+        x, h, outputs = private.functional(f).input, there.output, f.outputs
+    else:
+        # What is inside a model within the model cannot be read and added to at once.
+        x = keras.Input(f.input_shape[1:], name="image")
+        h, outputs = taps.trunk(f, (path,))(x), keras.tree.flatten(f(x))
+    h = keras.layers.Flatten(name=f"{name}_flat")(keras.tree.flatten(h)[0])
+    both = keras.layers.Concatenate(name=name)([h, maps(keras.tree.flatten(x)[0])])
+    return keras.Model(x, [*outputs, both], name=f.name), name
 
 
 def _edited(model: Model, edit: Callable[[Model], Model | None]) -> Model | None:

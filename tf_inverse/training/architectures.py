@@ -10,12 +10,16 @@ dense layers and whatever gives a loss stay float32.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 from keras import layers
 
 from tf_inverse.tensors import Model
+
+if TYPE_CHECKING:
+    from tf_inverse.training.appearance import Grid
 
 COARSE = 4
 """Rows or columns of the smallest map, about."""
@@ -48,7 +52,8 @@ def entries(size: tuple[int, ...]) -> int:
     return ENTRIES * min(size[:2])
 
 
-def _conv(x, name, filters, strides=1, dtype="float32"):
+def convolution(x, name, filters, strides=1, dtype="float32"):
+    """A convolution without a bias, `convNAME`, its `normNAME` and `reluNAME`."""
     x = layers.Conv2D(
         filters, 3, strides, padding="same", use_bias=False, name=f"conv{name}", dtype=dtype
     )(x)
@@ -86,8 +91,8 @@ def classifier(
     maps = None
     for i in range(max(1, stages(size))):
         first, second = (round(width * one) for one in (STAGES[i] if i < len(STAGES) else MORE))
-        x = _conv(x, f"{i + 1}_1", first, dtype=dtype)
-        x = _conv(x, f"{i + 1}_2", second, strides=2, dtype=dtype)
+        x = convolution(x, f"{i + 1}_1", first, dtype=dtype)
+        x = convolution(x, f"{i + 1}_2", second, strides=2, dtype=dtype)
         maps = x if maps is None else maps
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dropout(0.1, name="drop5")(x)
@@ -110,12 +115,12 @@ def judge(classes: int, size: tuple[int, int] = (32, 32), dtype: str = "float32"
     """
     images = keras.Input((*size, 3), name="data")
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(images)
-    x = _conv(x, "1", 48, strides=2, dtype=dtype)
+    x = convolution(x, "1", 48, strides=2, dtype=dtype)
     blocks = [(48, 1), (96, 2), (192, 2), *[(256, 2)] * (stages(size) - len(STAGES))]
     for stage, (filters, strides) in enumerate(blocks, start=2):
-        x = _conv(x, f"{stage}_in", filters, strides, dtype)
-        y = _conv(x, f"{stage}_a", filters, dtype=dtype)
-        y = _conv(y, f"{stage}_b", filters, dtype=dtype)
+        x = convolution(x, f"{stage}_in", filters, strides, dtype)
+        y = convolution(x, f"{stage}_a", filters, dtype=dtype)
+        y = convolution(y, f"{stage}_b", filters, dtype=dtype)
         x = layers.Add(name=f"add{stage}")([x, y])
     x = layers.GlobalMaxPooling2D(name="pool")(x)
     return keras.Model(images, layers.Dense(classes, name="fc")(x), name="judge")
@@ -137,6 +142,7 @@ def generator(
     widths: tuple[int, ...] | None = None,
     spread: tuple[float, float] = (0.0, 1.0),
     dtype: str = "float32",
+    grid: Grid | None = None,
 ) -> keras.Model:
     """A code of `code` entries -> RGB 0..255, unclipped, [B, *size].
 
@@ -151,18 +157,24 @@ def generator(
         spread: Mean and standard deviation of the entries of a code: layers learn at the same pace
             whatever the scale of the encoding is.
         dtype: Keras's policy of convolutions without a bias, as "mixed_bfloat16".
+        grid: The maps that a code has beside a layer: they join where the resolution is theirs.
     """
     widths = widths or widths_for(size)
     doublings = len(widths) - 2
     h, w = (-(-side // 2**doublings) for side in size[:2])
     codes = keras.Input((code,), name="code")
-    x = standardized(spread)(codes)
+    x, maps = codes, None
+    if grid:
+        x, maps = _parts(codes, grid)
+    x = standardized(spread)(x)
     x = layers.Dense(h * w * widths[0], name="fc")(x)
     x = layers.Reshape((h, w, widths[0]), name="map")(x)
     x = layers.LeakyReLU(SLOPE, name="relu")(x)
     for i, width in enumerate(widths[1:]):
         if i:
             x = layers.UpSampling2D(name=f"up{i}")(x)
+        if maps is not None and x.shape[1:3] == maps.shape[1:3]:
+            x, maps = layers.Concatenate(name="both")([x, maps]), None
         x = layers.Conv2D(width, 3, padding="same", use_bias=False, name=f"conv{i}", dtype=dtype)(x)
         x = layers.BatchNormalization(momentum=0.98, name=f"norm{i}", dtype="float32")(x)
         x = layers.LeakyReLU(SLOPE, name=f"relu{i}")(x)
@@ -172,6 +184,16 @@ def generator(
         edges = tuple((extra // 2, extra - extra // 2) for extra in beyond)
         x = layers.Cropping2D(edges, name="edges")(x)
     return keras.Model(codes, layers.Rescaling(127.5, offset=127.5, name="pixels")(x), name="G")
+
+
+def _parts(codes, grid):
+    """What a code has of the classifier's layer, and its maps divided by their scale."""
+    x = layers.Reshape((grid.size, 1), name="entries")(codes)
+    layer = layers.Cropping1D((0, grid.size - grid.layer), name="of_layer")(x)
+    maps = layers.Cropping1D((grid.layer, 0), name="of_maps")(x)
+    maps = layers.Reshape(grid.shape, name="maps")(maps)
+    maps = layers.Rescaling(1.0 / grid.scale, name="scaled_maps")(maps)
+    return layers.Reshape((grid.layer,), name="layer")(layer), maps
 
 
 def standardized(spread: tuple[float, float]) -> keras.layers.Layer:
@@ -209,6 +231,7 @@ def folded(model: Model) -> keras.Model:
 
 
 def _scaled(convolution, norm):
-    gamma, beta, mean, variance = norm.get_weights()
+    *learned, mean, variance = norm.get_weights()
+    gamma, beta = learned or (1.0, 0.0)
     scale = gamma / np.sqrt(variance + norm.epsilon)
     return [convolution.get_weights()[0] * scale, beta - mean * scale]

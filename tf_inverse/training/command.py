@@ -281,7 +281,7 @@ def _refuse(path, overwrite):
 
 
 PATHS = ("data", "out", "start")
-GENERATING = ("epochs", "width", "average", "augment", "disc_start", "precision")
+GENERATING = ("epochs", "width", "average", "augment", "disc_start", "precision", "appearance")
 KINDS = {
     "generator": (train_generator, ("classifier",)),
     "classifier": (train_classifier, ()),

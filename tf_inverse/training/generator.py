@@ -19,6 +19,7 @@ from keras import ops
 
 from tf_inverse.tensors import Array, Model, Tensor
 from tf_inverse.training import backends, batches, loop
+from tf_inverse.training.appearance import NOISE, Appearance
 from tf_inverse.training.discriminator import augmented, changes, discriminator
 from tf_inverse.training.perceptual import Features
 
@@ -37,6 +38,7 @@ class Inverter:
         weights: Weights of the image, feature and adversarial losses.
         d_rate: Learning rate of D where it is not that of G.
         average: Share that an exponential average of G's weights keeps each step; none with 0.
+        appearance: Maps that are learned with G and stand beside the features' code in its own.
 
     Attributes:
         changing, engine: As `loop.Trainer` has them.
@@ -51,16 +53,20 @@ class Inverter:
         weights: Sequence[float] = (0.6, 1.0, 0.2),
         average: float = 0.0,
         d_rate: float | keras.optimizers.schedules.LearningRateSchedule | None = None,
+        appearance: Appearance | None = None,
     ):
-        self.G, self.D, self.features = G, D, features
+        self.G, self.D, self.features, self.appearance = G, D, features, appearance
+        self.learning = list(G.trainable_variables)
+        self.learning += appearance.network.trainable_variables if appearance else []
         self.loss_weights = dict(zip(LOSSES, weights, strict=True))
         adam = {"beta_1": 0.5, "beta_2": 0.99}
         averaged = {"use_ema": True, "ema_momentum": average} if average else {}
         self.optimizer = keras.optimizers.Adam(rate, **adam, **averaged)
         self.d_optimizer = keras.optimizers.Adam(rate if d_rate is None else d_rate, **adam)
-        self.optimizer.build(G.trainable_variables)
+        self.optimizer.build(self.learning)
         self.d_optimizer.build(D.trainable_variables)
-        parts = (G, D, self.optimizer, self.d_optimizer)
+        parts = [G, D, self.optimizer, self.d_optimizer]
+        parts += [appearance.network] if appearance else []
         self.changing = [variable for part in parts for variable in part.variables]
         self.engine = backends.engine(self.changing, features.variables)
 
@@ -76,14 +82,14 @@ class Inverter:
         real = self.features(x)
 
         def generated():
-            y = self.G(real[-1], training=True)
+            y = self.G(self.code(x, real[-1], batch), training=True)
             losses = self.terms(x, y, real, batch)
             total = sum(self.loss_weights[name] * one for name, one in losses.items())
             return total, (y, losses)
 
-        (y, losses), g_gradients = self.engine.gradients(generated, self.G.trainable_variables)
+        (y, losses), g_gradients = self.engine.gradients(generated, self.learning)
         if "alone" in batch:
-            self.engine.apply(self.optimizer, g_gradients, self.G.trainable_variables)
+            self.engine.apply(self.optimizer, g_gradients, self.learning)
             return losses
         y = ops.stop_gradient(y)
 
@@ -94,9 +100,16 @@ class Inverter:
             return loss, loss
 
         d_loss, d_gradients = self.engine.gradients(judged, self.D.trainable_variables)
-        self.engine.apply(self.optimizer, g_gradients, self.G.trainable_variables)
+        self.engine.apply(self.optimizer, g_gradients, self.learning)
         self.engine.apply(self.d_optimizer, d_gradients, self.D.trainable_variables)
         return losses | {"discriminator": d_loss}
+
+    def code(self, x: Tensor, layer: Tensor, batch: dict[str, Any]) -> Tensor:
+        """What G is given of images x while it learns: the layer's output, and maps beside it."""
+        if self.appearance is None:
+            return layer
+        maps = self.appearance(x, batch["noise"], training=True)
+        return ops.concatenate([layer, maps], axis=1)
 
     def terms(
         self, x: Tensor, y: Tensor, real: list[Tensor], numbers: dict[str, Tensor]
@@ -127,7 +140,7 @@ class Inverter:
         """Gives G its averaged weights, where there are any."""
         self.engine.settle()
         if self.optimizer.use_ema:
-            self.optimizer.finalize_variable_values(self.G.trainable_variables)
+            self.optimizer.finalize_variable_values(self.learning)
 
 
 class Later(keras.optimizers.schedules.LearningRateSchedule):
@@ -162,6 +175,7 @@ def train(
     augment: tuple[str, ...] = (),
     disc_start: int = 0,
     dtype: str = "float32",
+    appearance: Appearance | None = None,
 ) -> int:
     """Train in place to the end, or until a stop; go on from `folder` where it was stopped.
 
@@ -182,6 +196,7 @@ def train(
         disc_start: Passes before the discriminator takes part; none takes part if there are no more
             passes than that.
         dtype: Keras's policy of the discriminator's convolutions.
+        appearance: As of `Inverter`; trained in place, too.
 
     Returns:
         Steps that are left: 0 at the end.
@@ -196,21 +211,29 @@ def train(
     schedule = keras.optimizers.schedules.CosineDecay(
         rate, half, alpha=0.02, warmup_target=rate, warmup_steps=half
     )
-    D = discriminator(G.input_shape[-1], images.shape[1:], spread=spread, dtype=dtype)
-    late = Later(schedule, disc_start * steps)
-    trainer = Inverter(G, D, features, schedule, average=average, d_rate=late)
     shown = images[: loop.SHOWN]
-    codes = ops.convert_to_numpy(features(ops.convert_to_tensor(shown, "float32"))[-1])
+    x = ops.convert_to_tensor(shown, "float32")
+    layer = features(x)[-1]
+    D = discriminator(layer.shape[-1], images.shape[1:], spread=spread, dtype=dtype)
+    late = Later(schedule, disc_start * steps)
+    options = {"average": average, "d_rate": late, "appearance": appearance}
+    trainer = Inverter(G, D, features, schedule, **options)
 
     def sheet(epoch, means):
-        y = np.rint(np.asarray(G.predict_on_batch(codes), np.float32).clip(0.0, 255.0))
+        codes = ops.concatenate([layer, appearance(x)], axis=1) if appearance else layer
+        y = G.predict_on_batch(ops.convert_to_numpy(codes))
+        y = np.rint(np.asarray(y, np.float32).clip(0.0, 255.0))
         loop.over_under(shown, y).save(folder / f"epoch_{epoch:03d}.png")
         return ""
 
     def further(rng, step):
+        noise = {}
+        if appearance:
+            normal = rng.standard_normal((batch, *appearance.grid.shape), np.float32)
+            noise = {"noise": NOISE * normal}
         if step < disc_start * steps:
-            return {"alone": np.zeros(0, np.float32)}
-        return changes(rng, batch, augment)
+            return noise | {"alone": np.zeros(0, np.float32)}
+        return noise | changes(rng, batch, augment)
 
     coming = batches.Batches(images, batch, seed, further=further)
     left = loop.train(trainer, coming, epochs=epochs, folder=folder, stop=stop, after=sheet)

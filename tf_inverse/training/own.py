@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from tf_inverse import adopt
-from tf_inverse.adopt import adapters, check, defaults, facts, join, nature
+from tf_inverse.adopt import adapters, check, defaults, ends, facts, join, nature
 from tf_inverse.errors import UsageError
 from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.networks import Networks
@@ -126,10 +126,16 @@ def train(
     about |= {"classifier": data.digest(*networks.classifier.get_weights())}
     if teacher is not None:
         about |= {"teacher": data.digest(*teacher.get_weights()), "lessons": list(lessons)}
-    G = runs.train_generator(features, x, state, about, **options)
-    if isinstance(G, runs.Stopped):
-        return G
-    return dataclasses.replace(networks, generator=G)
+    made = runs.train_generator(features, x, state, about, **options)
+    if isinstance(made, runs.Stopped):
+        return made
+    if made.appearance is None:
+        return dataclasses.replace(networks, generator=made.G)
+    model, path = ends.with_maps(networks.classifier, made.appearance, networks.encoder)
+    codes = Codes("normal", made.G.input_shape[-1])
+    return dataclasses.replace(
+        networks, classifier=model, encoder=path, generator=made.G, codes=codes
+    )
 
 
 def completed(

@@ -20,6 +20,7 @@ from tf_inverse.compute import precision as arithmetic
 from tf_inverse.errors import UsageError
 from tf_inverse.run import signals
 from tf_inverse.tensors import Array, Model
+from tf_inverse.training import appearance as maps
 from tf_inverse.training import architectures, classifier, data, discriminator, generator, work
 from tf_inverse.training.perceptual import Features
 
@@ -40,6 +41,18 @@ class Stopped(NamedTuple):
     """
 
     exit_code: int
+
+
+class Trained(NamedTuple):
+    """What a generator's training gives, in float32 and without normalisation.
+
+    Attributes:
+        G: Codes -> images RGB 0..255.
+        appearance: Images -> the maps that follow the encoder's output in a code, or None.
+    """
+
+    G: Model
+    appearance: Model | None
 
 
 def policy(precision: str) -> str:
@@ -145,7 +158,8 @@ def train_generator(
     augment: str | None = None,
     disc_start: int = 0,
     precision: str = "auto",
-) -> Model | Stopped:
+    appearance: int = 0,
+) -> Trained | Stopped:
     """A generator that was trained to undo the last of some features, in float32.
 
     The state is kept in a folder, and the same call goes on from there.
@@ -165,6 +179,7 @@ def train_generator(
         augment: Ways of `discriminator.ways`, as text.
         disc_start: As of `generator.train`.
         precision: See `policy`.
+        appearance: Channels of the maps that are learned with it; none with 0.
 
     Raises:
         UsageError: Encodings tell no images apart, or an option is none of those there are.
@@ -174,24 +189,32 @@ def train_generator(
         raise UsageError(f"expected --average from 0 to below 1, as 0.999, got {average:g}")
     if disc_start < 0:
         raise UsageError(f"expected --disc-start of 0 passes or more, got {disc_start}")
+    if appearance < 0:
+        raise UsageError(f"expected --appearance of 0 channels or more, got {appearance}")
     epochs = epochs or max(EPOCHS, math.ceil(STEPS / (len(x) // batch)))
     settings = {"epochs": epochs, "batch": batch, "rate": rate, "seed": seed}
     settings |= {"image": list(x.shape[1:]), "width": width, "average": average}
     settings |= {"augment": list(ways), "dtype": dtype, "images": data.digest(x)}
-    settings |= {"disc_start": disc_start}
+    settings |= {"disc_start": disc_start, "appearance": appearance}
     work.claim(state, about | settings, overwrite)
     keras.utils.set_random_seed(seed)
     code, spread = _spread(features, x)
     widths = architectures.widths_for(x.shape[1:], width)
-    G = architectures.generator(code, x.shape[1:], widths, spread, dtype)
+    beside = None
+    if appearance:
+        grid = maps.grid(code, spread[1], x.shape[1:], appearance)
+        beside = maps.Appearance(grid, x.shape[1:], dtype)
+    size, grid = (beside.grid.size, beside.grid) if beside else (code, None)
+    G = architectures.generator(size, x.shape[1:], widths, spread, dtype, grid)
     options = {"epochs": epochs, "batch": batch, "rate": rate, "seed": seed, "spread": spread}
     options |= {"average": average, "augment": ways, "dtype": dtype, "folder": state}
-    options |= {"disc_start": disc_start}
+    options |= {"disc_start": disc_start, "appearance": beside}
 
     def run(stop):
         return generator.train(G, features, x, stop=stop, **options)
 
-    return _until_done(run, state) or architectures.folded(G)
+    stopped = _until_done(run, state)
+    return stopped or Trained(architectures.folded(G), beside and beside.finished())
 
 
 def _until_done(run: Callable[[signals.Stop], int], state: pathlib.Path) -> Stopped | None:
