@@ -14,7 +14,7 @@ from tf_inverse.layers import taps
 from tf_inverse.networks import logits
 from tf_inverse.tensors import Model
 
-POOLED, FEATURES, MAPS = "_pooled", "_sae", "_maps"
+POOLED, FEATURES, GIVEN = "_pooled", "_sae", "_given"
 POOLINGS = {4: keras.layers.GlobalAveragePooling2D, 3: keras.layers.GlobalAveragePooling1D}
 
 
@@ -102,29 +102,39 @@ def with_features(f: keras.Model, sae: keras.Model, layer: str) -> tuple[keras.M
     return made, path + FEATURES
 
 
-def with_maps(f: keras.Model, maps: keras.Model, layer: str) -> tuple[keras.Model, str]:
-    """A classifier with one more output: what a layer gives, flattened, and then maps of the image.
+def exposed(f: keras.Model, layer: str) -> tuple[keras.Model, keras.KerasTensor]:
+    """A classifier, and what one of its layers gives as a tensor of the classifier itself.
+
+    What a layer inside a model within the classifier gives is one more output, the last one.
 
     Args:
         f: Takes images.
-        maps: Takes the same; gives [B, entries].
-        layer: Name or path of a layer of the classifier.
+        layer: Name or path of a layer.
 
-    Returns:
-        The classifier, and the path of the new output in it, LAYER_maps.
+    Raises:
+        UsageError: The layer is inside a model within the classifier that does not give the output,
+            or it has several outputs.
     """
     path = taps.resolve(layer, taps.shapes(f), f.name)
-    name = path.rpartition("/")[2] + MAPS
+    name = path.rpartition("/")[2]
     there = taps.top(f).get(path)
     if there is not None:
-        x, h, outputs = private.functional(f).input, there.output, f.outputs
-    else:
-        # What is inside a model within the model cannot be read and added to at once.
-        x = keras.Input(f.input_shape[1:], name="image")
-        h, outputs = taps.trunk(f, (path,))(x), keras.tree.flatten(f(x))
-    h = keras.layers.Flatten(name=f"{name}_flat")(keras.tree.flatten(h)[0])
-    both = keras.layers.Concatenate(name=name)([h, maps(keras.tree.flatten(x)[0])])
-    return keras.Model(x, [*outputs, both], name=f.name), name
+        return f, there.output
+
+    def expose(model: keras.Model) -> keras.Model | None:
+        there = taps.top(model).get(name)
+        if there is None:
+            return None
+        h = keras.layers.Identity(name=name + GIVEN)(there.output)
+        return keras.Model(private.functional(model).input, [*model.outputs, h], name=model.name)
+
+    made = _edited(f, expose)
+    if made is None or path + GIVEN not in taps.shapes(made):
+        raise UsageError(
+            f"expected a layer at the top of {f.name}, or of the model within that gives its "
+            f"output, for maps to stand beside it; {path} is elsewhere, or has several outputs"
+        )
+    return made, made.outputs[-1]
 
 
 def _edited(model: Model, edit: Callable[[Model], Model | None]) -> Model | None:

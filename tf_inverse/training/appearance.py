@@ -25,6 +25,9 @@ NOISE = 0.3
 """Standard deviation of the noise that maps are learned under, where that of the maps is 1. Starting
 codes have a noise of a quarter (`networks.code_law.KERNEL`)."""
 
+OUTPUT = "_maps"
+"""What the name of a layer is followed by in that of an output which has maps after the layer."""
+
 RECTIFIED = math.sqrt(0.5 - 0.5 / math.pi)
 """Standard deviation of a standard normal number that is 0 where it is negative."""
 
@@ -61,7 +64,7 @@ def grid(layer: int, sd: float, size: tuple[int, ...], channels: int) -> Grid:
         channels: Of the maps.
     """
     halvings = _halvings(size)
-    rows, columns = (-(-side // 2**halvings) for side in size[:2])
+    rows, columns = (side >> halvings for side in architectures.drawn(size))
     shape = (rows, columns, channels)
     return Grid(layer, shape, sd * math.sqrt(layer / math.prod(shape)) / RECTIFIED)
 
@@ -86,6 +89,9 @@ class Appearance:
         self.grid = grid
         images = keras.Input(size, name="x")
         x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(images)
+        if edges := architectures.edges(size):
+            # As much as the generator cuts off: places in the maps are places in its image.
+            x = layers.ZeroPadding2D(edges, name="edges")(x)
         for i in range(_halvings(size)):
             width = WIDTHS[min(i, len(WIDTHS) - 1)]
             x = architectures.convolution(x, f"_a{i + 1}", width, strides=2, dtype=dtype)
@@ -115,3 +121,24 @@ class Appearance:
         h = layers.Rescaling(self.grid.scale, name="scale_maps")(h)
         h = layers.Flatten(name="flat_maps")(h)
         return keras.Model(plain.input, h, name="appearance")
+
+
+def beside(
+    f: Model, outputs: list[Tensor], h: Tensor, maps: Model, layer: str
+) -> tuple[keras.Model, str]:
+    """A classifier with one more output: what a layer gives, flattened, and then the maps.
+
+    Args:
+        f: Takes images, as one tensor.
+        outputs: What it gives.
+        h: What its layer gives.
+        maps: From `Appearance.finished`.
+        layer: Name of the layer.
+
+    Returns:
+        The classifier, and the name of the new output.
+    """
+    name = layer + OUTPUT
+    h = layers.Flatten(name=f"{name}_flat")(h)
+    both = layers.Concatenate(name=name)([h, maps(f.inputs[0])])
+    return keras.Model(f.inputs[0], [*outputs, both], name=f.name), name

@@ -161,7 +161,7 @@ def generator(
     """
     widths = widths or widths_for(size)
     doublings = len(widths) - 2
-    h, w = (-(-side // 2**doublings) for side in size[:2])
+    h, w = (side >> doublings for side in drawn(size, doublings))
     codes = keras.Input((code,), name="code")
     x, maps = codes, None
     if grid:
@@ -179,11 +179,33 @@ def generator(
         x = layers.BatchNormalization(momentum=0.98, name=f"norm{i}", dtype="float32")(x)
         x = layers.LeakyReLU(SLOPE, name=f"relu{i}")(x)
     x = layers.Conv2D(size[2], 3, padding="same", name="image")(x)
-    beyond = [(made << doublings) - side for made, side in zip((h, w), size, strict=False)]
-    if any(beyond):
-        edges = tuple((extra // 2, extra - extra // 2) for extra in beyond)
-        x = layers.Cropping2D(edges, name="edges")(x)
+    if cut := edges(size, doublings):
+        x = layers.Cropping2D(cut, name="edges")(x)
     return keras.Model(codes, layers.Rescaling(127.5, offset=127.5, name="pixels")(x), name="G")
+
+
+def drawn(size: tuple[int, ...], doublings: int | None = None) -> tuple[int, ...]:
+    """Height and width that a generator draws before it cuts the edges off.
+
+    Args:
+        size: Height and width of images.
+        doublings: Of its smallest map; the stages of the size if None.
+
+    >>> drawn((28, 40))
+    (32, 40)
+    """
+    doublings = stages(size) if doublings is None else doublings
+    return tuple(-(-side // 2**doublings) << doublings for side in size[:2])
+
+
+def edges(size: tuple[int, ...], doublings: int | None = None) -> tuple[tuple[int, int], ...]:
+    """Rows above and below, and columns left and right, that are drawn and cut off; () for none.
+
+    >>> edges((28, 40))
+    ((2, 2), (0, 0))
+    """
+    beyond = [all_ - side for all_, side in zip(drawn(size, doublings), size, strict=False)]
+    return tuple((extra // 2, extra - extra // 2) for extra in beyond) if any(beyond) else ()
 
 
 def _parts(codes, grid):

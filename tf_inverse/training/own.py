@@ -16,7 +16,7 @@ from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.networks import Networks
 from tf_inverse.networks.unit_labels import Labels
 from tf_inverse.tensors import Array, Model
-from tf_inverse.training import compared, data, loop, perceptual, quality, runs
+from tf_inverse.training import appearance, compared, data, loop, perceptual, quality, runs
 from tf_inverse.training.statistics import described
 
 
@@ -104,6 +104,7 @@ def train(
     compare: tuple[str, ...] = (),
     teacher: Model | None = None,
     lessons: tuple[str, ...] = (),
+    beside: int = 0,
     **options: Any,
 ) -> Networks | runs.Stopped:
     """The networks with a generator that was trained on images x; or, where it was stopped, why.
@@ -115,7 +116,11 @@ def train(
         compare: See `compared.compared`.
         teacher: As of `perceptual.taught`, or None.
         lessons: Layers of the teacher.
+        beside: Channels of maps that are learned and stand beside the encoder's layer; none with 0.
         options: The other arguments of `runs.train_generator`.
+
+    Raises:
+        UsageError: Maps cannot stand beside that layer.
     """
     compare = compared.compared(networks, compare)
     if teacher is not None:
@@ -126,12 +131,17 @@ def train(
     about |= {"classifier": data.digest(*networks.classifier.get_weights())}
     if teacher is not None:
         about |= {"teacher": data.digest(*teacher.get_weights()), "lessons": list(lessons)}
-    made = runs.train_generator(features, x, state, about, **options)
+    # A layer that maps cannot stand beside is refused now, and not when all is learned.
+    exposed = ends.exposed(networks.classifier, networks.encoder) if beside else None
+    made = runs.train_generator(features, x, state, about, appearance=beside, **options)
     if isinstance(made, runs.Stopped):
         return made
-    if made.appearance is None:
+    if exposed is None or made.appearance is None:
         return dataclasses.replace(networks, generator=made.G)
-    model, path = ends.with_maps(networks.classifier, made.appearance, networks.encoder)
+    f, h = exposed
+    outputs = f.outputs[: len(networks.classifier.outputs)]
+    layer = networks.layer_path(networks.encoder).rpartition("/")[2]
+    model, path = appearance.beside(f, outputs, h, made.appearance, layer)
     codes = Codes("normal", made.G.input_shape[-1])
     return dataclasses.replace(
         networks, classifier=model, encoder=path, generator=made.G, codes=codes

@@ -7,7 +7,7 @@ It is what `tf-inverse train` does on machines without TensorFlow, of the same m
 the order of images and the state of a training that was stopped are the same. OUT then holds
 network.keras, classifier.keras and generator.keras, which load anywhere; on a machine with
 TensorFlow `tf-inverse train pair --classifier=OUT/classifier.keras` measures the pair and writes
-its folder.
+its folder; after `--appearance` it is `--classifier=OUT/coded.keras --encoder=LAYER_maps`.
 """
 
 from __future__ import annotations
@@ -47,11 +47,15 @@ def classifier(options: argparse.Namespace, parts: data.Data, state: pathlib.Pat
 
 
 def generator(options: argparse.Namespace, parts: data.Data, state: pathlib.Path) -> int:
-    """OUT/generator.keras for the layer `encoder` of OUT/classifier.keras."""
+    """OUT/generator.keras for the layer `encoder` of OUT/classifier.keras.
+
+    With maps beside that layer OUT/coded.keras is the classifier with both as one more output.
+    """
     import keras
 
     from tf_inverse import grammar
     from tf_inverse.layers import convolution, pixels  # noqa: F401, a teacher may have them
+    from tf_inverse.training import appearance as maps
     from tf_inverse.training import data, perceptual, runs
 
     model = keras.saving.load_model(options.out / "classifier.keras", compile=False)
@@ -65,13 +69,17 @@ def generator(options: argparse.Namespace, parts: data.Data, state: pathlib.Path
         features = perceptual.taught(features, teacher, lessons)
         about |= {"teacher": data.digest(*teacher.get_weights()), "lessons": list(lessons)}
     names = ("epochs", "seed", "width", "average", "augment", "disc_start", "precision")
-    names += ("overwrite",)
+    names += ("appearance", "overwrite")
     settings = {name: getattr(options, name) for name in names}
     settings |= {"batch": options.batch or 64, "rate": options.rate or 5e-4}
     made = runs.train_generator(features, parts.train, state, about, **settings)
     if isinstance(made, runs.Stopped):
         return made.exit_code
-    runs.save(made, options.out / "generator.keras")
+    if made.appearance is not None:
+        h = model.get_layer(options.encoder).output
+        coded, _ = maps.beside(model, model.outputs, h, made.appearance, options.encoder)
+        runs.save(coded, options.out / "coded.keras")
+    runs.save(made.G, options.out / "generator.keras")
     return 0
 
 
@@ -89,7 +97,7 @@ def read(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--precision", default="auto")
     for name, value in {"epochs": None, "batch": None, "code": None, "pooled": 0}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
-    for name, value in {"plain": 5, "seed": 0, "disc-start": 0}.items():
+    for name, value in {"plain": 5, "seed": 0, "disc-start": 0, "appearance": 0}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     for name, value in {"rate": None, "epsilon": 0.25, "width": 1.0, "average": 0.0}.items():
         parser.add_argument(f"--{name}", type=float, default=value)
