@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
 
 BANK = 500
-NEAR = 50
+UNITS, NEAR, MOST = 100, 50, 2000
+"""Of so many units of the output images of high activations are kept: so many a unit, and of all
+units together no more than the last number."""
 HIGH = (99.0, 99.8)
 PASSIVE = ("InputLayer", "Rescaling", "Flatten", "Reshape", "Dropout", "Cropping2D", "Permute")
 """Kinds of layers that have no units of their own: they hand on what comes."""
@@ -144,15 +146,17 @@ def chosen(z: Array, seed: int) -> list[int]:
     """Images to keep for showing beside samples, by their activations [N, units] of one layer.
 
     Returns:
-        `BANK` of them at random; then, for 20 units at most, up to `NEAR` whose activation lies
-        between the percentiles `HIGH`.
+        `BANK` of them at random; then of `UNITS` units at most some whose activation lies between
+        the percentiles `HIGH`: up to `NEAR` of each, and `MOST` of all.
     """
     order = codes.generator(seed, 2).permutation(len(z))
     kept = list(order[:BANK])
-    for column in z.T[:20]:
+    columns = z.T[:UNITS]
+    each = min(NEAR, MOST // len(columns))
+    for column in columns:
         low, high = np.percentile(column, HIGH)
         inside = order[(column[order] >= low) & (column[order] <= high)]
-        kept += [i for i in inside[:NEAR] if i not in set(kept)]
+        kept += [i for i in inside[:each] if i not in set(kept)]
     return kept
 
 
