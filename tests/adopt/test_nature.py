@@ -19,4 +19,4 @@ def test_rare_images_are_kept_of_each_unit(units, each):
     assert high[rare].any(axis=1).all()
     # An image that is kept for one unit may be rare of another, too: those are not kept twice.
     assert (high[kept].sum(axis=0) >= each).all()
-    assert len(rare) > 0.7 * counted * each
+    assert len(rare) > 0.5 * counted * each
