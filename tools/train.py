@@ -110,9 +110,9 @@ def train(
         augment: generator: changes of what the discriminator sees, of color, translation, cutout.
         disc_start: generator: passes before the discriminator takes part, which take two thirds
             of the time of others; as many as --epochs for a training without one.
-        appearance: generator: channels of maps that are learned with it and stand beside the layer in
-            its code: places, colours and textures that the layer forgets. Images become much
-            sharper; 32 is a good number, 0 for none.
+        appearance: generator: channels of maps that are learned with it and stand beside the layer
+            in its code: they keep places, colours and textures, which the layer forgets, so that
+            images become much sharper; 0 for none.
         precision: of convolutions: float32, bfloat16, or auto, the quicker one on this device.
         batch: Images a step; classifier and judge 128, generator 64.
         seed: Of weights, order and augmentation.

@@ -25,13 +25,21 @@ def main(folder):
     import keras
     import numpy as np
 
-    from tf_inverse.training import batches, classifier, discriminator, generator, perceptual
+    from tf_inverse.training import (
+        appearance,
+        batches,
+        classifier,
+        discriminator,
+        generator,
+        perceptual,
+    )
 
     layers, rng = keras.layers, np.random.default_rng(0)
     x = rng.integers(0, 256, (24, 8, 8, 3)).astype(np.uint8)
     y = rng.integers(0, 2, 24).astype(np.int32)
     keras.utils.set_random_seed(0)
-    images, codes = keras.Input((8, 8, 3)), keras.Input((6,))
+    maps = appearance.Appearance(appearance.grid(6, 1.0, (8, 8), 2), (8, 8, 3))
+    images, codes = keras.Input((8, 8, 3)), keras.Input((maps.grid.size,))
     h = layers.Rescaling(1 / 127.5, -1.0)(images)
     h = layers.BatchNormalization()(layers.Conv2D(4, 3, 2, use_bias=False, name="conv")(h))
     h = layers.Dense(6, name="code")(layers.Flatten()(layers.ReLU(name="map")(h)))
@@ -40,7 +48,7 @@ def main(folder):
     h = layers.BatchNormalization()(layers.Conv2D(3, 3, padding="same")(layers.UpSampling2D()(h)))
     G = keras.Model(codes, layers.Rescaling(127.5, 127.5)(h))
     D = discriminator.discriminator(6, (8, 8, 3), (4,))
-    for name, model in {"f": f, "G": G, "D": D}.items():
+    for name, model in {"f": f, "G": G, "D": D, "maps": maps.network}.items():
         path = folder / f"{name}.npz"
         if path.exists():
             weights = np.load(path)
@@ -52,10 +60,12 @@ def main(folder):
         return {"moves": rng.uniform(0, 50, 4).astype(np.float32)}
 
     def changes(rng, step):
-        return discriminator.changes(rng, 8, discriminator.WAYS)
+        noise = rng.standard_normal((8, *maps.grid.shape), np.float32)
+        return {"noise": noise} | discriminator.changes(rng, 8, discriminator.WAYS)
 
     robust = classifier.Robust(f, keras.optimizers.AdamW(1e-3))
-    inverter = generator.Inverter(G, D, perceptual.of_model(f, ("map",), "code"), 1e-3, average=0.5)
+    features = perceptual.of_model(f, ("map",), "code")
+    inverter = generator.Inverter(G, D, features, 1e-3, average=0.5, appearance=maps)
     losses = []
     for trainer, batch in (
         (robust, batches.Batches(x, 8, 0, y, shift=1, further=moves)),
@@ -67,7 +77,8 @@ def main(folder):
             losses.append({k: float(keras.ops.convert_to_numpy(v)) for k, v in logs.items()})
         trainer.engine.settle()
     inverter.finish()
-    losses.append({"G": float(np.abs(G.get_weights()[0]).sum())})
+    for name, model in {"G": G, "maps": maps.network}.items():
+        losses.append({name: float(np.abs(model.get_weights()[0]).sum())})
     return losses
 
 

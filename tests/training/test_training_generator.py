@@ -22,6 +22,7 @@ from tf_inverse.networks.codes import generator as random_numbers
 from tf_inverse.networks.natural import LEVELS
 from tf_inverse.networks.networks import Networks
 from tf_inverse.training import (
+    appearance,
     architectures,
     batches,
     compared,
@@ -287,19 +288,22 @@ def test_batches_depend_on_the_step_alone():
 
 
 def test_a_stopped_training_goes_on_bit_for_bit(tmp_path, monkeypatch):
-    """In the middle of a pass, with both optimizers and the average; the discriminator joins."""
+    """In the middle of a pass, with both optimizers, maps and the average; D joins."""
     x = world(48, 0)[0]
     little = functools.partial(discriminator.discriminator, widths=(4,))
     monkeypatch.setattr(generator, "discriminator", little)
 
     def train(path, stop=False):
         path.mkdir(exist_ok=True)
-        networks = pair(small())
-        read = compared.features(networks, ("conv1_1",))
+        read = compared.features(pair(small()), ("conv1_1",))
+        keras.utils.set_random_seed(1)
+        grid = appearance.grid(6, 1.0, SIZE, 2)
+        G = architectures.generator(grid.size, (*SIZE, 3), (8, 8, 6, 4), grid=grid)
+        maps = appearance.Appearance(grid, (*SIZE, 3))
         options = {"epochs": 2, "batch": 16, "rate": 2e-3, "seed": 0, "folder": path}
         options |= {"average": 0.9, "augment": discriminator.WAYS, "disc_start": 1}
-        left = generator.train(networks.generator, read, x, stop=stop, **options)
-        return left, networks.generator.get_weights()
+        left = generator.train(G, read, x, stop=stop, appearance=maps, **options)
+        return left, G.get_weights() + maps.network.get_weights()
 
     left, expected = train(tmp_path / "a")
     assert left == 0

@@ -22,8 +22,8 @@ WIDTHS = (48, 96, 128)
 """Channels of the convolutions that halve the map; further ones have the last."""
 
 NOISE = 0.3
-"""Standard deviation of the noise that maps are learned under, where that of the maps is 1. Starting
-codes have a noise of a quarter (`networks.code_law.KERNEL`)."""
+"""Standard deviation of the noise that maps are learned under, where that of the maps is 1.
+Starting codes have a noise of a quarter (`networks.code_law.KERNEL`)."""
 
 OUTPUT = "_maps"
 """What the name of a layer is followed by in that of an output which has maps after the layer."""

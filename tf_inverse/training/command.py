@@ -145,7 +145,11 @@ def _train_generator(
     networks, parts, said = _begun(f, out, seed, more)
     options = {"batch": batch or 64, "rate": rate or 5e-4, "seed": seed, "overwrite": overwrite}
     options |= {name: more[name] for name in GENERATING}
-    options |= {"compare": grammar.names(compare), "beside": more["appearance"], "lessons": grammar.names(more["teacher_layers"])}
+    options |= {
+        "compare": grammar.names(compare),
+        "beside": more["appearance"],
+        "lessons": grammar.names(more["teacher_layers"]),
+    }
     if teacher:
         opened = loading.open(teacher, "classifier", **_opening(more))
         channels = networks.image_shape[-1]
