@@ -1,5 +1,6 @@
 """Targets as text and as values, every refusal with its words, and margins at the edges."""
 
+import dataclasses
 import math
 import pickle
 
@@ -124,6 +125,19 @@ def test_refusals(tiny, text, words):
 def test_percentiles_end_at_100(natural):
     with pytest.raises(UsageError, match="percentile from 0 to 100.*got 'p101'"):
         parse("fc3:0@p99:p101", natural)
+
+
+def test_a_natural_range_without_a_width_is_that_of_a_dead_unit(natural):
+    """Whose percentiles are all the same; plain numbers are another matter."""
+    levels = np.array([0.0, 50.0, 100.0])
+    flat = np.zeros(4), np.zeros(4), np.zeros((4, 3))
+    dead = dataclasses.replace(natural, natural=Natural(9, "made up", levels, {"fc3": flat}))
+    for ends in ("@p50:p99", "@+1sd:+2sd", ""):
+        with pytest.raises(UsageError, match="fc3:2, which is 0 at .* as a dead unit is; give two"):
+            parse(f"fc3:2{ends}", dead)
+    assert parse("fc3:2@0:1", dead) == (Band(Neuron("fc3", 2), 0.0, 1.0),)
+    with pytest.raises(UsageError, match="expected z1 < z2"):
+        parse("fc3:2@p50:p50", dead)
 
 
 def test_a_label_of_several_units_is_refused():

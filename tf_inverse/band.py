@@ -14,7 +14,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -62,6 +62,42 @@ class Band:
 
     def __str__(self) -> str:
         return f"{self.neuron}@{self.z1:g}:{self.z2:g}"
+
+
+class Range(NamedTuple):
+    """A neuron with a range as it was asked for, which may have no width.
+
+    Attributes:
+        neuron: The neuron.
+        z1: The lower end, an activation.
+        z2: The upper end.
+        ends: Both as they were written, as ("p99", "p99.8").
+    """
+
+    neuron: Neuron
+    z1: float
+    z2: float
+    ends: tuple[str, str]
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether two ends that differ by nature are one activation: the unit seems to be dead."""
+        natural = all(RELATIVE.fullmatch(end) for end in self.ends)
+        return natural and self.ends[0] != self.ends[1] and self.z1 == self.z2
+
+    def band(self) -> Band:
+        """The neuron with its range.
+
+        Raises:
+            UsageError: The range has no width, or its ends are the wrong way round.
+        """
+        if self.is_flat:
+            raise UsageError(
+                f"expected a range with a width for {self.neuron}, which is {self.z1:g} at "
+                f"{self.ends[0]} and at {self.ends[1]} alike, as a dead unit is; give two "
+                f"activations, as {self.neuron}@{self.z1:g}:{self.z1 + 1:g}"
+            )
+        return Band(self.neuron, self.z1, self.z2)
 
 
 class Bands(tuple[Band, ...]):
@@ -129,7 +165,7 @@ def parse(text: str, networks: Networks) -> Bands:
     parts = split(text)
     if not parts:
         raise UsageError(f"expected targets of the form {FORM}, got none")
-    return Bands(one for part in parts for one in _bands(part, networks))
+    return Bands(one.band() for part in parts for one in ranges(part, networks))
 
 
 def whole(text: str) -> bool:
@@ -168,12 +204,17 @@ def _matched(text: str) -> re.Match[str]:
     return match
 
 
-def _bands(text: str, networks: Networks) -> Iterator[Band]:
+def ranges(text: str, networks: Networks) -> Iterator[Range]:
+    """The neurons of one target, which are several for a file of directions, with their ranges.
+
+    Raises:
+        UsageError: As of `parse`, but for a range without a width, which `Band` refuses.
+    """
     match = _matched(text)
-    ends = (match["z1"], match["z2"]) if match["z1"] else NATURAL_RANGE
+    ends = (match["z1"].strip(), match["z2"].strip()) if match["z1"] else NATURAL_RANGE
     for one in _neurons(match, networks):
-        z1, z2 = _activations((ends[0].strip(), ends[1].strip()), one, networks, text)
-        yield Band(one, z1, z2)
+        z1, z2 = _activations(ends, one, networks, text)
+        yield Range(one, z1, z2, ends)
 
 
 def _neurons(match: re.Match[str], networks: Networks) -> Iterator[Neuron]:

@@ -237,6 +237,8 @@ def test_a_list_of_targets_and_the_maximum_of_a_map(network, pair, tmp_path, cap
     for bad, told in {
         "fc3:cat\nfc3:9@0:1": "line 2: expected a unit of fc3 from 0 to 3",
         "fc3:cat@0:1, fc3:dog@0:1": "expected one neuron",
+        "fc3:3@1:1": "line 1: expected z1 < z2",
+        "fc3:cat@p90:p50": "line 1: expected z1 < z2",
         "# nothing\n": "it has none",
     }.items():
         listed.write_text(bad)
@@ -246,11 +248,14 @@ def test_a_list_of_targets_and_the_maximum_of_a_map(network, pair, tmp_path, cap
     middle = f"{np.quantile(z, 0.3)}:{np.quantile(z, 0.6)}"
     np.save(tmp_path / "two.npy", np.array([[1.0, 0, 0, 0], [0.5, -0.5, 1.0, 0]], np.float32))
     lines = ["fc3:dog@p60:p95  # high", "", f"fc3:1@{middle}", "fc3:cat", "fc3:dog-cat@-2:2"]
-    listed.write_text("\n".join([*lines, f"fc3:@{tmp_path / 'two.npy'}@-1:1"]))
+    dead = ["fc3:3", "fc3:3@+1sd:+2sd"]
+    listed.write_text("\n".join([*lines, f"fc3:@{tmp_path / 'two.npy'}@-1:1", *dead]))
     assert run(*flags, "--n=3") == 0
     units = atlas_index.read(folder)["units"]
     names = ["1", "1-2", "0", "dog-cat", "0-2", "@two.npy%5B1%5D"]
-    assert [unit["archive"] for unit in units] == [f"fc3/{name}.h5" for name in names]
+    assert [unit["state"] for unit in units] == ["done"] * 6 + ["dead"] * 2
+    assert all(unit["reason"].startswith("it is 0") for unit in units[6:])
+    assert [unit["archive"] for unit in units[:6]] == [f"fc3/{name}.h5" for name in names]
     assert [unit["levels"] for unit in units[:3]] == [["p60", "p95"], None, ["p99", "p99.8"]]
     assert [unit["label"] for unit in units[:4]] == ["dog", "dog", "cat", None]
     # A direction is true as any unit, and its archive says what it is.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-import re
 import urllib.parse
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -120,21 +119,34 @@ def of_file(networks: Networks, path: str) -> list[Target]:
         if not text:
             continue
         try:
-            bands = band.parse(text, networks)
+            asked += _of_line(networks, text)
         except UsageError as error:
             raise UsageError(f"{path}, line {number}: {error}") from error
-        if len(band.split(text)) != 1:
-            raise UsageError(
-                f"{path}, line {number}: expected one neuron with its range, got several: an atlas "
-                "has no intersections"
-            )
-        natural = re.search(r"@\s*(p[\d.]+)\s*:\s*(p[\d.]+)\s*$", text)
-        levels = (natural[1], natural[2]) if natural else None
-        levels = levels if "@" in text else band.NATURAL_RANGE
-        asked += [Asked(one.neuron, one.z1, one.z2, levels, 0) for one in bands]
     if not asked:
         raise UsageError(f"expected targets in {path}, one a line, it has none")
     return _placed(networks, asked)
+
+
+def _of_line(networks: Networks, text: str) -> Iterator[Asked]:
+    """The neurons of one line with their ranges; a unit that is dead over nature tells why."""
+    if len(band.split(text)) != 1:
+        raise UsageError(
+            "expected one neuron with its range, got several: an atlas has no intersections"
+        )
+    for one in band.ranges(text, networks):
+        neuron, z1, z2, ends = one
+        natural = all(end.startswith("p") for end in ends)
+        reason = _flat(networks, one) if one.is_flat else None
+        if reason is None:
+            one.band()  # refuses what is no range
+        yield Asked(neuron, z1, z2, ends if natural else None, 0, reason)
+
+
+def _flat(networks: Networks, one: band.Range) -> str:
+    """Why a neuron's natural range has no width, in words."""
+    over = networks.nature(one.neuron) or networks.generated(one.neuron)
+    of = over.of or (networks.natural.description if networks.natural else "natural images")
+    return _empty(over.percentiles, one.z1, one.ends, of)
 
 
 def _lines(path: str) -> list[str]:
