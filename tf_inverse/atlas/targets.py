@@ -113,7 +113,7 @@ def of_file(networks: Networks, path: str) -> list[Target]:
         UsageError: A line that is no target or several, or no target at all.
         RefusedInput: The file is too large, or no text.
     """
-    asked = []
+    asked: list[Asked] = []
     for number, line in enumerate(_lines(path), 1):
         text = line.partition("#")[0].strip()
         if not text:

@@ -6,7 +6,7 @@ takes most of the time of a check; the same image lies in the ranges of many neu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -90,15 +90,16 @@ def asked(networks: Networks, panel: Sequence[Judge], images: Array, seed: int =
 
 def class_neurons(networks: Networks) -> tuple[Neuron, ...]:
     """The neurons of a network's classes: the units of its label layer."""
+    assert networks.labels is not None, "networks without labels are refused"
     layer, names = networks.labels
     return tuple(Neuron(layer, unit) for unit in range(len(names)))
 
 
-def _parts(array):
+def _parts(array: Array) -> Iterator[Array]:
     return (array[i : i + AT_A_TIME] for i in range(0, len(array), AT_A_TIME))
 
 
-def _drawn(networks, c):
+def _drawn(networks: Networks, c: Array) -> Iterator[Array]:
     return (quality.drawn(networks, part) for part in _parts(c))
 
 

@@ -10,13 +10,13 @@ dense layers and whatever gives a loss stay float32.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 from keras import layers
 
-from tf_inverse.tensors import Model
+from tf_inverse.tensors import Array, Model, Tensor
 
 if TYPE_CHECKING:
     from tf_inverse.training.appearance import Grid
@@ -52,7 +52,9 @@ def entries(size: tuple[int, ...]) -> int:
     return ENTRIES * min(size[:2])
 
 
-def convolution(x, name, filters, strides=1, dtype="float32"):
+def convolution(
+    x: Tensor, name: str, filters: int, strides: int = 1, dtype: str = "float32"
+) -> Tensor:
     """A convolution without a bias, `convNAME`, its `normNAME` and `reluNAME`."""
     x = layers.Conv2D(
         filters, 3, strides, padding="same", use_bias=False, name=f"conv{name}", dtype=dtype
@@ -88,18 +90,18 @@ def classifier(
     images = keras.Input((*size, 3), name="data")
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(images)
     code = code or entries(size)
-    maps = None
+    first_maps: Any = None
     for i in range(max(1, stages(size))):
         first, second = (round(width * one) for one in (STAGES[i] if i < len(STAGES) else MORE))
         x = convolution(x, f"{i + 1}_1", first, dtype=dtype)
         x = convolution(x, f"{i + 1}_2", second, strides=2, dtype=dtype)
-        maps = x if maps is None else maps
+        first_maps = x if first_maps is None else first_maps
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dropout(0.1, name="drop5")(x)
     x = layers.ReLU(name="relu6")(layers.Dense(code, name="fc6")(x))
     if pooled:
-        window = tuple(math.ceil(side / pooled) for side in maps.shape[1:3])
-        y = layers.AveragePooling2D(window, name="pool1")(maps)
+        window = tuple(math.ceil(side / pooled) for side in first_maps.shape[1:3])
+        y = layers.AveragePooling2D(window, name="pool1")(first_maps)
         x = layers.Concatenate(name="code")([x, layers.Flatten(name="flatten1")(y)])
     x = layers.ReLU(name="relu7")(layers.Dense(code // 2, name="fc7")(x))
     return keras.Model(images, layers.Dense(classes, name="fc8")(x), name="classifier")
@@ -208,7 +210,7 @@ def edges(size: tuple[int, ...], doublings: int | None = None) -> tuple[tuple[in
     return tuple((extra // 2, extra - extra // 2) for extra in beyond) if any(beyond) else ()
 
 
-def _parts(codes, grid):
+def _parts(codes: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
     """What a code has of the classifier's layer, and its maps divided by their scale."""
     x = layers.Reshape((grid.size, 1), name="entries")(codes)
     layer = layers.Cropping1D((0, grid.size - grid.layer), name="of_layer")(x)
@@ -233,13 +235,13 @@ def folded(model: Model) -> keras.Model:
     """
     absent = (layers.BatchNormalization, layers.Dropout)
 
-    def plain(layer):
+    def plain(layer: keras.layers.Layer) -> keras.layers.Layer:
         config = layer.get_config() | {"dtype": "float32"}
         if isinstance(layer, layers.Conv2D):
             config["use_bias"] = True
         return layer.__class__.from_config(config)
 
-    def call(layer, x, *args, **kwargs):
+    def call(layer: keras.layers.Layer, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         return x if isinstance(layer, absent) else layer(x, *args, **kwargs)
 
     made = keras.models.clone_model(model, clone_function=plain, call_function=call)
@@ -252,7 +254,7 @@ def folded(model: Model) -> keras.Model:
     return made
 
 
-def _scaled(convolution, norm):
+def _scaled(convolution: keras.layers.Layer, norm: keras.layers.Layer) -> list[Array]:
     *learned, mean, variance = norm.get_weights()
     gamma, beta = learned or (1.0, 0.0)
     scale = gamma / np.sqrt(variance + norm.epsilon)

@@ -8,7 +8,7 @@ handed out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
@@ -89,14 +89,16 @@ class _TensorFlow(Engine):
         graph = tf.function(step, autograph=False)
         return lambda batch: graph({name: tf.constant(one) for name, one in batch.items()})
 
-    def gradients(self, function, variables):
+    def gradients(
+        self, function: Differentiated, variables: Sequence[keras.Variable]
+    ) -> tuple[Any, list[Tensor]]:
         import tensorflow as tf
 
         with tf.GradientTape() as tape:
             loss, more = function()
         return more, tape.gradient(loss, [variable.value for variable in variables])
 
-    def slope(self, function, x):
+    def slope(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         import tensorflow as tf
 
         with tf.GradientTape() as tape:
@@ -109,7 +111,9 @@ class _Jax(Engine):
     def compiled(self, step: Step) -> Step:
         import jax
 
-        def pure(changing, fixed, batch):
+        def pure(
+            changing: list[Tensor], fixed: list[Tensor], batch: Batch
+        ) -> tuple[list[Tensor], dict[str, Tensor]]:
             with self._scope(zip(self.changing + self.fixed, changing + fixed, strict=True)):
                 logs = step(batch)
                 # Inside the scope a variable's value is what was assigned last.
@@ -118,7 +122,7 @@ class _Jax(Engine):
         program = jax.jit(pure, donate_argnums=0)
         fixed = [variable.value for variable in self.fixed]
 
-        def run(batch):
+        def run(batch: Batch) -> dict[str, Tensor]:
             # To assign hundreds of variables takes as long as a small step on a GPU.
             values = self._values or [variable.value for variable in self.changing]
             self._values, logs = program(values, fixed, batch)
@@ -132,7 +136,9 @@ class _Jax(Engine):
                 variable.assign(value)
         self._values = []
 
-    def gradients(self, function, variables):
+    def gradients(
+        self, function: Differentiated, variables: Sequence[keras.Variable]
+    ) -> tuple[Any, list[Tensor]]:
         import jax
 
         chosen = {id(variable) for variable in variables}
@@ -140,7 +146,7 @@ class _Jax(Engine):
         # A scope within a scope knows nothing of the outer one, so that it is told everything.
         known = [(variable, variable.value) for variable in others]
 
-        def pure(values):
+        def pure(values: list[Tensor]) -> tuple[Tensor, Any]:
             with self._scope([*zip(variables, values, strict=True), *known]):
                 loss, more = function()
                 return loss, (more, [variable.value for variable in others])
@@ -152,13 +158,13 @@ class _Jax(Engine):
                 variable.assign(value)
         return more, gradients
 
-    def slope(self, function, x):
+    def slope(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         import jax
 
         return jax.grad(function)(x)
 
     @staticmethod
-    def _scope(pairs):
+    def _scope(pairs: Iterable[tuple[keras.Variable, Tensor]]) -> keras.StatelessScope:
         return keras.StatelessScope(state_mapping=list(pairs))
 
 
@@ -169,20 +175,27 @@ class _Torch(Engine):
             {name: keras.ops.convert_to_tensor(one) for name, one in batch.items()}
         )
 
-    def gradients(self, function, variables):
+    def gradients(
+        self, function: Differentiated, variables: Sequence[keras.Variable]
+    ) -> tuple[Any, list[Tensor]]:
         import torch
 
         loss, more = function()
         values = [variable.value for variable in variables]
         return more, list(torch.autograd.grad(loss, values))
 
-    def slope(self, function, x):
+    def slope(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         import torch
 
         x = x.detach().requires_grad_()
         return torch.autograd.grad(function(x), [x])[0]
 
-    def apply(self, optimizer, gradients, variables):
+    def apply(
+        self,
+        optimizer: keras.optimizers.Optimizer,
+        gradients: Sequence[Tensor],
+        variables: Sequence[keras.Variable],
+    ) -> None:
         import torch
 
         with torch.no_grad():  # else PyTorch keeps a record of every step

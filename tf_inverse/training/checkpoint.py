@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
 
 from tf_inverse.archive import atomic
 from tf_inverse.errors import RefusedInput, reason
+from tf_inverse.tensors import Array
 
 NAME = "state.npz"
 
@@ -70,21 +71,21 @@ def restore(folder: pathlib.Path, variables: Sequence[keras.Variable]) -> int:
     return steps
 
 
-def _arrays(folder, count):
+def _arrays(folder: pathlib.Path, count: int) -> tuple[list[Array], int, int]:
     """The first arrays of a state, its steps, and how many arrays it has."""
     with np.load(folder / NAME, allow_pickle=False) as file:
         arrays = [file[str(i)] for i in range(count)]
         return arrays, int(file["steps"]), len(file.files) - 1
 
 
-def _fitting(arrays, variables):
+def _fitting(arrays: Sequence[Array], variables: Sequence[keras.Variable]) -> None:
     for variable, array in zip(variables, arrays, strict=True):
         if array.shape != tuple(variable.shape):
             raise ValueError(f"{variable.path} has another shape")
 
 
 @contextlib.contextmanager
-def _reading(folder, what, hint=""):
+def _reading(folder: pathlib.Path, what: str, hint: str = "") -> Iterator[None]:
     try:
         yield
     except Exception as error:  # NumPy raises almost anything for a damaged file

@@ -52,7 +52,7 @@ class Robust:
             moved = x[:half] + norms * self.steepest(x[:half], y[:half])
             x = ops.concatenate([moved, x[half:]], axis=0)
 
-        def loss():
+        def loss() -> tuple[Tensor, Any]:
             logits = self.network(x, training=True)
             return cross_entropy(y, logits), logits
 
@@ -66,7 +66,7 @@ class Robust:
         """For each image the direction [B, H, W, C] of L2 norm 1 in which its loss grows most."""
 
         # Evaluation mode: batch statistics must not see these images twice.
-        def loss(x):
+        def loss(x: Tensor) -> Tensor:
             return cross_entropy(y, self.network(x, training=False))
 
         g = self.engine.slope(loss, x)
@@ -117,7 +117,7 @@ def train(
     batch = min(batch, len(images))
     steps = len(images) // batch
 
-    def moves(rng, step):
+    def moves(rng: np.random.Generator, step: int) -> dict[str, Array]:
         if not epsilon or step // steps >= epochs - plain:
             return {}
         return {"moves": rng.uniform(0.0, 255.0 * epsilon, batch // 2).astype(np.float32)}
@@ -129,7 +129,7 @@ def train(
     trainer = Robust(network, keras.optimizers.AdamW(schedule, weight_decay=0.02))
     shift = min(images.shape[1:3]) // 8
 
-    def after(epoch, means):
+    def after(epoch: int, means: loop.Means) -> str:
         return "test " + loop.words(accuracy(network, *test))
 
     coming = batches.Batches(

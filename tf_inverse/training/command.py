@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import pathlib
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -27,10 +29,14 @@ from tf_inverse.training import (
 )
 from tf_inverse.training import data as training_data
 
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import Networks
+    from tf_inverse.tensors import StrPath
+
 SIZE = (32, 32)
 
 
-def run(kind: str, options: dict) -> int | None:
+def run(kind: str, options: dict[str, Any]) -> int | None:
     """One kind; options are the arguments of tools/train.py. Returns an exit code, or None for 0.
 
     Raises:
@@ -46,18 +52,25 @@ def run(kind: str, options: dict) -> int | None:
     return function(**options | paths)
 
 
-def train_classifier(out, start, code, width, pooled, **options):
+def train_classifier(
+    out: pathlib.Path,
+    start: pathlib.Path | None,
+    code: int | None,
+    width: float,
+    pooled: int,
+    **options: Any,
+) -> int:
     """A classifier: out/network.keras, and classifier.keras for use."""
-    unfinished = start and start.is_dir()
+    unfinished = start if start and start.is_dir() else None
     begun = storage.model(start) if start and not unfinished else None
 
-    def network(classes, size, dtype):
+    def network(classes: int, size: tuple[int, int], dtype: str) -> keras.Model:
         made = begun or architectures.classifier(classes, size, code, width, pooled, dtype)
         if unfinished:
-            checkpoint.weights(start, made)
+            checkpoint.weights(unfinished, made)
         return made
 
-    def write(trained):
+    def write(trained: keras.Model) -> None:
         runs.save(architectures.folded(trained), out / "classifier.keras")
 
     own = begun and begun.input_shape[1:3]
@@ -65,46 +78,51 @@ def train_classifier(out, start, code, width, pooled, **options):
     return _classifying(out, "network", network, **options)
 
 
-def train_judge(out, epochs, seed, **options):
+def train_judge(out: pathlib.Path, epochs: int | None, seed: int, **options: Any) -> int:
     """Another architecture, another seed, never perturbed: out/judge.keras."""
     options |= {"epochs": epochs or 7, "plain": 0, "epsilon": 0.0, "seed": seed + 1}
     return _classifying(out, "judge", architectures.judge, **options)
 
 
 def _classifying(
-    out,
-    called,
-    network,
+    out: pathlib.Path,
+    called: str,
+    network: Callable[[int, tuple[int, int], str], keras.Model],
     *,
-    data,
-    image,
-    size,
-    rate,
-    epochs,
-    plain,
-    epsilon,
-    batch,
-    seed,
-    precision,
-    overwrite,
-    own=None,
-    write=lambda trained: None,
-    **_,
-):
+    data: pathlib.Path,
+    image: str | None,
+    size: Any,
+    rate: float | None,
+    epochs: int,
+    plain: int,
+    epsilon: float,
+    batch: int | None,
+    seed: int,
+    precision: str,
+    overwrite: bool,
+    own: tuple[int, int] | None = None,
+    write: Callable[[keras.Model], None] = lambda trained: None,
+    **_: Any,
+) -> int:
     """Trains a classifier of some architecture and size, and writes out/CALLED.keras last."""
     file, state = out / f"{called}.keras", work.beside(out / called)
     _refuse(file, overwrite)
-    size, dtype = _side(image, size) or own or SIZE, runs.policy(precision)
-    if own and size != own:
-        raise UsageError(f"expected images of {own[0]},{own[1]} as --start takes, got {size}")
+    sides, dtype = _side(image, size) or own or SIZE, runs.policy(precision)
+    if own and sides != own:
+        raise UsageError(f"expected images of {own[0]},{own[1]} as --start takes, got {sides}")
     work.expect_ours(state)
     with work.alone(out), work.alone(state):
-        parts = training_data.load(data, size, 3, seed)
+        parts = training_data.load(data, sides, 3, seed)
         if parts.train_labels is None or parts.labels is None:
             raise UsageError(f"expected labels in {data}: sub-folders, or an array `labels`")
         keras.utils.set_random_seed(seed)
-        made = network(int(parts.train_labels.max()) + 1, size, dtype)
-        options = {"epochs": epochs, "plain": plain, "epsilon": epsilon, "seed": seed}
+        made = network(int(parts.train_labels.max()) + 1, sides, dtype)
+        options: dict[str, Any] = {
+            "epochs": epochs,
+            "plain": plain,
+            "epsilon": epsilon,
+            "seed": seed,
+        }
         options |= {"batch": batch or 128, "rate": rate or 2e-3, "overwrite": overwrite}
         stopped = runs.train_classifier(made, parts, state, **options)
         if stopped:
@@ -115,19 +133,19 @@ def _classifying(
     return 0
 
 
-def _side(image, size):
+def _side(image: str | None, size: Any) -> tuple[int, int] | None:
     """Rows and columns of the images that a new classifier takes; None where nobody says."""
     given = {
         "image": grammar.size("image", image, "ROWS,COLUMNS", least=4),
         "size": None if size is None else grammar.sides("size", size, least=4),
     }
-    found = {one[:2] for one in given.values() if one}
+    found = {(one[0], one[1]) for one in given.values() if one}
     if len(found) > 1:
         raise UsageError(f"expected one size of images, got --image={image} and --size={size}")
     return found.pop() if found else None
 
 
-def train_generator(out, overwrite, **options):
+def train_generator(out: pathlib.Path, overwrite: bool, **options: Any) -> int:
     """A generator for any classifier's layer, in a network's folder; its sheet is out.png."""
     sheet, state = out.with_name(f"{out.name}.png"), work.beside(out)
     storage.expect_free(out, overwrite)
@@ -139,11 +157,23 @@ def train_generator(out, overwrite, **options):
 
 
 def _train_generator(
-    out, sheet, state, *, classifier, compare, teacher, rate, batch, seed, overwrite, **more
-):
+    out: pathlib.Path,
+    sheet: pathlib.Path,
+    state: pathlib.Path,
+    *,
+    classifier: str,
+    compare: str | None,
+    teacher: str | None,
+    rate: float | None,
+    batch: int | None,
+    seed: int,
+    overwrite: bool,
+    **more: Any,
+) -> int:
     f = _classifier(classifier, more)
     networks, parts, said = _begun(f, out, seed, more)
-    options = {"batch": batch or 64, "rate": rate or 5e-4, "seed": seed, "overwrite": overwrite}
+    options: dict[str, Any] = {"batch": batch or 64, "rate": rate or 5e-4}
+    options |= {"seed": seed, "overwrite": overwrite}
     options |= {name: more[name] for name in GENERATING}
     options |= {
         "compare": grammar.names(compare),
@@ -154,30 +184,38 @@ def _train_generator(
         opened = loading.open(teacher, "classifier", **_opening(more))
         channels = networks.image_shape[-1]
         options["teacher"] = adapters.classifier(opened.model, adapters.PIXELS, channels)
-    networks = own.train(networks, parts.train, state, **options)
-    if isinstance(networks, runs.Stopped):
-        return networks.exit_code
-    _write(networks, parts, out, (f,), said, seed=seed, overwrite=overwrite, **more)
-    own.reconstructed(networks, parts.test).save(sheet)
+    trained = own.train(networks, parts.train, state, **options)
+    if isinstance(trained, runs.Stopped):
+        return trained.exit_code
+    _write(trained, parts, out, (f,), said, seed=seed, overwrite=overwrite, **more)
+    own.reconstructed(trained, parts.test).save(sheet)
     work.clear(state)
     return 0
 
 
-def make_pair(out, classifier, generator, smooth, seed, overwrite, **more):
+def make_pair(
+    out: pathlib.Path,
+    classifier: str,
+    generator: str | None,
+    smooth: float,
+    seed: int,
+    overwrite: bool,
+    **more: Any,
+) -> None:
     """A pair's folder out of two models, with weights in half precision."""
     storage.expect_free(out, overwrite)
     f = _classifier(classifier, more)
     source = generator or _beside(classifier, f)
-    G = loading.open(source, "generator", trust=more["trust"])
-    G = facts.generator(G, adapters.PIXELS)
+    opened = loading.open(source, "generator", trust=more["trust"])
+    G = facts.generator(opened, adapters.PIXELS)
     if smooth:
         G = G._replace(model=smoothing.smoothed(G.model, smooth))
     networks, parts, said = _begun(f, out, seed, more, G)
-    options = {"half": True, "seed": seed, "overwrite": overwrite}
+    options: dict[str, Any] = {"half": True, "seed": seed, "overwrite": overwrite}
     _write(networks, parts, out, (f, G), said, **options, **more)
 
 
-def _classifier(source, more):
+def _classifier(source: str, more: dict[str, Any]) -> facts.Classifier:
     """The facts of the classifier, as the user gave it."""
     size = grammar.shape("size", more["size"])
     opened = loading.open(source, "classifier", size=size, **_opening(more))
@@ -186,33 +224,40 @@ def _classifier(source, more):
     )
 
 
-def _opening(more):
+def _opening(more: dict[str, Any]) -> loading.Opening:
     weights = None if more["weights"] == "none" else more["weights"]
     return {"trust": more["trust"], "weights": weights}
 
 
-def _begun(f, out, seed, more, G=None):
+def _begun(
+    f: facts.Classifier,
+    out: pathlib.Path,
+    seed: int,
+    more: dict[str, Any],
+    G: facts.Generator | None = None,
+) -> tuple[Networks, training_data.Data, list[str]]:
     """The networks, with their name and labels, the images, and what there is to say of labels.
 
     The generator draws black where no facts of one are given; else weights are rounded to half
     precision, as they will be stored.
     """
     image = grammar.size("image", more["image"], "ROWS,COLUMNS", least=4)
-    networks = own.untrained(f, more["encoder"], image, _opening(more))
+    sides = (image[0], image[1]) if image else None
+    networks = own.untrained(f, more["encoder"], sides, _opening(more))
     if G is not None:
         networks = own.paired(networks, G)
         for model in (networks.classifier, networks.generator):
             saving.rounded(model)
     path, given = more["data"], _names(more["labels"])
-    *size, channels = networks.image_shape
-    parts = training_data.load(path, tuple(size), channels, seed)
+    h, w, channels = networks.image_shape
+    parts = training_data.load(path, (h, w), channels, seed)
     known = (None, given) if given else f.labels
     labels, said = own.labels_of(networks, known, image_files.names(path))
     networks.name, networks.labels = more["name"] or out.name, labels
     return networks, parts, said
 
 
-def _beside(source, f):
+def _beside(source: str, f: facts.Classifier) -> StrPath:
     """The generator of the classifier's folder, or generator.keras beside the classifier's file."""
     if "generator" in f.entries:
         return f.entries["folder"]
@@ -225,7 +270,18 @@ def _beside(source, f):
     return path
 
 
-def _write(networks, parts, out, models, said, *, seed, half=False, overwrite, **more):
+def _write(
+    networks: Networks,
+    parts: training_data.Data,
+    out: pathlib.Path,
+    models: tuple[facts.Classifier | facts.Generator, ...],
+    said: list[str],
+    *,
+    seed: int,
+    half: bool = False,
+    overwrite: bool,
+    **more: Any,
+) -> None:
     """Writes the folder of a pair, and prints what there is to say of it."""
     path = more["data"]
     adopted, found = own.completed(
@@ -248,14 +304,23 @@ def _write(networks, parts, out, models, said, *, seed, half=False, overwrite, *
     print(f"sample it with: tf-inverse sample --network={out}")
 
 
-def _names(text):
+def _names(text: str | None) -> tuple[str, ...] | None:
     """Labels from a file, one a line, or from the text itself, with commas."""
     if text is None:
         return None
-    return words.lines(text)[1] if pathlib.Path(text).is_file() else tuple(text.split(","))
+    given = words.lines(text) if pathlib.Path(text).is_file() else None
+    return given[1] if given else tuple(text.split(","))
 
 
-def check(data, out, judge, trust, n, neurons, **options):
+def check(
+    data: pathlib.Path,
+    out: pathlib.Path,
+    judge: str,
+    trust: bool,
+    n: int | None,
+    neurons: int | None,
+    **options: Any,
+) -> None:
     """Print what `evaluation` says of a pair on the test images, as JSON; in words on stderr."""
     for flag, count in (("n", n), ("neurons", neurons)):
         if count is not None and count < 1:
@@ -278,7 +343,7 @@ def check(data, out, judge, trust, n, neurons, **options):
     print(*verdict.words(figures), sep="\n", file=sys.stderr)
 
 
-def _refuse(path, overwrite):
+def _refuse(path: pathlib.Path, overwrite: bool) -> None:
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists; give --overwrite to replace it, or another --out")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -286,7 +351,7 @@ def _refuse(path, overwrite):
 
 PATHS = ("data", "out", "start")
 GENERATING = ("epochs", "width", "average", "augment", "disc_start", "precision")
-KINDS = {
+KINDS: dict[str, tuple[Callable[..., int | None], tuple[str, ...]]] = {
     "generator": (train_generator, ("classifier",)),
     "classifier": (train_classifier, ()),
     "judge": (train_judge, ()),

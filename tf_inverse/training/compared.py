@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -11,7 +11,7 @@ from tf_inverse.adopt.nature import PASSIVE
 from tf_inverse.compute import arithmetic
 from tf_inverse.method import fidelity
 from tf_inverse.networks import unit_statistics
-from tf_inverse.tensors import Array, Model
+from tf_inverse.tensors import Array, Model, Tensor
 from tf_inverse.training.perceptual import Features, taught
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ COUNT = 10
 """Images that both precisions look at."""
 
 
-def compared(networks, layers: tuple[str, ...] = ()) -> tuple[str, ...]:
+def compared(networks: Networks, layers: tuple[str, ...] = ()) -> tuple[str, ...]:
     """The layers whose features are compared: those named, or the last map before the encoder.
 
     Args:
-        networks: `networks.Networks`.
+        networks: The pair.
         layers: Names or paths.
 
     Raises:
@@ -59,7 +59,7 @@ def features(
     """
     lower = networks.at(precision)
 
-    def read(x):
+    def read(x: Tensor) -> list[Tensor]:
         code, outputs = lower.outputs(x, compare)
         return [*(outputs[name] for name in compare), code]
 
@@ -67,7 +67,7 @@ def features(
         return Features(read)
     both = taught(Features(read), teacher, lessons)
 
-    def computed(x):
+    def computed(x: Tensor) -> list[Tensor]:
         with arithmetic.computing(teacher, precision):
             return [tf.cast(one, tf.float32) for one in both(x)]
 
@@ -108,7 +108,7 @@ def quick(
     return (half, precision) if serves else (exact, "float32")
 
 
-def _share(found, expected):
+def _share(found: Any, expected: Any) -> float:
     """Root mean square error over how images differ."""
     found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
     return np.sqrt(np.mean((found - expected) ** 2) / max(expected.var(axis=0).mean(), 1e-12))

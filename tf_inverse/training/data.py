@@ -61,10 +61,11 @@ def load(path: StrPath, size: tuple[int, int], channels: int, seed: int) -> Data
     order = codes.generator(seed, 3).permutation(len(x))
     held, rest = np.split(order, [len(x) // HELD])
     train, test = _chosen(x, rest), _chosen(x, held)
-    return Data(train, test, *((None, None) if y is None else (y[rest], y[held])), x)
+    mine, theirs = (None, None) if y is None else (y[rest], y[held])
+    return Data(train, test, mine, theirs, x)
 
 
-def _chosen(x, numbers):
+def _chosen(x: Array, numbers: Array) -> Array:
     """Images of some numbers."""
     parts = (x[numbers[i : i + AT_A_TIME]] for i in range(0, len(numbers), AT_A_TIME))
     return stacked(parts, len(numbers), x.shape[1:])

@@ -12,7 +12,7 @@ import numpy as np
 from keras import layers, ops
 
 from tf_inverse.errors import UsageError
-from tf_inverse.tensors import Array, Tensor
+from tf_inverse.tensors import Array, Shape, Tensor
 from tf_inverse.training.architectures import SLOPE, standardized
 
 WAYS = ("color", "translation", "cutout")
@@ -32,7 +32,7 @@ class Spectral(layers.Layer):
         super().__init__(name=f"spectral_{layer.name}", dtype="float32")
         self.layer = layer
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Make the bias and the right singular vector."""
         self.layer.build(input_shape)
         self.units = self.layer.kernel.shape[-1]
@@ -40,7 +40,7 @@ class Spectral(layers.Layer):
         normal = keras.initializers.RandomNormal(1.0)
         self.u = self.add_weight(shape=(self.units,), initializer=normal, name="u", trainable=False)
 
-    def call(self, x, training=False):
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
         """Outputs [B, ..., units], float32, of inputs [B, ..., channels]."""
         kernel = ops.reshape(self.layer.kernel, (-1, self.units))
         v = ops.stop_gradient(_unit(ops.matmul(kernel, self.u)))
@@ -50,12 +50,12 @@ class Spectral(layers.Layer):
         sigma = ops.dot(v, ops.matmul(kernel, u))
         return ops.cast(self.layer(x), "float32") / sigma + self.bias
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """As of the layer."""
         return self.layer.compute_output_shape(input_shape)
 
 
-def _unit(x):
+def _unit(x: Tensor) -> Tensor:
     return x / (ops.sqrt(ops.sum(x**2)) + 1e-12)
 
 
@@ -144,7 +144,7 @@ def augmented(x: Tensor, numbers: dict[str, Tensor]) -> Tensor:
     return x
 
 
-def _moved(x, r, axis, side):
+def _moved(x: Tensor, r: Tensor, axis: int, side: int) -> Tensor:
     """Images moved along an axis by up to an eighth of it, each by its number in [0, 1)."""
     most = max(1, side // 8)
     shift = ops.cast(ops.floor(r * (2 * most + 1)), "int32") - most
@@ -155,7 +155,7 @@ def _moved(x, r, axis, side):
     return ops.take_along_axis(x, chosen, axis=axis) * ops.reshape(there, shape)
 
 
-def _within(r, side):
+def _within(r: Tensor, side: int) -> Tensor:
     """1 for the rows within half a side around a random one, else 0: [B, side] float32."""
     centre = ops.floor(r * side)[:, None]
     places = ops.arange(side, dtype="float32")[None]

@@ -9,8 +9,8 @@ the same images, may be blind to the same things as the pair; strangers' figures
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,8 @@ from tf_inverse.tensors import Array
 from tf_inverse.training import answers
 
 if TYPE_CHECKING:
+    from tf_inverse.method.keeper import Batch
+    from tf_inverse.method.normalization import Scale
     from tf_inverse.networks.networks import Networks
 
 RANGES = ((99.0, 99.8), (90.0, 98.0))
@@ -49,7 +51,7 @@ def reconstructions(found: answers.Shared, labels: Array) -> dict:
         `answers.FIRST` choices, where there are more classes than that.
     """
     own, again = (one.z.argmax(axis=1) for one in (found.natural, found.drawn))
-    told = {}
+    told: dict[str, dict[str, float]] = {}
     for name in found.natural.told:
         figures = {"accuracy": found.natural, "on_generated": found.drawn}
         told[name] = {}
@@ -87,6 +89,8 @@ def samples(
         samples and of natural images in the range, at the same count.
     """
     every = answers.class_neurons(networks)
+    labels = networks.labels
+    assert labels is not None, "labels name the class neurons"
     chosen = diversity.evenly(np.arange(len(every)), neurons or len(every))
     rows = []
     with progress.Counted("neurons sampled") as watch:
@@ -97,23 +101,30 @@ def samples(
                 bands = Bands(Band(every[unit], z1, z2))
                 settings = Settings(n=n, seed=seed, precision="auto")
                 run = sample(networks, bands, settings, scale=scale)
-                row = {"label": networks.labels[1][unit], "z1": z1, "z2": z2}
+                row = {"label": labels.names[unit], "z1": z1, "z2": z2}
                 row["range"] = "p{:g}:p{:g}".format(*levels)
                 rows.append(row | _row(found, panel, unit, bands, _until_stuck(run), scale))
             watch.show(count, len(chosen))
     return rows
 
 
-def _row(found, panel, unit, bands, batches, scale):
+def _row(
+    found: answers.Shared,
+    panel: Sequence[Judge],
+    unit: int,
+    bands: Bands,
+    batches: list[Batch],
+    scale: Scale,
+) -> dict[str, Any]:
     """What there is to say of a neuron's run in one range."""
-    row = {"n": 0, "steps": batches[-1].info.steps if batches else None}
+    row: dict[str, Any] = {"n": 0, "steps": batches[-1].info.steps if batches else None}
     drawn = Samples.joined(batch.samples for batch in batches) if batches else None
     within, inside = (
         metrics.in_range(one.z[:, [unit]], bands.z1, bands.z2)
         for one in (found.natural, found.random)
     )
-    images = drawn.images if drawn is not None else ()
-    if len(images):
+    images = drawn.images if drawn is not None else np.zeros(0)
+    if drawn is not None and len(images):
         row["n"] = len(images)
         row |= _diversity(drawn.encodings, found.e[within], scale.bandwidth)
     kinds = {
@@ -131,7 +142,7 @@ def _row(found, panel, unit, bands, batches, scale):
     return row
 
 
-def _until_stuck(batches):
+def _until_stuck(batches: Iterable[Batch]) -> list[Batch]:
     """Batches of a run up to where it finds no more: of many neurons some are out of reach."""
     found = []
     with contextlib.suppress(Unreachable):
@@ -140,7 +151,7 @@ def _until_stuck(batches):
     return found
 
 
-def _diversity(encodings, natural, bandwidth):
+def _diversity(encodings: Array, natural: Array, bandwidth: float) -> dict[str, Any]:
     count = min(len(natural), len(encodings))
     figures = metrics.scores("vendi", encodings, bandwidth, count)
     return {"count": count} | figures | metrics.scores("vendi_natural", natural, bandwidth, count)

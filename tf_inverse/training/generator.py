@@ -81,7 +81,7 @@ class Inverter:
         x = ops.cast(batch["x"], "float32")
         real = self.features(x)
 
-        def generated():
+        def generated() -> tuple[Tensor, Any]:
             y = self.G(self.code(x, real[-1], batch), training=True)
             losses = self.terms(x, y, real, batch)
             total = sum(self.loss_weights[name] * one for name, one in losses.items())
@@ -93,7 +93,7 @@ class Inverter:
             return losses
         y = ops.stop_gradient(y)
 
-        def judged():
+        def judged() -> tuple[Tensor, Any]:
             x_realism = self.D([augmented(x, batch), real[-1]], training=True)
             y_realism = self.D([augmented(y, batch), real[-1]], training=True)
             loss = ops.mean(ops.relu(1.0 - x_realism) + ops.relu(1.0 + y_realism))
@@ -216,18 +216,19 @@ def train(
     layer = features(x)[-1]
     D = discriminator(layer.shape[-1], images.shape[1:], spread=spread, dtype=dtype)
     late = Later(schedule, disc_start * steps)
-    options = {"average": average, "d_rate": late, "appearance": appearance}
-    trainer = Inverter(G, D, features, schedule, **options)
+    trainer = Inverter(
+        G, D, features, schedule, average=average, d_rate=late, appearance=appearance
+    )
 
-    def sheet(epoch, means):
+    def sheet(epoch: int, means: loop.Means) -> str:
         codes = ops.concatenate([layer, appearance(x)], axis=1) if appearance else layer
         y = G.predict_on_batch(ops.convert_to_numpy(codes))
         y = np.rint(np.asarray(y, np.float32).clip(0.0, 255.0))
         loop.over_under(shown, y).save(folder / f"epoch_{epoch:03d}.png")
         return ""
 
-    def further(rng, step):
-        noise = {}
+    def further(rng: np.random.Generator, step: int) -> dict[str, Array]:
+        noise: dict[str, Array] = {}
         if appearance:
             normal = rng.standard_normal((batch, *appearance.grid.shape), np.float32)
             noise = {"noise": NOISE * normal}

@@ -9,11 +9,12 @@ from __future__ import annotations
 import pathlib
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import keras
 import numpy as np
+from PIL import Image
 
 from tf_inverse.compute import progress
 from tf_inverse.errors import UsageError
@@ -41,7 +42,7 @@ class Trainer(Protocol):
         engine: Of the backend; it knows those variables.
     """
 
-    changing: Sequence[keras.Variable]
+    changing: list[keras.Variable]
     engine: Engine
 
     def step(self, batch: dict[str, Any]) -> dict[str, Tensor]:
@@ -171,7 +172,7 @@ def words(values: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.3f}" for name, value in values.items())
 
 
-def over_under(images: Array, again: Array):
+def over_under(images: Array, again: Array) -> Image.Image:
     """A sheet of images, each over its reconstruction: a PIL image."""
     pairs = np.concatenate([images, again], axis=1).astype(np.uint8)
     tile = max(64, images.shape[2])

@@ -8,9 +8,10 @@ from typing import Any
 
 import keras
 import numpy as np
+from PIL import Image
 
 from tf_inverse import adopt
-from tf_inverse.adopt import adapters, check, defaults, ends, facts, join, nature
+from tf_inverse.adopt import adapters, check, defaults, ends, facts, join, loading, nature
 from tf_inverse.errors import UsageError
 from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.networks import Networks
@@ -24,7 +25,7 @@ def untrained(
     f: facts.Classifier,
     encoder: join.Encoder = None,
     image: tuple[int, int] | None = None,
-    opening: dict[str, Any] | None = None,
+    opening: loading.Opening | None = None,
 ) -> Networks:
     """A classifier with conventions, and in the place of its generator a model that draws black.
 
@@ -49,7 +50,7 @@ def untrained(
     return Networks(model.name, model, blank, path, Codes("normal", code))
 
 
-def _blank(code, size):
+def _blank(code: int, size: tuple[int, int, int]) -> keras.Model:
     c = keras.Input((code,))
     x = keras.layers.Dense(size[2], kernel_initializer="zeros")(c)
     x = keras.layers.Reshape((1, 1, size[2]))(x)
@@ -188,7 +189,7 @@ def completed(
     return adopt.Adopted(networks, measured), said + quality.words(figures)
 
 
-def reconstructed(networks, x: np.ndarray):
+def reconstructed(networks: Networks, x: np.ndarray) -> Image.Image:
     """A sheet of images, each over G(E(x)): a PIL image."""
     x = x[: loop.SHOWN]
     return loop.over_under(x, quality.drawn(networks, networks.encode(x)))

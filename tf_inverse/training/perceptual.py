@@ -45,7 +45,7 @@ def of_model(model: Model, compare: Sequence[str], encoder: str) -> Features:
     """
     tapped = _tapped(model, [*compare, encoder])
 
-    def read(x):
+    def read(x: Tensor) -> list[Tensor]:
         *maps, code = tapped(x, training=False)
         return [*maps, ops.reshape(code, (ops.shape(code)[0], -1))]
 
@@ -66,7 +66,7 @@ def taught(features: Features, teacher: Model, layers: Sequence[str] = ()) -> Fe
     layers = layers or lessons(teacher)
     tapped, size = _tapped(teacher, layers), teacher.input_shape[1:3]
 
-    def read(x):
+    def read(x: Tensor) -> list[Tensor]:
         *known, code = features(x)
         if None not in size and tuple(x.shape[1:3]) != size:
             x = ops.image.resize(x, size, interpolation="bilinear")
@@ -82,10 +82,10 @@ def lessons(teacher: Model) -> tuple[str, ...]:
     Raises:
         UsageError: There is no map.
     """
-    found = {}
+    found: dict[tuple[int | None, ...], str] = {}
     for layer in teacher.layers[1:]:
-        shape = getattr(layer.output, "shape", ())
-        if len(shape) == 4 and (shape[1] or 2) > 1 and shape[-1] > 4:
+        shape: tuple[int | None, ...] = tuple(getattr(layer.output, "shape", ()))
+        if len(shape) == 4 and (shape[1] or 2) > 1 and (shape[-1] or 0) > 4:
             found[tuple(shape[1:3])] = layer.name
     if not found or None in next(iter(found)):
         raise UsageError(
@@ -95,7 +95,7 @@ def lessons(teacher: Model) -> tuple[str, ...]:
     return tuple(found.values())
 
 
-def _tapped(model, names):
+def _tapped(model: Model, names: Sequence[str]) -> keras.Model:
     there = {layer.name: layer for layer in model.layers}
     unknown = [name for name in names if name not in there]
     if unknown:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import tensorflow as tf
 
 from tf_inverse.adopt import defaults
 from tf_inverse.networks import unit_statistics
+from tf_inverse.tensors import Array
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import Networks
 
 AGREEMENT, ERROR = 0.5, 0.5
 """A generator is poor whose agreement covers less than the first of the way from chance to 1, or
@@ -19,7 +25,7 @@ PIXELS = 1 << 18
 """Pixels that are drawn at a time."""
 
 
-def drawn(networks, c: np.ndarray) -> np.ndarray:
+def drawn(networks: Networks, c: np.ndarray) -> np.ndarray:
     """G of codes [N, d] as stored images: [N, H, W, C] uint8."""
     shape = networks.image_shape
     draw = networks.compiled(
@@ -30,11 +36,13 @@ def drawn(networks, c: np.ndarray) -> np.ndarray:
     return np.concatenate(parts).astype(np.uint8)
 
 
-def figures(networks, images: np.ndarray, labels=None) -> dict[str, float]:
+def figures(
+    networks: Networks, images: np.ndarray, labels: Array | None = None
+) -> dict[str, float]:
     """What remains of images x in G(E(x)); best on images that G was not trained on.
 
     Args:
-        networks: `networks.Networks`.
+        networks: The pair.
         images: [N, H, W, C] uint8 of the generator's size.
         labels: Class of each, [N], where it is known.
 
@@ -71,7 +79,7 @@ def figures(networks, images: np.ndarray, labels=None) -> dict[str, float]:
     return {name: float(value) for name, value in told.items()}
 
 
-def _nearer(images, again):
+def _nearer(images: Array, again: Array) -> Array:
     """Mean square difference of each image or its mirror image, whichever is nearer: [N]."""
     return np.array(
         [
@@ -81,7 +89,7 @@ def _nearer(images, again):
     )
 
 
-def _classes(z, middle):
+def _classes(z: Array, middle: Array) -> Array:
     return z.argmax(axis=1) if z.shape[1] > 1 else (z[:, 0] > middle[0]).astype(int)
 
 

@@ -121,14 +121,16 @@ def train_classifier(
         rate: Peak learning rate.
         overwrite: Begin anew where the state there is of another training.
     """
-    settings = {"epochs": epochs, "plain": plain, "epsilon": epsilon, "seed": seed}
-    settings |= {"batch": batch, "rate": rate}
+    settings: dict[str, Any] = {"epochs": epochs, "plain": plain, "epsilon": epsilon}
+    settings |= {"seed": seed, "batch": batch, "rate": rate}
+    images, labels = parts.train, parts.train_labels
+    assert labels is not None and parts.labels is not None, "images without labels are refused"
+    test = (parts.test, parts.labels)
     about = {"network": data.digest(*network.get_weights()), "policies": policies(network)}
-    about |= {"images": data.digest(parts.train), "labels": data.digest(parts.train_labels)}
+    about |= {"images": data.digest(images), "labels": data.digest(labels)}
     work.claim(state, settings | about, overwrite)
-    images, labels, test = parts.train, parts.train_labels, (parts.test, parts.labels)
 
-    def run(stop):
+    def run(stop: signals.Stop) -> int:
         return classifier.train(network, images, labels, test, folder=state, stop=stop, **settings)
 
     if stopped := _until_done(run, state):
@@ -192,7 +194,7 @@ def train_generator(
     if appearance < 0:
         raise UsageError(f"expected --appearance of 0 channels or more, got {appearance}")
     epochs = epochs or max(EPOCHS, math.ceil(STEPS / (len(x) // batch)))
-    settings = {"epochs": epochs, "batch": batch, "rate": rate, "seed": seed}
+    settings: dict[str, Any] = {"epochs": epochs, "batch": batch, "rate": rate, "seed": seed}
     settings |= {"image": list(x.shape[1:]), "width": width, "average": average}
     settings |= {"augment": list(ways), "dtype": dtype, "images": data.digest(x)}
     settings |= {"disc_start": disc_start, "appearance": appearance}
@@ -200,17 +202,16 @@ def train_generator(
     keras.utils.set_random_seed(seed)
     code, spread = _spread(features, x)
     widths = architectures.widths_for(x.shape[1:], width)
-    beside = None
-    if appearance:
-        grid = maps.grid(code, spread[1], x.shape[1:], appearance)
-        beside = maps.Appearance(grid, x.shape[1:], dtype)
-    size, grid = (beside.grid.size, beside.grid) if beside else (code, None)
+    grid = maps.grid(code, spread[1], x.shape[1:], appearance) if appearance else None
+    beside = maps.Appearance(grid, x.shape[1:], dtype) if grid else None
+    size = grid.size if grid else code
     G = architectures.generator(size, x.shape[1:], widths, spread, dtype, grid)
-    options = {"epochs": epochs, "batch": batch, "rate": rate, "seed": seed, "spread": spread}
+    options: dict[str, Any] = {"epochs": epochs, "batch": batch, "rate": rate, "seed": seed}
+    options |= {"spread": spread}
     options |= {"average": average, "augment": ways, "dtype": dtype, "folder": state}
     options |= {"disc_start": disc_start, "appearance": beside}
 
-    def run(stop):
+    def run(stop: signals.Stop) -> int:
         return generator.train(G, features, x, stop=stop, **options)
 
     stopped = _until_done(run, state)
@@ -238,7 +239,7 @@ def policies(model: Model) -> list[str]:
     return sorted({layer.dtype_policy.name for layer in model.layers})
 
 
-def _spread(features, x):
+def _spread(features: Features, x: Array) -> tuple[int, tuple[float, float]]:
     """Entries of a code, and the mean and standard deviation of those of some images."""
     parts = [
         keras.ops.convert_to_numpy(features(keras.ops.convert_to_tensor(part, "float32"))[-1])

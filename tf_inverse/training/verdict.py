@@ -72,5 +72,5 @@ def words(figures: dict) -> list[str]:
     return said
 
 
-def _over(share, whole):
+def _over(share: float, whole: float) -> str:
     return f", {share / whole:.2f} of it" if whole else ""

@@ -89,7 +89,7 @@ def claim(folder: pathlib.Path, settings: dict[str, Any], overwrite: bool) -> No
     atomic.write(folder / SETTINGS, (json.dumps(wanted, indent=1) + "\n").encode())
 
 
-def _settings(folder):
+def _settings(folder: pathlib.Path) -> dict[str, Any] | None:
     """The settings of the training in a folder; None where no training of ours is there."""
     settings = json_file.mine(folder / SETTINGS, MAX_SETTINGS)
     return settings if settings is not None and settings.get("format") == FORMAT else None
