@@ -36,7 +36,7 @@ def train(
     average: float = 0.0,
     augment: str | None = None,
     disc_start: int = 0,
-    appearance: int = 0,
+    appearance: int | None = None,
     precision: str = "auto",
     batch: int | None = None,
     seed: int = 0,
@@ -112,7 +112,8 @@ def train(
             of the time of others; as many as --epochs for a training without one.
         appearance: generator: channels of maps that are learned with it and stand beside the layer
             in its code: they keep places, colours and textures, which the layer forgets, so that
-            images become much sharper; 0 for none.
+            images are sharp; by default a quarter of an image's numbers and 48 at most, 0 for
+            none.
         precision: of convolutions: float32, bfloat16, or auto, the quicker one on this device.
         batch: Images a step; classifier and judge 128, generator 64.
         seed: Of weights, order and augmentation.

@@ -123,13 +123,17 @@ def test_a_training_ends_with_the_code_of_both(make, tmp_path):
     assert made.images(tf.constant(e)).shape == (24, *SIZE, 3)
 
 
-def test_a_layer_that_maps_cannot_stand_beside_is_refused_at_once(tmp_path):
+def test_a_layer_that_maps_cannot_stand_beside_is_refused_at_once(tmp_path, capsys):
+    """Where maps are asked for; else there are none, which is said."""
     opened = loading.open(_within(True), "classifier")
     networks = own.untrained(facts.classifier(opened), "inner/hidden")
     x = photos(24).astype(np.uint8)
     with pytest.raises(UsageError, match="expected a layer at the top of .*; inner/hidden is else"):
         own.train(networks, x, tmp_path / "state", beside=3, **TRAINING)
     assert not (tmp_path / "state").exists()
+    made = own.train(networks, x, tmp_path / "state", **TRAINING)
+    assert "no maps beside the encoder, so that images will be blurred" in capsys.readouterr().err
+    assert made.encoder == "inner/hidden" and made.generator.input_shape == (None, 5)
 
 
 def test_maps_are_learned_and_the_classifier_is_not(tmp_path):
@@ -163,10 +167,10 @@ def test_a_folder_with_maps_samples(tmp_path, capsys):
     words = ("generator", tmp_path / "x.npz", tmp_path / "mine")
     words += (f"--classifier={tmp_path / 'f.keras'}",)
     words += ("--encoder=relu6", "--epochs=1", "--disc-start=1", "--batch=8", "--width=0.1")
-    assert run(*words, "--appearance=2") == 0
+    assert run(*words) == 0
     networks = storage.load(tmp_path / "mine")
     assert networks.encoder == "relu6_maps" and networks.codes.kind == "bank"
-    assert networks.natural.encodings.shape[1] == 6 + 8 * 8 * 2
+    assert networks.natural.encodings.shape[1] == 6 + 8 * 8  # a quarter of 8 x 8 x 3 is below 1 map
     capsys.readouterr()
     with pytest.raises(SystemExit) as stopped:
         words = ["sample", str(tmp_path / "a.h5"), f"--network={tmp_path / 'mine'}"]

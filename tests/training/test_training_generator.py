@@ -594,7 +594,7 @@ def test_a_folder_that_samples_comes_out(mine, tmp_path, capsys):
     found = sorted(p.name for p in mine.iterdir())
     assert found == ["mine", "mine.png", "my.keras", "photos", "teacher.keras"]
     networks = storage.load(mine / "mine")
-    assert networks.labels == ("logits", ("a", "b")) and networks.encoder == "hidden"
+    assert networks.labels == ("logits", ("a", "b")) and networks.encoder == "hidden_maps"
     assert networks.codes.kind == "bank" and networks.natural.images == 40
     assert networks.default.startswith("logits:")
     figures = storage.manifest(mine / "mine")["source"]["measured"]["figures"]

@@ -117,15 +117,15 @@ def exposed(f: keras.Model, layer: str) -> tuple[keras.Model, keras.KerasTensor]
     """
     path = taps.resolve(layer, taps.shapes(f), f.name)
     name = path.rpartition("/")[2]
-    there = taps.top(f).get(path)
-    if there is not None:
-        return f, there.output
+    h = _given(f, path)
+    if h is not None:
+        return f, h
 
     def expose(model: keras.Model) -> keras.Model | None:
-        there = taps.top(model).get(name)
-        if there is None:
+        h = _given(model, name)
+        if h is None:
             return None
-        h = keras.layers.Identity(name=name + GIVEN)(there.output)
+        h = keras.layers.Identity(name=name + GIVEN)(h)
         return keras.Model(private.functional(model).input, [*model.outputs, h], name=model.name)
 
     made = _edited(f, expose)
@@ -135,6 +135,14 @@ def exposed(f: keras.Model, layer: str) -> tuple[keras.Model, keras.KerasTensor]
             f"output, for maps to stand beside it; {path} is elsewhere, or has several outputs"
         )
     return made, made.outputs[-1]
+
+
+def _given(model: Model, name: str) -> keras.KerasTensor | None:
+    """What a layer at the top of a model gives there; None where it is not there, or not once."""
+    found = [layer for layer in model.layers if layer.name == name]
+    calls = _calls(model, found[0]) if found and private.is_functional(model) else []
+    outputs: list[keras.KerasTensor] = list(calls[0].outputs) if len(calls) == 1 else []
+    return outputs[0] if len(outputs) == 1 else None
 
 
 def _edited(model: Model, edit: Callable[[Model], Model | None]) -> Model | None:

@@ -25,6 +25,9 @@ NOISE = 0.3
 """Standard deviation of the noise that maps are learned under, where that of the maps is 1.
 Starting codes have a noise of a quarter (`networks.code_law.KERNEL`)."""
 
+MOST = 48
+"""Channels of maps at most, where the user does not say."""
+
 OUTPUT = "_maps"
 """What the name of a layer is followed by in that of an output which has maps after the layer."""
 
@@ -67,6 +70,19 @@ def grid(layer: int, sd: float, size: tuple[int, ...], channels: int) -> Grid:
     rows, columns = (side >> halvings for side in architectures.drawn(size))
     shape = (rows, columns, channels)
     return Grid(layer, shape, sd * math.sqrt(layer / math.prod(shape)) / RECTIFIED)
+
+
+def channels(size: tuple[int, ...]) -> int:
+    """Channels of maps where the user does not say: a quarter of an image's numbers, 48 at most.
+
+    Args:
+        size: Height, width and channels of images.
+
+    >>> channels((32, 32, 3)), channels((64, 64, 3)), channels((224, 224, 3))
+    (12, 48, 48)
+    """
+    rows, columns, _ = grid(1, 1.0, size, 1).shape
+    return min(MOST, max(1, round(math.prod(size) / (4 * rows * columns))))
 
 
 def _halvings(size: tuple[int, ...]) -> int:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from PIL import Image
 
-from tf_inverse import adopt
+from tf_inverse import adopt, grammar
 from tf_inverse.adopt import adapters, check, defaults, ends, facts, join, loading, nature
 from tf_inverse.errors import UsageError
 from tf_inverse.networks.codes import Codes
@@ -105,7 +105,7 @@ def train(
     compare: tuple[str, ...] = (),
     teacher: Model | None = None,
     lessons: tuple[str, ...] = (),
-    beside: int = 0,
+    beside: int | None = None,
     **options: Any,
 ) -> Networks | runs.Stopped:
     """The networks with a generator that was trained on images x; or, where it was stopped, why.
@@ -117,11 +117,12 @@ def train(
         compare: See `compared.compared`.
         teacher: As of `perceptual.taught`, or None.
         lessons: Layers of the teacher.
-        beside: Channels of maps that are learned and stand beside the encoder's layer; none with 0.
+        beside: Channels of maps that are learned and stand beside the encoder's layer; none with 0,
+            and where None `appearance.channels`, if maps can stand there.
         options: The other arguments of `runs.train_generator`.
 
     Raises:
-        UsageError: Maps cannot stand beside that layer.
+        UsageError: Maps are asked for, and cannot stand beside that layer.
     """
     compare = compared.compared(networks, compare)
     if teacher is not None:
@@ -133,8 +134,9 @@ def train(
     if teacher is not None:
         about |= {"teacher": data.digest(*teacher.get_weights()), "lessons": list(lessons)}
     # A layer that maps cannot stand beside is refused now, and not when all is learned.
-    exposed = ends.exposed(networks.classifier, networks.encoder) if beside else None
-    made = runs.train_generator(features, x, state, about, appearance=beside, **options)
+    exposed = _exposed(networks, beside)
+    channels = 0 if exposed is None else beside or appearance.channels(networks.image_shape)
+    made = runs.train_generator(features, x, state, about, appearance=channels, **options)
     if isinstance(made, runs.Stopped):
         return made
     if exposed is None or made.appearance is None:
@@ -147,6 +149,21 @@ def train(
     return dataclasses.replace(
         networks, classifier=model, encoder=path, generator=made.G, codes=codes
     )
+
+
+def _exposed(
+    networks: Networks, beside: int | None
+) -> tuple[keras.Model, keras.KerasTensor] | None:
+    """The classifier and what its encoder gives, as `ends.exposed`; None for no maps beside it."""
+    if beside == 0:
+        return None
+    try:
+        return ends.exposed(networks.classifier, networks.encoder)
+    except UsageError as error:
+        if beside is not None:
+            raise
+        grammar.say(f"no maps beside the encoder, so that images will be blurred: {error}")
+        return None
 
 
 def completed(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tf_inverse.training import data
 
 BACKENDS = ("tensorflow", "jax", "torch")
+NUMBERS = {"epochs": None, "batch": None, "code": None, "pooled": 0, "appearance": None}
 
 
 def classifier(options: argparse.Namespace, parts: data.Data, state: pathlib.Path) -> int:
@@ -69,9 +70,11 @@ def generator(options: argparse.Namespace, parts: data.Data, state: pathlib.Path
         features = perceptual.taught(features, teacher, lessons)
         about |= {"teacher": data.digest(*teacher.get_weights()), "lessons": list(lessons)}
     names = ("epochs", "seed", "width", "average", "augment", "disc_start", "precision")
-    names += ("appearance", "overwrite")
+    names += ("overwrite",)
     settings = {name: getattr(options, name) for name in names}
     settings |= {"batch": options.batch or 64, "rate": options.rate or 5e-4}
+    given = options.appearance
+    settings["appearance"] = maps.channels(parts.train.shape[1:]) if given is None else given
     made = runs.train_generator(features, parts.train, state, about, **settings)
     if isinstance(made, runs.Stopped):
         return made.exit_code
@@ -95,9 +98,9 @@ def read(arguments: list[str]) -> argparse.Namespace:
     for name in ("compare", "teacher", "teacher-layers", "augment"):
         parser.add_argument(f"--{name}")
     parser.add_argument("--precision", default="auto")
-    for name, value in {"epochs": None, "batch": None, "code": None, "pooled": 0}.items():
+    for name, value in NUMBERS.items():
         parser.add_argument(f"--{name}", type=int, default=value)
-    for name, value in {"plain": 5, "seed": 0, "disc-start": 0, "appearance": 0}.items():
+    for name, value in {"plain": 5, "seed": 0, "disc-start": 0}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     for name, value in {"rate": None, "epsilon": 0.25, "width": 1.0, "average": 0.0}.items():
         parser.add_argument(f"--{name}", type=float, default=value)
