@@ -160,3 +160,23 @@ def test_how_an_input_is_read_is_said():
     assert said == ["an input [8, 9, 3] is read as a colour picture, 8 pixels high and 9 wide"]
     with pytest.raises(UsageError, match=r"of pictures, series takes \[20, 1\], which is a row"):
         adopt.adopt(series(20, 1), generator(20, 1))
+
+
+def test_what_a_layer_gives_is_had_as_the_search_has_it():
+    """A map with its channels first is not: maps beside it would stand for other entries."""
+    x = keras.Input((3, 8, 8))
+    h = layers.Conv2D(4, 3, name="conv", data_format="channels_first")(x)
+    h = layers.GlobalAveragePooling2D(name="pool", data_format="channels_first")(
+        layers.ReLU(name="relu")(h)
+    )
+    model = keras.Model(x, layers.Dense(2)(h), name="net")
+    networks = adopt.adopt(model, generator(8, 8, 3)).networks
+    f, images = networks.classifier, rng.uniform(0, 255, (3, 8, 8, 3)).astype("f4")
+    for name in ("conv", "relu"):
+        with pytest.raises(
+            UsageError, match=f"expected a layer at the top .*; net/{name} is .*first"
+        ):
+            ends.exposed(f, name)
+    exposed, h = ends.exposed(f, "pool")
+    found = keras.Model(exposed.inputs[0], h)(images)
+    np.testing.assert_allclose(found, networks.encode(images), rtol=1e-4, atol=1e-4)

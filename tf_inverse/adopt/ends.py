@@ -72,13 +72,10 @@ def with_features(f: keras.Model, sae: keras.Model, layer: str) -> tuple[keras.M
             not give the output; or the autoencoder takes something else.
     """
     path = taps.resolve(layer, taps.shapes(f), f.name)
-    prefix, _, name = path.rpartition("/")
+    name = path.rpartition("/")[2] + FEATURES
 
-    def attach(model: keras.Model) -> keras.Model | None:
-        there = taps.top(model).get(name)
-        if there is None:
-            return None
-        h, takes = there.output, sae.inputs[0].shape
+    def attach(h: keras.KerasTensor) -> list[keras.KerasTensor]:
+        takes = sae.inputs[0].shape
         sides = zip(h.shape[1:], takes[1:], strict=False)
         if (
             len(sae.inputs) != 1
@@ -89,12 +86,10 @@ def with_features(f: keras.Model, sae: keras.Model, layer: str) -> tuple[keras.M
                 f"expected a sparse autoencoder of what {path} gives, {list(h.shape[1:])}, "
                 f"{sae.name} takes {[list(one.shape[1:]) for one in sae.inputs]}"
             )
-        features = keras.Model(sae.inputs[0], sae.outputs, name=name + FEATURES)(h)
-        outputs = [*model.outputs, *keras.tree.flatten(features)]
-        return keras.Model(private.functional(model).input, outputs, name=model.name)
+        return keras.tree.flatten(keras.Model(sae.inputs[0], sae.outputs, name=name)(h))
 
-    made = _edited(f, attach) if prefix else attach(f)
-    if made is None or path + FEATURES not in taps.shapes(made):
+    made = _beside(f, path, FEATURES, attach)
+    if made is None:
         raise UsageError(
             f"expected --sae-layer at the top of {f.name}, or of the model within that gives its "
             f"output; {path} is elsewhere, or has several outputs"
@@ -113,36 +108,68 @@ def exposed(f: keras.Model, layer: str) -> tuple[keras.Model, keras.KerasTensor]
 
     Raises:
         UsageError: The layer is inside a model within the classifier that does not give the output,
-            or it has several outputs.
+            or it has several outputs, or a map with its channels first.
     """
-    path = taps.resolve(layer, taps.shapes(f), f.name)
-    name = path.rpartition("/")[2]
-    h = _given(f, path)
+    h = _given(f, layer)
     if h is not None:
         return f, h
-
-    def expose(model: keras.Model) -> keras.Model | None:
-        h = _given(model, name)
-        if h is None:
-            return None
-        h = keras.layers.Identity(name=name + GIVEN)(h)
-        return keras.Model(private.functional(model).input, [*model.outputs, h], name=model.name)
-
-    made = _edited(f, expose)
-    if made is None or path + GIVEN not in taps.shapes(made):
+    path = taps.resolve(layer, taps.shapes(f), f.name)
+    name = path.rpartition("/")[2] + GIVEN
+    made = _beside(f, path, GIVEN, lambda h: [keras.layers.Identity(name=name)(h)])
+    if made is None:
         raise UsageError(
             f"expected a layer at the top of {f.name}, or of the model within that gives its "
-            f"output, for maps to stand beside it; {path} is elsewhere, or has several outputs"
+            f"output, for maps to stand beside it; {path} is elsewhere, or has several outputs or "
+            f"its channels first"
         )
     return made, made.outputs[-1]
 
 
+def _beside(
+    f: keras.Model,
+    path: str,
+    ending: str,
+    attach: Callable[[keras.KerasTensor], list[keras.KerasTensor]],
+) -> keras.Model | None:
+    """A classifier with more outputs beside a layer, in the model that the layer is in.
+
+    Args:
+        f: Functional or sequential.
+        path: Of the layer.
+        ending: What the layer's path is followed by in that of the new layer.
+        attach: What the layer gives -> the new outputs.
+
+    Returns:
+        None where the layer is in a model within that does not give the output, or where `_given`
+        has nothing of it.
+    """
+    prefix, _, name = path.rpartition("/")
+
+    def edit(model: Model) -> Model | None:
+        h = _given(model, name)
+        if h is None:
+            return None
+        outputs = [*model.outputs, *attach(h)]
+        return keras.Model(private.functional(model).input, outputs, name=model.name)
+
+    made = _edited(f, edit) if prefix else edit(f)
+    return made if made is not None and path + ending in taps.shapes(made) else None
+
+
 def _given(model: Model, name: str) -> keras.KerasTensor | None:
-    """What a layer at the top of a model gives there; None where it is not there, or not once."""
-    found = [layer for layer in model.layers if layer.name == name]
-    calls = _calls(model, found[0]) if found and private.is_functional(model) else []
+    """What a layer at the top of a model gives there.
+
+    None where it is not there, or not once, or gives several tensors; and of a map with its
+    channels first, since everything else here has them last.
+    """
+    if not private.is_functional(model):
+        return None
+    calls = [node for layer in model.layers if layer.name == name for node in _calls(model, layer)]
     outputs: list[keras.KerasTensor] = list(calls[0].outputs) if len(calls) == 1 else []
-    return outputs[0] if len(outputs) == 1 else None
+    if len(outputs) != 1:
+        return None
+    turned = len(outputs[0].shape) == 4 and name in taps.channels_first(dict(taps.walk(model)))
+    return None if turned else outputs[0]
 
 
 def _edited(model: Model, edit: Callable[[Model], Model | None]) -> Model | None:
