@@ -208,7 +208,7 @@ def ranges(text: str, networks: Networks) -> Iterator[Range]:
     """The neurons of one target, which are several for a file of directions, with their ranges.
 
     Raises:
-        UsageError: As of `parse`, but for a range without a width, which `Band` refuses.
+        UsageError: As of `parse`, but for a range without a width, which `Range.band` refuses.
     """
     match = _matched(text)
     ends = (match["z1"].strip(), match["z2"].strip()) if match["z1"] else NATURAL_RANGE

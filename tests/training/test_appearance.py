@@ -152,7 +152,6 @@ def test_maps_are_learned_and_the_classifier_is_not(tmp_path):
         if channels:
             c = tf.concat([c, made.appearance(x.astype("f4"))], axis=1)
         errors[channels] = float(np.mean((np.asarray(made.G(c)) - x) ** 2))
-    print(errors)
     assert errors[4] < 0.8 * errors[0]
     for a, b in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(a, b)

@@ -12,7 +12,9 @@ import pytest
 import steps_anywhere
 import train_photos
 from PIL import Image
-from test_training import world
+from test_training import run, world
+
+from tf_inverse.networks import storage
 
 HERE = pathlib.Path(__file__).parent
 
@@ -61,6 +63,9 @@ def test_the_tool_of_other_machines_trains_both_networks(tmp_path, capsys):
     assert f.output_shape == (None, 2) and G.input_shape == (None, size)
     assert coded.output_shape == [(None, 2), (None, size)]
     assert G.output_shape == f.input_shape == (None, 8, 8, 3)
+    pair = [f"--classifier={tmp_path / 'out' / 'coded.keras'}", "--encoder=relu6_maps"]
+    assert run("pair", where[0], tmp_path / "pair", *pair) == 0
+    assert storage.load(tmp_path / "pair").codes.size == size
     assert train_photos.main(words) == 2
     assert "exists; give --overwrite" in capsys.readouterr().err
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [

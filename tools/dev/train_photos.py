@@ -5,9 +5,10 @@
 
 It is what `tf-inverse train` does on machines without TensorFlow, of the same modules: the losses,
 the order of images and the state of a training that was stopped are the same. OUT then holds
-network.keras, classifier.keras and generator.keras, which load anywhere; on a machine with
-TensorFlow `tf-inverse train pair --classifier=OUT/classifier.keras` measures the pair and writes
-its folder; after `--appearance` it is `--classifier=OUT/coded.keras --encoder=LAYER_maps`.
+network.keras, classifier.keras, generator.keras and coded.keras, the classifier with the code as
+one more output; they load anywhere. On a machine with TensorFlow `tf-inverse train pair
+--classifier=OUT/coded.keras --encoder=relu6_maps` measures the pair and writes its folder; after
+`--appearance=0` there is no coded.keras, and it is `--classifier=OUT/classifier.keras`.
 """
 
 from __future__ import annotations
