@@ -12,7 +12,7 @@ import numpy as np
 
 from tf_inverse.archive import atomic
 from tf_inverse.errors import RefusedInput, reason
-from tf_inverse.tensors import Array
+from tf_inverse.networks import npz
 
 NAME = "state.npz"
 
@@ -42,11 +42,7 @@ def weights(folder: pathlib.Path, network: keras.Model) -> int:
         RefusedInput: There is no such state, it is damaged, or it is of another architecture.
     """
     with _reading(folder, "take weights from"):
-        arrays, steps, _ = _arrays(folder, len(network.variables))
-        _fitting(arrays, network.variables)
-    for variable, array in zip(network.variables, arrays, strict=True):
-        variable.assign(array)
-    return steps
+        return _assign(folder, network.variables, more=True)
 
 
 def restore(folder: pathlib.Path, variables: Sequence[keras.Variable]) -> int:
@@ -62,31 +58,46 @@ def restore(folder: pathlib.Path, variables: Sequence[keras.Variable]) -> int:
     if not (folder / NAME).exists():
         return 0
     with _reading(folder, "go on from", "; take that folder away to begin anew"):
-        arrays, steps, count = _arrays(folder, len(variables))
-        if count != len(variables):
+        return _assign(folder, variables)
+
+
+def _assign(folder: pathlib.Path, variables: Sequence[keras.Variable], more: bool = False) -> int:
+    """Gives variables the first arrays of a state; its steps so far.
+
+    Every header is compared with its variable before anything is read or assigned, so that a state
+    of other variables changes none, and no array has more numbers than its variable. The arrays
+    are then read one at a time; those before a damaged one are assigned when it is refused.
+
+    Args:
+        folder: Of the state.
+        variables: As many as the state has arrays, or the first of these.
+        more: Whether the state may hold further arrays.
+    """
+    with npz.Arrays(folder / NAME) as arrays:
+        steps, count = arrays["steps"], len(arrays) - 1
+        if count != len(variables) and not (more and count > len(variables)):
             raise ValueError(f"expected {len(variables)} arrays, got {count}")
-        _fitting(arrays, variables)
-    for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(array)
-    return steps
+        if steps.shape != () or steps.dtype.kind != "i":
+            raise ValueError("its number of steps is no whole number")
+        for i, variable in enumerate(variables):
+            _expect_fit(arrays[str(i)], variable)
+        for i, variable in enumerate(variables):
+            array = arrays[str(i)]
+            # By rows there is no limit to the size, which the variable has already.
+            variable.assign(array[:] if array.shape else array[()])
+        return int(steps[()])
 
 
-def _arrays(folder: pathlib.Path, count: int) -> tuple[list[Array], int, int]:
-    """The first arrays of a state, its steps, and how many arrays it has."""
-    with np.load(folder / NAME, allow_pickle=False) as file:
-        arrays = [file[str(i)] for i in range(count)]
-        return arrays, int(file["steps"]), len(file.files) - 1
-
-
-def _fitting(arrays: Sequence[Array], variables: Sequence[keras.Variable]) -> None:
-    for variable, array in zip(variables, arrays, strict=True):
-        if array.shape != tuple(variable.shape):
-            raise ValueError(f"{variable.path} has another shape")
+def _expect_fit(array: npz.StoredArray, variable: keras.Variable) -> None:
+    if array.shape != tuple(variable.shape):
+        raise ValueError(f"{variable.path} has another shape")
+    if not np.can_cast(array.dtype, variable.dtype, "same_kind"):
+        raise ValueError(f"{variable.path} has another type")
 
 
 @contextlib.contextmanager
 def _reading(folder: pathlib.Path, what: str, hint: str = "") -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # NumPy raises almost anything for a damaged file
+    except Exception as error:  # zipfile and NumPy raise almost anything for a damaged file
         raise RefusedInput(f"cannot {what} {folder} ({reason(error)}){hint}") from error
