@@ -10,7 +10,7 @@ from tf_inverse import adopt
 from tf_inverse.adopt import loading
 from tf_inverse.band import Neuron
 from tf_inverse.errors import RefusedInput, UsageError
-from tf_inverse.layers import frozen_graph, taps
+from tf_inverse.layers import frozen_graph, graph_tensors, taps
 from tf_inverse.networks import storage
 
 rng = np.random.default_rng(0)
@@ -119,6 +119,38 @@ def test_outputs_of_a_function_with_several_keep_their_names(tmp_path):
     np.testing.assert_allclose(stem, h, rtol=1e-5)
     np.testing.assert_allclose(maps, tf.nn.relu(h), rtol=1e-5)
     np.testing.assert_allclose(means, tf.reduce_mean(h, [1, 2]), rtol=1e-4)
+
+
+def test_a_savedmodel_is_loaded_and_opened_once(saved, tmp_path, monkeypatch):
+    """To adopt it, and again to read what was adopted."""
+    calls = []
+
+    def counted(home, name):
+        real = getattr(home, name)
+        monkeypatch.setattr(home, name, lambda *a, **k: calls.append(name) or real(*a, **k))
+
+    counted(tf.saved_model, "load")
+    counted(graph_tensors, "opened")
+    model = loading.open(saved[0], "classifier", trust=True).model
+    assert sorted(calls) == ["load", "opened"]
+    model.save(tmp_path / "f.keras")
+    again = storage.model(tmp_path / "f.keras", trust=True)
+    assert sorted(calls) == ["load", "load", "opened", "opened"]
+    for run in (model, again):
+        np.testing.assert_allclose(run(X), saved[1](X), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("shapes", [((1, 8, 8, 3), (None,)), ((None, 8, 8, 3), ())])
+def test_a_savedmodel_with_an_input_that_is_not_a_rows_own_is_refused(tmp_path, shapes):
+    module = tf.Module()
+    specs = [tf.TensorSpec(s, name=name) for s, name in zip(shapes, ("image", "by"), strict=True)]
+    module.run = tf.function(
+        lambda x, by: tf.reduce_mean(x, [1, 2]) * tf.reduce_mean(by), input_signature=specs
+    )
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.run)
+    wrong = r"by of .* shape \[\];" if shapes[1] == () else r"image of .* shape \[1, 8, 8, 3\];"
+    with pytest.raises(UsageError, match=f"a row for each image, {wrong} export it"):
+        loading.open(tmp_path / "saved", "classifier", trust=True)
 
 
 def frozen(path, batch=None, side=8, placeholders=1, single=False):

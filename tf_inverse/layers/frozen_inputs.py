@@ -67,41 +67,30 @@ class Graph(keras.layers.Layer):
         self,
         endpoint: str,
         outputs: dict[str, Any],
-        folder: StrPath | None = None,
         sizes: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.endpoint, self.outputs, self.sizes = endpoint, outputs, sizes
         self._kept: tempfile.TemporaryDirectory[str] | None = None
-        if folder is not None:
-            self._load(folder)
 
-    def _load(self, folder: StrPath) -> None:
-        _expect_trust()
+    def take(self, folder: StrPath, loaded: Any, inside: graph_tensors.Inside | None) -> None:
+        """Gives the layer what it runs; it can be called and saved from then on.
+
+        Args:
+            folder: Of the SavedModel. Its files are copied.
+            loaded: The SavedModel, from `tf.saved_model.load`.
+            inside: Of its function, where the layer has `sizes`; else None.
+        """
         # The files are kept for as long as the layer lives: saving it copies them.
         kept = tempfile.TemporaryDirectory()
         self._kept = kept
         shutil.copytree(folder, pathlib.Path(kept.name) / "model")
-        loaded = tf.saved_model.load(str(folder))
         # Keras's setattr would look for weights in it.
         self.__dict__["_loaded"] = loaded
         self.__dict__["_function"] = loaded.signatures[self.endpoint]
-        if self.sizes is not None:
-            self.__dict__["_run"] = self._told(folder)
-
-    def _told(self, folder: StrPath) -> Any:
-        """The function that gives what the layers of the SavedModel give as well."""
-        specs = self._function.structured_input_signature[1]
-        sizes = self.sizes or {}
-        inputs = {k: tf.TensorSpec((None, *sizes[k]), one.dtype) for k, one in specs.items()}
-        opened = graph_tensors.opened(self._function, inputs)
-        if isinstance(opened, graph_tensors.Inside) and list(opened.specs) == list(self.outputs):
-            return opened.runner()
-        raise RefusedInput(
-            f"{folder}: TensorFlow {tf.__version__} finds other layers in the SavedModel than the "
-            f"version that it was adopted by; adopt it again"
-        )
+        if inside is not None:
+            self.__dict__["_run"] = inside.runner()
 
     def call(self, x: Tensor | dict[str, Tensor]) -> Tensor | dict[str, Tensor]:
         """What the function gives for x, a tensor or several by name: likewise one or several."""
@@ -127,15 +116,27 @@ class Graph(keras.layers.Layer):
 
     def save_assets(self, folder: StrPath) -> None:
         """Keras's hook: the SavedModel goes into the file."""
-        assert self._kept is not None, "a layer is built with its folder, or loaded"
+        assert self._kept is not None, "a layer takes its SavedModel, or is loaded"
         shutil.copytree(pathlib.Path(self._kept.name) / "model", pathlib.Path(folder) / "model")
 
     def load_assets(self, folder: StrPath) -> None:
         """Keras's hook: the SavedModel comes out of the file."""
-        self._load(pathlib.Path(folder) / "model")
+        _expect_trust()
+        own = pathlib.Path(folder) / "model"
+        loaded = tf.saved_model.load(str(own))
+        inside: graph_tensors.Inside | None = None
+        if self.sizes is not None:
+            opened = _inside(loaded.signatures[self.endpoint], self.sizes)
+            if isinstance(opened, str) or list(opened.specs) != list(self.outputs):
+                raise RefusedInput(
+                    f"{own}: TensorFlow {tf.__version__} finds other layers in the SavedModel than "
+                    f"the version that it was adopted by; adopt it again"
+                )
+            inside = opened
+        self.take(own, loaded, inside)
 
     def get_config(self) -> dict[str, Any]:
-        """Arguments of the constructor, less the folder."""
+        """Arguments of the constructor."""
         own = {"endpoint": self.endpoint, "outputs": self.outputs, "sizes": self.sizes}
         return super().get_config() | own
 
@@ -153,7 +154,7 @@ def graph(
 
     Raises:
         RefusedInput: Not trusted, or damaged.
-        UsageError: No such function, or an open size.
+        UsageError: No such function, an open size, or an input without a free batch axis.
     """
     _expect_trust()
     loaded = _loaded(folder)
@@ -167,10 +168,16 @@ def graph(
     for key, one in specs.items():
         if None in one.shape[1:]:
             raise UsageError(f"expected {flag} for {folder}, whose input {key} has no fixed size")
-    opened = graph_tensors.opened(function, specs)
-    if isinstance(opened, graph_tensors.Inside):
-        outputs, ends, final = opened.specs, opened.ends, opened.final
-        sizes = {key: list(one.shape[1:]) for key, one in specs.items()}
+        if one.shape.rank == 0 or one.shape[0] is not None:
+            raise UsageError(
+                f"expected a SavedModel whose every input has a row for each image, {key} of "
+                f"{folder} has shape {list(one.shape)}; export it with a first axis of None"
+            )
+    rows = {key: list(one.shape[1:]) for key, one in specs.items()}
+    opened = _inside(function, rows)
+    inside = opened if isinstance(opened, graph_tensors.Inside) else None
+    if inside is not None:
+        outputs, ends, sizes, final = inside.specs, inside.ends, rows, inside.final
     else:
         traced = tf.function(function).get_concrete_function(**specs).structured_outputs
         outputs = {key: (list(h.shape[1:]), h.dtype.name) for key, h in traced.items()}
@@ -179,7 +186,8 @@ def graph(
         key: keras.Input(tuple(one.shape[1:]), dtype=one.dtype.name, name=key)
         for key, one in specs.items()
     }
-    layer = Graph(endpoint, outputs, folder, sizes, name="graph")
+    layer = Graph(endpoint, outputs, sizes, name="graph")
+    layer.take(folder, loaded, inside)
     taken: Any = inputs if len(inputs) > 1 else next(iter(inputs.values()))
     given = layer(taken)
     if isinstance(given, dict):
@@ -196,6 +204,13 @@ def frozen(path: StrPath, name: str, size: tuple[int, ...] | None = None) -> ker
         made = pathlib.Path(folder) / "model"
         frozen_graph.write(path, made, size)
         return graph(made, name)
+
+
+def _inside(function: Any, sizes: dict[str, Any]) -> graph_tensors.Inside | str:
+    """The inside of a SavedModel's function for any number of rows, or why it cannot be had."""
+    specs = function.structured_input_signature[1]
+    inputs = {k: tf.TensorSpec((None, *sizes[k]), one.dtype) for k, one in specs.items()}
+    return graph_tensors.opened(function, inputs)
 
 
 def _loaded(folder: StrPath) -> Any:
