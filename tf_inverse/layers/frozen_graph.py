@@ -36,7 +36,7 @@ def write(path: StrPath, folder: StrPath, size: tuple[int, ...] | None = None) -
     """
     graph = _read(path)
     feed = _placeholder(graph, path)
-    shape = _shape(feed, size)
+    shape = sized(_picture(feed), size)[1:]
     if None in shape:
         raise UsageError(f"expected --size=ROWS,COLUMNS,CHANNELS for {path}, whose input has none")
     taken = tf.TensorSpec((None, *shape), tf.dtypes.as_dtype(feed.attr["dtype"].type), "image")
@@ -80,11 +80,22 @@ def _placeholder(graph: Any, path: StrPath) -> Any:
     return found[0]
 
 
-def _shape(node: Any, size: tuple[int, ...] | None) -> tuple[int | None, ...]:
-    shape = tf.TensorShape(node.attr["shape"].shape) if "shape" in node.attr else None
-    if shape is None or shape.rank != 4 or None in shape[1:]:
-        return size or (None,)
-    return tuple(shape[1:])
+def _picture(node: Any) -> tf.TensorShape:
+    """Shape of a placeholder, unknown where it is not that of pictures."""
+    shape = tf.TensorShape(node.attr["shape"].shape if "shape" in node.attr else None)
+    return shape if shape.rank == 4 else tf.TensorShape(None)
+
+
+def sized(shape: tf.TensorShape, size: tuple[int, ...] | None) -> tf.TensorShape:
+    """Shape of an input with its batch axis; a size is taken where the input leaves its own open.
+
+    Args:
+        shape: As the file has it.
+        size: Without the batch axis, or None where the user gives none.
+    """
+    if shape.rank is not None and (size is None or None not in shape[1:]):
+        return shape
+    return tf.TensorShape((None, *(size or (None,))))
 
 
 def _imported(graph: Any, feed: str, fetch: list[str]) -> Callable[[Tensor], dict[str, Tensor]]:

@@ -164,7 +164,10 @@ def graph(
         raise UsageError(f"expected a SavedModel with a signature in {folder}, it has none")
     function = functions[endpoint]
     specs = function.structured_input_signature[1]
-    specs = {key: tf.TensorSpec(_shape(one, size), one.dtype) for key, one in specs.items()}
+    specs = {
+        key: tf.TensorSpec(frozen_graph.sized(one.shape, size), one.dtype)
+        for key, one in specs.items()
+    }
     for key, one in specs.items():
         if None in one.shape[1:]:
             raise UsageError(f"expected {flag} for {folder}, whose input {key} has no fixed size")
@@ -218,13 +221,6 @@ def _loaded(folder: StrPath) -> Any:
         return tf.saved_model.load(str(folder))
     except (OSError, ValueError, AttributeError, tf.errors.OpError) as error:
         raise RefusedInput(f"cannot load a SavedModel from {folder}: {reason(error)}") from error
-
-
-def _shape(spec: tf.TensorSpec, size: tuple[int, ...] | None) -> Any:
-    known = spec.shape.rank is not None
-    if known and (size is None or None not in spec.shape[1:]):
-        return spec.shape
-    return (None, *(size or (None,)))
 
 
 def _expect_trust() -> None:
