@@ -172,7 +172,8 @@ def graph(
         outputs, ends, final = opened.specs, opened.ends, opened.final
         sizes = {key: list(one.shape[1:]) for key, one in specs.items()}
     else:
-        traced = tf.function(function).get_concrete_function(**specs).structured_outputs
+        traced = tf.function(function, autograph=False).get_concrete_function(**specs)
+        traced = traced.structured_outputs
         outputs = {key: (list(h.shape[1:]), h.dtype.name) for key, h in traced.items()}
         ends, sizes, final = list(outputs), None, None
     inputs = {
