@@ -257,7 +257,7 @@ def test_label_of_a_conditional_generator(one_hot):
 @pytest.mark.parametrize("functional", [False, True])
 def test_encoder_of_its_own(functional):
     E = keras.Sequential([keras.Input((4, 4, 3)), layers.Flatten(), layers.Dense(9)], name="E")
-    E = keras.Model(E.inputs, E.outputs, name="E") if functional else E
+    E = keras.Model(E.inputs[0], E.outputs, name="E") if functional else E
     networks = adopt.adopt(nested(), generator(), E).networks
     x = images()
     e, z = networks.score(x, (Neuron("logits", 0),))
@@ -327,7 +327,7 @@ def test_gradient_of_zero_and_of_a_broken_generator():
 def test_refusals(options, words):
     G, options = generator(), {"encoder": "fc"} | options
     if options.pop("generator", None):
-        G = keras.Model(G.inputs, layers.Flatten()(G.outputs[0]), name="gen")
+        G = keras.Model(G.inputs[0], layers.Flatten()(G.outputs[0]), name="gen")
     with pytest.raises(UsageError, match=words):
         adopt.adopt(through(), G, **options)
 

@@ -56,7 +56,7 @@ def test_features_of_a_whole_autoencoder(tmp_path, make, path):
     plain = adopt.adopt(f, G, image_range=(-1, 1), images=x).networks
     assert networks.encoder == plain.encoder and networks.default == plain.default
     inner = f if make is functional else f.get_layer("net")
-    taken = keras.Model(inner.inputs, inner.get_layer("fc").output)
+    taken = keras.Model(inner.inputs[0], inner.get_layer("fc").output)
     h = np.asarray(taken(x.astype("f4") * (1 if make is functional else 0.5)))
     expected = features(sae, h)
     neurons = parse(f"{path}/features:4@0:1, {path}:2@0:1", networks).neurons

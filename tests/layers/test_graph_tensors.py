@@ -53,9 +53,11 @@ def test_layers_of_a_savedmodel_give_what_keras_gives(saved, tmp_path):
     adopted = adopt.adopt(str(folder), generator(), trust=True)
     again = storage.load(adopt.write(adopted, tmp_path / "pair"))
     back = f.get_layer("back")
-    middle = keras.Model(back.inputs, [back.get_layer(n).output for n in ("conv", "norm", "relu")])
+    middle = keras.Model(
+        back.inputs[0], [back.get_layer(n).output for n in ("conv", "norm", "relu")]
+    )
     names = ("add", "pool", "fc")
-    outer = keras.Model(f.inputs, [f.get_layer(name).output for name in names])
+    outer = keras.Model(f.inputs[0], [f.get_layer(name).output for name in names])
     maps = middle(X / 255)
     expected = {
         f"graph/back/{name}": h for name, h in zip(("conv", "norm", "relu"), maps, strict=True)
@@ -80,7 +82,7 @@ def test_layers_of_a_savedmodel_give_what_keras_gives(saved, tmp_path):
 def test_gradients_are_those_of_the_original(saved):
     folder, f = saved
     opened = loading.open(folder, "classifier", trust=True).model
-    fc = keras.Model(f.inputs, f.get_layer("fc").output)
+    fc = keras.Model(f.inputs[0], f.get_layer("fc").output)
     path = taps.resolve("graph/fc", taps.shapes(opened), "net")
 
     def slope(run):

@@ -34,7 +34,7 @@ def test_other_backends_come_to_the_same_losses(backend, tensorflow):
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert len(found) == len(expected) == 9
+    assert len(found) == len(expected) == 10
     for one, wanted in zip(found, expected, strict=True):
         assert one == pytest.approx(wanted, rel=1e-4, abs=1e-4)
 
@@ -50,18 +50,22 @@ def test_the_tool_of_other_machines_trains_both_networks(tmp_path, capsys):
     assert train_photos.main(["classifier", *where, "--code=5", "--width=0.125"]) == 0
     assert "are given to their class" in capsys.readouterr().out
     words = ["generator", *where, "--batch=8", "--width=0.125", "--compare=relu1_2"]
+    words += ["--appearance=2"]
     words += ["--teacher", str(tmp_path / "out" / "classifier.keras"), "--teacher-layers=relu1_1"]
     assert train_photos.main(words) == 0
-    f, G = (
+    f, coded, G = (
         keras.saving.load_model(tmp_path / "out" / f"{name}.keras")
-        for name in ("classifier", "generator")
+        for name in ("classifier", "coded", "generator")
     )
-    assert f.output_shape == (None, 2) and G.input_shape == (None, 5)
+    size = 5 + 8 * 8 * 2
+    assert f.output_shape == (None, 2) and G.input_shape == (None, size)
+    assert coded.output_shape == [(None, 2), (None, size)]
     assert G.output_shape == f.input_shape == (None, 8, 8, 3)
     assert train_photos.main(words) == 2
     assert "exists; give --overwrite" in capsys.readouterr().err
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
         "classifier.keras",
+        "coded.keras",
         "generator.keras",
         "network.keras",
     ]

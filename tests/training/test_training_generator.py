@@ -522,7 +522,7 @@ def test_codes_of_a_classifier_of_any_kind(make, pixels, tmp_path):
     if make is _nested:
         expected = mine.layers[-2](scaled / 255)
     else:
-        hidden = keras.Model(mine.inputs, mine.get_layer("hidden").output)
+        hidden = keras.Model(mine.inputs[0], mine.get_layer("hidden").output)
         expected = hidden(scaled[..., 0] if make is _grey else scaled)
     code = compared.features(networks, compared.compared(networks))(x)[-1]
     np.testing.assert_allclose(code, expected, rtol=1e-4, atol=1e-5)

@@ -89,7 +89,7 @@ def with_features(f: keras.Model, sae: keras.Model, layer: str) -> tuple[keras.M
                 f"expected a sparse autoencoder of what {path} gives, {list(h.shape[1:])}, "
                 f"{sae.name} takes {[list(one.shape[1:]) for one in sae.inputs]}"
             )
-        features = keras.Model(sae.inputs, sae.outputs, name=name + FEATURES)(h)
+        features = keras.Model(sae.inputs[0], sae.outputs, name=name + FEATURES)(h)
         outputs = [*model.outputs, *keras.tree.flatten(features)]
         return keras.Model(private.functional(model).input, outputs, name=model.name)
 

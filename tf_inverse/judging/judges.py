@@ -185,7 +185,7 @@ def _flat(model: Model) -> Model:
     sides = model.outputs[0].shape[1:]
     if len(sides) < 2 or None in sides or math.prod(sides) != max(sides):
         return model
-    return keras.Model(model.inputs, keras.layers.Flatten()(model.outputs[0]), name=model.name)
+    return keras.Model(model.inputs[0], keras.layers.Flatten()(model.outputs[0]), name=model.name)
 
 
 def _file(source: str | pathlib.Path | Model) -> pathlib.Path | None:

@@ -107,7 +107,9 @@ def trunk(model: keras.Model, paths: tuple[str, ...]) -> Callable[[Tensor], Any]
     """
     at_top = top(model)
     if all(path in at_top for path in paths):
-        part = keras.Model(model.inputs, [at_top[path].output for path in paths])
+        # A model of a list of one input warns whenever it is called with that one.
+        inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
+        part = keras.Model(inputs, [at_top[path].output for path in paths])
         return functools.partial(part, training=False)
     return functools.partial(run, model, paths=paths)
 

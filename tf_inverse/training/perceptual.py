@@ -102,4 +102,4 @@ def _tapped(model: Model, names: Sequence[str]) -> keras.Model:
         raise UsageError(
             f"expected layers of {model.name} ({', '.join(there)}), got {unknown[0]!r}"
         )
-    return keras.Model(model.inputs, [there[name].output for name in names])
+    return keras.Model(model.inputs[0], [there[name].output for name in names])

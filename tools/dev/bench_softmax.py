@@ -33,7 +33,7 @@ def steep(networks, factor: float):
         h = keras.layers.Rescaling(factor, name="steep")(h)
     y = keras.layers.Softmax(name=PROBABILITIES)(h)
     labels = (PROBABILITIES, networks.labels.names)
-    made = keras.Model(f.inputs, [*f.outputs, y], name=f.name)
+    made = keras.Model(f.inputs[0], [*f.outputs, y], name=f.name)
     return dataclasses.replace(networks, classifier=made, labels=labels)
 
 

@@ -47,7 +47,7 @@ class Yardsticks:
     def __init__(self, networks, judge, nature):
         self.networks = networks
         outputs = [judge.layers[-2].output, judge.output]
-        self.judge = keras.Model(judge.inputs, outputs)
+        self.judge = keras.Model(judge.inputs[0], outputs)
         neurons = tuple(
             tf_inverse.parse(f"fc8:{unit}@p50:p99", networks).neurons[0] for unit in range(CLASSES)
         )
