@@ -5,6 +5,7 @@ they tell a type and are never run.
 """
 
 import ast
+import functools
 import graphlib
 import pathlib
 import re
@@ -79,25 +80,33 @@ def _statements(node):
         yield from _statements(child)
 
 
+@functools.cache
+def _imports(package, source):
+    """Whole names of what a source in a package imports: each source is parsed once for all tests.
+
+    Returns:
+        A list; names in a module are told as modules are.
+    """
+    found = []
+    for node in _statements(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1]
+            base = ".".join([*(above if node.level else ()), *filter(None, [node.module])])
+            found += [f"{base}.{alias.name}" for alias in node.names]
+    return found
+
+
 def imported(module, source, known):
     """Modules of the package that a module imports, wherever in its source."""
     found = set()
     package = module if any(name.startswith(f"{module}.") for name in known) else None
-    package = package or module.rpartition(".")[0]
-    for node in _statements(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            above = package.split(".")[: len(package.split(".")) - node.level + 1]
-            base = ".".join([*(above if node.level else ()), *filter(None, [node.module])])
-            names = [f"{base}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        for name in names:
-            while name and name not in known:
-                name = name.rpartition(".")[0]
-            if name and name != module:
-                found.add(name)
+    for name in _imports(package or module.rpartition(".")[0], source):
+        while name and name not in known:
+            name = name.rpartition(".")[0]
+        if name and name != module:
+            found.add(name)
     return found
 
 

@@ -102,11 +102,14 @@ def unknown(text, own, known):
             yield match[1]
 
 
-def test_what_docstrings_refer_to_exists():
-    files = sources()
-    known = modules(files)
+@pytest.fixture(scope="module")
+def known():
+    return modules(sources())
+
+
+def test_what_docstrings_refer_to_exists(known):
     wrong = []
-    for path, text in files.items():
+    for path, text in sources().items():
         own = names_of(ast.parse(text))
         for line, said in words(path, text):
             found = unknown(said, own, known)
@@ -136,5 +139,5 @@ def test_files_that_docstrings_name_exist():
         ("`band.Neuron`, tf.function, x.h5, networks.Networks and layer.weights", []),
     ],
 )
-def test_a_reference_that_leads_nowhere_is_found(text, found):
-    assert list(unknown(text, {"layer"}, modules(sources()))) == found
+def test_a_reference_that_leads_nowhere_is_found(text, found, known):
+    assert list(unknown(text, {"layer"}, known)) == found

@@ -59,6 +59,9 @@ def test_noise_is_the_encoding_of_noise_images():
     e = networks.encode(noise)
     assert c.shape == e.shape
     np.testing.assert_allclose(c.mean(axis=0), e.mean(axis=0), atol=0.15)
+    # The images of one generator, batch by batch: those that it gives at once.
+    c = draw(networks, 300, np.random.default_rng(9))
+    np.testing.assert_array_equal(c, np.clip(e, *networks.codes.limits))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -16,6 +16,7 @@ import tensorflow as tf
 from tf_inverse.archive import Samples
 from tf_inverse.band import Neuron
 from tf_inverse.baselines import scoring
+from tf_inverse.compute.device import looping, traced
 from tf_inverse.method.problem import STEP_FLOOR
 from tf_inverse.networks import codes
 from tf_inverse.networks.stored_image import eight_bits
@@ -95,14 +96,13 @@ def make_ascent(networks: Networks, layer: str, at: Tensor, rule: Rule) -> Calla
     """
     step = make_step(networks, layer, at, rule)
 
-    @tf.function(reduce_retracing=True)
     def ascent(c: Tensor, unit: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
         for i in tf.range(rule.n_iters):
             c, _ = step(c, unit, i, low, high)
         x = networks.decode(c)
         return c, eight_bits(x)
 
-    return ascent
+    return traced(looping(ascent), reduce_retracing=True)
 
 
 def bounds(networks: Networks) -> tuple[np.ndarray, np.ndarray]:

@@ -17,6 +17,7 @@ import tensorflow as tf
 from tf_inverse.archive import Samples
 from tf_inverse.band import Neuron
 from tf_inverse.baselines import scoring
+from tf_inverse.compute.device import looping, traced
 from tf_inverse.errors import UsageError
 from tf_inverse.method.buffer import Buffer, empty, put
 from tf_inverse.method.problem import STEP_FLOOR
@@ -136,7 +137,6 @@ def make_advance(networks: Networks, layer: str, at: Tensor, rule: Rule) -> Call
     """
     step = make_step(networks, layer, at, rule)
 
-    @tf.function(reduce_retracing=True)
     def advance(
         state: State, unit: Tensor, noise: Tensor, fresh: Tensor, fresh_eps1: Tensor
     ) -> tuple[State, Buffer]:
@@ -149,7 +149,7 @@ def make_advance(networks: Networks, layer: str, at: Tensor, rule: Rule) -> Call
             buffer = put(buffer, info.x, h, i, keep)
         return state, buffer
 
-    return advance
+    return traced(looping(advance), reduce_retracing=True)
 
 
 def sample(

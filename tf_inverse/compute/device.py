@@ -96,13 +96,19 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         function: Its own loops and conditions may depend on tensors, but not those of the functions
             that it calls.
     """
+    xla = on_gpu() if _xla is None else _xla
+    return traced(looping(function), jit_compile=True if xla else None)
+
+
+def looping(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, whose own loops and conditions of tensors are operations of a graph.
+
+    AutoGraph reads the source of every function that it meets, which takes longer than the
+    tracing: here it reads this one alone, and leaves those that the function calls as they are.
+    """
     import tensorflow as tf
 
-    xla = on_gpu() if _xla is None else _xla
-    # AutoGraph reads the source of every function it meets, which takes longer than the tracing:
-    # only this one has loops and conditions of tensors.
-    graph = tf.autograph.to_graph(function, recursive=False)
-    return traced(graph, jit_compile=True if xla else None)
+    return tf.autograph.to_graph(function, recursive=False)
 
 
 def traced(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:

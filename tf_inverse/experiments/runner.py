@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
 
 
+USUAL = 500
 EXTREME = 3.0
 """An entry of a code is extreme so many standard deviations from its mean over random codes."""
 
@@ -235,7 +236,10 @@ class Lab:
         }
 
     def _codes(self, c: Array) -> dict[str, float]:
-        usual = codes.draw(self.networks, 500, codes.generator(0, 6))
+        # The same for all runs; where codes are encoded noise they take longer than a short run.
+        usual = self.networks.compiled(
+            ("usual codes", USUAL), lambda: codes.draw(self.networks, USUAL, codes.generator(0, 6))
+        )
         # Where codes are nearly always 0, as ReLU codes are, a small value is not extreme.
         sd = np.maximum(usual.std(axis=0), usual.std())
         extreme = np.abs(c - usual.mean(axis=0)) > EXTREME * sd

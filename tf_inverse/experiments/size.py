@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from tf_inverse.band import Band, Bands, Neuron
+from tf_inverse.compute.device import traced
 from tf_inverse.layers.convolution import Deconvolution
 from tf_inverse.method import loops, seeds
 from tf_inverse.method.normalization import Scale, measure
@@ -89,7 +89,7 @@ def stepping(networks: Networks, settings: Settings) -> Callable[[], None]:
     posed = loops.problem(networks, (VOLCANO,), settings, scale)
     target = loops.target(chosen, scale)
     assert settings.beta is not None and settings.diversity is not None
-    step = tf.function(seeds.make_step(posed, settings.beta, settings.diversity))
+    step = traced(seeds.make_step(posed, settings.beta, settings.diversity))
     start = Stream(networks, settings.seed, 1, settings.K).rows(0, settings.K)[0]
     state = seeds.init(start, 1, 2, settings.mu0, posed.slots())
 

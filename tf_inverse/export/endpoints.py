@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tf_inverse.compute.device import looping, traced
 from tf_inverse.export import acceptance, addressed, checks
 from tf_inverse.export.addressed import Exported
 from tf_inverse.export.checks import Endpoint
@@ -78,7 +79,7 @@ def make(exported: Exported) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for name, function in (views(exported, shared) | runs(exported, shared)).items():
         wanted = [given[one] for one in INPUTS[name]]
-        made[name] = tf.function(checks.shapes(function, wanted), input_signature=wanted)
+        made[name] = traced(checks.shapes(function, wanted), input_signature=wanted)
     return made
 
 
@@ -104,10 +105,10 @@ def share(exported: Exported) -> Shared:
         settings.bound,
     )
     rule = loops.rule(settings)
-    step = tf.function(renewal.make_step(posed, rule))
+    step = traced(renewal.make_step(posed, rule))
     return Shared(
-        tf.function(networks.images),
-        tf.function(read),
+        traced(networks.images),
+        traced(read),
         step,
         renewal.make_advance(posed, rule, loops.STEPS, step),
     )
@@ -140,7 +141,7 @@ def runs(exported: Exported, shared: Shared) -> dict[str, Endpoint]:
     """Endpoints that search, not yet traced."""
     networks, settings = exported.networks, exported.settings
     d_E = int(np.prod(networks.layer_shape(networks.encoder)))
-    sides = settings.sides
+    sides, add = settings.sides, looping(acceptance.add)
 
     def step(*inputs: Tensor) -> dict[str, Tensor]:
         given = dict(zip(INPUTS["step"], inputs, strict=True))
@@ -181,7 +182,7 @@ def runs(exported: Exported, shared: Shared) -> dict[str, Endpoint]:
             fresh = Fresh(codes[used : used + 2 * rows], aims[used : used + 2 * rows])
             pool, buffer, report = shared.advance(pool, target, fresh)
             used, best = used + report.used, tf.maximum(best, report.best)
-            kept = acceptance.add(kept, buffer, target, rows, shared.read, settings.bound)
+            kept = add(kept, buffer, target, rows, shared.read, settings.bound)
         found = tf.minimum(count, tf.shape(kept.chain)[0])
         return {
             "images": kept.x[:found],
@@ -195,4 +196,4 @@ def runs(exported: Exported, shared: Shared) -> dict[str, Endpoint]:
             "best": best,
         }
 
-    return {"step": step, "sample": sample}
+    return {"step": step, "sample": looping(sample)}

@@ -43,7 +43,8 @@ def write(path: StrPath, folder: StrPath, size: tuple[int, ...] | None = None) -
     found: list[str] = []
     try:
         # Only a graph tells the shapes, and so which of the last operations is the output.
-        tf.function(_imported(graph, feed.name, found)).get_concrete_function(taken)
+        traced = tf.function(_imported(graph, feed.name, found), autograph=False)
+        traced.get_concrete_function(taken)
     except Exception as error:  # TensorFlow raises almost anything for a graph that does not fit
         raise RefusedInput(
             f"{path}: TensorFlow cannot import the graph ({reason(error)})"
@@ -54,7 +55,8 @@ def write(path: StrPath, folder: StrPath, size: tuple[int, ...] | None = None) -
             f"give none: a graph for one image at a time, or one that is no classifier's"
         )
     module = tf.Module()
-    module.run = tf.function(_imported(graph, feed.name, found[-1:]), input_signature=[taken])
+    run = _imported(graph, feed.name, found[-1:])
+    module.run = tf.function(run, input_signature=[taken], autograph=False)
     tf.saved_model.save(module, str(folder), signatures=module.run)
 
 

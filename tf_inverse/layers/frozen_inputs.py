@@ -182,7 +182,8 @@ def graph(
     if inside is not None:
         outputs, ends, sizes, final = inside.specs, inside.ends, rows, inside.final
     else:
-        traced = tf.function(function).get_concrete_function(**specs).structured_outputs
+        traced = tf.function(function, autograph=False).get_concrete_function(**specs)
+        traced = traced.structured_outputs
         outputs = {key: (list(h.shape[1:]), h.dtype.name) for key, h in traced.items()}
         ends, sizes, final = list(outputs), None, None
     inputs = {

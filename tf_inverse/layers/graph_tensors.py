@@ -87,7 +87,7 @@ def opened(function: Any, inputs: dict[str, tf.TensorSpec]) -> Inside | str:
         inputs: What it takes, with all sizes but the batch's known.
     """
     try:
-        traced = tf.function(function).get_concrete_function(**inputs)
+        traced = tf.function(function, autograph=False).get_concrete_function(**inputs)
         frozen = private.inlined(traced)
     except Exception as error:  # TensorFlow raises almost anything for a graph it cannot rewrite
         return reason(error)

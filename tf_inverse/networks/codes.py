@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 KINDS = ("normal", "uniform", "noise", "gaussian", "bank")
+BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,7 @@ def draw(networks: Networks, count: int, rng: np.random.Generator) -> np.ndarray
         low, high = codes.limits if codes.bounds else (-1.0, 1.0)
         c = rng.uniform(low, high, (count, d)).astype(np.float32)
     elif codes.kind == "noise":
-        noise = rng.normal(127.5, 64.0, (count, *networks.image_shape)).clip(0, 255)
-        c = networks.encode(noise.astype(np.float32))
+        c = _encoded_noise(networks, count, rng)
     elif codes.kind == "gaussian":
         mean, factor = stored(networks, "gaussian")
         c = mean + rng.standard_normal((count, len(factor)), np.float32) @ factor
@@ -133,6 +133,15 @@ def draw(networks: Networks, count: int, rng: np.random.Generator) -> np.ndarray
         bank = stored(networks, "bank")
         c = bank[rng.integers(len(bank), size=count)]
     return np.clip(c, *codes.limits).astype(np.float32)
+
+
+def _encoded_noise(networks: Networks, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Encodings [count, d_E] of noise images, of which there is never more than a batch."""
+    parts = []
+    for first in range(0, count, BATCH):
+        noise = rng.normal(127.5, 64.0, (min(BATCH, count - first), *networks.image_shape))
+        parts.append(networks.encode(noise.clip(0, 255, out=noise).astype(np.float32)))
+    return np.concatenate(parts)
 
 
 def stored(networks: Networks, kind: str) -> Any:
