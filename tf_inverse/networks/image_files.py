@@ -88,6 +88,8 @@ def _arrays(path: pathlib.Path, split: str) -> Iterator[tuple[Mapping[str, Any],
 @contextlib.contextmanager
 def _opened(path: pathlib.Path) -> Iterator[Any]:
     """An .npz or .h5 file, open; whatever goes wrong with it is refused in one line."""
+    if not path.is_file():  # a pipe would wait for somebody who writes into it
+        raise RefusedInput(f"{path}: expected a plain file of images")
     try:
         with npz.Arrays(path) if path.suffix == ".npz" else h5py.File(path, "r") as file:
             yield file
