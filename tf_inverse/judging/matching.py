@@ -97,7 +97,8 @@ def _owned(ours: str, theirs: str, panel: Sequence[Judge]) -> tuple[str, str]:
 
 def _differ(number: int, panel: Sequence[Judge]) -> bool:
     """Whether a class of one number need not be the same class for all judges."""
-    names = {one.labels[number].lower() for one in panel if number < len(one.labels or ())}
+    known = [one.labels for one in panel if one.labels]
+    names = {labels[number].lower() for labels in known if number < len(labels)}
     return len({one.count for one in panel}) > 1 or len(names) > 1
 
 
