@@ -160,7 +160,8 @@ class Pool:
             for one, scale in zip(singles, scales, strict=True)
         ]
         self.parts: list[list[Samples]] = [[] for _ in filled]
-        self.open = np.arange(size) < len(bands)
+        self.asked = len(bands)
+        self.open = np.arange(size) < self.asked
         self.quiet, self.mute, self.broken = (np.zeros(size, np.int64) for _ in range(3))
         self.best = np.full(size, -np.inf)
         targets = [loops.target(*pair) for pair in zip(singles, scales, strict=True)]
@@ -184,6 +185,14 @@ class Pool:
     def found(self) -> int:
         """Samples so far, of all neurons."""
         return sum(keeper.found for keeper in self.keepers)
+
+    @property
+    def served(self) -> float:
+        """Neurons that are served by now, and the shares of their samples that others have."""
+        return sum(
+            self.keepers[g].found / self.settings.n if self.open[g] else 1.0
+            for g in range(self.asked)
+        )
 
     def compute(self) -> None:
         """Takes some steps. It runs a graph and nothing else, so any thread may call it."""
