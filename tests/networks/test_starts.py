@@ -13,7 +13,6 @@ from tf_inverse.method.settings import Settings
 from tf_inverse.networks import starts
 from tf_inverse.networks.code_law import KERNEL
 from tf_inverse.networks.codes import Codes, Stream
-from tf_inverse.run import job
 
 BANDS = Bands([Band(worlds.NEURON, 0.2, 0.6), Band(Neuron("fc3", 0), -0.1, 0.3)])
 ROWS, TYPICAL, STORED = 4, 80, 87
@@ -108,7 +107,7 @@ def test_a_deck_of_few_codes_is_dealt_twice():
     ids=["no activations", "no bank", "no statistics", "codes of another kind"],
 )
 def test_where_no_natural_codes_are_known_starts_are_random(networks):
-    assert starts.near(networks, BANDS, 0) is None and not starts.known(networks, BANDS)
+    assert starts.near(networks, BANDS, 0) is None
     settled = starts.settled(networks, BANDS, Settings())
     assert settled == Settings().unchosen()
 
@@ -130,14 +129,6 @@ def test_starts_are_near_and_candidates_two_for_classes_with_natural_codes():
     for bands in (hidden, Bands([*BANDS, Band(along, 0.0, 1.0)])):
         assert starts.near(networks, bands, 0) is not None
         assert settled(bands) == ("random", 1)
-
-
-def test_the_deck_of_a_run_is_laid_out_once(monkeypatch):
-    networks, laid, deck = pair(), [], starts._deck
-    monkeypatch.setattr(starts, "_deck", lambda *given: laid.append(given) or deck(*given))
-    wide = [Band(worlds.NEURON, -9.0, 9.0)]
-    found = job.run(networks, wide, Settings(n=1, K=ROWS, seed=3))
-    assert len(found) == 1 and found.settings.starts == "near" and len(laid) == 1
 
 
 def test_a_run_starts_where_it_is_told_to():

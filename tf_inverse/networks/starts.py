@@ -50,7 +50,7 @@ def settled(networks: Networks, bands: Bands, settings: Settings) -> Settings:
         neuron.direction is None and networks.layer_path(neuron.layer) in outputs
         for neuron in bands.neurons
     )
-    fit = fit and known(networks, bands)
+    fit = fit and near(networks, bands, settings.seed) is not None
     candidates = settings.candidates or (PICKED if fit else 1)
     return dataclasses.replace(settings, starts="near" if fit else "random", candidates=candidates)
 
@@ -69,11 +69,6 @@ def stream(networks: Networks, bands: Bands, seed: int, block: int, how: str) ->
     return codes.Stream(networks, seed, len(bands), block, dealer)
 
 
-def known(networks: Networks, bands: Bands) -> bool:
-    """Whether the network stores natural codes with activations of these neurons."""
-    return _stored(networks, bands) is not None
-
-
 def near(networks: Networks, bands: Bands, seed: int) -> Callable[[int, Array], Array] | None:
     """A dealer of starting codes for `codes.Stream`.
 
@@ -84,13 +79,18 @@ def near(networks: Networks, bands: Bands, seed: int) -> Callable[[int, Array], 
 
     Returns:
         (number of a block, aims as shares of the ranges [k, p]) -> codes [k, d] float32, within the
-        bounds. None where none are `known`.
+        bounds. None where the network stores no natural codes with activations of these neurons.
     """
-    stored = _stored(networks, bands)
-    if stored is None:
+    stored, z = networks.natural, unit_nature.encoded(networks, bands.neurons)
+    if networks.codes.kind != "bank" or stored is None or stored.encodings is None or z is None:
         return None
-    bank, z, typical = stored
-    shares = (z - bands.z1) / (bands.z2 - bands.z1)
+    if np.shape(stored.encodings)[1] != networks.codes.size:
+        return None  # the generator's codes are not what the classifier's encoder gives
+    random = stored.codes(networks.codes.size)
+    if random is None:
+        return None
+    bank, shares = np.asarray(stored.encodings, np.float32), (z - bands.z1) / (bands.z2 - bands.z1)
+    typical = max(stored.typical, len(random))
     sd, cards = KERNEL * bank[:typical].std(axis=0), _deck(z, typical)
     bank, shares = bank[cards], shares[cards]
 
@@ -102,19 +102,6 @@ def near(networks: Networks, bands: Bands, seed: int) -> Callable[[int, Array], 
         return np.clip(c, *networks.codes.limits).astype(np.float32)
 
     return deal
-
-
-def _stored(networks: Networks, bands: Bands) -> tuple[Array, Array, int] | None:
-    """Natural codes [N, d], their activations [N, p], and how many were chosen at random."""
-    stored, z = networks.natural, unit_nature.encoded(networks, bands.neurons)
-    if networks.codes.kind != "bank" or stored is None or stored.encodings is None or z is None:
-        return None
-    if np.shape(stored.encodings)[1] != networks.codes.size:
-        return None  # the generator's codes are not what the classifier's encoder gives
-    random = stored.codes(networks.codes.size)
-    if random is None:
-        return None
-    return np.asarray(stored.encodings, np.float32), z, max(stored.typical, len(random))
 
 
 def _deck(z: Array, typical: int) -> Array:

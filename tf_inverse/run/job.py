@@ -106,7 +106,7 @@ def run(
     settings, why = settled(networks, bands, settings)
     if why:
         say(why)
-    if settings.starts == "near" and not starts.known(networks, bands):
+    if settings.starts == "near" and starts.near(networks, bands, settings.seed) is None:
         text = " & ".join(str(neuron) for neuron in bands.neurons)
         say(f"starts are random: {networks.name} keeps no natural codes with activations of {text}")
     nature = figures.natural(networks, bands)
