@@ -107,7 +107,7 @@ def test_arrays_are_those_that_numpy_reads(tmp_path, fortran, version):
 
 
 def test_a_pipe_is_not_waited_for(tmp_path):
-    for name in ("d.npy", "a.npz", "a.h5"):
+    for name in ("d.npy", "a.npz", "a.h5", "a.png"):
         os.mkfifo(tmp_path / name)
     for read in (
         lambda: npy.mapped(tmp_path / "d.npy"),
@@ -117,6 +117,8 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     ):
         with pytest.raises(RefusedInput, match="expected a (plain )?file"):
             read()
+    with pytest.raises(RefusedInput, match="a.png: no picture that can be read"):
+        image_files.load(tmp_path, (8, 8))
 
 
 def test_entries_of_an_npz_file_are_packed_as_numpy_packs_them(tmp_path):
