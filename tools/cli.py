@@ -17,6 +17,7 @@ from collections.abc import Callable
 from tf_inverse.tools import flags, quiet, usage
 
 from tf_inverse.errors import InverseSetError, UsageError, printable
+from tf_inverse.layers import registration
 
 COMMANDS = {
     "sample": "run:sample",
@@ -62,6 +63,7 @@ def main(argv: list[str] | None = None) -> None:
     """Run `tf-inverse` with the arguments given, or the process's own; always raises SystemExit."""
     # TensorFlow greets with a page of log lines otherwise; whoever wants them sets its level to 0.
     quiet.start()
+    registration.only_tensorflow()
     # Or it takes all of a GPU's memory, whatever else is running there.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     if argv is None:

@@ -1,5 +1,7 @@
 """Layers inside SavedModels and frozen graphs: what they give, by names, against the original."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -195,6 +197,34 @@ def test_a_frozen_graph_is_adopted_with_its_layers(tmp_path):
     np.testing.assert_allclose(z, expected, rtol=1e-4, atol=1e-5)
     assert networks.layer_path(networks.encoder).endswith("avgpool0")
     assert networks.name == "inception"
+
+
+def of_rows(path, *shape):
+    """A frozen graph that sums up what its placeholder of a shape takes, for each of two units."""
+    v1, graph = tf.compat.v1, tf.Graph()
+    with graph.as_default():
+        x = v1.placeholder(tf.float32, shape, name="row")
+        w = tf.constant(np.float32([[1.0, 2.0]] * 16))
+        tf.matmul(tf.reshape(x, [-1, 16]), w, name="logits")
+        path.write_bytes(graph.as_graph_def().SerializeToString())
+
+
+def test_a_frozen_graph_of_grey_images_is_adopted(tmp_path):
+    of_rows(tmp_path / "grey.pb", None, 4, 4)
+    model = loading.open(tmp_path / "grey.pb", "classifier", trust=True).model
+    assert model.inputs[0].shape == (None, 4, 4)
+    x = rng.uniform(size=(3, 4, 4)).astype("f4")
+    total = x.sum(axis=(1, 2))
+    np.testing.assert_allclose(model(x), np.stack([total, 2 * total], axis=1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(None, 16), (4, 4, 1), (None, None, 4), (16,), (1, 4, 4, 1, 1)])
+def test_a_frozen_graph_of_no_images_is_not_asked_for_their_size(tmp_path, shape):
+    of_rows(tmp_path / "f.pb", *shape)
+    taken = re.escape(str(list(shape)))
+    for size in (None, (4, 4, 1)):
+        with pytest.raises(UsageError, match=rf"of images .*the placeholder row .* takes {taken};"):
+            frozen_graph.write(tmp_path / "f.pb", tmp_path / "saved", size)
 
 
 def test_other_frozen_graphs_are_refused_in_one_line(tmp_path):

@@ -141,7 +141,10 @@ def run(
             return Result(bands, networks, settings, found, trouble, writer.path)
         with _opened(keeper) as samples:
             told = (
-                figures.summary(samples, bands, settings, scale, nature) | {"steps": steps} | size
+                figures.summary(samples, bands, settings, scale, nature)
+                | figures.of_chains(settings, keeper.state)
+                | {"steps": steps}
+                | size
             )
         if writer is not None:
             writer.finish(told)

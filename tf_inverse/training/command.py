@@ -334,7 +334,9 @@ def check(
     panel = [judges.load(one, channels, trust=trust) for one in judge.split(",") if one]
     layer, names = networks.labels
     given = matching.read(options["map"])
-    panel = [matching.among(names, layer, one, given) for one in panel]
+    matching.expect_known(given, matching.targets(names, layer))
+    maps = [matching.of_judge(given, one, panel) for one in panel]
+    panel = [matching.among(names, layer, one, own) for one, own in zip(panel, maps, strict=True)]
     shared = answers.asked(networks, panel, x)
     figures = evaluation.reconstructions(shared, y)
     figures["neurons"] = evaluation.samples(networks, panel, shared, n or evaluation.COUNT, neurons)
