@@ -140,6 +140,20 @@ def test_savedmodel_with_several_inputs(tmp_path):
     np.testing.assert_allclose(again.generator(c), got, atol=1e-3)
 
 
+@pytest.mark.parametrize("value", [0.5, 0.0])
+def test_one_number_fills_a_map(value):
+    """As the noise of a StyleGAN, which stands beside its code."""
+    c, noise = keras.Input((5,), name="code"), keras.Input((8, 8, 1), name="noise")
+    h = layers.Reshape((8, 8, 3))(layers.Dense(192, activation="tanh")(c))
+    G = keras.Model([c, noise], h + noise, name="G")
+    networks = adopt.adopt(dense(), G, fixed={"noise": value}, image_range=(-2, 2)).networks
+    x = rng.standard_normal((2, 5)).astype("f4")
+    expected = (G([x, np.full((2, 8, 8, 1), value, "f4")]) + 2) * 63.75
+    np.testing.assert_allclose(networks.generator(x), expected, atol=1e-3)
+    with pytest.raises(UsageError, match=r"its inputs are code \[5\], noise \[8, 8, 1\], fixed"):
+        adopt.adopt(dense(), G)
+
+
 def test_savedmodel_of_open_size_and_a_damaged_one(tmp_path):
     class Open(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3))])

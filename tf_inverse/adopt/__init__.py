@@ -18,6 +18,7 @@ from tf_inverse.adopt import (
     notes,
     pixel_check,
     pixels,
+    repeatable,
 )
 from tf_inverse.adopt.folder import write as write
 from tf_inverse.caffe import join as converted
@@ -127,6 +128,8 @@ def adopt(
         sae_layer=sae_layer,
     )
     seen = check.images(networks, G.pixels, G.beyond)
+    repeatable.expect_generator(networks, seen)
+    repeatable.expect_classifier(networks, seen.images)
     target = defaults.target(networks, seen)
     natural = nature.known(networks, photos)
     target = nature.in_percentiles(networks, natural, target, seen)

@@ -170,14 +170,18 @@ def _pixels(file: str | pathlib.Path, shape: tuple[int, ...], values: Pixels) ->
 
 
 def _fixed(one: keras.KerasTensor, value: Any) -> Fixed:
-    """A fixed input: as it is, or as a one-hot row where one number is given for several."""
+    """A fixed input; one number stands for a one-hot row, or for each entry of a map."""
     shape = tuple(one.shape[1:])
+    if None in shape:
+        raise UsageError(f"expected a fixed size of input {one.name}, which takes {list(shape)}")
     if isinstance(value, str | pathlib.Path):
         raise UsageError(f"expected a number for input {one.name}, which is no image, got {value}")
     value = np.asarray(value)
-    if value.size == 1 and np.prod(shape) > 1:
+    if value.size == 1 and len(shape) > 1:
+        value = np.full(shape, value.reshape(()))
+    elif value.size == 1 and np.prod(shape) > 1:
         label = int(value.reshape(()))
-        if len(shape) != 1 or not 0 <= label < shape[0]:
+        if not 0 <= label < shape[0]:
             raise UsageError(
                 f"expected a label from 0 to {shape[-1] - 1} for input {one.name}, got {label}"
             )

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse.adopt import adapters, loading
+from tf_inverse.adopt import adapters, loading, repeatable
 from tf_inverse.adopt.pixels import Pixels
 from tf_inverse.archive import atomic
 from tf_inverse.compute import arithmetic
@@ -175,9 +175,12 @@ def load(
         raise UsageError(f"expected {shape[-1]} labels for the judge {name}, got {len(labels)}")
     judge = Judge(name, model, labels, atomic.checksum(file) if file else None)
     try:
-        judge.outputs(np.zeros((1, *(side or 64 for side in model.input_shape[1:3]), channels)))
+        sides = [side or 64 for side in model.input_shape[1:3]]
+        x = np.random.default_rng(0).integers(0, 256, (4, *sides, channels))
+        some, again = judge.outputs(x), judge.outputs(x[:3])
     except (ValueError, TypeError, tf.errors.OpError) as error:
         raise UsageError(f"the judge {name} fails on an image: {reason(error)}") from error
+    repeatable.expect_same(f"the judge {name}", "images", some, again)
     return judge
 
 

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from tf_inverse import adopt, grammar
-from tf_inverse.adopt import adapters, facts, loading, nature, pixel_check, pixels
+from tf_inverse.adopt import (
+    adapters,
+    facts,
+    loading,
+    nature,
+    pixel_check,
+    pixels,
+    repeatable,
+)
 from tf_inverse.adopt import command as words
 from tf_inverse.errors import UsageError
 from tf_inverse.judging import judges, matching
@@ -253,6 +261,7 @@ def _begun(
     labels, said = own.labels_of(networks, known, image_files.names(path))
     networks.name, networks.labels = more["name"] or out.name, labels
     if not f.entries:
+        repeatable.expect_classifier(networks, parts.train[: repeatable.COUNT])
         photos = nature.Images(parts.train, parts.train_labels, image_files.names(path))
         for doubt in pixel_check.doubts(networks, f, photos):
             grammar.say(doubt)
