@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypedDict
 import keras
 from keras import applications
 
-from tf_inverse.adopt import adapters, kerashub
+from tf_inverse.adopt import adapters, integer_input, kerashub
 from tf_inverse.adopt import pixels as pixel_words
 from tf_inverse.caffe import published
 from tf_inverse.errors import UsageError, reason
@@ -189,6 +189,8 @@ def application(
 def built(model: Model, size: tuple[int, ...] | None = None, role: str = "classifier") -> Model:
     """The model with known shapes: a subclassed one is called once, inside a functional one.
 
+    Pictures of whole numbers become floats: see `integer_input`.
+
     Args:
         model: Any; what comes back holds the same weights.
         size: Shape of its input without the batch axis, where it does not tell it.
@@ -197,6 +199,7 @@ def built(model: Model, size: tuple[int, ...] | None = None, role: str = "classi
     Raises:
         UsageError: Its input is known to nobody.
     """
+    model = integer_input.as_floats(model)
     inputs = getattr(model, "inputs", None)
     if inputs and (size is None or None not in inputs[0].shape[1:]):
         return model

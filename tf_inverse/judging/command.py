@@ -179,6 +179,6 @@ def doubtful(one: agreement.Verdict) -> list[str]:
         return []
     return [
         f"{one.judge.name} gives {100 * max(nature):.0f} % of natural images in the range to that "
-        f"class: does it take other pixels (--pixels=LOW:HIGH), or classes in another order "
+        f"class: does it take other pixels (--pixels), or classes in another order "
         f"(--labels=FILE, --map)?"
     ]
