@@ -247,3 +247,13 @@ def test_other_frozen_graphs_are_refused_in_one_line(tmp_path):
         frozen_graph.write(path, tmp_path / "saved")
     assert "a graph for one image at a time" in refused(UsageError, single=True)
     assert not (tmp_path / "saved").exists()
+
+
+def test_of_several_outputs_none_is_the_encoding(tmp_path):
+    x = keras.Input((8, 8, 3), name="image")
+    h = layers.Dense(7, activation="relu", name="fc")(layers.Flatten(name="flat")(x / 255.0))
+    heads = {name: layers.Dense(n, name=name)(h) for name, n in (("kind", 3), ("age", 1))}
+    keras.Model(x, heads, name="heads").export(tmp_path / "saved", verbose=False)
+    pair = adopt.adopt(tmp_path / "saved", generator(), trust=True)
+    assert pair.networks.encoder == "graph/heads/fc"
+    assert pair.measured["target"].startswith("graph/age:0@")  # Names come in their order.

@@ -7,6 +7,7 @@ import pathlib
 from typing import Any
 
 from tf_inverse import adopt, grammar
+from tf_inverse.adopt import pixels
 from tf_inverse.errors import UsageError
 from tf_inverse.networks import storage
 
@@ -20,7 +21,7 @@ def run(classifier: str, generator: str, out: str, **words: Any) -> list[str]:
         words["encoder"],
         name=words["name"],
         image_range=grammar.span("range", words["range"]),
-        pixel_range=grammar.span("pixels", words["pixels"]),
+        pixel_range=pixels.read(words["pixels"]),
         codes=words["codes"],
         bounds=grammar.ends("bounds", words["bounds"]),
         crop=words["crop"],

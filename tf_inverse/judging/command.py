@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tf_inverse import archive as archives
 from tf_inverse import grammar
 from tf_inverse.adopt import command as words
+from tf_inverse.adopt import pixels
 from tf_inverse.errors import UsageError
 from tf_inverse.judging import agreement, judges, matching
 from tf_inverse.networks import image_files, storage
@@ -107,7 +108,7 @@ def _judges(by: str, networks: Networks, options: dict[str, Any]) -> list[judges
     sources = [part for part in by.split(",") if part]
     if not sources:
         raise UsageError("expected at least one judge, as --by=FILE,FILE")
-    spans = [grammar.span("pixels", part) for part in options["pixels"].split(",")]
+    spans = [pixels.read(part) for part in options["pixels"].split(",")]
     if len(spans) not in (1, len(sources)):
         raise UsageError(
             f"expected --pixels=LOW:HIGH for all judges or for each of {len(sources)}, got "
@@ -176,6 +177,6 @@ def doubtful(one: agreement.Verdict) -> list[str]:
         return []
     return [
         f"{one.judge.name} gives {100 * max(nature):.0f} % of natural images in the range to that "
-        f"class: does it take other pixels (--pixels=LOW:HIGH), or classes in another order "
+        f"class: does it take other pixels (--pixels), or classes in another order "
         f"(--labels=FILE, --map)?"
     ]

@@ -85,8 +85,8 @@ def _arrays(path: pathlib.Path, split: str) -> Iterator[tuple[Mapping[str, Any],
         raise UsageError(f"expected a folder, .h5 or .npz of images, got {path.name}")
     with _opened(path) as file:
         part = file.get(split) if path.suffix != ".npz" else None
-        whole = not isinstance(part, h5py.Group)
-        yield (file if whole else part), split + "_" if path.suffix == ".npz" else ""
+        arrays = part if isinstance(part, h5py.Group) else file
+        yield arrays, split + "_" if path.suffix == ".npz" else ""
 
 
 @contextlib.contextmanager

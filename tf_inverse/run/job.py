@@ -106,9 +106,8 @@ def run(
     settings, why = settled(networks, bands, settings)
     if why:
         say(why)
-    if settings.starts == "near" and starts.near(networks, bands, settings.seed) is None:
-        text = " & ".join(str(neuron) for neuron in bands.neurons)
-        say(f"starts are random: {networks.name} keeps no natural codes with activations of {text}")
+    if settings.starts == "near" and starts.bank(networks) is None:
+        say(f"starts are random: {networks.name} keeps no natural codes to start near")
     nature = figures.natural(networks, bands)
     writer = None
     if out is not None:

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from tf_inverse import adopt, grammar
-from tf_inverse.adopt import adapters, facts, loading
+from tf_inverse.adopt import (
+    adapters,
+    facts,
+    loading,
+    nature,
+    pixel_check,
+    pixels,
+    repeatable,
+)
 from tf_inverse.adopt import command as words
 from tf_inverse.errors import UsageError
 from tf_inverse.judging import judges, matching
@@ -219,9 +227,7 @@ def _classifier(source: str, more: dict[str, Any]) -> facts.Classifier:
     """The facts of the classifier, as the user gave it."""
     size = grammar.shape("size", more["size"])
     opened = loading.open(source, "classifier", size=size, **_opening(more))
-    return facts.classifier(
-        opened, grammar.span("pixels", more["pixels"]), words.values(more["fixed"])
-    )
+    return facts.classifier(opened, pixels.read(more["pixels"]), words.values(more["fixed"]))
 
 
 def _opening(more: dict[str, Any]) -> loading.Opening:
@@ -254,6 +260,11 @@ def _begun(
     known = (None, given) if given else f.labels
     labels, said = own.labels_of(networks, known, image_files.names(path))
     networks.name, networks.labels = more["name"] or out.name, labels
+    if not f.entries:
+        repeatable.expect_classifier(networks, parts.train[: repeatable.COUNT])
+        photos = nature.Images(parts.train, parts.train_labels, image_files.names(path))
+        for doubt in pixel_check.doubts(networks, f, photos):
+            grammar.say(doubt)
     return networks, parts, said
 
 
