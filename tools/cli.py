@@ -55,6 +55,8 @@ REFUSED = (
     IsADirectoryError,
     PermissionError,
 )
+# What a system says of a name that it cannot look up.
+NAMELESS = (errno.ENAMETOOLONG, errno.ELOOP)
 # What a disk says that takes no more.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
@@ -81,6 +83,8 @@ def main(argv: list[str] | None = None) -> None:
         # The reader went away (`| head`): nothing is wrong, and nothing more can be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
+        if error.errno in NAMELESS:
+            _fail(_plainly(error), 2)
         if error.errno not in FULL:
             raise
         _fail(f"cannot write: {error.strerror}; make room, or name another folder", 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import sys
 from collections.abc import Callable
@@ -319,7 +320,8 @@ def _names(text: str | None) -> tuple[str, ...] | None:
     """Labels from a file, one a line, or from the text itself, with commas."""
     if text is None:
         return None
-    given = words.lines(text) if pathlib.Path(text).is_file() else None
+    # pathlib raises of a text that is too long for a file's name, as that of many labels is.
+    given = words.lines(text) if os.path.isfile(text) else None
     return given[1] if given else tuple(text.split(","))
 
 
