@@ -44,7 +44,8 @@ def adopt(
             if left out, that of the classifier's folder, or the last one before the output that
             has no map.
         range: LOW:HIGH of the generator's images, as -1:1; told from its images if left out.
-        pixels: LOW:HIGH of the pixels that the classifier takes.
+        pixels: LOW:HIGH of the pixels that the classifier takes, or three of them with commas for
+            red, green and blue; or caffe, tf, torch, as Keras's preprocess_input has them.
         codes: Starting codes, normal, uniform or noise; normal, or as the generator's folder says.
         bounds: Smallest and largest entry of a code, 0:30; 0: where there is no largest.
         crop: Side of the centre square cut from the generator's image.

@@ -78,7 +78,9 @@ def train(
         teacher_layers: generator: layers of the teacher, A,B; the last map of each size by default.
         image: ROWS,COLUMNS of the images that are drawn, or classified; by default as the
             classifier takes them, 32,32 for a new one.
-        pixels: generator, pair: LOW:HIGH of the pixels that the classifier takes.
+        pixels: generator, pair: LOW:HIGH of the pixels that the classifier takes, or three of them
+            with commas for red, green and blue; or caffe, tf, torch, as Keras's preprocess_input
+            has them.
         size: generator, pair: ROWS,COLUMNS,CHANNELS of its input, where it leaves them open;
             classifier, judge: SIDE of the images, or ROWS,COLUMNS.
         fixed: generator, pair: values of its further inputs, NAME=VALUE, several with commas.
@@ -87,7 +89,7 @@ def train(
         judge: check: judges of the same classes, several with commas, .keras files or any other
             that adopt takes; strangers are better than one trained here.
         map: check: classes of judges that stand for classes of another name, OURS=THEIRS, several
-            with commas.
+            with commas; THEIRS is a label or a number, of one of several judges as 517@squeezenet.
         n: check: samples of a class neuron in each of two ranges of percentiles; 30 by default.
         neurons: check: how many class neurons are sampled, spread evenly over the classes; all by
             default, which takes seconds each.

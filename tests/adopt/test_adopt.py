@@ -11,7 +11,7 @@ from PIL import Image
 from tf_inverse.tools import cli
 
 from tf_inverse import adopt
-from tf_inverse.adopt import adapters, check, command, loading, preprocessing
+from tf_inverse.adopt import adapters, check, command, loading, pixels
 from tf_inverse.band import Neuron, parse
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.method.sampler import sample
@@ -271,7 +271,7 @@ def test_preprocessing_is_kept(name):
     prepare = getattr(keras.applications, name).preprocess_input
     x = images(1, 4)
     model = keras.Sequential([keras.Input((4, 4, 3)), layers.Flatten()])
-    got = adapters.prepared(model, *preprocessing.affine(prepare))(x)
+    got = adapters.prepared(model, *pixels.affine(prepare))(x)
     np.testing.assert_allclose(got, prepare(x.copy()).reshape(1, -1), rtol=1e-4, atol=1e-3)
 
 

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from tf_inverse import adopt
-from tf_inverse.adopt import ends
+from tf_inverse.adopt import defaults, ends
 from tf_inverse.band import parse
 from tf_inverse.errors import UsageError
 from tf_inverse.networks import storage
@@ -180,3 +180,14 @@ def test_what_a_layer_gives_is_had_as_the_search_has_it():
     exposed, h = ends.exposed(f, "pool")
     found = keras.Model(exposed.inputs[0], h)(images)
     np.testing.assert_allclose(found, networks.encode(images), rtol=1e-4, atol=1e-4)
+
+
+def test_probabilities_of_members_of_an_ensemble_are_no_encoding():
+    def member(name):
+        x = keras.Input((8, 8, 3))
+        h = layers.Dense(6, name="fc")(layers.Flatten()(x))
+        return keras.Model(x, layers.Dense(3, activation="softmax", name="out")(h), name=name)
+
+    x = keras.Input((8, 8, 3), name="image")
+    f = keras.Model(x, layers.Average()([member("one")(x), member("two")(x)]), name="ensemble")
+    assert defaults.penultimate(f) == "two/fc"

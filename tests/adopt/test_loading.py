@@ -140,6 +140,44 @@ def test_savedmodel_with_several_inputs(tmp_path):
     np.testing.assert_allclose(again.generator(c), got, atol=1e-3)
 
 
+@pytest.mark.parametrize("form", ["functional", "sequential", "several inputs"])
+def test_pictures_of_whole_numbers(form):
+    """`Input(dtype="uint8")`, as images come from files: no gradient passes a cast to them."""
+    parts = [layers.Normalization(mean=[9.0, 8, 7], variance=[4.0, 4, 4]), layers.Flatten()]
+    parts += [layers.Dense(6, name="fc"), layers.Dense(3, name="top")]
+    x = keras.Input((8, 8, 3), dtype="uint8", name="x")
+    beside = keras.Input((), dtype="int32", name="beside")
+    if form == "sequential":
+        f = keras.Sequential([x, *parts], name="net")
+    else:
+        h = keras.ops.cast(x, "float32")
+        for layer in parts[1:]:
+            h = layer(h) if form == "functional" else layer(h) + layers.Embedding(2, 1)(beside)
+        f = keras.Model([x, beside] if form == "several inputs" else x, h, name="net")
+    fixed = {"beside": 1} if form == "several inputs" else {}
+    networks = adopt.adopt(f, generator(), "fc", fixed=fixed).networks
+    x = rng.integers(0, 256, (4, 8, 8, 3)).astype("u1")
+    z = networks.outputs(x.astype("f4"), ("fc",))[0]
+    fc = f.get_layer("fc").output
+    inputs = [x, np.ones(4, "i4")] if fixed else x
+    expected = keras.Model(f.inputs if fixed else f.inputs[0], fc)(inputs)
+    np.testing.assert_allclose(z, expected, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("value", [0.5, 0.0])
+def test_one_number_fills_a_map(value):
+    """As the noise of a StyleGAN, which stands beside its code."""
+    c, noise = keras.Input((5,), name="code"), keras.Input((8, 8, 1), name="noise")
+    h = layers.Reshape((8, 8, 3))(layers.Dense(192, activation="tanh")(c))
+    G = keras.Model([c, noise], h + noise, name="G")
+    networks = adopt.adopt(dense(), G, fixed={"noise": value}, image_range=(-2, 2)).networks
+    x = rng.standard_normal((2, 5)).astype("f4")
+    expected = (G([x, np.full((2, 8, 8, 1), value, "f4")]) + 2) * 63.75
+    np.testing.assert_allclose(networks.generator(x), expected, atol=1e-3)
+    with pytest.raises(UsageError, match=r"its inputs are code \[5\], noise \[8, 8, 1\], fixed"):
+        adopt.adopt(dense(), G)
+
+
 def test_savedmodel_of_open_size_and_a_damaged_one(tmp_path):
     class Open(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3))])

@@ -1,5 +1,7 @@
 """Layers inside SavedModels and frozen graphs: what they give, by names, against the original."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -287,6 +289,34 @@ def test_a_frozen_graph_is_adopted_with_its_layers(tmp_path):
     assert networks.name == "inception"
 
 
+def of_rows(path, *shape):
+    """A frozen graph that sums up what its placeholder of a shape takes, for each of two units."""
+    v1, graph = tf.compat.v1, tf.Graph()
+    with graph.as_default():
+        x = v1.placeholder(tf.float32, shape, name="row")
+        w = tf.constant(np.float32([[1.0, 2.0]] * 16))
+        tf.matmul(tf.reshape(x, [-1, 16]), w, name="logits")
+        path.write_bytes(graph.as_graph_def().SerializeToString())
+
+
+def test_a_frozen_graph_of_grey_images_is_adopted(tmp_path):
+    of_rows(tmp_path / "grey.pb", None, 4, 4)
+    model = loading.open(tmp_path / "grey.pb", "classifier", trust=True).model
+    assert model.inputs[0].shape == (None, 4, 4)
+    x = rng.uniform(size=(3, 4, 4)).astype("f4")
+    total = x.sum(axis=(1, 2))
+    np.testing.assert_allclose(model(x), np.stack([total, 2 * total], axis=1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(None, 16), (4, 4, 1), (None, None, 4), (16,), (1, 4, 4, 1, 1)])
+def test_a_frozen_graph_of_no_images_is_not_asked_for_their_size(tmp_path, shape):
+    of_rows(tmp_path / "f.pb", *shape)
+    taken = re.escape(str(list(shape)))
+    for size in (None, (4, 4, 1)):
+        with pytest.raises(UsageError, match=rf"of images .*the placeholder row .* takes {taken};"):
+            frozen_graph.write(tmp_path / "f.pb", tmp_path / "saved", size)
+
+
 def test_other_frozen_graphs_are_refused_in_one_line(tmp_path):
     path = tmp_path / "f.pb"
 
@@ -307,3 +337,13 @@ def test_other_frozen_graphs_are_refused_in_one_line(tmp_path):
         frozen_graph.write(path, tmp_path / "saved")
     assert "a graph for one image at a time" in refused(UsageError, single=True)
     assert not (tmp_path / "saved").exists()
+
+
+def test_of_several_outputs_none_is_the_encoding(tmp_path):
+    x = keras.Input((8, 8, 3), name="image")
+    h = layers.Dense(7, activation="relu", name="fc")(layers.Flatten(name="flat")(x / 255.0))
+    heads = {name: layers.Dense(n, name=name)(h) for name, n in (("kind", 3), ("age", 1))}
+    keras.Model(x, heads, name="heads").export(tmp_path / "saved", verbose=False)
+    pair = adopt.adopt(tmp_path / "saved", generator(), trust=True)
+    assert pair.networks.encoder == "graph/heads/fc"
+    assert pair.measured["target"].startswith("graph/age:0@")  # Names come in their order.

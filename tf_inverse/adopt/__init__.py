@@ -7,12 +7,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tf_inverse.adopt import adapters, check, defaults, facts, join, loading, nature, notes
+from tf_inverse.adopt import (
+    adapters,
+    check,
+    defaults,
+    facts,
+    join,
+    loading,
+    nature,
+    notes,
+    pixel_check,
+    pixels,
+    repeatable,
+)
 from tf_inverse.adopt.folder import write as write
 from tf_inverse.caffe import join as converted
 from tf_inverse.compute import arithmetic
 from tf_inverse.errors import UsageError
 from tf_inverse.networks.networks import Networks
+from tf_inverse.networks.stored_image import stored
 from tf_inverse.tensors import Array, Model
 from tf_inverse.zoo.generator import ARCHITECTURES
 
@@ -37,7 +50,7 @@ def adopt(
     *,
     name: str | None = None,
     image_range: tuple[float, float] | None = None,
-    pixel_range: tuple[float, float] = adapters.PIXELS,
+    pixel_range: pixels.Pixels = adapters.PIXELS,
     codes: str | None = None,
     bounds: tuple[float | None, float | None] | None = None,
     crop: int | None = None,
@@ -62,7 +75,9 @@ def adopt(
             mean over the last of them.
         name: Of the pair; the classifier's by default, or its file's where nobody named it.
         image_range: (low, high) of the generator's images; told from its images if left out.
-        pixel_range: (low, high) of the pixels that the classifier, and an encoder of its own, take.
+        pixel_range: (low, high) of the pixels that the classifier, and an encoder of its own, take;
+            three such for red, green and blue; or a mode of Keras's preprocess_input: caffe, tf or
+            torch.
         codes: How codes are drawn: "normal", "uniform", or "noise" (encodings of noise); if left
             out, as the generator's folder says, or "normal".
         bounds: Smallest and largest entry of a code; None for an end that is open.
@@ -113,6 +128,8 @@ def adopt(
         sae_layer=sae_layer,
     )
     seen = check.images(networks, G.pixels, G.beyond)
+    repeatable.expect_generator(networks, seen)
+    repeatable.expect_classifier(networks, seen.images)
     target = defaults.target(networks, seen)
     natural = nature.known(networks, photos)
     target = nature.in_percentiles(networks, natural, target, seen)
@@ -121,6 +138,8 @@ def adopt(
         networks, natural, photos
     )
     said += notes.chosen(networks, bool(encoder or f.encoder))
+    if not f.entries:
+        said += pixel_check.doubts(networks, f, photos, stored(seen.images))
     said += notes.features(networks) if features is not None else []
     networks.natural, networks.default = natural, target
     return Adopted(networks, found | {"licence": facts.licence(f, G), "notes": said})

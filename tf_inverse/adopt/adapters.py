@@ -10,31 +10,34 @@ import keras
 import numpy as np
 
 from tf_inverse.adopt import layouts
+from tf_inverse.adopt.pixels import PIXELS as PIXELS
+from tf_inverse.adopt.pixels import Pixels, Range, transform
 from tf_inverse.errors import UsageError
 from tf_inverse.layers.frozen_inputs import Fixed
 from tf_inverse.networks import picture as files
 from tf_inverse.tensors import Array, Model, Tensor
 
-PIXELS = (0.0, 255.0)
 # Rec. 601, as every reader of pictures turns RGB into grey.
 LUMA = ((0.299,), (0.587,), (0.114,))
 
-Range = tuple[float, float]
-
 
 def classifier(
-    model: Model, values: Range = PIXELS, channels: int | None = None, fixed: layouts.Fixings = None
+    model: Model,
+    values: Pixels = PIXELS,
+    channels: int | None = None,
+    fixed: layouts.Fixings = None,
 ) -> Model:
     """A classifier that takes images of `channels` channels in 0..255.
 
     Args:
         model: One image input, and others that are fixed.
-        values: (low, high) of the pixels that it expects.
+        values: What pixels it expects.
         channels: Of the images that will come, where they are not the model's own.
         fixed: Value of every further input, by name; of an image its values, or a picture's file.
 
     Raises:
-        UsageError: The input is not an image, or an input is neither the image nor fixed.
+        UsageError: The input is not an image, or an input is neither the image nor fixed; or the
+            pixels are of three channels, and the image is grey.
         RefusedInput: A picture cannot be read.
     """
     image = layouts.free(model, fixed or {}, "classifier")
@@ -46,9 +49,8 @@ def classifier(
         return model
     x = keras.Input((*size, channels), name="pixels")
     h = _to_channels(x, channels, own)
-    low, high = values
     if values != PIXELS:
-        h = keras.layers.Rescaling((high - low) / 255.0, low, name="to_range")(h)
+        h = _affine(h, *transform(values, own), "to_range")
     if first:
         h = keras.layers.Permute((3, 1, 2), name="channels_first")(h)
     if flat:
@@ -106,12 +108,7 @@ def prepared(
     if np.allclose(matrix, np.eye(3)) and np.allclose(shift, 0.0) and size is None:
         return model
     x = keras.Input(size or model.input_shape[1:], name="pixels")
-    diagonal = np.diag(matrix)
-    if np.allclose(matrix, np.diag(diagonal)):
-        h = keras.layers.Rescaling(diagonal.tolist(), shift.tolist(), name="preprocessing")(x)
-    else:
-        h = _mixed(x, matrix, shift, "preprocessing")
-    return keras.Model(x, model(h), name=model.name)
+    return keras.Model(x, model(_affine(x, matrix, shift, "preprocessing")), name=model.name)
 
 
 def with_encoder(classifier: Model, encoder: Model) -> tuple[Model, str]:
@@ -148,7 +145,7 @@ def inputs(model: Model) -> Any:
     return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
 
 
-def _read(model: Model, fixed: Mapping[str, Any], values: Range) -> dict[str, Any]:
+def _read(model: Model, fixed: Mapping[str, Any], values: Pixels) -> dict[str, Any]:
     """Values of fixed inputs, with the pixels of a picture in place of its file's name."""
     shapes = {one.name: tuple(one.shape[1:]) for one in model.inputs}
     return {
@@ -161,26 +158,30 @@ def _is_file(value: object, shape: tuple[int | None, ...]) -> TypeGuard[str | pa
     return isinstance(value, str | pathlib.Path) and len(shape) in (2, 3) and None not in shape
 
 
-def _pixels(file: str | pathlib.Path, shape: tuple[int, ...], values: Range) -> Array:
+def _pixels(file: str | pathlib.Path, shape: tuple[int, ...], values: Pixels) -> Array:
     first, flat = layouts.channels_first((None, *shape)), len(shape) == 2
     channels = 1 if flat else shape[0 if first else -1]
     if channels not in layouts.CHANNELS:
         raise UsageError(f"expected no picture for an input of {list(shape)}, got {file}")
-    low, high = values
+    matrix, shift = transform(values, channels)
     rows, columns = shape[1:] if first else shape[:2]
-    x = low + files.read(file, (rows, columns), channels) * (high - low) / 255.0
+    x = files.read(file, (rows, columns), channels) @ matrix + shift
     return x[..., 0] if flat else x.transpose(2, 0, 1) if first else x
 
 
 def _fixed(one: keras.KerasTensor, value: Any) -> Fixed:
-    """A fixed input: as it is, or as a one-hot row where one number is given for several."""
+    """A fixed input; one number stands for a one-hot row, or for each entry of a map."""
     shape = tuple(one.shape[1:])
+    if None in shape:
+        raise UsageError(f"expected a fixed size of input {one.name}, which takes {list(shape)}")
     if isinstance(value, str | pathlib.Path):
         raise UsageError(f"expected a number for input {one.name}, which is no image, got {value}")
     value = np.asarray(value)
-    if value.size == 1 and np.prod(shape) > 1:
+    if value.size == 1 and len(shape) > 1:
+        value = np.full(shape, value.reshape(()))
+    elif value.size == 1 and np.prod(shape) > 1:
         label = int(value.reshape(()))
-        if len(shape) != 1 or not 0 <= label < shape[0]:
+        if not 0 <= label < shape[0]:
             raise UsageError(
                 f"expected a label from 0 to {shape[-1] - 1} for input {one.name}, got {label}"
             )
@@ -198,6 +199,14 @@ def _to_channels(x: Tensor, given: int, wanted: int) -> Tensor:
         return x
     matrix = np.array(LUMA) if wanted == 1 else np.ones((1, 3))
     return _mixed(x, matrix, np.zeros(wanted), "to_channels")
+
+
+def _affine(x: Tensor, matrix: Array, shift: Array, name: str) -> Tensor:
+    """The product x A + b over channels; where A mixes none, the layer's config has the numbers."""
+    scales = np.diag(matrix)
+    if not np.allclose(matrix, np.diag(scales)):
+        return _mixed(x, matrix, shift, name)
+    return keras.layers.Rescaling(scales.tolist(), shift.tolist(), name=name)(x)
 
 
 def _mixed(x: Tensor, matrix: Array, shift: Array, name: str) -> Tensor:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 from typing import Any
 
 from tf_inverse import adopt, grammar
+from tf_inverse.adopt import pixels
 from tf_inverse.errors import UsageError
 from tf_inverse.networks import storage
 
@@ -20,7 +22,7 @@ def run(classifier: str, generator: str, out: str, **words: Any) -> list[str]:
         words["encoder"],
         name=words["name"],
         image_range=grammar.span("range", words["range"]),
-        pixel_range=grammar.span("pixels", words["pixels"]),
+        pixel_range=pixels.read(words["pixels"]),
         codes=words["codes"],
         bounds=grammar.ends("bounds", words["bounds"]),
         crop=words["crop"],
@@ -66,7 +68,7 @@ def values(text: str | None) -> dict[str, float | str]:
         try:
             fixed[name] = float(value)
         except ValueError:
-            if not pathlib.Path(value).is_file():
+            if not os.path.isfile(value):
                 raise UsageError(
                     f"expected --fixed=NAME=NUMBER, or NAME=FILE for a picture, got {part!r}"
                 ) from None
@@ -78,5 +80,5 @@ def lines(path: str | None) -> tuple[None, tuple[str, ...]] | None:
     """A file's lines as labels of the output."""
     if path is None:
         return None
-    names = pathlib.Path(path).read_text(encoding="utf-8").splitlines()
-    return None, tuple(name.strip() for name in names if name.strip())
+    names = map(str.strip, grammar.lines("labels", path))
+    return None, tuple(filter(None, names))

@@ -35,7 +35,9 @@ def penultimate(f: Model) -> str | None:
     ends = outputs(f, shapes)
     before = [path for path in flat if path not in ends]
     hidden = [path for path in before if path not in [logits.before(f, end) for end in ends]]
-    found = hidden or before or flat
+    # Neither are probabilities, as those of the members of an ensemble.
+    features = [path for path in hidden if not logits.kind(inside.get(path))]
+    found = features or hidden or before or flat
     return found[-1] if found else None
 
 

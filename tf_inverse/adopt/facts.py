@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from tf_inverse.adopt import adapters, check, layouts, loading
+from tf_inverse.adopt.pixels import Pixels
 from tf_inverse.errors import UsageError
 from tf_inverse.networks.natural import Natural
 from tf_inverse.networks.unit_labels import Labels
@@ -23,14 +24,14 @@ class Classifier(NamedTuple):
     Attributes:
         model: The model as it came.
         picture: How its image input is read.
-        pixels: (low, high) of the pixels that it takes.
+        pixels: What pixels it takes.
         fixed: Values of its further inputs, by name.
         entries: What the folder of its network says, with `folder`; empty where it has none.
     """
 
     model: Model
     picture: layouts.Picture
-    pixels: tuple[float, float]
+    pixels: Pixels
     fixed: dict[str, Any]
     entries: dict[str, Any]
 
@@ -90,14 +91,14 @@ def shares(fixed: dict[str, Any], *models: Model) -> list[dict[str, Any]]:
 
 def classifier(
     opened: loading.Opened,
-    pixels: tuple[float, float] = adapters.PIXELS,
+    pixels: Pixels = adapters.PIXELS,
     fixed: dict[str, Any] | None = None,
 ) -> Classifier:
     """The facts of a classifier.
 
     Args:
         opened: From `loading.open`.
-        pixels: (low, high) of the pixels that it takes.
+        pixels: What pixels it takes.
         fixed: Values of its further inputs, by name.
 
     Raises:

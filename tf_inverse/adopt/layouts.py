@@ -113,9 +113,10 @@ def free(model: Model, fixed: Mapping[str, Any], role: str) -> keras.KerasTensor
     unknown = [name for name in fixed if name not in names]
     left = [one for one in model.inputs if one.name not in fixed]
     if unknown or len(left) != 1:
+        told = [f"{one.name} {list(one.shape[1:])}" for one in model.inputs]
         raise UsageError(
             f"expected one input of the {role} {model.name} to be left free and the others fixed "
-            f"(--fixed=NAME=VALUE); its inputs are {', '.join(names)}, fixed are "
+            f"(--fixed=NAME=VALUE); its inputs are {', '.join(told)}, fixed are "
             f"{', '.join(fixed) or 'none'}"
         )
     return left[0]

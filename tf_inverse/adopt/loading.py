@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, TypedDict
 import keras
 from keras import applications
 
-from tf_inverse.adopt import adapters, kerashub, onnx, preprocessing
+from tf_inverse.adopt import adapters, integer_input, kerashub, onnx
+from tf_inverse.adopt import pixels as pixel_words
 from tf_inverse.caffe import published
 from tf_inverse.errors import UsageError, reason
 from tf_inverse.layers import frozen_inputs
@@ -111,20 +112,20 @@ def _opened(
     return Opened(built(model, size, role), entries, bool(entries))
 
 
-def expect_pixels(opened: Opened, pixels: tuple[float, float]) -> None:
+def expect_pixels(opened: Opened, pixels: pixel_words.Pixels) -> None:
     """Refuses other pixels than 0..255 where the source says which ones a classifier takes.
 
     Args:
         opened: From `open`.
-        pixels: (low, high), as the user says.
+        pixels: As the user says.
 
     Raises:
         UsageError: They would be scaled twice.
     """
-    if opened.prepares and tuple(pixels) != adapters.PIXELS:
+    if opened.prepares and pixels != adapters.PIXELS:
         raise UsageError(
             f"expected no --pixels of {opened.model.name}: its preprocessing comes with it, and it "
-            f"takes 0..255, got {pixels[0]:g}:{pixels[1]:g}"
+            f"takes 0..255, got {pixel_words.words(pixels)}"
         )
 
 
@@ -184,11 +185,13 @@ def application(
         ) from error
     modules = [m for m in vars(applications).values() if inspect.ismodule(m) and hasattr(m, name)]
     prepare = next(m.preprocess_input for m in modules if hasattr(m, "preprocess_input"))
-    return adapters.prepared(model, *preprocessing.affine(prepare))
+    return adapters.prepared(model, *pixel_words.affine(prepare))
 
 
 def built(model: Model, size: tuple[int, ...] | None = None, role: str = "classifier") -> Model:
     """The model with known shapes: a subclassed one is called once, inside a functional one.
+
+    Pictures of whole numbers become floats: see `integer_input`.
 
     Args:
         model: Any; what comes back holds the same weights.
@@ -198,6 +201,7 @@ def built(model: Model, size: tuple[int, ...] | None = None, role: str = "classi
     Raises:
         UsageError: Its input is known to nobody.
     """
+    model = integer_input.as_floats(model)
     inputs = getattr(model, "inputs", None)
     if inputs and (size is None or None not in inputs[0].shape[1:]):
         return model

@@ -7,25 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from tf_inverse.adopt import adapters
+from tf_inverse.adopt import adapters, pixels
 from tf_inverse.errors import UsageError, reason
 from tf_inverse.tensors import Array, Model
 
 SIDE = 8
 """Rows and columns of the pictures that tell a preprocessing where a model takes any size."""
-
-
-def affine(prepare: Callable[[Array], Any]) -> tuple[Array, Array]:
-    """The matrix A [3, 3] and the shift b [3] of a preprocessing x A + b of RGB pixels.
-
-    Four pixels tell them: black, and each colour at its brightest.
-
-    Args:
-        prepare: Of images [N, 1, 1, 3] in 0..255.
-    """
-    pixels = np.concatenate([np.zeros((1, 3)), 255.0 * np.eye(3)]).astype(np.float32)
-    shift, *rows = np.asarray(prepare(pixels.reshape(4, 1, 1, 3).copy()), np.float64).reshape(4, 3)
-    return (np.array(rows) - shift) / 255.0, shift
 
 
 def inside(
@@ -44,11 +31,11 @@ def inside(
     shape = size or tuple(side or SIDE for side in model.input_shape[1:])
     images = np.random.default_rng(0).uniform(0.0, 255.0, (2, *shape)).astype(np.float32)
 
-    def of_pixels(pixels: Array) -> Array:
-        return np.asarray(prepare(np.tile(pixels, (1, *shape[:2], 1))))[:, :1, :1]
+    def of_pixels(x: Array) -> Array:
+        return np.asarray(prepare(np.tile(x, (1, *shape[:2], 1))))[:, :1, :1]
 
     try:
-        matrix, shift = affine(of_pixels)
+        matrix, shift = pixels.affine(of_pixels)
         found = np.asarray(prepare(images), np.float64)
         off = float(np.abs(found - (images @ matrix + shift)).max() / np.abs(found).max())
     except Exception as error:  # a preprocessing may be any function of the user's

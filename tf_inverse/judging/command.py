@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tf_inverse import archive as archives
 from tf_inverse import grammar
 from tf_inverse.adopt import command as words
+from tf_inverse.adopt import pixels
 from tf_inverse.errors import UsageError
 from tf_inverse.judging import agreement, judges, matching
 from tf_inverse.networks import image_files, storage
@@ -88,20 +89,18 @@ def judged(
         images: Where natural images are, as `image_files.load` reads them, or None.
 
     Raises:
-        UsageError: The map names a neuron that is no target.
+        UsageError: The map names a neuron that is no target, or does not fit the judges.
     """
-    known = {name for t in opened.targets for name in (t.get("label"), text.place(t)) if name}
-    unknown = sorted(set(given) - known)
-    if unknown:
-        raise UsageError(f"expected --map of {', '.join(sorted(known))}, got {unknown[0]!r}")
+    matching.expect_known(given, opened.targets)
+    maps = [matching.of_judge(given, one, panel) for one in panel]
     natural = None
     if images:
         height, width, channels = networks.image_shape
         natural, _ = image_files.load(images, (height, width), "test", channels)
     beside = agreement.others(networks, verify.bands(opened, networks), natural)
     return [
-        agreement.verdict(one, opened.images, agreement.expected(opened, one, given), beside)
-        for one in panel
+        agreement.verdict(one, opened.images, agreement.expected(opened, one, own), beside)
+        for one, own in zip(panel, maps, strict=True)
     ]
 
 
@@ -109,7 +108,7 @@ def _judges(by: str, networks: Networks, options: dict[str, Any]) -> list[judges
     sources = [part for part in by.split(",") if part]
     if not sources:
         raise UsageError("expected at least one judge, as --by=FILE,FILE")
-    spans = [grammar.span("pixels", part) for part in options["pixels"].split(",")]
+    spans = [pixels.read(part) for part in options["pixels"].split(",")]
     if len(spans) not in (1, len(sources)):
         raise UsageError(
             f"expected --pixels=LOW:HIGH for all judges or for each of {len(sources)}, got "
@@ -178,6 +177,6 @@ def doubtful(one: agreement.Verdict) -> list[str]:
         return []
     return [
         f"{one.judge.name} gives {100 * max(nature):.0f} % of natural images in the range to that "
-        f"class: does it take other pixels (--pixels=LOW:HIGH), or classes in another order "
+        f"class: does it take other pixels (--pixels), or classes in another order "
         f"(--labels=FILE, --map)?"
     ]

@@ -11,7 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse.adopt import adapters, loading
+from tf_inverse.adopt import adapters, loading, repeatable
+from tf_inverse.adopt.pixels import Pixels
 from tf_inverse.archive import atomic
 from tf_inverse.compute import arithmetic
 from tf_inverse.errors import UsageError, reason
@@ -130,7 +131,7 @@ def load(
     source: str | pathlib.Path | Model,
     channels: int = 3,
     *,
-    pixels: tuple[float, float] = adapters.PIXELS,
+    pixels: Pixels = adapters.PIXELS,
     labels: tuple[str, ...] | None = None,
     size: tuple[int, ...] | None = None,
     weights: str | None = "imagenet",
@@ -141,7 +142,7 @@ def load(
     Args:
         source: A Keras model, or text: see `loading.FORMS`.
         channels: Of the images that it will see.
-        pixels: (low, high) of the pixels that it takes.
+        pixels: What pixels it takes.
         labels: Names of its classes; those of its folder by default, and ImageNet's of keras:NAME
             with its weights.
         size: Shape of its input without the batch axis, where it leaves that open.
@@ -174,9 +175,12 @@ def load(
         raise UsageError(f"expected {shape[-1]} labels for the judge {name}, got {len(labels)}")
     judge = Judge(name, model, labels, atomic.checksum(file) if file else None)
     try:
-        judge.outputs(np.zeros((1, *(side or 64 for side in model.input_shape[1:3]), channels)))
+        sides = [side or 64 for side in model.input_shape[1:3]]
+        x = np.random.default_rng(0).integers(0, 256, (4, *sides, channels))
+        some, again = judge.outputs(x), judge.outputs(x[:3])
     except (ValueError, TypeError, tf.errors.OpError) as error:
         raise UsageError(f"the judge {name} fails on an image: {reason(error)}") from error
+    repeatable.expect_same(f"the judge {name}", "images", some, again)
     return judge
 
 

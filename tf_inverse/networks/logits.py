@@ -6,6 +6,7 @@ import keras
 
 from tf_inverse import private
 from tf_inverse.layers import taps
+from tf_inverse.layers.frozen_inputs import Graph
 
 
 def kind(layer: object) -> str | None:
@@ -43,12 +44,17 @@ def _is_bare(layer: object) -> bool:
 def source(tensor: keras.KerasTensor, prefix: str = "") -> str:
     """The path of the layer that a tensor comes from, models within the model opened.
 
+    Of a SavedModel, whose layers are outputs of one layer, it is that of the output.
+
     Args:
         tensor: Symbolic, of a functional or sequential model.
         prefix: Path of the model that it is in, with a slash.
     """
     history = private.history(tensor)
     path = prefix + history.operation.name
+    if isinstance(history.operation, Graph) and len(history.operation.outputs) > 1:
+        names = keras.tree.flatten({name: name for name in history.operation.outputs})
+        return f"{path}/{names[history.tensor_index]}".rstrip("/")
     if getattr(history.operation, "outputs", None) and hasattr(history.operation, "layers"):
         inner = history.operation.outputs[history.tensor_index]
         return source(inner, f"{path}/")

@@ -10,6 +10,7 @@ import keras
 
 from tf_inverse import band, export
 from tf_inverse.adopt import adapters, loading
+from tf_inverse.adopt.pixels import Pixels
 from tf_inverse.archive import Samples
 from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.export import endpoints
@@ -41,7 +42,7 @@ class KerasSampler(keras.callbacks.Callback):
         every: Epochs from one sample to the next.
         log_dir: Folder for TensorBoard: the images as one sheet, activations as a histogram.
         image_range: (low, high) of the generator's images.
-        pixel_range: (low, high) of the pixels that the classifier takes.
+        pixel_range: As of `adopt.adopt`.
 
     Example:
         watcher = KerasSampler(generator, "fc3:2@1:2", encoder="fc2", log_dir="logs")
@@ -60,7 +61,7 @@ class KerasSampler(keras.callbacks.Callback):
         every: int = 1,
         log_dir: StrPath | None = None,
         image_range: tuple[float, float] = adapters.PIXELS,
-        pixel_range: tuple[float, float] = adapters.PIXELS,
+        pixel_range: Pixels = adapters.PIXELS,
     ):
         super().__init__()
         if every < 1:

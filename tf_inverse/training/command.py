@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import sys
 from collections.abc import Callable
@@ -11,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from tf_inverse import adopt, grammar
-from tf_inverse.adopt import adapters, facts, loading
+from tf_inverse.adopt import (
+    adapters,
+    facts,
+    loading,
+    nature,
+    pixel_check,
+    pixels,
+    repeatable,
+)
 from tf_inverse.adopt import command as words
 from tf_inverse.errors import UsageError
 from tf_inverse.judging import judges, matching
@@ -219,9 +228,7 @@ def _classifier(source: str, more: dict[str, Any]) -> facts.Classifier:
     """The facts of the classifier, as the user gave it."""
     size = grammar.shape("size", more["size"])
     opened = loading.open(source, "classifier", size=size, **_opening(more))
-    return facts.classifier(
-        opened, grammar.span("pixels", more["pixels"]), words.values(more["fixed"])
-    )
+    return facts.classifier(opened, pixels.read(more["pixels"]), words.values(more["fixed"]))
 
 
 def _opening(more: dict[str, Any]) -> loading.Opening:
@@ -254,6 +261,11 @@ def _begun(
     known = (None, given) if given else f.labels
     labels, said = own.labels_of(networks, known, image_files.names(path))
     networks.name, networks.labels = more["name"] or out.name, labels
+    if not f.entries:
+        repeatable.expect_classifier(networks, parts.train[: repeatable.COUNT])
+        photos = nature.Images(parts.train, parts.train_labels, image_files.names(path))
+        for doubt in pixel_check.doubts(networks, f, photos):
+            grammar.say(doubt)
     return networks, parts, said
 
 
@@ -308,7 +320,8 @@ def _names(text: str | None) -> tuple[str, ...] | None:
     """Labels from a file, one a line, or from the text itself, with commas."""
     if text is None:
         return None
-    given = words.lines(text) if pathlib.Path(text).is_file() else None
+    # pathlib raises of a text that is too long for a file's name, as that of many labels is.
+    given = words.lines(text) if os.path.isfile(text) else None
     return given[1] if given else tuple(text.split(","))
 
 
@@ -334,7 +347,9 @@ def check(
     panel = [judges.load(one, channels, trust=trust) for one in judge.split(",") if one]
     layer, names = networks.labels
     given = matching.read(options["map"])
-    panel = [matching.among(names, layer, one, given) for one in panel]
+    matching.expect_known(given, matching.targets(names, layer))
+    maps = [matching.of_judge(given, one, panel) for one in panel]
+    panel = [matching.among(names, layer, one, own) for one, own in zip(panel, maps, strict=True)]
     shared = answers.asked(networks, panel, x)
     figures = evaluation.reconstructions(shared, y)
     figures["neurons"] = evaluation.samples(networks, panel, shared, n or evaluation.COUNT, neurons)

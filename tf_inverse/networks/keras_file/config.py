@@ -16,8 +16,8 @@ from tf_inverse.networks.keras_file import keras2
 
 PROGRAMS = {"Lambda", "__lambda__"}
 WAY_OUT = (
-    "where it was made, write a SavedModel (tf.saved_model.save(model, 'FOLDER')), and give that "
-    "folder with --trust"
+    "where it was made, write a SavedModel (model.export('FOLDER')), and give that folder with "
+    "--trust"
 )
 
 

@@ -1,0 +1,188 @@
+"""Whether a classifier learned from pixels of another range than was said: nothing fails then.
+
+A classifier that had its pictures divided by 255 outside of the model takes pictures of 0..255 as
+well, and gives numbers that mean nothing. Two things in a trained classifier tell: how many images
+it gives to their own class, and the means and variances that its first batch normalisation has
+kept of the training images. Both are looked at under each usual range.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_inverse.adopt import defaults, pixels
+from tf_inverse.layers import taps
+from tf_inverse.tensors import Array, Tensor
+
+if TYPE_CHECKING:
+    from tf_inverse.adopt.facts import Classifier
+    from tf_inverse.adopt.nature import Images
+    from tf_inverse.networks.networks import Networks
+
+USUAL = (pixels.PIXELS, (0.0, 1.0), (-1.0, 1.0), "caffe", "torch")
+LABELLED, BATCH = 500, 50
+"""Images that are looked at, and how many at a time."""
+
+NATURAL, DRAWN = (0.3, 0.25), (3.0, 0.1)
+"""Divergence from which on the range that was said is doubted, and the share of it that another
+range has to stay below. Images that a generator draws may have a contrast of their own."""
+
+MORE, LEAST_MORE = 1.5, 0.1
+"""A range that is named gives so many times as many images to their class, and this share of all
+more."""
+
+Change = Callable[[Array], Array]
+"""Of images [N, H, W, C] in 0..255."""
+
+
+def doubts(
+    networks: Networks, f: Classifier, photos: Images | None, generated: Array | None = None
+) -> list[str]:
+    """A sentence that names the range that fits better; none where what was said fits.
+
+    Args:
+        networks: A pair whose classifier takes images in 0..255 and makes them what was said.
+        f: Facts of its classifier.
+        photos: Natural images in 0..255, where there are some. Their classes tell something where
+            their names are those of the units.
+        generated: [N, H, W, C], images of the generator in 0..255, to look at instead.
+    """
+    images = photos.pixels if photos else generated
+    if images is None:
+        return []
+    ways, said = dict(_ways(f.pixels, f.picture.channels, images.shape[-1])), pixels.words(f.pixels)
+    if not ways:
+        return []
+    if photos and photos.classes is not None and _are_labels(networks, photos.names):
+        shares = _shares(networks, ways, images, photos.classes)
+        best = max(shares, key=lambda name: shares[name])
+        if shares[best] > max(MORE * shares[said], shares[said] + LEAST_MORE):
+            return [
+                f"--pixels={best} may be meant: {shares[best]:.0%} of the images are then given to "
+                f"their class, and {shares[said]:.0%} with pixels {said}"
+            ]
+        if shares[said] > MORE / len(photos.names):
+            return []
+    return _of_normalisation(networks, said, ways, images, NATURAL if photos else DRAWN)
+
+
+def _of_normalisation(
+    networks: Networks,
+    said: str,
+    ways: dict[str, Change],
+    images: Array,
+    limits: tuple[float, float],
+) -> list[str]:
+    norm = _first_normalisation(networks)
+    if norm is None:
+        return []
+    path, layer = norm
+    x, read = images[_spread(len(images), BATCH)], _reader(networks, path)
+    apart = {name: _divergence(layer, read(way, x)) for name, way in ways.items()}
+    best, (least, share) = min(apart, key=lambda name: apart[name]), limits
+    if apart[said] <= least or apart[best] >= share * apart[said]:
+        return []
+    return [
+        f"--pixels={best} may be meant: the means and variances that {path} kept of its training "
+        f"are those of images with such pixels, and not with {said}"
+    ]
+
+
+def _are_labels(networks: Networks, names: tuple[str, ...]) -> bool:
+    """Whether classes of images are the classifier's own, in the order of its units."""
+    known = networks.labels is not None and networks.labels.names == names
+    return known and len(networks.layer_shape(defaults.output(networks))) == 1
+
+
+def _shares(
+    networks: Networks, ways: dict[str, Change], images: Array, classes: Array
+) -> dict[str, float]:
+    """How many of the images are given to their class, by the words of the pixels."""
+    some, read = _spread(len(images), LABELLED), _reader(networks, defaults.output(networks))
+    x, y = images[some], classes[some]
+    z = {name: read(way, x) for name, way in ways.items()}
+    return {name: float(np.mean(one.argmax(axis=-1) == y)) for name, one in z.items()}
+
+
+def _ways(said: pixels.Pixels, channels: int, given: int) -> Iterator[tuple[str, Change]]:
+    """Changes of images that have the classifier see what it would if another range had been said.
+
+    Args:
+        said: What was said.
+        channels: Of the pictures that the classifier takes itself.
+        given: Channels of the images. Where they are others than the classifier's, ranges alone
+            are looked at, which treat all channels alike.
+    """
+    A, b = pixels.transform(said, channels)
+    if given != channels and len({*np.diag(A)} | {*b}) > 2:
+        return
+    for one in dict.fromkeys((said, *USUAL)):
+        if isinstance(one, str) and not given == channels == 3:
+            continue
+        A_one, b_one = pixels.transform(one, channels)
+        matrix, shift = A_one @ np.linalg.inv(A), (b_one - b) @ np.linalg.inv(A)
+        if given != channels:
+            matrix, shift = matrix[:1, :1] * np.eye(given), np.full(given, shift[0])
+        yield pixels.words(one), functools.partial(_changed, matrix=matrix, shift=shift)
+
+
+def _changed(images: Array, matrix: Array, shift: Array) -> Array:
+    return (images @ matrix + shift).astype(np.float32)
+
+
+def _spread(count: int, most: int) -> Array:
+    """Numbers of at most so many images, spread over all of them: they may lie in classes."""
+    return np.unique(np.linspace(0, count - 1, most).round().astype(int))
+
+
+def _reader(networks: Networks, layer: str) -> Callable[[Change, Array], Array]:
+    """A function of a change and images: what a layer gives for them when they are changed so."""
+
+    @functools.partial(tf.function, reduce_retracing=True, autograph=False)
+    def read(x: Tensor) -> Tensor:
+        return networks.outputs(x, (layer,))[1][layer]
+
+    def outputs(way: Change, images: Array) -> Array:
+        starts = range(0, len(images), BATCH)
+        return np.concatenate(
+            [read(tf.constant(way(images[i : i + BATCH]))).numpy() for i in starts]
+        )
+
+    return outputs
+
+
+def _first_normalisation(
+    networks: Networks,
+) -> tuple[str, keras.layers.BatchNormalization] | None:
+    """The first batch normalisation that has learned from images, with its path; None for none."""
+    for path, layer in taps.walk(networks.classifier):
+        if isinstance(layer, keras.layers.BatchNormalization) and path in networks.shapes:
+            mean, variance = (np.asarray(v) for v in (layer.moving_mean, layer.moving_variance))
+            return (path, layer) if mean.any() or (variance != 1.0).any() else None
+    return None
+
+
+def _divergence(layer: keras.layers.BatchNormalization, y: Array) -> float:
+    """Kullback-Leibler divergence of N(0, 1) from what a layer normalises, mean of channels.
+
+    Args:
+        layer: The batch normalisation.
+        y: What it gives, with its channels last.
+    """
+    y = np.asarray(y, np.float64).reshape(-1, y.shape[-1])
+    gamma, beta = (
+        start if v is None else np.asarray(v, np.float64)
+        for v, start in ((layer.gamma, np.ones(y.shape[-1])), (layer.beta, np.zeros(y.shape[-1])))
+    )
+    live = np.abs(gamma) > 1e-3
+    if not live.any():
+        return 0.0
+    mean, sd = (y.mean(axis=0) - beta)[live] / gamma[live], y.std(axis=0)[live] / abs(gamma[live])
+    variance = np.maximum(sd, 1e-6) ** 2
+    return float(np.mean(0.5 * (variance + mean**2 - 1.0 - np.log(variance))))
