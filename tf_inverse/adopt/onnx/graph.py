@@ -22,7 +22,7 @@ from tf_inverse.tensors import Array, StrPath, Tensor
 Sizes = dict[str, list[int | None]]
 
 SMALL = 1024
-"""Whole numbers, at most, of a constant that is computed as the graph is built."""
+"""Numbers, at most, of a constant that is computed as the graph is built."""
 
 
 def plain(name: str) -> str:
@@ -130,12 +130,11 @@ def _sized(x: Any, shape: list[int | None] | None) -> Any:
 def _is_small(x: Any) -> bool:
     if x is None:
         return True
-    whole = isinstance(x, np.ndarray) and x.dtype.kind in "biu"
-    return bool(whole and x.size <= SMALL)
+    return isinstance(x, np.ndarray) and x.dtype.kind in "biuf" and x.size <= SMALL
 
 
 def _known(x: Any) -> Array:
-    return x.numpy() if tf.is_tensor(x) else np.asarray(x)
+    return x.numpy() if tf.is_tensor(x) else shapes.settled(np.asarray(x))
 
 
 def _expect_small(x: Any, node: Any, path: StrPath) -> None:

@@ -54,6 +54,12 @@ def is_open(x: Any) -> bool:
     return isinstance(x, np.ndarray) and x.dtype == object
 
 
+def settled(x: Array) -> Array:
+    """A shape as whole numbers where all of its sizes are known; any other array as it is."""
+    known = is_open(x) and not any(isinstance(one, Size) for one in x.flat)
+    return x.astype(np.int64) if known else x
+
+
 def _library(x: Any) -> Any:
     """NumPy for values that are known, or in part; TensorFlow for tensors."""
     return np if isinstance(x, np.ndarray) else tf
@@ -211,6 +217,12 @@ def _pad(
     return tf.pad(x, ends, mode.decode(), tf.reshape(tf.cast(value, x.dtype), ()))
 
 
+def _scatter(attributes: Attributes, x: Tensor, index: Any, updates: Tensor) -> Tensor:
+    if attributes.get("reduction", b"none") != b"none":
+        raise NotImplementedError("a scatter that adds or multiplies")
+    return tf.tensor_scatter_nd_update(x, index, updates)
+
+
 def _cast(attributes: Attributes, x: Any) -> Any:
     if is_open(x):
         return x
@@ -277,6 +289,7 @@ OPERATORS: dict[str, Operator] = {
     "Pad": _pad,
     "Range": _range,
     "Reshape": _reshape,
+    "ScatterND": _scatter,
     "Shape": _shape,
     "Slice": _slice,
     "Split": _split,
