@@ -21,6 +21,8 @@ publish = ["pyarrow>=17", *safetensors]
 hub = ["huggingface_hub>=0.30"]
 # Classifiers of KerasHub.
 kerashub = ["keras-hub>=0.32"]
+# Files of PyTorch and others; ONNX Runtime tells whether they are computed rightly.
+onnx = ["onnx>=1.20", "onnxruntime>=1.23"]
 # Other people's readers of what `publish` writes, for tests alone; 600 MB.
 foreign = [
     *publish,
@@ -78,6 +80,7 @@ setup(
         "safetensors": safetensors,
         "hub": hub,
         "kerashub": kerashub,
+        "onnx": onnx,
         "publish": publish,
         "rivals": rivals,
         "atlas": atlas,

@@ -28,7 +28,8 @@ FLOORS = (
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 VALUES = ("band", "choosing", "directions", "diversity", "errors", "facets", "grammar", "grid")
-VALUES += ("metrics", "neuron", "private", "tensors", "unit_names", "version")
+VALUES += ("keras_settings", "metrics", "neuron", "npy", "private", "tensors", "unit_names")
+VALUES += ("version",)
 # In running order: no module of the method imports one that comes after it.
 METHOD = ("rule", "lagrangian", "problem", "pool", "step_size", "seeds", "walk", "company")
 METHOD += (

@@ -5,7 +5,7 @@ import doctest
 import pytest
 
 from tf_inverse import grammar
-from tf_inverse.errors import UsageError
+from tf_inverse.errors import RefusedInput, UsageError
 
 
 def test_what_the_docstrings_show():
@@ -27,3 +27,15 @@ def test_no_range_is_refused_with_the_form_that_is_expected(read, text):
 def test_a_range_of_one_end_needs_a_number_there(text):
     with pytest.raises(UsageError, match="LOW: or :HIGH"):
         grammar.ends("flag", text)
+
+
+def test_lines_of_a_file(tmp_path, monkeypatch):
+    path = tmp_path / "labels.txt"
+    path.write_bytes("\ufeffship\r\nb\u00e4r\n".encode())
+    assert grammar.lines("labels", path) == ["ship", "b\u00e4r"]
+    path.write_bytes(b"\x89PNG\r\n")
+    with pytest.raises(RefusedInput, match="expected a text file of labels in UTF-8, .*is none"):
+        grammar.lines("labels", path)
+    monkeypatch.setattr(grammar, "MOST_TEXT", 5)
+    with pytest.raises(RefusedInput, match="expected at most 5 bytes of labels in"):
+        grammar.lines("labels", path)

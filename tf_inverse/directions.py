@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import pathlib
 import re
-import stat
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from tf_inverse.errors import RefusedInput, UsageError, printable, reason
+from tf_inverse import npy
+from tf_inverse.errors import UsageError, printable
 from tf_inverse.tensors import Array
 
-MAGIC = b"\x93NUMPY"
 FILE = re.compile(r"@(?P<path>.+?)(?:\[(?P<row>\d{1,9})\])?")
 MOST_NUMBERS = 1 << 22
 """Numbers of a direction."""
@@ -120,25 +118,13 @@ def read(text: str, layer: str, shape: tuple[int, ...]) -> list[Direction]:
 def _mapped(path: str, name: str) -> Array:
     """A file's array, of which nothing is in memory before it is asked for."""
     try:
-        plain = stat.S_ISREG(os.stat(path).st_mode)
-    except (OSError, ValueError):
+        return npy.mapped(path, name)
+    except PermissionError:
+        raise
+    except (OSError, ValueError):  # ValueError: a zero byte in the path
         raise UsageError(
             f"expected a file of NumPy's .npy format at {path}, there is none"
         ) from None
-    try:
-        # What has no signature NumPy takes for a pickle, or for an archive of several arrays.
-        if not plain or not _signed(path):
-            raise ValueError("it does not begin as one")
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as error:  # whatever NumPy makes of a damaged or forged header
-        raise RefusedInput(
-            f"{name}: no plain array of NumPy's .npy format ({reason(error)})"
-        ) from None
-
-
-def _signed(path: str) -> bool:
-    with open(path, "rb") as file:
-        return file.read(len(MAGIC)) == MAGIC
 
 
 def _rows(array: Array, name: str, layer: str, shape: tuple[int, ...]) -> Array:

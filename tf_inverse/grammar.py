@@ -11,10 +11,14 @@ import re
 import sys
 from typing import overload
 
-from tf_inverse.errors import UsageError
+from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.tensors import StrPath
 
 MOST = 4096
 """Rows, columns or channels of an image."""
+
+MOST_TEXT = 8 << 20
+"""Bytes of a text file."""
 
 
 @overload
@@ -141,6 +145,28 @@ def names(text: str | None) -> tuple[str, ...]:
     (('fc8', 'prob'), ())
     """
     return tuple(filter(None, (text or "").split(",")))
+
+
+def lines(what: str, path: StrPath) -> list[str]:
+    """The lines of a text file that a flag names.
+
+    Args:
+        what: What the lines are, for messages.
+        path: Of the file, in UTF-8.
+
+    Raises:
+        OSError: It cannot be opened.
+        RefusedInput: It is no text, or too large.
+    """
+    with open(path, "rb") as file:
+        data = file.read(MOST_TEXT + 1)
+    if len(data) > MOST_TEXT:
+        raise RefusedInput(f"expected at most {MOST_TEXT} bytes of {what} in {path}")
+    try:
+        # Editors of Windows put a mark before a text, which is no part of its first line.
+        return data.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise RefusedInput(f"expected a text file of {what} in UTF-8, {path} is none") from error
 
 
 def say(line: str) -> None:

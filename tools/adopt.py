@@ -29,8 +29,8 @@ def adopt(
 ) -> None:
     """Checks any Keras classifier and generator and joins them to a network's folder.
 
-    A model is a .keras or .h5 file, a SavedModel's folder (with --trust), keras:MobileNetV2 or any
-    other of keras.applications (with its preprocessing), or a network's folder.
+    A model is a .keras, .h5 or .onnx file, a SavedModel's folder (with --trust), keras:MobileNetV2
+    or any other of keras.applications (with its preprocessing), or a network's folder.
 
     Examples:
         tf-inverse adopt my.keras gan.keras ours --images=photos/

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from tf_inverse.tools import flags, quiet, usage
 
 from tf_inverse.errors import InverseSetError, UsageError, printable
+from tf_inverse.layers import registration
 
 COMMANDS = {
     "sample": "run:sample",
@@ -54,6 +55,8 @@ REFUSED = (
     IsADirectoryError,
     PermissionError,
 )
+# What a system says of a name that it cannot look up.
+NAMELESS = (errno.ENAMETOOLONG, errno.ELOOP)
 # What a disk says that takes no more.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
@@ -62,6 +65,7 @@ def main(argv: list[str] | None = None) -> None:
     """Run `tf-inverse` with the arguments given, or the process's own; always raises SystemExit."""
     # TensorFlow greets with a page of log lines otherwise; whoever wants them sets its level to 0.
     quiet.start()
+    registration.only_tensorflow()
     # Or it takes all of a GPU's memory, whatever else is running there.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     if argv is None:
@@ -79,6 +83,8 @@ def main(argv: list[str] | None = None) -> None:
         # The reader went away (`| head`): nothing is wrong, and nothing more can be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
+        if error.errno in NAMELESS:
+            _fail(_plainly(error), 2)
         if error.errno not in FULL:
             raise
         _fail(f"cannot write: {error.strerror}; make room, or name another folder", 3)

@@ -30,7 +30,8 @@ def judge(
             keras:MobileNetV2 or any other of keras.applications, or networks' folders.
         images: Folder, .h5 or .npz of natural images: what judges say of those in the range.
         map: Classes of judges that stand for a neuron whose label they have not, OURS=THEIRS,
-            several with commas; OURS is a label or LAYER:UNIT, THEIRS a label or a number.
+            several with commas; OURS is a label or LAYER:UNIT, THEIRS a label or a number, of one
+            of several judges as 675@MobileNetV2.
         labels: File with a label a line, for the classes of the judges; those of their folders if
             left out, or those of the archive's network where they are as many.
         pixels: LOW:HIGH of the pixels that the judges take, or caffe, tf, torch, as Keras's

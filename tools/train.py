@@ -89,7 +89,7 @@ def train(
         judge: check: judges of the same classes, several with commas, .keras files or any other
             that adopt takes; strangers are better than one trained here.
         map: check: classes of judges that stand for classes of another name, OURS=THEIRS, several
-            with commas.
+            with commas; THEIRS is a label or a number, of one of several judges as 517@squeezenet.
         n: check: samples of a class neuron in each of two ranges of percentiles; 30 by default.
         neurons: check: how many class neurons are sampled, spread evenly over the classes; all by
             default, which takes seconds each.

@@ -30,15 +30,30 @@ def made(folder, network, n=3):
     return driver.Progress(folder, index.Records(folder, there), range(len(there.groups)))
 
 
+@pytest.fixture(scope="module")
+def alone(network, tmp_path_factory):
+    """The same atlas, sampled by one process: its progress, and what that was shown as it went."""
+    progress, shown = made(tmp_path_factory.mktemp("alone") / "atlas", network), []
+    progress.show = lambda done, total: shown.append((done, total))
+    driver.alone(storage.load(network), progress)
+    return progress, shown
+
+
+def test_progress_counts_what_is_found_of_targets_that_are_not_done(alone):
+    progress, shown = alone
+    done, totals = zip(*shown, strict=True)
+    assert set(totals) == {sum(map(len, progress.records.groups))}
+    assert done[0] == 0 and done[-1] == totals[0] and list(done) == sorted(done)
+    assert any(part % 1 for part in done)
+
+
 def sums(folder):
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.glob("*/*.h5"))}
 
 
-def test_two_workers_one_killed_sample_what_one_process_does(network, tmp_path):
+def test_two_workers_one_killed_sample_what_one_process_does(network, alone, tmp_path):
     if importlib.util.find_spec("ray") is None:  # which is imported later, once its ports are told
         pytest.skip("needs the extra [atlas]")
-    alone = made(tmp_path / "alone", network)
-    driver.alone(storage.load(network), alone)
     progress, killed, said = made(tmp_path / "many", network), [], []
 
     def stop():
@@ -53,7 +68,7 @@ def test_two_workers_one_killed_sample_what_one_process_does(network, tmp_path):
     how = {"network": str(network), "device": "cpu", "trust": False}
     workers.together(how, progress, 2, stop=stop, say=said.append)
     assert killed and len(said) == 1 and "died" in said[0] and not progress.failed
-    assert sums(tmp_path / "many") == sums(tmp_path / "alone")
+    assert sums(tmp_path / "many") == sums(alone[0].folder)
     assert {u["state"] for u in atlas_index.read(tmp_path / "many")["units"]} == {"done"}
 
 

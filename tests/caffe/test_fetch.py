@@ -1,10 +1,13 @@
 """Downloads from a local server: homes, cut connections, resumption, checksums, archives."""
 
 import base64
+import bz2
 import contextlib
 import errno
+import gzip
 import hashlib
 import io
+import lzma
 import os
 import re
 import stat
@@ -315,7 +318,22 @@ def test_only_the_member_leaves_an_archive(server, kind):
     assert left() == ["file.caffemodel", "file.caffemodel.sha256"]
 
 
-@pytest.mark.parametrize("data", [archives()["tar"][:5000], b"not an archive", b""])
+def damaged():
+    """Archives that Python's readers refuse with errors of many classes."""
+    yield from (archives()["tar"][:5000], b"not an archive", b"")
+    for pack in (gzip.compress, bz2.compress, lzma.compress):
+        data = bytearray(pack(archives()["tar"]))
+        data[len(data) // 2 :] = b"x" * 40
+        yield bytes(data)
+    locked = bytearray(archives()["zip"])
+    for start in (b"PK\1\2", b"PK\3\4"):  # every entry is said to be encrypted
+        at = -1
+        while (at := locked.find(start, at + 1)) >= 0:
+            locked[at + (8 if start == b"PK\1\2" else 6)] |= 1
+    yield bytes(locked)
+
+
+@pytest.mark.parametrize("data", damaged())
 def test_broken_archives_are_refused(server, data):
     server.files["/archive"] = data
     with pytest.raises(RefusedInput, match="cannot unpack"):

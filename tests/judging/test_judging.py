@@ -113,11 +113,34 @@ def test_classes_are_matched_by_label_or_by_the_map(target, text, expected):
     assert matching.classes(target, judge, matching.read(text)) == expected
 
 
+def test_a_map_names_the_judge_of_a_number():
+    """Of judges with other classes, or the same ones in another order, a number is of one alone."""
+    net = worlds.tiny_networks().classifier
+    four, same = (judges.Judge(name, net, NAMES) for name in ("four", "same"))
+    turned = judges.Judge("turned", net, NAMES[::-1])
+    two = judges.Judge("two", net, groups=((0, 1), (2,)))
+    given = matching.read("ship=3@four,ship=1 @ two,ship=dog,cat=0@two")
+    for panel in ([four, two], [two, turned, four]):
+        assert matching.of_judge(given, four, panel) == {"ship": ("3", "dog")}
+        assert matching.of_judge(given, two, panel) == {"ship": ("1", "dog"), "cat": ("0",)}
+    plain = matching.read("ship=1,cat=bird")
+    assert matching.of_judge(plain, four, [four, same]) == plain
+    for panel, counts in (([four, two], "four has 4 and two has 2"), ([four, turned], "four has")):
+        with pytest.raises(UsageError, match=rf"expected --map=ship=1@JUDGE, .*\({counts}"):
+            matching.of_judge(plain, four, panel)
+    with pytest.raises(UsageError, match="a judge of four, two after @ in --map, got 'too'"):
+        matching.of_judge(matching.read("ship=1@too"), four, [four, two])
+    odd = judges.Judge("odd", net, ("a@b", *NAMES[1:]))
+    assert matching.of_judge(matching.read("ship=a@b"), odd, [odd, two]) == {"ship": ("a@b",)}
+
+
 def test_a_map_that_cannot_be_read_or_names_no_class_is_refused():
     judge = judges.load(worlds.tiny_networks().classifier, labels=NAMES)
     with pytest.raises(UsageError, match="expected --map=OURS=THEIRS"):
         matching.read("ship")
     target = {"layer": "fc3", "unit": 2, "label": "ship"}
+    with pytest.raises(UsageError, match="expected --map of fc3:2, ship, got 'shop'"):
+        matching.expect_known(matching.read("fc3:2=1,shop=1"), [target])
     with pytest.raises(UsageError, match="a class of tiny in --map, got 'dig'; near it are dog"):
         matching.classes(target, judge, matching.read("ship=dig"))
     with pytest.raises(UsageError, match="got '4'; numbers go from 0 to 3"):

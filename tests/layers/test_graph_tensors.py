@@ -1,5 +1,7 @@
 """Layers inside SavedModels and frozen graphs: what they give, by names, against the original."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -140,16 +142,106 @@ def test_a_savedmodel_is_loaded_and_opened_once(saved, tmp_path, monkeypatch):
         np.testing.assert_allclose(run(X), saved[1](X), rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("shapes", [((1, 8, 8, 3), (None,)), ((None, 8, 8, 3), ())])
-def test_a_savedmodel_with_an_input_that_is_not_a_rows_own_is_refused(tmp_path, shapes):
+W = rng.standard_normal((3, 3, 3, 4)).astype("f4") / 4
+V = rng.standard_normal((4, 5)).astype("f4")
+
+
+def written(folder, rows, compiled, several):
+    """A SavedModel of `rows` images at a time, each at its own reshape, as exporters write them.
+
+    Args:
+        folder: To be made.
+        rows: None for any number.
+        compiled: Whether XLA compiles the function, as it does what JAX writes.
+        several: Whether it gives its layers as outputs.
+    """
+    module = tf.Module()
+    module.w = tf.Variable(W)
+
+    def run(image):
+        with tf.name_scope("stem"):
+            h = tf.nn.relu(tf.nn.conv2d(image, module.w, 2, "SAME"))
+        with tf.name_scope("pool"):
+            e = tf.reduce_mean(tf.reshape(h, (-1 if rows is None else rows, 16, 4)), 1)
+            e = e + tf.zeros((1 if rows is None else rows, 4))
+        z = tf.matmul(e, V, name="top")
+        return {"stem": h, "pool": e, "top": z} if several else z
+
+    inner = tf.function(run, jit_compile=compiled)
+    spec = tf.TensorSpec((rows, 8, 8, 3), name="image")
+    module.run = tf.function(lambda image: inner(image), input_signature=[spec])
+    tf.saved_model.save(module, str(folder), signatures=module.run)
+    return folder
+
+
+def naive(x):
+    """Stem, pool and logits of `written` in float64, one image and one place at a time."""
+    padded = np.pad(x.astype(np.float64), ((0, 0), (0, 1), (0, 1), (0, 0)))
+    h = np.zeros((len(x), 4, 4, 4))
+    for i, row, column in np.ndindex(len(x), 4, 4):
+        patch = padded[i, 2 * row : 2 * row + 3, 2 * column : 2 * column + 3]
+        h[i, row, column] = np.maximum(np.einsum("abc,abco->o", patch, W.astype(np.float64)), 0)
+    return h, h.mean((1, 2)), h.mean((1, 2)) @ V.astype(np.float64)
+
+
+@pytest.mark.parametrize(
+    ("rows", "compiled", "several"),
+    [(1, False, False), (2, False, True), (None, True, True), (2, True, True), (1, True, False)],
+)
+def test_functions_of_a_fixed_batch_and_those_that_xla_compiles(tmp_path, rows, compiled, several):
+    """As torch.onnx and jax2tf write them: adopted, written, read, scored, with gradients."""
+    x = rng.uniform(0, 255, (3, 8, 8, 3)).round().astype("f4")
+    folder = written(tmp_path / "saved", rows, compiled, several)
+    adopted = adopt.adopt(folder, generator(), "graph/pool" if several else None, trust=True)
+    again = storage.load(adopt.write(adopted, tmp_path / "pair"))
+    stem, pool, top = naive(x)
+    expected = {Neuron("graph/top" if several else "graph", 3): top[:, 3]}
+    if several or not compiled:
+        expected |= {Neuron("graph/stem", 2, (1, 3)): stem[:, 1, 3, 2]}
+        expected |= {Neuron("graph/pool", 1): pool[:, 1]}
+    for networks in (adopted.networks, again):
+        z = networks.score(x, tuple(expected))[1]
+        want = np.stack(list(expected.values()), axis=1)
+        np.testing.assert_allclose(z, want, rtol=1e-4, atol=1e-3)
+    t = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(t)
+        out = keras.tree.flatten(again.classifier(t))[-1]
+        slope = tape.gradient(tf.reduce_sum(out * [[1.0], [2.0], [3.0]]), t)
+    for i in range(3):
+        step = np.zeros_like(x)
+        step[i, 3, 4, 1] = 1.0
+        moved = [naive(x + sign * step)[2][i].sum() for sign in (1, -1)]
+        want = (i + 1) * (moved[0] - moved[1]) / 2
+        assert float(slope[i, 3, 4, 1]) == pytest.approx(want, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "words"),
+    [
+        (((1, 8, 8, 3), (None,)), r"equally many rows, .* have: by any number, image 1; export it"),
+        (((None, 8, 8, 3), ()), r"a row for each image, by of .* shape \[\]; export it"),
+    ],
+)
+def test_a_savedmodel_with_an_input_that_is_not_a_rows_own_is_refused(tmp_path, shapes, words):
     module = tf.Module()
     specs = [tf.TensorSpec(s, name=name) for s, name in zip(shapes, ("image", "by"), strict=True)]
     module.run = tf.function(
         lambda x, by: tf.reduce_mean(x, [1, 2]) * tf.reduce_mean(by), input_signature=specs
     )
     tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.run)
-    wrong = r"by of .* shape \[\];" if shapes[1] == () else r"image of .* shape \[1, 8, 8, 3\];"
-    with pytest.raises(UsageError, match=f"a row for each image, {wrong} export it"):
+    with pytest.raises(UsageError, match=words):
+        loading.open(tmp_path / "saved", "classifier", trust=True)
+
+
+def test_an_output_that_has_no_row_for_each_image_is_refused(tmp_path):
+    """XLA's functions cannot be opened: what they give is told by their shapes alone."""
+    module = tf.Module()
+    inner = tf.function(lambda image: tf.reduce_mean(image), jit_compile=True)
+    spec = tf.TensorSpec((None, 8, 8, 3), name="image")
+    module.run = tf.function(lambda image: inner(image), input_signature=[spec])
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.run)
+    with pytest.raises(UsageError, match=r"every output has a row .* has shape \(\); export"):
         loading.open(tmp_path / "saved", "classifier", trust=True)
 
 
@@ -195,6 +287,34 @@ def test_a_frozen_graph_is_adopted_with_its_layers(tmp_path):
     np.testing.assert_allclose(z, expected, rtol=1e-4, atol=1e-5)
     assert networks.layer_path(networks.encoder).endswith("avgpool0")
     assert networks.name == "inception"
+
+
+def of_rows(path, *shape):
+    """A frozen graph that sums up what its placeholder of a shape takes, for each of two units."""
+    v1, graph = tf.compat.v1, tf.Graph()
+    with graph.as_default():
+        x = v1.placeholder(tf.float32, shape, name="row")
+        w = tf.constant(np.float32([[1.0, 2.0]] * 16))
+        tf.matmul(tf.reshape(x, [-1, 16]), w, name="logits")
+        path.write_bytes(graph.as_graph_def().SerializeToString())
+
+
+def test_a_frozen_graph_of_grey_images_is_adopted(tmp_path):
+    of_rows(tmp_path / "grey.pb", None, 4, 4)
+    model = loading.open(tmp_path / "grey.pb", "classifier", trust=True).model
+    assert model.inputs[0].shape == (None, 4, 4)
+    x = rng.uniform(size=(3, 4, 4)).astype("f4")
+    total = x.sum(axis=(1, 2))
+    np.testing.assert_allclose(model(x), np.stack([total, 2 * total], axis=1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(None, 16), (4, 4, 1), (None, None, 4), (16,), (1, 4, 4, 1, 1)])
+def test_a_frozen_graph_of_no_images_is_not_asked_for_their_size(tmp_path, shape):
+    of_rows(tmp_path / "f.pb", *shape)
+    taken = re.escape(str(list(shape)))
+    for size in (None, (4, 4, 1)):
+        with pytest.raises(UsageError, match=rf"of images .*the placeholder row .* takes {taken};"):
+            frozen_graph.write(tmp_path / "f.pb", tmp_path / "saved", size)
 
 
 def test_other_frozen_graphs_are_refused_in_one_line(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 import worlds
 from drawing import equal, one_image
 
+from tf_inverse import choosing
 from tf_inverse.band import Band, Bands, Neuron
 from tf_inverse.directions import Direction
 from tf_inverse.errors import Stalled, UsageError
@@ -104,6 +105,49 @@ def test_the_chosen_are_those_that_determinants_choose(pair, bands, whole):
             chosen.append(rest[int(np.argmax(volumes))])
     assert equal(whole[1], candidates.rows(chosen[:N]))
     assert whole[0][-1].info.found == N and len({x.tobytes() for x in whole[1].images}) == N
+
+
+@pytest.mark.parametrize("inside", [True, False], ids=["many in range", "the nearest"])
+def test_without_a_weight_the_chosen_are_as_typical_as_nature(band, inside):
+    """The first power whose choice excites other units no more rarely than natural images do."""
+    networks = worlds.tiny_networks()
+    networks = worlds.tiny_networks(natural=worlds.natural(networks))
+    one, natural = band(worlds.NEURON, 0.5, 0.9), networks.natural
+    z, known = natural.activations["fc3"], natural.layers["fc3"][2]
+    if not inside:  # so that few natural images lie in the range, and the nearest count
+        top = np.sort(z[:, one.neuron.unit])
+        one = Band(one.neuron, float(top[-18]), float(top[-3]))
+    own = z[:, one.neuron.unit]
+    rows = [i for i in range(len(z)) if one.z1 <= own[i] <= one.z2]
+    assert (len(rows) >= quality.ENOUGH) == inside
+    if not inside:
+        away = np.maximum(one.z1 - own, own - one.z2)
+        rows = np.argsort(np.where(away < 0, 0, away), kind="stable")[: quality.ENOUGH]
+
+    def rarest(values):
+        others = [u for u in range(len(known)) if u != one.neuron.unit]
+        return np.log(
+            min(plain_share(values[u], known[u], natural.levels, natural.images) for u in others)
+        )
+
+    aim = np.mean([rarest(z[i]) for i in rows])
+    bands, block = Bands([one]), choice.BLOCK * MANY
+    candidates = run(networks, bands, candidates=1, n=2 * block)[1]
+    logs = np.log([plain_quality(networks, bands, x) for x in candidates.images]) / WEIGHT
+    width = normalization.measure(networks, (worlds.NEURON,)).bandwidth
+    expected, powers = [], []
+    for first in range(0, 2 * block, block):
+        e, before = candidates.encodings, candidates.encodings[expected]
+        for power in quality.WEIGHTS:
+            q = np.exp(power * logs[first : first + block])
+            order = first + choosing.varied(e[first : first + block], width, 10, q, before)
+            if logs[order].mean() >= aim:
+                break
+        expected += order.tolist()
+        powers.append(power)
+    assert np.allclose(quality.natural(networks, bands), aim, atol=1e-4)
+    found = run(networks, bands, n=2 * choice.BLOCK, quality=None)[1]
+    assert equal(found, candidates.rows(expected)), powers
 
 
 def test_resumed_from_any_batch_equals_uninterrupted(pair, bands, whole):

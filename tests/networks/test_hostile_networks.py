@@ -117,12 +117,43 @@ def elsewhere(file):
         ({"extra": {"assets/run.py": b"print()"}}, "holds .*run.py"),
         ({"extra": {"model.weights.h5": b"nonsense"}}, "damaged .keras file"),
         ({"extra": {"config.json": b"[" * 100_000}}, "no model that Keras knows"),
+        ({"extra": {"metadata.json": b"[" * 100_000}}, "damaged .keras file"),
     ],
 )
 def test_members(network, change, words):
     edited(network / "classifier.keras", **change)
     with pytest.raises(RefusedInput, match=words):
         keras_file.check(network / "classifier.keras")
+
+
+@pytest.mark.parametrize(
+    ("local", "central", "bits", "words"),
+    [(8, 10, 8, "damaged .keras file"), (6, 8, 1, "damaged .keras file .*encrypted")],
+    ids=["packed, but not so", "encrypted"],
+)
+def test_what_zipfile_makes_of_a_forged_entry_is_one_line(network, local, central, bits, words):
+    path = network / "classifier.keras"
+    data = bytearray(path.read_bytes())
+    where = data.index(b"PK\1\2", data.rindex(b"model.weights.h5") - 1024)
+    while data[where + 46 : where + 57] != b"config.json":
+        where = data.index(b"PK\1\2", where + 4)
+    data[where + central] |= bits
+    data[int.from_bytes(data[where + 42 : where + 46], "little") + local] |= bits
+    path.write_bytes(data)
+    with pytest.raises(RefusedInput, match=words):
+        keras_file.check(path)
+
+
+def test_entries_are_packed_as_keras_packs_them(network):
+    path = network / "classifier.keras"
+    with zipfile.ZipFile(path) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    with zipfile.ZipFile(path, "w") as file:
+        for name, data in members.items():
+            how = zipfile.ZIP_LZMA if name == "config.json" else zipfile.ZIP_STORED
+            file.writestr(name, data, how)
+    with pytest.raises(RefusedInput, match="config.json is packed in a way that Keras does not"):
+        keras_file.check(path)
 
 
 def test_compressed_weights(network):

@@ -9,6 +9,7 @@ import worlds
 from tf_inverse.band import Band, Bands, Neuron
 from tf_inverse.directions import Direction
 from tf_inverse.method import loops
+from tf_inverse.method.group_rows import GroupRows
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import starts
 from tf_inverse.networks.code_law import KERNEL
@@ -99,12 +100,11 @@ def test_a_deck_of_few_codes_is_dealt_twice():
 @pytest.mark.parametrize(
     "networks",
     [
-        pair(activations={}),
         pair(bank=None),
         worlds.tiny_networks(),
         worlds.tiny_networks(natural=pair().natural),
     ],
-    ids=["no activations", "no bank", "no statistics", "codes of another kind"],
+    ids=["no bank", "no statistics", "codes of another kind"],
 )
 def test_where_no_natural_codes_are_known_starts_are_random(networks):
     assert starts.near(networks, BANDS, 0) is None
@@ -112,7 +112,7 @@ def test_where_no_natural_codes_are_known_starts_are_random(networks):
     assert settled == Settings().unchosen()
 
 
-def test_starts_are_near_and_candidates_two_for_classes_with_natural_codes():
+def test_starts_are_near_where_there_are_natural_codes_and_candidates_two_for_classes():
     networks = pair()
 
     def settled(bands=BANDS, **options):
@@ -121,14 +121,44 @@ def test_starts_are_near_and_candidates_two_for_classes_with_natural_codes():
 
     assert settled() == ("near", 2) and settled(candidates=3) == ("near", 3)
     assert settled(starts="random") == ("random", 1) and settled(starts="near") == ("near", 1)
-    z = networks.natural.activations["fc3"]
-    natural = dataclasses.replace(networks.natural, activations={"fc3": z, "fc2": z})
-    networks = worlds.tiny_networks(codes=networks.codes, natural=natural)
-    hidden = Bands([*BANDS, Band(Neuron("fc2", 1), 0.0, 1.0)])
-    along = Neuron("fc3", Direction("two", np.array([1.0, 0.0, -1.0, 0.0], np.float32)))
-    for bands in (hidden, Bands([*BANDS, Band(along, 0.0, 1.0)])):
-        assert starts.near(networks, bands, 0) is not None
-        assert settled(bands) == ("random", 1)
+    assert settled(Bands([Band(ALONG, 0.0, 1.0)])) == ("near", 2)
+    for bands in (Bands([Band(HIDDEN, 0.0, 1.0)]), Bands([*BANDS, Band(HIDDEN, 0.0, 1.0)])):
+        assert settled(bands) == ("near", 1) and settled(bands, candidates=2) == ("near", 2)
+    one = starts.alone(networks, Settings())
+    assert (one.starts, one.candidates) == ("near", 1)
+    assert starts.alone(worlds.tiny_networks(), Settings()) == Settings().unchosen()
+
+
+HIDDEN = Neuron("fc2", 1)
+ALONG = Neuron("fc3", Direction("two", np.array([1.0, 0.0, -1.0, 0.0], np.float32)))
+
+
+def test_activations_that_are_not_stored_are_those_of_the_images_of_the_codes():
+    networks = pair()
+    kept = np.clip(networks.natural.encodings, -1.5, 2.0)
+    x = worlds.images(networks, kept)
+    units = [worlds.activation(networks, x, Neuron("fc3", unit)) for unit in (0, 2)]
+    expected = [worlds.activation(networks, x, HIDDEN), units[0] - units[1]]
+    found = starts.drawn(networks, (HIDDEN, ALONG))
+    np.testing.assert_allclose(found, np.transpose(expected), rtol=1e-5, atol=1e-5)
+
+
+def test_each_neuron_of_a_group_has_the_rows_that_it_has_alone():
+    """Of stored and of other neurons, in whatever order the group's rows go to them."""
+    networks = pair()
+    one = Band(HIDDEN, *np.quantile(starts.drawn(networks, (HIDDEN,)), (0.5, 0.8)))
+    bands = Bands([BANDS[0], one])
+    alone = [stream(networks, Bands([band])).rows(0, 12) for band in bands]
+    rows = GroupRows(networks, bands, Settings(K=ROWS, seed=3, starts="near"))
+    turns, at = np.random.default_rng(0).integers(0, 2, 12), [0, 0]
+    for first in range(0, 12, 3):
+        owner = turns[first : first + 3]
+        c, t = rows.next(owner)
+        for g, code, aim in zip(owner, c, t, strict=True):
+            np.testing.assert_array_equal(code, alone[g][0][at[g]])
+            np.testing.assert_array_equal(aim, alone[g][1][at[g]])
+            at[g] += 1
+        rows.took(owner)
 
 
 def test_a_run_starts_where_it_is_told_to():

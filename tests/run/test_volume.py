@@ -14,7 +14,7 @@ from tf_inverse.method.kernel import Kernel
 from tf_inverse.method.normalization import measure
 from tf_inverse.method.settings import Settings
 from tf_inverse.method.volume import Splitting
-from tf_inverse.report import page_data, standing, text
+from tf_inverse.report import figure_table, page_data, standing, text
 from tf_inverse.run import climb, command, volume
 
 TARGET = "fc3:ship@p90:p99"
@@ -120,6 +120,10 @@ def test_a_run_with_a_law_tells_its_worth_and_the_size(loaded, tiny_folder, tmp_
     assert opened.settings["method"] == "langevin" and opened.settings["volume"] is True
     assert summary["probability_low"] < truth < summary["probability_high"]
     assert 10 < summary["ess"] < 200 and summary["r_hat"] < 1.5
+    # Rows are taken after rounds of two moves each, the first of them after the burn-in.
+    first, second = np.unique(opened.steps[:])[:2]
+    assert first + 1 - summary["burn_in"] == second - first == 2 * summary["apart"]
+    assert figure_table.FIGURES["burn_in"][0] in figure_table.table({"rows": summary})
     sentence = text.share_of_images(summary)
     assert standing.lines(opened)[0] == sentence
     page = page_data.page([opened], ["rows"])

@@ -234,3 +234,11 @@ def test_an_error_is_one_line_that_a_terminal_does_not_obey(capsys):
         cli.main(["units", "--network=a\n\x1b[31mb"])
     said = capsys.readouterr().err
     assert ended.value.code == 2 and said.count("\n") == 1 and "\x1b" not in said
+
+
+def test_names_that_a_system_cannot_look_up_are_refused_in_one_line(tmp_path, capsys):
+    (tmp_path / "loop.h5").symlink_to("loop.h5")
+    for words in (["sheet", "x" * 300 + ".h5"], ["verify", str(tmp_path / "loop.h5")]):
+        assert run(*words) in (2, 4)
+        said = capsys.readouterr().err
+        assert said.startswith("tf-inverse: ") and said.count("\n") == 1 and words[1] in said

@@ -1,5 +1,6 @@
 """The state of a training: what a file declares is compared before it is read or assigned."""
 
+import errno
 import io
 import tracemalloc
 import zipfile
@@ -76,13 +77,39 @@ def test_a_header_that_declares_what_no_memory_holds_is_refused(tmp_path):
     refused(tmp_path, "declares float32")
 
 
-def test_a_flipped_bit_is_refused(tmp_path):
-    """The zip archive's checksum is of the whole array."""
+def test_a_flipped_bit_anywhere_changes_no_variable(tmp_path):
+    """The zip archive's checksum is of a whole array; those before it are sound."""
     values, path = written(tmp_path), tmp_path / checkpoint.NAME
-    whole = bytearray(path.read_bytes())
-    whole[whole.index(values["0"].tobytes()) + 2] ^= 1
-    path.write_bytes(whole)
-    refused(tmp_path, "CRC")
+    sound = path.read_bytes()
+    for name in values:
+        whole = bytearray(sound)
+        # An array's numbers end where the next entry, or the list of entries, begins.
+        whole[whole.index(values[name].tobytes(), whole.index(f"{name}.npy".encode())) + 2] ^= 1
+        path.write_bytes(whole)
+        refused(tmp_path, "CRC")
+        assert path.read_bytes() == whole
+
+
+def test_a_state_has_the_bytes_that_numpy_writes(tmp_path):
+    values, other = written(tmp_path), io.BytesIO()
+    np.savez(other, steps=values.pop("steps"), **values)
+    assert (tmp_path / checkpoint.NAME).read_bytes() == other.getvalue()
+
+
+def test_a_state_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch):
+    written(tmp_path)
+    path, convert = tmp_path / checkpoint.NAME, keras.ops.convert_to_numpy
+    sound = path.read_bytes()
+
+    def fail(value):
+        if np.shape(value) == SHAPES[2]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return convert(value)
+
+    monkeypatch.setattr(keras.ops, "convert_to_numpy", fail)
+    with pytest.raises(OSError, match="No space left"):
+        checkpoint.save(tmp_path, variables(), 8)
+    assert path.read_bytes() == sound and list(tmp_path.iterdir()) == [path]
 
 
 def refused(folder, said):
@@ -96,13 +123,13 @@ def refused(folder, said):
 def test_a_state_is_not_in_memory_as_a_whole(tmp_path):
     """TensorFlow lets go of an array that is assigned a little later: the limit leaves room."""
     size, count = 1 << 16, 64
-    shapes, kinds = [(size,)] * count, ["float32"] * count
-    written(tmp_path, shapes, kinds)
-    found = variables(shapes, kinds)
-    tracemalloc.start()
-    try:
-        checkpoint.restore(tmp_path, found)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < 4 * size * count // 2, f"{peak / 4 / size} arrays of {count}"
+    found = variables([(size,)] * count, ["float32"] * count)
+    for act in (checkpoint.save, checkpoint.restore):
+        arguments = (7,) if act is checkpoint.save else ()
+        tracemalloc.start()
+        try:
+            act(tmp_path, found, *arguments)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < 4 * size * count // 2, f"{peak / 4 / size} arrays of {count}"

@@ -26,6 +26,7 @@ from tf_inverse.training import (
     batches,
     checkpoint,
     classifier,
+    command,
     discriminator,
     evaluation,
     runs,
@@ -359,6 +360,14 @@ def test_commands_make_a_pair_that_samples(trained, tmp_path, capsys):
         )
     assert stopped.value.code == 0 and json.loads(capsys.readouterr().out)["found"] == 4
     assert len(archive.open(out)) == 4
+
+
+def test_labels_are_a_list_or_a_file_of_them(tmp_path):
+    """A list may be longer than the name of any file."""
+    names = tuple(f"class {i}" for i in range(1000))
+    (tmp_path / "labels.txt").write_text("\n".join(names))
+    for text in (",".join(names), str(tmp_path / "labels.txt")):
+        assert command._names(text) == names
 
 
 def test_honesty_by_brute_force(trained):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 from typing import Any
 
@@ -67,7 +68,7 @@ def values(text: str | None) -> dict[str, float | str]:
         try:
             fixed[name] = float(value)
         except ValueError:
-            if not pathlib.Path(value).is_file():
+            if not os.path.isfile(value):
                 raise UsageError(
                     f"expected --fixed=NAME=NUMBER, or NAME=FILE for a picture, got {part!r}"
                 ) from None
@@ -79,5 +80,5 @@ def lines(path: str | None) -> tuple[None, tuple[str, ...]] | None:
     """A file's lines as labels of the output."""
     if path is None:
         return None
-    names = pathlib.Path(path).read_text(encoding="utf-8").splitlines()
-    return None, tuple(name.strip() for name in names if name.strip())
+    names = map(str.strip, grammar.lines("labels", path))
+    return None, tuple(filter(None, names))

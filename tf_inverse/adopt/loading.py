@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypedDict
 import keras
 from keras import applications
 
-from tf_inverse.adopt import adapters, integer_input, kerashub
+from tf_inverse.adopt import adapters, integer_input, kerashub, onnx
 from tf_inverse.adopt import pixels as pixel_words
 from tf_inverse.caffe import published
 from tf_inverse.errors import UsageError, reason
@@ -21,8 +21,8 @@ from tf_inverse.networks import hub, storage
 from tf_inverse.tensors import Model
 
 FORMS = (
-    "a .keras or .h5 file, a SavedModel's folder, a frozen graph (.pb), keras:NAME, "
-    "keras_hub:PRESET or a preset's folder, or a network's folder"
+    "a .keras or .h5 file, a SavedModel's folder, a frozen graph (.pb), an ONNX file "
+    "(.onnx), keras:NAME, keras_hub:PRESET or a preset's folder, or a network's folder"
 )
 SIZES = {
     "classifier": "--size=ROWS,COLUMNS,CHANNELS",
@@ -90,6 +90,8 @@ def open(
             return _opened(storage.model(path, trust=trust), entries, size, role)
         if (path / "saved_model.pb").is_file():
             return Opened(frozen_inputs.graph(path, path.name, size, SIZES[role]), entries)
+        if path.suffix == ".onnx" and path.is_file():
+            return Opened(onnx.model(path, path.stem, size), entries)
         if path.suffix == ".pb" and path.is_file():
             return Opened(frozen_inputs.frozen(path, path.stem, size), entries)
     if not entries:

@@ -12,7 +12,8 @@ import hashlib
 import os
 import pathlib
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -28,13 +29,27 @@ def write(path: pathlib.Path, data: bytes) -> None:
     Raises:
         OSError: disk full, folder gone or read-only; path is as it was, no temp file stays.
     """
+    with written(path) as file:
+        write_all(file.fileno(), data)
+
+
+@contextlib.contextmanager
+def written(path: pathlib.Path) -> Iterator[BinaryIO]:
+    """A file to write to, which is at path, durably, once it is left without an error.
+
+    What is too large to be in memory as a whole is written part by part.
+
+    Raises:
+        OSError: As of `write`.
+    """
     temporary = path.with_name(path.name + TEMPORARY)
     try:
-        with open(temporary, "wb", buffering=0) as file:
-            write_all(file.fileno(), data)
+        with open(temporary, "wb") as file:
+            yield file
+            file.flush()
             os.fsync(file.fileno())
         publish(temporary, path)
-    except OSError:
+    except Exception:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise

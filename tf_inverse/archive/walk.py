@@ -8,6 +8,8 @@ is refused here before its data is read.
 
 from __future__ import annotations
 
+import math
+import zlib
 from collections.abc import Iterator
 
 import h5py
@@ -17,6 +19,10 @@ from tf_inverse.errors import RefusedInput
 from tf_inverse.tensors import StrPath
 
 DEEPEST = 64
+SHUFFLE = 2  # HDF5's number of the filter
+FILTERS = (SHUFFLE, object_checks.DEFLATE, object_checks.FLETCHER)
+"""How arrays are packed by this package, MATLAB and h5py, in the order that packing takes them."""
+
 KINDS = {h5py.h5l.TYPE_SOFT: "a soft", h5py.h5l.TYPE_EXTERNAL: "an external"}
 
 
@@ -85,12 +91,53 @@ def bearable(group: h5py.Group, path: StrPath, most: int) -> dict[str, h5py.Data
 
     Raises:
         RefusedInput: As of `datasets`; or one has no shape, or lies in another file, or they have
-            more bytes.
+            more bytes, or one is packed so that it may unpack to more.
     """
     found = dict(sorted(datasets(group, path)))
     for name, item in found.items():
         if item.shape is None or item.is_virtual or item.external:
             raise RefusedInput(f"{path}: /{name:.120} has no shape, or is stored in other files")
-    if sum(item.size * item.dtype.itemsize for item in found.values()) > most:
+    # A chunk may be larger than the array that it holds, and is read as a whole.
+    if sum(max(item.size * item.dtype.itemsize, chunk(item)) for item in found.values()) > most:
         raise RefusedInput(f"expected at most {most} bytes in {path}")
+    for name, item in found.items():
+        if item.chunks:
+            _expect_honest(item, f"{path}: /{name:.120}")
     return found
+
+
+def chunk(item: h5py.Dataset) -> int:
+    """Bytes of one chunk of a dataset, unpacked; 0 where it has none."""
+    return math.prod(item.chunks) * item.id.get_type().get_size() if item.chunks else 0
+
+
+def _expect_honest(item: h5py.Dataset, what: str) -> None:
+    """Refuses chunks that unpack to more than their shape declares.
+
+    HDF5 unpacks as much as a stored stream says: a megabyte may become a gigabyte.
+    """
+    creation, plain = item.id.get_create_plist(), chunk(item)
+    filters = [creation.get_filter(i)[0] for i in range(min(creation.get_nfilters(), 8))]
+    if filters != [one for one in FILTERS if one in filters]:
+        raise RefusedInput(
+            f"{what} has filters {filters}, expected {list(FILTERS)} or some of them"
+        )
+    if object_checks.DEFLATE not in filters:
+        return
+    stored: list[h5py.h5d.StoreInfo] = []
+    item.id.chunk_iter(stored.append)
+    end = item.file.id.get_filesize()
+    for info in stored:
+        if info.byte_offset + info.size > end:
+            raise RefusedInput(f"{what}: a chunk lies beyond the end of the file (truncated)")
+        left_out, data = item.id.read_direct_chunk(info.chunk_offset)
+        if left_out:
+            raise RefusedInput(f"{what}: a chunk leaves out filters")
+        try:
+            unpacked = zlib.decompressobj().decompress(data, plain + 1)
+        except zlib.error as error:
+            raise RefusedInput(f"{what}: a chunk is damaged ({error})") from error
+        if len(unpacked) > plain:
+            raise RefusedInput(
+                f"{what}: a chunk unpacks to more than the {plain} bytes it declares"
+            )

@@ -117,7 +117,7 @@ def _run(run: Callable[[signals.Stop], None], progress: driver.Progress, as_json
     with signals.deferred(say) as stop:
         try:
             index.write(folder, records)
-            with Counted("targets") as shown:
+            with Counted("targets", progress.count) as shown:
                 progress.show = shown.show
                 run(stop)
             return _tell(progress, as_json)

@@ -47,7 +47,7 @@ class Progress:
         folder: pathlib.Path,
         records: Records,
         groups: Iterable[int],
-        show: Callable[[int, int], object] = lambda done, total: None,
+        show: Callable[[float, int], object] = lambda done, total: None,
     ) -> None:
         self.folder, self.records, self.groups, self.show = folder, records, list(groups), show
         self.done = {group for group in self.groups if records.of(group) is not None}
@@ -91,15 +91,19 @@ class Progress:
             self._written = time.monotonic()
             self._cost = self._written - began
 
-    def tell(self, more: int = 0) -> None:
+    @property
+    def count(self) -> int:
+        """Targets of the groups that are done."""
+        return sum(len(self.records.groups[group]) for group in self.done)
+
+    def tell(self, more: float = 0) -> None:
         """Shows how many targets are done.
 
         Args:
-            more: Those of a group that is not done as a whole.
+            more: Those of groups that are not done as a whole.
         """
-        sizes = {group: len(self.records.groups[group]) for group in self.groups}
-        done = sum(size for group, size in sizes.items() if group in self.done)
-        self.show(done + more, sum(sizes.values()))
+        total = sum(len(self.records.groups[group]) for group in self.groups)
+        self.show(self.count + more, total)
 
 
 def alone(networks: Networks, progress: Progress, stop: Callable[[], bool] = lambda: False) -> None:
@@ -153,13 +157,13 @@ class _Running:
     ) -> None:
         self.networks, self.progress, self.stop, self.threads = networks, progress, stop, threads
         self.computing: dict[futures.Future[None], tuple[int, work.Steps]] = {}
-        self.ended: dict[int, int] = {}
+        self.ended: dict[int, float] = {}
         self.layers: set[str] = set()
 
     def begin(self, group: int) -> None:
         """Begins a group, as far as its first steps."""
 
-        def watch(ended: int) -> None:
+        def watch(ended: float) -> None:
             self.ended[group] = ended
             self._watch()
 

@@ -7,9 +7,10 @@ import pathlib
 
 import numpy as np
 
+from tf_inverse import npy
 from tf_inverse.archive import atomic
 from tf_inverse.directions import Direction
-from tf_inverse.errors import RefusedInput, reason
+from tf_inverse.errors import InverseSetError, RefusedInput, reason
 
 
 def write(folder: pathlib.Path, direction: Direction) -> None:
@@ -33,9 +34,8 @@ def read(folder: pathlib.Path, name: str, sha256: str) -> Direction:
     """
     path = folder / f"{sha256}.npy"
     try:
-        # Not in memory before its size is known to be right.
-        found = Direction(name, np.load(path, mmap_mode="r", allow_pickle=False))
-    except (OSError, ValueError, EOFError) as error:
+        found = Direction(name, npy.mapped(path))
+    except (OSError, InverseSetError) as error:
         raise RefusedInput(f"expected the direction {name} in {path}: {reason(error)}") from error
     if found.sha256 != sha256:
         raise RefusedInput(f"expected the direction {name} in {path}, got other numbers")

@@ -11,6 +11,7 @@ from tf_inverse.compute import capacity, precision
 from tf_inverse.compute import device as devices
 from tf_inverse.errors import UsageError
 from tf_inverse.method.settings import Settings
+from tf_inverse.networks import starts
 
 if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
@@ -69,7 +70,7 @@ def made(networks: Networks, asked: dict, options: dict, targets_file: str | Non
     layers = [target.told["layer"] for target in found]
     K = _codes(networks, layers) if options["K"] == "auto" else options["K"]
     wanted = precision.resolve(options["precision"])
-    settings = Settings(**options | {"precision": wanted, "K": K}).unchosen()
+    settings = starts.alone(networks, Settings(**options | {"precision": wanted, "K": K}))
     return plan.make(networks, asked, settings, asked["store"], found, of)
 
 

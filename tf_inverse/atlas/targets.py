@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
 import urllib.parse
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse import band
+from tf_inverse import band, grammar
 from tf_inverse.band import Band
 from tf_inverse.directions import Direction
-from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.errors import UsageError
 from tf_inverse.networks import codes
 from tf_inverse.neuron import Neuron, placed
 from tf_inverse.run import record
@@ -30,7 +29,6 @@ PLACES = ("centre", "mean", "max")
 IMAGES, BATCH, SEED = 1000, 50, 0
 """Images of random codes that stand in for natural ones, how many at a time, and their seed."""
 
-MAX_FILE = 8 << 20
 LONGEST = 80
 """Bytes of a layer's or a direction's name in the path of an archive."""
 
@@ -114,7 +112,7 @@ def of_file(networks: Networks, path: str) -> list[Target]:
         RefusedInput: The file is too large, or no text.
     """
     asked: list[Asked] = []
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(grammar.lines("targets", path), 1):
         text = line.partition("#")[0].strip()
         if not text:
             continue
@@ -147,15 +145,6 @@ def _flat(networks: Networks, one: band.Range) -> str:
     over = networks.nature(one.neuron) or networks.generated(one.neuron)
     of = over.of or (networks.natural.description if networks.natural else "natural images")
     return _empty(over.percentiles, one.z1, one.ends, of)
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        if pathlib.Path(path).stat().st_size > MAX_FILE:
-            raise RefusedInput(f"expected at most {MAX_FILE} bytes of targets in {path}")
-        return pathlib.Path(path).read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise RefusedInput(f"expected a text file of targets, {path} is none") from error
 
 
 def _empty(percentiles: Array, z: float, names: tuple[str, str], of: str) -> str:

@@ -34,7 +34,7 @@ def steps(
     plan: Plan,
     networks: Networks,
     group: int,
-    watch: Callable[[int], object] = lambda ended: None,
+    watch: Callable[[float], object] = lambda ended: None,
 ) -> Steps:
     """Samples the targets of a group, each into its archive, and writes the group's record.
 
@@ -45,8 +45,8 @@ def steps(
         plan: Its plan.
         networks: The pair that the plan is of.
         group: Number of the group.
-        watch: Called after some steps with the targets that have ended; what it raises ends the
-            group.
+        watch: Called after some steps with the targets that have ended, and the shares of their
+            samples that others have; what it raises ends the group.
 
     Yields:
         What computes the next steps. The caller calls it, in any thread, before it goes on here.
@@ -71,7 +71,7 @@ def _sampled(
     plan: Plan,
     networks: Networks,
     group: int,
-    watch: Callable[[int], object],
+    watch: Callable[[float], object],
 ) -> Steps:
     from tf_inverse.method.group import Pool
 
@@ -85,7 +85,7 @@ def _sampled(
             number = numbers[ended.at]
             path = folder / plan.targets[number].archive
             found[number] = _entry(ended, _store(path, plan, networks, ended, bands))
-        watch(len(found))
+        watch(pool.served)
     seconds = time.monotonic() - began
     _share(found, seconds)
     index.write_record(folder, group, seconds, dict(sorted(found.items())))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tf_inverse import npy
 from tf_inverse.caffe import caffemodel
 from tf_inverse.caffe.feeds import Transform
 from tf_inverse.errors import RefusedInput, UsageError
@@ -59,10 +60,7 @@ def read(path: str | os.PathLike) -> np.ndarray:
 
 
 def _npy(path: StrPath) -> Array:
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise RefusedInput(f"cannot read {path} as a NumPy array: {error}") from None
+    array = npy.mapped(path)
     if array.ndim != 3 or array.size > MOST_PIXELS or array.dtype.kind != "f":
         raise RefusedInput(f"expected (C, H, W) numbers in {path}, got {array.shape}")
     return array.transpose(1, 2, 0)

@@ -6,7 +6,6 @@ import contextlib
 import pathlib
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from typing import IO
 
@@ -78,7 +77,11 @@ def unpack(archive: pathlib.Path, ending: str, path: pathlib.Path) -> None:
     try:
         with _member(archive, ending) as stream:
             download.copy(stream, path)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
+    except RefusedInput:
+        raise
+    except Exception as error:  # what archives' readers make of damage has no common class
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's, not the archive's
         raise RefusedInput(f"cannot unpack what came: {reason(error)}; fetch it again") from None
 
 

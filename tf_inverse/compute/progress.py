@@ -80,11 +80,11 @@ class Counted:
 
     Args:
         things: What is counted, in the plural.
+        before: How many were done before.
     """
 
-    def __init__(self, things: str):
-        self.things = things
-        self.first: int | None = None
+    def __init__(self, things: str, before: float = 0):
+        self.things, self.before = things, before
         self.began = self.last = time.monotonic()
         self.terminal = sys.stderr.isatty()
 
@@ -95,19 +95,24 @@ class Counted:
         if self.terminal:
             print(file=sys.stderr)
 
-    def show(self, done: int, total: int) -> None:
-        """Tell how many are done; the rate is that since the first call."""
+    def show(self, done: float, total: int) -> None:
+        """Tell how many are done; the rate is that since the beginning.
+
+        Args:
+            done: With the shares of those that are done in part, which count for the rate alone.
+            total: All of them.
+        """
         now = time.monotonic()
-        if self.first is None:
-            self.first, self.began = done - 1, self.last
         if now - self.last < (0.2 if self.terminal else EVERY) and done != total:
             return
         self.last = now
-        speed = (done - self.first) / max(now - self.began, 1e-9)
-        text = f"{done}/{total} {self.things}, {rate(speed)}"
-        if done < total:
-            text += f", {left((total - done) / speed)}"
-        draw(text, self.terminal, done, total)
+        text = f"{int(done)}/{total} {self.things}"
+        if done > self.before:
+            speed = (done - self.before) / max(now - self.began, 1e-9)
+            text += f", {rate(speed)}"
+            if done < total:
+                text += f", {left((total - done) / speed)}"
+        draw(text, self.terminal, int(done), total)
 
 
 def rate(speed: float) -> str:

@@ -89,20 +89,18 @@ def judged(
         images: Where natural images are, as `image_files.load` reads them, or None.
 
     Raises:
-        UsageError: The map names a neuron that is no target.
+        UsageError: The map names a neuron that is no target, or does not fit the judges.
     """
-    known = {name for t in opened.targets for name in (t.get("label"), text.place(t)) if name}
-    unknown = sorted(set(given) - known)
-    if unknown:
-        raise UsageError(f"expected --map of {', '.join(sorted(known))}, got {unknown[0]!r}")
+    matching.expect_known(given, opened.targets)
+    maps = [matching.of_judge(given, one, panel) for one in panel]
     natural = None
     if images:
         height, width, channels = networks.image_shape
         natural, _ = image_files.load(images, (height, width), "test", channels)
     beside = agreement.others(networks, verify.bands(opened, networks), natural)
     return [
-        agreement.verdict(one, opened.images, agreement.expected(opened, one, given), beside)
-        for one in panel
+        agreement.verdict(one, opened.images, agreement.expected(opened, one, own), beside)
+        for one, own in zip(panel, maps, strict=True)
     ]
 
 

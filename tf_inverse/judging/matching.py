@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator, Sequence
 
 from tf_inverse import grammar
 from tf_inverse.errors import UsageError
@@ -12,9 +13,14 @@ from tf_inverse.report.text import place
 Map = dict[str, tuple[str, ...]]
 """Label of a neuron, or LAYER:UNIT, -> labels or numbers of a judge's classes."""
 
+MOST_NAMED = 20
+"""Names that a refusal lists."""
+
 
 def read(text: str | None) -> Map:
     """The map that a flag tells: OURS=THEIRS, several with commas; OURS again adds a class.
+
+    THEIRS is a label or a number, of one judge alone where `@JUDGE` follows: see `of_judge`.
 
     Raises:
         UsageError: A part is of another form.
@@ -29,6 +35,85 @@ def read(text: str | None) -> Map:
             raise UsageError(f"expected --map=OURS=THEIRS,OURS=THEIRS, got {part!r}")
         found[ours] = (*found.get(ours, ()), theirs)
     return found
+
+
+def expect_known(given: Map, targets: Sequence[dict]) -> None:
+    """Refuses a map that names something else than some targets.
+
+    Args:
+        given: From `read`.
+        targets: As of `classes`.
+
+    Raises:
+        UsageError: Names what the map may name.
+    """
+    known = {name for one in targets for name in (one.get("label"), place(one)) if name}
+    unknown = sorted(set(given) - known)
+    if unknown:
+        named = sorted(known)
+        more = " ..." * (len(named) > MOST_NAMED)
+        raise UsageError(
+            f"expected --map of {', '.join(named[:MOST_NAMED])}{more}, got {unknown[0]!r}"
+        )
+
+
+def of_judge(given: Map, judge: Judge, panel: Sequence[Judge]) -> Map:
+    """What a map says of one judge of several.
+
+    Args:
+        given: From `read`.
+        judge: One of the panel.
+        panel: All judges that are asked.
+
+    Raises:
+        UsageError: The map names a judge that is not asked, or it gives a number for judges whose
+            classes of that number are not the same.
+    """
+    found = {}
+    for ours, theirs in given.items():
+        told = [_owned(ours, one, panel) for one in theirs]
+        if own := tuple(text for name, text in told if name in ("", judge.name)):
+            found[ours] = own
+    return found
+
+
+def _owned(ours: str, theirs: str, panel: Sequence[Judge]) -> tuple[str, str]:
+    """The name of the judge that a class is meant for, "" for all of them; and the class."""
+    names = [one.name for one in panel]
+    text, at, name = (part.strip() for part in theirs.rpartition("@"))
+    if at and name in names:
+        return name, text
+    if at and not any(theirs.lower() in _synonyms(label) for label in _labels(panel)):
+        raise UsageError(f"expected a judge of {', '.join(names)} after @ in --map, got {name!r}")
+    number = grammar.whole(theirs)
+    if number is not None and _differ(number, panel):
+        counts = " and ".join(f"{one.name} has {one.count}" for one in panel)
+        raise UsageError(
+            f"expected --map={ours}={theirs}@JUDGE, for judges of other classes share no numbers "
+            f"({counts})"
+        )
+    return "", theirs
+
+
+def _differ(number: int, panel: Sequence[Judge]) -> bool:
+    """Whether a class of one number need not be the same class for all judges."""
+    known = [one.labels for one in panel if one.labels]
+    names = {labels[number].lower() for labels in known if number < len(labels)}
+    return len({one.count for one in panel}) > 1 or len(names) > 1
+
+
+def _labels(panel: Sequence[Judge]) -> Iterator[str]:
+    return (label for one in panel for label in one.labels or ())
+
+
+def targets(labels: Sequence[str], layer: str) -> list[dict]:
+    """Targets, as of `classes`, of all units of a layer.
+
+    Args:
+        labels: Names of the units.
+        layer: Its name.
+    """
+    return [{"layer": layer, "unit": i, "label": name} for i, name in enumerate(labels)]
 
 
 def classes(target: dict, judge: Judge, given: Map) -> tuple[int, ...]:
@@ -66,8 +151,7 @@ def among(labels: tuple[str, ...], layer: str, judge: Judge, given: Map) -> Judg
     """
     if judge.labels is None and judge.count == len(labels) and not given:
         return judge.labelled(labels)
-    targets = [{"layer": layer, "unit": i, "label": name} for i, name in enumerate(labels)]
-    groups = [classes(target, judge, given) for target in targets]
+    groups = [classes(target, judge, given) for target in targets(labels, layer)]
     lacking = [name for name, group in zip(labels, groups, strict=True) if not group]
     if lacking:
         raise UsageError(

@@ -32,11 +32,12 @@ def write(path: StrPath, folder: StrPath, size: tuple[int, ...] | None = None) -
 
     Raises:
         RefusedInput: The file holds no GraphDef, or one that TensorFlow cannot import.
-        UsageError: Its input or its output cannot be told, or its image has no fixed size.
+        UsageError: Its input or its output cannot be told, or its input is no image, or one
+            without a fixed size.
     """
     graph = _read(path)
     feed = _placeholder(graph, path)
-    shape = sized(_picture(feed), size)[1:]
+    shape = sized(_picture(feed, path), size)[1:]
     if None in shape:
         raise UsageError(f"expected --size=ROWS,COLUMNS,CHANNELS for {path}, whose input has none")
     taken = tf.TensorSpec((None, *shape), tf.dtypes.as_dtype(feed.attr["dtype"].type), "image")
@@ -82,10 +83,21 @@ def _placeholder(graph: Any, path: StrPath) -> Any:
     return found[0]
 
 
-def _picture(node: Any) -> tf.TensorShape:
-    """Shape of a placeholder, unknown where it is not that of pictures."""
+def _picture(node: Any, path: StrPath) -> tf.TensorShape:
+    """Shape of a placeholder of images, [B, rows, columns, channels] or grey [B, rows, columns].
+
+    Raises:
+        UsageError: It takes something else, which no size makes an image.
+    """
     shape = tf.TensorShape(node.attr["shape"].shape if "shape" in node.attr else None)
-    return shape if shape.rank == 4 else tf.TensorShape(None)
+    grey = shape.rank == 3 and shape[0] is None and None not in shape[1:]
+    if shape.rank in (None, 4) or grey:
+        return shape
+    raise UsageError(
+        f"expected a frozen graph of images [B, rows, columns, channels] or [B, rows, columns], "
+        f"the placeholder {node.name} of {path} takes {shape.as_list()}; where it was made, write "
+        f"a SavedModel that takes images"
+    )
 
 
 def sized(shape: tf.TensorShape, size: tuple[int, ...] | None) -> tf.TensorShape:

@@ -7,7 +7,7 @@ import contextvars
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inverse.errors import RefusedInput, UsageError, reason
-from tf_inverse.layers import frozen_graph, graph_tensors
+from tf_inverse.layers import fixed_batch, frozen_graph, graph_tensors
 from tf_inverse.tensors import StrPath, Tensor
 
 register = keras.saving.register_keras_serializable("tf_inverse")
@@ -60,7 +60,9 @@ class Graph(keras.layers.Layer):
 
     The SavedModel travels inside the `.keras` file. It is loaded only while `trust(True)` is open.
     Of one that tells its layers (`graph_tensors`), what they give are outputs of this layer as
-    well; `sizes` are those of its inputs then, without the batch axis.
+    well; `sizes` are those of its inputs then, without the batch axis. `rows` is the number of
+    images that the function takes at a time, where it does not take any number. Of a function
+    that computes with channels `first`, maps are turned around: here channels come last.
     """
 
     def __init__(
@@ -68,10 +70,13 @@ class Graph(keras.layers.Layer):
         endpoint: str,
         outputs: dict[str, Any],
         sizes: dict[str, Any] | None = None,
+        rows: int | None = None,
+        first: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.endpoint, self.outputs, self.sizes = endpoint, outputs, sizes
+        self.rows, self.first = rows, first
         self._kept: tempfile.TemporaryDirectory[str] | None = None
 
     def take(self, folder: StrPath, loaded: Any, inside: graph_tensors.Inside | None) -> None:
@@ -86,25 +91,24 @@ class Graph(keras.layers.Layer):
         kept = tempfile.TemporaryDirectory()
         self._kept = kept
         shutil.copytree(folder, pathlib.Path(kept.name) / "model")
+        function = loaded.signatures[self.endpoint]
+        specs = {key: tf.TensorSpec(*one) for key, one in self.outputs.items()}
+        run = function if inside is None else inside.runner()
+        run = _channels_last(run) if self.first else run
         # Keras's setattr would look for weights in it.
         self.__dict__["_loaded"] = loaded
-        self.__dict__["_function"] = loaded.signatures[self.endpoint]
-        if inside is not None:
-            self.__dict__["_run"] = inside.runner()
+        self.__dict__["_specs"] = function.structured_input_signature[1]
+        self.__dict__["_run"] = fixed_batch.of_any(run, self.rows, specs)
 
     def call(self, x: Tensor | dict[str, Tensor]) -> Tensor | dict[str, Tensor]:
         """What the function gives for x, a tensor or several by name: likewise one or several."""
-        function = self._function
-        specs = function.structured_input_signature[1]
+        specs = self._specs
         if not isinstance(x, dict):
             (name,) = specs
             x = {name: x}
         # The function computes in its own types, whichever those of the layers around it are.
-        inputs = {name: tf.cast(value, specs[name].dtype) for name, value in x.items()}
-        if self.sizes is not None:
-            return self._run(**inputs)
-        out = function(**inputs)
-        return out if len(out) > 1 else next(iter(out.values()))
+        out = self._run(**{name: tf.cast(value, specs[name].dtype) for name, value in x.items()})
+        return out if self.sizes is not None or len(out) > 1 else next(iter(out.values()))
 
     def compute_output_spec(self, x: Any) -> keras.KerasTensor | dict[str, keras.KerasTensor]:
         """The declared outputs."""
@@ -126,7 +130,7 @@ class Graph(keras.layers.Layer):
         loaded = tf.saved_model.load(str(own))
         inside: graph_tensors.Inside | None = None
         if self.sizes is not None:
-            opened = _inside(loaded.signatures[self.endpoint], self.sizes)
+            opened = _inside(loaded.signatures[self.endpoint], self.sizes, self.rows)
             if isinstance(opened, str) or list(opened.specs) != list(self.outputs):
                 raise RefusedInput(
                     f"{own}: TensorFlow {tf.__version__} finds other layers in the SavedModel than "
@@ -138,11 +142,17 @@ class Graph(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
         own = {"endpoint": self.endpoint, "outputs": self.outputs, "sizes": self.sizes}
+        # A function of any number of images has the configuration that it always had.
+        own |= {key: one for key, one in {"rows": self.rows, "first": self.first}.items() if one}
         return super().get_config() | own
 
 
 def graph(
-    folder: StrPath, name: str, size: tuple[int, ...] | None = None, flag: str = "size"
+    folder: StrPath,
+    name: str,
+    size: tuple[int, ...] | None = None,
+    flag: str = "size",
+    first: bool = False,
 ) -> keras.Model:
     """A SavedModel as a Keras model: its function `serving_default`, or the only one it has.
 
@@ -151,10 +161,12 @@ def graph(
         name: Of the model.
         size: Shape of an input without the batch axis, where the SavedModel leaves it open.
         flag: How the user can give that.
+        first: Whether it computes with channels first; what it gives has them last then.
 
     Raises:
         RefusedInput: Not trusted, or damaged.
-        UsageError: No such function, an open size, or an input without a free batch axis.
+        UsageError: No such function, an open size, an input without a batch axis, or an output
+            without one.
     """
     _expect_trust()
     loaded = _loaded(folder)
@@ -171,26 +183,23 @@ def graph(
     for key, one in specs.items():
         if None in one.shape[1:]:
             raise UsageError(f"expected {flag} for {folder}, whose input {key} has no fixed size")
-        if one.shape.rank == 0 or one.shape[0] is not None:
-            raise UsageError(
-                f"expected a SavedModel whose every input has a row for each image, {key} of "
-                f"{folder} has shape {list(one.shape)}; export it with a first axis of None"
-            )
-    rows = {key: list(one.shape[1:]) for key, one in specs.items()}
-    opened = _inside(function, rows)
+    rows = fixed_batch.rows(specs, folder)
+    known = {key: list(one.shape[1:]) for key, one in specs.items()}
+    opened = _inside(function, known, rows)
     inside = opened if isinstance(opened, graph_tensors.Inside) else None
     if inside is not None:
-        outputs, ends, sizes, final = inside.specs, inside.ends, rows, inside.final
+        outputs, ends, sizes, final = inside.specs, inside.ends, known, inside.final
     else:
-        traced = tf.function(function, autograph=False).get_concrete_function(**specs)
-        traced = traced.structured_outputs
-        outputs = {key: (list(h.shape[1:]), h.dtype.name) for key, h in traced.items()}
+        outputs = _outputs(function, specs, folder)
         ends, sizes, final = list(outputs), None, None
     inputs = {
         key: keras.Input(tuple(one.shape[1:]), dtype=one.dtype.name, name=key)
         for key, one in specs.items()
     }
-    layer = Graph(endpoint, outputs, sizes, name="graph")
+    if first:
+        turned = {key: [*s[1:], s[0]] for key, (s, _) in outputs.items() if len(s) == 3}
+        outputs = {key: (turned.get(key, s), kind) for key, (s, kind) in outputs.items()}
+    layer = Graph(endpoint, outputs, sizes, rows, first, name="graph")
     layer.take(folder, loaded, inside)
     taken: Any = inputs if len(inputs) > 1 else next(iter(inputs.values()))
     given = layer(taken)
@@ -210,11 +219,41 @@ def frozen(path: StrPath, name: str, size: tuple[int, ...] | None = None) -> ker
         return graph(made, name)
 
 
-def _inside(function: Any, sizes: dict[str, Any]) -> graph_tensors.Inside | str:
-    """The inside of a SavedModel's function for any number of rows, or why it cannot be had."""
+def _channels_last(run: Callable[..., dict[str, Tensor]]) -> Callable[..., dict[str, Tensor]]:
+    """The same function with its maps [B, C, rows, columns] turned to [B, rows, columns, C]."""
+
+    def turned(**inputs: Tensor) -> dict[str, Tensor]:
+        out = run(**inputs)
+        maps = {key: h for key, h in out.items() if h.shape.rank == 4}
+        return out | {key: tf.transpose(h, (0, 2, 3, 1)) for key, h in maps.items()}
+
+    return turned
+
+
+def _inside(function: Any, sizes: dict[str, Any], rows: int | None) -> graph_tensors.Inside | str:
+    """The inside of a SavedModel's function for so many rows, or why it cannot be had."""
     specs = function.structured_input_signature[1]
-    inputs = {k: tf.TensorSpec((None, *sizes[k]), one.dtype) for k, one in specs.items()}
+    inputs = {k: tf.TensorSpec((rows, *sizes[k]), one.dtype) for k, one in specs.items()}
     return graph_tensors.opened(function, inputs)
+
+
+def _outputs(function: Any, specs: dict[str, tf.TensorSpec], folder: StrPath) -> dict[str, Any]:
+    """Shape without the batch axis, and type, of what a SavedModel's function gives, by name.
+
+    Raises:
+        UsageError: An output has no row for each image, or no known shape.
+    """
+    traced = tf.function(function, autograph=False).get_concrete_function(**specs)
+    batch = {one.shape[0] for one in specs.values()}
+    for key, h in traced.structured_outputs.items():
+        if h.shape.rank is None or h.shape.rank == 0 or h.shape[0] not in batch:
+            raise UsageError(
+                f"expected a SavedModel whose every output has a row for each image, {key} of "
+                f"{folder} has shape {h.shape}; export it with shapes that are known"
+            )
+    # A SavedModel tells its outputs in another order each time that it is loaded.
+    named = sorted(traced.structured_outputs.items())
+    return {key: (list(h.shape[1:]), h.dtype.name) for key, h in named}
 
 
 def _loaded(folder: StrPath) -> Any:

@@ -26,6 +26,9 @@ LARGE = 1024
 CARRIED = {"Identity", "StopGradient", "PreventGradient", "CheckNumerics"}
 """Operations that give what they take, and so are no layer."""
 
+CLOSED = {"PartitionedCall", "StatefulPartitionedCall", "XlaCallModule"}
+"""Calls that stay calls: of functions that XLA compiles (`jit_compile=True`, JAX's programs)."""
+
 CALL = re.compile(r"(Stateful)?PartitionedCall(_\d+)?")
 """What TensorFlow calls the place where a function was called."""
 
@@ -84,13 +87,17 @@ def opened(function: Any, inputs: dict[str, tf.TensorSpec]) -> Inside | str:
 
     Args:
         function: Of a SavedModel: it takes tensors by name, and gives tensors by name.
-        inputs: What it takes, with all sizes but the batch's known.
+        inputs: What it takes, with all sizes but the batch's known; that where it is fixed.
     """
     try:
         traced = tf.function(function, autograph=False).get_concrete_function(**inputs)
         frozen = private.inlined(traced)
     except Exception as error:  # TensorFlow raises almost anything for a graph it cannot rewrite
         return reason(error)
+    operations = frozen.graph.get_operations()
+    if closed := [one.name for one in operations if one.type in CLOSED]:
+        # Its gradient is the function's own, and lost where the call is taken out of it.
+        return f"{closed[0]} is a function that XLA compiles, and cannot be opened"
     names = sorted(traced.structured_outputs)
     ends = dict(zip(names if len(names) > 1 else [""], frozen.outputs, strict=True))
     last = _carried(ends[""]).op if "" in ends else None
@@ -99,7 +106,8 @@ def opened(function: Any, inputs: dict[str, tf.TensorSpec]) -> Inside | str:
     if last is not None and final:
         ends[""] = last.inputs[0]
         given.add(_carried(ends[""]).name)
-    found = _layers(frozen.graph.get_operations(), given)
+    (rows,) = {one.shape[0] for one in inputs.values()}
+    found = _layers(operations, given, rows)
     tensors = {name: h for name, h in found.items() if name not in ends} | ends
     feeds = dict(zip(sorted(inputs), (h.name for h in frozen.inputs), strict=True))
     specs = {name: (list(h.shape[1:]), h.dtype.name) for name, h in tensors.items()}
@@ -114,23 +122,33 @@ def _carried(tensor: Any) -> Any:
     return tensor
 
 
-def _layers(operations: list[Any], given: set[str]) -> dict[str, Any]:
+def _layers(operations: list[Any], given: set[str], rows: int | None) -> dict[str, Any]:
     """The last tensor of each scope that has a row for each image, in running order.
 
     Args:
         operations: Of a graph, in running order.
         given: Names of tensors that are outputs already.
+        rows: Images that the graph takes at a time, None for any number.
     """
     found: dict[str, Any] = {}
-    for operation in operations:
+    for operation in _of_images(operations):
         if operation.type in CARRIED or operation.type == "Placeholder" or not operation.outputs:
             continue
         name = _layer(operation.name)
         found.pop(name, None)  # so that a layer stands where its last operation does
-        if _is_map(operation.outputs[0]):
+        if _is_map(operation.outputs[0], rows):
             found[name] = operation.outputs[0]
     kept = {name: tensor for name, tensor in found.items() if tensor.name not in given}
     return dict(zip(_short(list(kept)), kept.values(), strict=True))
+
+
+def _of_images(operations: list[Any]) -> list[Any]:
+    """Operations that an input reaches: a constant may have as many rows as a fixed batch."""
+    reached: set[Any] = set()
+    for operation in operations:
+        if operation.type == "Placeholder" or any(h.op in reached for h in operation.inputs):
+            reached.add(operation)
+    return [operation for operation in operations if operation in reached]
 
 
 def _layer(operation: str) -> str:
@@ -158,14 +176,14 @@ def _short(names: list[str]) -> list[str]:
     return bare if len(set(bare)) == len(bare) else ["/".join(part) for part in parts]
 
 
-def _is_map(tensor: Any) -> bool:
+def _is_map(tensor: Any, rows: int | None) -> bool:
     """Whether a tensor is a row of numbers, a sequence or a map for each image of a batch."""
     shape = tensor.shape
     return (
         tensor.dtype.is_floating
         and shape.rank is not None
         and 2 <= shape.rank <= 4
-        and shape[0] is None
+        and shape[0] == rows
         and None not in shape[1:]
         and int(np.prod(shape[1:])) > 1
     )

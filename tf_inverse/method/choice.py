@@ -35,7 +35,9 @@ WINDOW = 50
 class Chooser(Keeper):
     """Keeps of every `BLOCK` times `settings.candidates` true and new images the best `BLOCK`.
 
-    The choice is `choosing.varied` with the qualities of `quality.of`, given the samples before.
+    The choice is `choosing.varied` with the qualities of `quality.of`, given the samples before. If
+    no weight is set, it is the smallest at which those kept excite other units as rarely as natural
+    images in the range do: then samples are as typical as nature, and as varied as that allows.
 
     The state after a batch is that before the block that comes next, with the candidates of that
     block still to be found: going on from it finds the same ones again.
@@ -58,6 +60,7 @@ class Chooser(Keeper):
     ) -> None:
         super().__init__(networks, bands, settings, state, scale)
         self.bands, self.bandwidth = bands, scale.bandwidth
+        self._natural = quality.natural(networks, bands) if settings.quality is None else None
         self._size = BLOCK * (settings.candidates or 1)
         size = int(np.prod(networks.layer_shape(networks.encoder)))
         self._chosen, self._given = np.zeros((0, size), np.float32), 0
@@ -110,11 +113,7 @@ class Chooser(Keeper):
         """
         block, self._pending = Samples.joined(self._pending), []
         whole = len(block.steps) == self._size
-        weight, batch = self.settings.quality, self.settings.K
-        q = quality.of(self.networks, self.bands, block.images, weight, batch)
-        most = BLOCK if whole else len(block.steps)
-        order = choosing.varied(block.encodings, self.bandwidth, most, q, self._chosen)
-        chosen = block.rows(order)
+        chosen = block.rows(self._order(block, BLOCK if whole else len(block.steps)))
         given = chosen.rows(slice(self._given, self._given + self.settings.n - self.found))
         self.found += len(given.steps)
         if whole and self._given + len(given.steps) < BLOCK:
@@ -125,6 +124,21 @@ class Chooser(Keeper):
         self._chosen = np.concatenate([self._chosen, chosen.encodings])[-WINDOW:]
         self._start = self._state(method, at)
         return given
+
+    def _order(self, block: Samples, count: int) -> Array:
+        """Rows of a block that are kept, in the order of choice."""
+        weight, batch = self.settings.quality, self.settings.K
+        logs = quality.logs(self.networks, self.bands, block.images, batch)
+        if weight is None:
+            weights = quality.WEIGHTS if self._natural is not None else (quality.PLAIN,)
+        else:
+            weights = (weight,)
+        for w in weights:
+            q = np.exp(w * logs)
+            order = choosing.varied(block.encodings, self.bandwidth, count, q, self._chosen)
+            if self._natural is None or logs[order].mean() >= self._natural:
+                break
+        return order
 
     def _state(self, method: Mapping[str, Any], skip: int) -> dict[str, Any]:
         more = {"choice.before": self._chosen, "choice.given": np.int64(self._given)}

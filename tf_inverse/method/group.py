@@ -19,13 +19,14 @@ from tf_inverse.errors import Stalled, Unreachable, UsageError
 from tf_inverse.method import fidelity, loops, renewal
 from tf_inverse.method import pool as pools
 from tf_inverse.method.company import GROUP, GroupFresh, GroupState
+from tf_inverse.method.group_rows import GroupRows
 from tf_inverse.method.keeper import Keeper
 from tf_inverse.method.normalization import Scale, measure_each
 from tf_inverse.method.problem import Problem, Target
 from tf_inverse.method.rule import RULE, Rule
 from tf_inverse.method.sampler import explained
 from tf_inverse.method.settings import Settings
-from tf_inverse.networks.codes import Stream
+from tf_inverse.networks import starts
 from tf_inverse.networks.networks import index
 from tf_inverse.tensors import Array
 
@@ -146,9 +147,9 @@ class Pool:
     ) -> None:
         if len({band.neuron.layer for band in bands}) != 1:
             raise UsageError("expected neurons of one layer for a group")
-        settings = settings.unchosen()
-        if (settings.method, settings.starts, settings.candidates) != ("renewal", "random", 1):
-            raise UsageError("expected method renewal, random starts and one candidate for a group")
+        settings = starts.alone(networks, settings)
+        if (settings.method, settings.candidates) != ("renewal", 1):
+            raise UsageError("expected method renewal and one candidate for a group")
         bands = tuple(bands)
         filled = Bands(bands + bands[-1:] * (size - len(bands)))
         settings, _ = fidelity.settled(networks, filled, settings.sized(networks.codes.size))
@@ -160,7 +161,8 @@ class Pool:
             for one, scale in zip(singles, scales, strict=True)
         ]
         self.parts: list[list[Samples]] = [[] for _ in filled]
-        self.open = np.arange(size) < len(bands)
+        self.asked = len(bands)
+        self.open = np.arange(size) < self.asked
         self.quiet, self.mute, self.broken = (np.zeros(size, np.int64) for _ in range(3))
         self.best = np.full(size, -np.inf)
         targets = [loops.target(*pair) for pair in zip(singles, scales, strict=True)]
@@ -169,12 +171,14 @@ class Pool:
         self.run, slots = loops.compiled(
             networks, singles[0], settings, scales[0], "group", _advance, loops.rule(settings)
         )
-        self.stream, self.cursor = Stream(networks, settings.seed, 1, settings.K), settings.K
-        fresh = self.stream.rows(0, settings.K)
+        self.rows = GroupRows(networks, filled, settings)
+        owner = self._next(np.zeros(size, np.int64), settings.K)
+        fresh = self.rows.next(owner)
+        self.rows.took(owner)
         d_E = loops.distance_size(networks, settings)
         self.state = pools.init(
             *fresh, settings.sides, d_E, settings.mu0, slots, True, GroupState, size
-        )._replace(owner=tf.constant(self._next(np.zeros(size, np.int64), settings.K)))
+        )._replace(owner=tf.constant(owner))
         self.given = self._inputs()
         self.came: tuple[Any, Buffer, renewal.Report] | None = None
         # Now, since only one thread at a time can make a graph of the networks.
@@ -185,6 +189,14 @@ class Pool:
         """Samples so far, of all neurons."""
         return sum(keeper.found for keeper in self.keepers)
 
+    @property
+    def served(self) -> float:
+        """Neurons that are served by now, and the shares of their samples that others have."""
+        return sum(
+            self.keepers[g].found / self.settings.n if self.open[g] else 1.0
+            for g in range(self.asked)
+        )
+
     def compute(self) -> None:
         """Takes some steps. It runs a graph and nothing else, so any thread may call it."""
         self.came = self.run(*self.given)
@@ -194,7 +206,7 @@ class Pool:
         spent = self.given[0].spent.numpy()
         assert self.came is not None, "steps are taken before they are settled"
         self.state, buffer, report = self.came
-        self.cursor += int(report.used)
+        self.rows.took(self.given[2].owner.numpy()[: int(report.used)])
         taken = self.state.spent.numpy() - spent
         got = self._keep(buffer)
         self.best = np.maximum(self.best, report.best)
@@ -213,8 +225,8 @@ class Pool:
         """What the next steps start from: state, target and fresh rows."""
         count = 2 * self.settings.K
         rows = np.bincount(self.state.owner.numpy(), minlength=len(self.open))
-        drawn = (*self.stream.rows(self.cursor, count), self._next(rows, count))
-        fresh = GroupFresh(*map(tf.constant, drawn))
+        owner = self._next(rows, count)
+        fresh = GroupFresh(*map(tf.constant, (*self.rows.next(owner), owner)))
         # The steps count candidates. Where one of them does not prove true, its neuron has rows
         # again from the next call on.
         state = self.state._replace(quota=self.state.found + self._wants())

@@ -16,6 +16,7 @@ import tensorflow as tf
 from tf_inverse.compute.device import traced
 from tf_inverse.compute.precision import exact
 from tf_inverse.directions import Direction
+from tf_inverse.networks import unit_nature
 from tf_inverse.networks.neuron_index import activations, index
 from tf_inverse.neuron import Neuron
 from tf_inverse.tensors import Array
@@ -27,12 +28,18 @@ if TYPE_CHECKING:
 Place = tuple[str, tuple[int, int] | None]
 
 
+WEIGHTS = (0.0, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3)
+"""Powers that are tried in turn where the choice is to be as in nature."""
+
+PLAIN = 0.05
+"""The power where nothing is known of natural images in the range."""
+
+ENOUGH = 20
+"""Natural images that tell what is natural of a range; the nearest where fewer lie in it."""
+
+
 def of(networks: Networks, bands: Bands, images: Array, weight: float, batch: int) -> Array:
     """The quality of candidates: the share of natural images that excite a unit as much, powered.
-
-    The unit is the one, of those that no target means, whose activation is the rarest in nature. Of
-    targets in several layers or places the geometric mean counts. All qualities are 1 where nothing
-    natural is known of a layer, or it has no other units.
 
     Args:
         networks: The pair.
@@ -44,17 +51,75 @@ def of(networks: Networks, bands: Bands, images: Array, weight: float, batch: in
     Returns:
         [k], positive, at most 1.
     """
-    natural, logs = networks.natural, []
+    return np.exp(weight * logs(networks, bands, images, batch))
+
+
+def logs(networks: Networks, bands: Bands, images: Array, batch: int) -> Array:
+    """Logarithms of the shares of natural images that excite a unit as much as each candidate.
+
+    The unit is the one, of those that no target means, whose activation is the rarest in nature. Of
+    targets in several layers or places the mean counts.
+
+    Args:
+        networks: The pair.
+        bands: Neurons with their ranges.
+        images: As they are stored, [k, H, W, C].
+        batch: Images to look at in one go.
+
+    Returns:
+        [k], at most 0; all 0 where nothing natural is known of a layer, or it has no other units.
+    """
+    parts = [
+        _rarest(networks, units, _look(networks, images, units, batch))
+        for units in _others(networks, bands)
+    ]
+    return np.mean(parts, axis=0) if parts else np.zeros(len(images))
+
+
+def natural(networks: Networks, bands: Bands) -> float | None:
+    """The mean of `logs` over natural images in the range, or None where that is unknown.
+
+    They are those that the network keeps at random. Where too few of them lie in the range, they
+    are all in it that the network keeps, and then the nearest.
+    """
+    z, stored = unit_nature.encoded(networks, bands.neurons), networks.natural
+    others = _others(networks, bands)
+    if z is None or stored is None or not others:
+        return None
+    columns = [unit_nature.encoded(networks, units) for units in others]
+    beyond = np.maximum(np.maximum(bands.z1 - z, z - bands.z2), 0.0) / (bands.z2 - bands.z1)
+    far = beyond.max(axis=1)
+    rows = np.flatnonzero(far[: stored.typical] == 0.0)
+    if len(rows) < ENOUGH:
+        rows = np.argsort(far, kind="stable")[: max(ENOUGH, int((far == 0.0).sum()))]
+    parts = [
+        _rarest(networks, units, found[rows])
+        for units, found in zip(others, columns, strict=True)
+        if found is not None
+    ]
+    return float(np.mean(parts)) if len(parts) == len(others) else None
+
+
+def _others(networks: Networks, bands: Bands) -> list[tuple[Neuron, ...]]:
+    """For each layer and place of targets the units that none of them means.
+
+    Left out are layers of which nothing natural is known, or that have no other units.
+    """
+    found, layers = [], networks.natural.layers if networks.natural else {}
     for (layer, at), own in _targets(bands).items():
-        known = natural and natural.layers.get(layer)
-        if not weight or natural is None or not known:
-            continue
-        units = [unit for unit in range(len(known[0])) if unit not in own]
+        count = len(layers[layer][0]) if layer in layers else 0
+        units = tuple(Neuron(layer, unit, at) for unit in range(count) if unit not in own)
         if units:
-            z = _look(networks, images, tuple(Neuron(layer, unit, at) for unit in units), batch)
-            rare = shares(z, known[2][units], natural.levels, natural.images)
-            logs.append(np.log(rare.min(axis=1)))
-    return np.exp(weight * np.mean(logs, axis=0)) if logs else np.ones(len(images))
+            found.append(units)
+    return found
+
+
+def _rarest(networks: Networks, units: tuple[Neuron, ...], z: Array) -> Array:
+    """The logarithm [k] of the share of the rarest activation among units' z [k, U]."""
+    stored = networks.natural
+    assert stored is not None, "units come from the layers that natural statistics know"
+    percentiles = stored.layers[units[0].layer][2][np.array([one.unit for one in units], int)]
+    return np.log(shares(z, percentiles, stored.levels, stored.images).min(axis=1))
 
 
 def shares(z: Array, percentiles: Array, levels: Array, images: int) -> Array:

@@ -72,13 +72,15 @@ class Settings:
         chunk: Codes in memory at a time, a divisor of K; all by default. With K = n it makes eq.
             15, all samples at once, bounded in memory for a third more work.
         starts: Renewal: random codes; near, natural codes whose activation is near the aim, where
-            the network stores them (docs/method.md), and random ones elsewhere; or auto, near for
-            units of the classifier's output and random for others.
+            the network has natural codes (docs/method.md), and random ones elsewhere; or auto, near
+            wherever that can be.
         candidates: Images in range that are found for each sample. Of several, those are kept that
-            differ most and excite other units of the layer least. Left out, 2 where auto starts
-            are near, else 1.
+            differ most and excite other units of the layer least. Left out, 2 for units of the
+            classifier's output where auto starts are near, else 1.
         quality: How much other units count in the choice among candidates: with 0 those that differ
-            most are kept, with 0.2 images are truer and less varied (docs/experiments.md).
+            most are kept, with 0.2 images are truer and less varied. Left out, as much as makes
+            samples excite other units as rarely as natural images in the range do, where the
+            network stores such, and 0.05 elsewhere (docs/experiments.md).
 
     Raises:
         UsageError: A value that cannot be.
@@ -101,7 +103,7 @@ class Settings:
     chunk: int | None = None
     starts: str = "auto"
     candidates: int | None = None
-    quality: float = 0.05
+    quality: float | None = None
 
     def __post_init__(self) -> None:
         for name, names in (
@@ -157,8 +159,9 @@ class Settings:
         if self.distance == "none":
             object.__setattr__(self, "diversity", 0.0)
         for name in ("diversity", "quality"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise UsageError(f"expected {name} >= 0, got {getattr(self, name)!r}")
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < float("inf"):
+                raise UsageError(f"expected {name} >= 0, got {value!r}")
 
     @property
     def sides(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+import os
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ import h5py
 import numpy as np
 from PIL import Image
 
+from tf_inverse.archive import walk
 from tf_inverse.errors import InverseSetError, RefusedInput, UsageError, reason
 from tf_inverse.networks import npz, picture
 from tf_inverse.networks.image_stack import stacked
@@ -22,7 +24,7 @@ ROWS, AT_A_TIME = 256, 1 << 26
 """Images of an array that are read at a time, and bytes of them, of one image at least."""
 
 MOST_PICTURE = 1 << 28
-"""Bytes of one picture among others in a file."""
+"""Bytes of one picture among others in a file, and of one chunk of an .h5 file's array."""
 
 
 def load(
@@ -82,12 +84,16 @@ def _arrays(path: pathlib.Path, split: str) -> Iterator[tuple[Mapping[str, Any],
     if path.suffix not in (".npz", ".h5", ".hdf5"):
         raise UsageError(f"expected a folder, .h5 or .npz of images, got {path.name}")
     with _opened(path) as file:
-        yield (file, split + "_") if path.suffix == ".npz" else (file.get(split, file), "")
+        part = file.get(split) if path.suffix != ".npz" else None
+        arrays = part if isinstance(part, h5py.Group) else file
+        yield arrays, split + "_" if path.suffix == ".npz" else ""
 
 
 @contextlib.contextmanager
 def _opened(path: pathlib.Path) -> Iterator[Any]:
     """An .npz or .h5 file, open; whatever goes wrong with it is refused in one line."""
+    if not path.is_file():  # a pipe would wait for somebody who writes into it
+        raise RefusedInput(f"{path}: expected a plain file of images")
     try:
         with npz.Arrays(path) if path.suffix == ".npz" else h5py.File(path, "r") as file:
             yield file
@@ -97,10 +103,31 @@ def _opened(path: pathlib.Path) -> Iterator[Any]:
         raise RefusedInput(f"cannot read images from {path} ({reason(error)})") from error
 
 
-def _named(arrays: Mapping[str, Any], prefix: str, name: str) -> Any:
+def _named(arrays: Mapping[str, Any], prefix: str, name: str, path: pathlib.Path) -> Any:
     """The array of a name, that of the split before one of the whole file; None without both."""
     key = prefix + name if prefix + name in arrays else name
-    return arrays[key] if key in arrays else None
+    found = arrays[key] if key in arrays else None
+    if isinstance(found, h5py.Dataset):
+        _expect_here(found, name, path)
+    return found
+
+
+def _expect_here(found: h5py.Dataset, name: str, path: pathlib.Path) -> None:
+    """Refuses an array of an .h5 file that lies in other files, or in chunks too large to read.
+
+    Of another file that is not there, HDF5 gives zeros without a word.
+    """
+    linked = not os.path.samefile(found.file.filename, path)
+    if linked or found.is_virtual or found.external:
+        raise RefusedInput(
+            f"expected {name} in {path} itself, where other files are named for it; copy it into "
+            f"one file (h5repack, or read and write it with h5py)"
+        )
+    if walk.chunk(found) > MOST_PICTURE:
+        raise RefusedInput(
+            f"expected chunks of at most {MOST_PICTURE} bytes of {name} in {path}, got "
+            f"{walk.chunk(found)}; write it with smaller chunks"
+        )
 
 
 def _found(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -192,7 +219,7 @@ def _from_arrays(
     path: pathlib.Path,
     only: Sequence[int] | Array | None,
 ) -> tuple[Array, Array | None]:
-    labels, images = (_named(arrays, prefix, name) for name in ("labels", "images"))
+    labels, images = (_named(arrays, prefix, name, path) for name in ("labels", "images"))
     labels = None if labels is None else np.asarray(_whole(labels, "labels", path), np.int64)
     if images is not None:
         _expect_images(images, path)
@@ -206,7 +233,7 @@ def _from_arrays(
         order, back = np.unique(np.asarray(numbers, np.int64), return_inverse=True)
         images = _of_one_size(images[order], size, channels)[back]
         return images, labels if labels is None else labels[numbers]
-    data, offsets = (_named(arrays, prefix, name) for name in ("jpeg_bytes", "offsets"))
+    data, offsets = (_named(arrays, prefix, name, path) for name in ("jpeg_bytes", "offsets"))
     if data is None or offsets is None:
         raise UsageError(f"expected images, or jpeg_bytes and offsets, in {path.name}")
     offsets = _whole(offsets, "offsets", path)

@@ -22,7 +22,7 @@ import h5py
 import numpy as np
 
 from tf_inverse.archive import walk
-from tf_inverse.errors import RefusedInput, reason
+from tf_inverse.errors import InverseSetError, RefusedInput, reason
 from tf_inverse.networks.natural import Natural
 from tf_inverse.tensors import Array, StrPath
 
@@ -45,7 +45,9 @@ def read(path: StrPath) -> Natural:
                     f"got {file.attrs.get('format')!r} version {file.attrs.get('version')}"
                 )
             return _natural(file, _arrays(file, path), path)
-    except (OSError, KeyError, ValueError, TypeError) as error:
+    except InverseSetError:
+        raise
+    except Exception as error:  # HDF5 and NumPy raise almost anything for a damaged file
         said = f"cannot read natural statistics from {path}: {reason(error)}"
         raise RefusedInput(said) from error
 

@@ -1,31 +1,51 @@
 """The arrays of an .npz file, of which nothing is in memory before it is asked for.
 
-NumPy makes room for a whole array by what its header declares, and a packed file of a kilobyte may
-declare terabytes. Here a header must fit what the zip archive holds, and rows are read a few at a
-time. Form: NumPy Enhancement Proposal 1, a zip archive of .npy files.
+A packed file of a kilobyte may declare terabytes, and hold gigabytes of zeros. Here a header must
+fit what the zip archive holds (`npy`), and rows are read a few at a time. Form: NumPy Enhancement
+Proposal 1, a zip archive of .npy files.
 """
 
 from __future__ import annotations
 
 import functools
 import math
+import pathlib
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import IO
 
 import numpy as np
 
+from tf_inverse import npy
+from tf_inverse.archive import atomic
 from tf_inverse.errors import RefusedInput
 from tf_inverse.tensors import Array, StrPath
 
 MOST_WHOLE = 1 << 30
 """Bytes of an array that is read as a whole."""
 
+AT_A_TIME = 1 << 20
+"""Bytes of an array that are compared with its checksum at a time."""
+
 ENDING = ".npy"
-HEADERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
+PACKING = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How NumPy packs entries. Other ways make room by what an entry says, or unpack without limit."""
+
+
+def write(path: pathlib.Path, arrays: Iterable[tuple[str, Array]]) -> None:
+    """Writes what `numpy.savez` writes, whole or not at all, and one array at a time.
+
+    Args:
+        path: Of the file.
+        arrays: Names and arrays; the next is asked for when the one before is written.
+
+    Raises:
+        OSError: As of `atomic.write`.
+    """
+    with atomic.written(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays:
+            with archive.open(name + ENDING, "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, array, allow_pickle=False)
 
 
 class StoredArray:
@@ -45,30 +65,18 @@ class StoredArray:
             held: Bytes of the .npy file.
 
         Raises:
-            RefusedInput: The header declares something else than the file holds.
-            ValueError: It is no .npy file.
+            RefusedInput: As of `npy.header`.
         """
-        read = HEADERS.get(np.lib.format.read_magic(stream))
-        if read is None:
-            raise ValueError(f"{name} is of an unknown version of the .npy format")
-        self.shape, self._columns_first, self.dtype = read(stream)
-        self._stream, self._name, self._start = stream, name, stream.tell()
-        if self.dtype.hasobject:
-            raise RefusedInput(f"{name} holds Python objects, expected numbers")
-        if self._start + self._bytes() != held:
-            raise RefusedInput(
-                f"{name} declares {self.dtype} {list(self.shape)}, it holds {held} bytes"
-            )
-
-    def _bytes(self) -> int:
-        return math.prod(map(int, self.shape)) * self.dtype.itemsize
+        self._header = npy.header(stream, name, held)
+        self.shape, self.dtype = self._header.shape, self._header.dtype
+        self._stream, self._name = stream, name
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, key: slice | Array | tuple[()]) -> Array:
         """Rows of a slice or of rising numbers; `array[()]` is the whole array."""
-        if isinstance(key, tuple) or self._columns_first:
+        if isinstance(key, tuple) or self._header.columns_first:
             return self._whole[key]
         if isinstance(key, slice):
             start, stop, _ = key.indices(len(self))
@@ -78,19 +86,19 @@ class StoredArray:
     def _rows(self, start: int, stop: int) -> Array:
         shape = (stop - start, *self.shape[1:])
         row = math.prod(shape[1:]) * self.dtype.itemsize
-        self._stream.seek(self._start + start * row)
+        self._stream.seek(self._header.start + start * row)
         return np.frombuffer(self._stream.read(row * shape[0]), self.dtype).reshape(shape)
 
     @functools.cached_property
     def _whole(self) -> Array:
-        if self._bytes() > MOST_WHOLE:
+        if self._header.size > MOST_WHOLE:
             raise RefusedInput(
                 f"expected at most {MOST_WHOLE} bytes of {self._name}, which is read as a whole; "
                 f"images in C order (numpy.ascontiguousarray) are read in parts"
             )
-        self._stream.seek(self._start)
-        flat = np.frombuffer(self._stream.read(self._bytes()), self.dtype)
-        return flat.reshape(self.shape, order="F" if self._columns_first else "C")
+        self._stream.seek(self._header.start)
+        flat = np.frombuffer(self._stream.read(self._header.size), self.dtype)
+        return flat.reshape(self.shape, order="F" if self._header.columns_first else "C")
 
 
 class Arrays(Mapping[str, StoredArray]):
@@ -118,8 +126,24 @@ class Arrays(Mapping[str, StoredArray]):
         self._file.close()
 
     def __getitem__(self, name: str) -> StoredArray:
-        info = self._entries[name]
-        return StoredArray(self._file.open(info), f"{name} in {self._path}", info.file_size)
+        info, called = self._entries[name], f"{name} in {self._path}"
+        if info.compress_type not in PACKING:
+            raise RefusedInput(
+                f"{called} is packed in a way that NumPy does not use; write the file with "
+                f"numpy.savez or numpy.savez_compressed"
+            )
+        return StoredArray(self._file.open(info), called, info.file_size)
+
+    def expect_intact(self, names: Iterable[str]) -> None:
+        """Reads entries to their ends, a part at a time, to compare them with their checksums.
+
+        Raises:
+            zipfile.BadZipFile: One has other bytes than were written.
+        """
+        for name in names:
+            with self._file.open(self._entries[name]) as stream:
+                while stream.read(AT_A_TIME):
+                    pass
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)

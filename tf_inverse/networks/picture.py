@@ -6,6 +6,8 @@ others), and none before its size is known to be bearable.
 
 from __future__ import annotations
 
+import os
+import stat
 import warnings
 from typing import BinaryIO
 
@@ -51,6 +53,8 @@ def read(
     """
     name = name or file
     try:
+        if isinstance(file, str | os.PathLike) and not stat.S_ISREG(os.stat(file).st_mode):
+            raise ValueError("not a file")  # a pipe would wait for somebody who writes into it
         with warnings.catch_warnings():
             # Pillow warns of large pictures; here they are refused, in words of our own.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)

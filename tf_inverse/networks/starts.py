@@ -1,9 +1,13 @@
 """Natural codes to start from, those whose activation is near where a row is to go.
 
-A pair that keeps natural codes keeps the activations of their images as well. A row that begins at
-such an image has little to change, so that it takes few steps and little of what makes it natural
-is lost. Every row begins at a code of its own, a natural one with noise: a code that lay in the
-range as it was would be handed out as a sample again and again.
+A row that begins at a natural code whose activation is near its aim has little to change, so that
+it takes few steps and little of what makes it natural is lost. From any other code a search that
+may change fine structure makes the neuron content with whatever the code showed. Every row begins
+at a code of its own, a natural one with noise: a code that lay in the range as it was would be
+handed out as a sample again and again.
+
+Activations are those of the natural images where the network stores them, as it does of its
+output's units, and those of the images that G draws of the codes for any other neuron.
 
 The codes are shuffled like a deck and dealt `HAND` a row; of those, each row takes the nearest that
 no other row took. What a row gets depends on the seed and on the row's number alone.
@@ -13,19 +17,27 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
+from tf_inverse.band import Bands
+from tf_inverse.compute.device import traced
+from tf_inverse.compute.precision import exact
 from tf_inverse.networks import codes, logits, unit_nature
 from tf_inverse.networks.code_law import KERNEL
 
 if TYPE_CHECKING:
-    from tf_inverse.band import Bands
     from tf_inverse.method.settings import Settings
     from tf_inverse.networks.networks import Networks
+    from tf_inverse.neuron import Neuron
     from tf_inverse.tensors import Array
 
+Dealer = Callable[[int, Any], Any]
+
+BATCH = 50
+"""Codes that are drawn at a time."""
 HAND = 4
 """Natural codes that are dealt a row: with more, rows begin nearer and more alike."""
 PICKED = 2
@@ -36,23 +48,40 @@ DECK, NOISE = 10, 11
 """First words of the random numbers' counters: `codes.Stream` has 1."""
 
 
+class Bank(NamedTuple):
+    """The natural codes of a pair.
+
+    Attributes:
+        codes: [N, d] float32.
+        typical: How many of them, the first ones, were chosen at random.
+        sd: Standard deviation of the noise of each entry, [d].
+    """
+
+    codes: Array
+    typical: int
+    sd: Array
+
+
 def settled(networks: Networks, bands: Bands, settings: Settings) -> Settings:
     """The settings with the starts, and the candidates a sample, that "auto" stands for.
 
-    Starts are near, and candidates `PICKED`, for units of the classifier's output whose activations
-    over natural codes the network keeps. That images are truer so was measured for those alone.
+    Starts are near where the network starts from natural codes. Candidates are then `PICKED` for
+    neurons of the classifier's output: that a choice makes images truer was measured for those.
     """
-    if settings.starts != "auto":
-        return settings
     last = [logits.source(one) for one in networks.classifier.outputs]
     outputs = {*last, *(logits.before(networks.classifier, path) for path in last)}
-    fit = all(
-        neuron.direction is None and networks.layer_path(neuron.layer) in outputs
-        for neuron in bands.neurons
-    )
-    fit = fit and near(networks, bands, settings.seed) is not None
-    candidates = settings.candidates or (PICKED if fit else 1)
-    return dataclasses.replace(settings, starts="near" if fit else "random", candidates=candidates)
+    fit = all(networks.layer_path(neuron.layer) in outputs for neuron in bands.neurons)
+    if settings.starts == "auto" and settings.candidates is None and fit and bank(networks):
+        settings = dataclasses.replace(settings, candidates=PICKED)
+    return alone(networks, settings)
+
+
+def alone(networks: Networks, settings: Settings) -> Settings:
+    """The same for rows that serve several neurons, each by itself: one candidate a sample."""
+    if settings.starts != "auto":
+        return settings
+    starts = "random" if bank(networks) is None else "near"
+    return dataclasses.replace(settings, starts=starts, candidates=settings.candidates or 1)
 
 
 def stream(networks: Networks, bands: Bands, seed: int, block: int, how: str) -> codes.Stream:
@@ -69,7 +98,27 @@ def stream(networks: Networks, bands: Bands, seed: int, block: int, how: str) ->
     return codes.Stream(networks, seed, len(bands), block, dealer)
 
 
-def near(networks: Networks, bands: Bands, seed: int) -> Callable[[int, Array], Array] | None:
+def bank(networks: Networks) -> Bank | None:
+    """The codes that rows begin near, or None where the network does not start from natural ones.
+
+    The generator's codes are then what the classifier's encoder gives.
+    """
+    stored, size = networks.natural, networks.codes.size
+    if networks.codes.kind != "bank" or stored is None or stored.encodings is None:
+        return None
+    random = stored.codes(size)
+    if np.shape(stored.encodings)[1] != size or random is None:
+        return None
+
+    def made() -> Bank:
+        c = np.asarray(stored.encodings, np.float32)
+        typical = max(stored.typical, len(random))
+        return Bank(c, typical, c[:typical].std(axis=0))
+
+    return networks.compiled("starts", made)
+
+
+def near(networks: Networks, bands: Bands, seed: int) -> Dealer | None:
     """A dealer of starting codes for `codes.Stream`.
 
     Args:
@@ -79,26 +128,63 @@ def near(networks: Networks, bands: Bands, seed: int) -> Callable[[int, Array], 
 
     Returns:
         (number of a block, aims as shares of the ranges [k, p]) -> codes [k, d] float32, within the
-        bounds. None where the network stores no natural codes with activations of these neurons.
+        bounds. None where the network does not start from natural codes.
     """
-    stored, z = networks.natural, unit_nature.encoded(networks, bands.neurons)
-    if networks.codes.kind != "bank" or stored is None or stored.encodings is None or z is None:
+    if bank(networks) is None:
         return None
-    if np.shape(stored.encodings)[1] != networks.codes.size:
-        return None  # the generator's codes are not what the classifier's encoder gives
-    random = stored.codes(networks.codes.size)
-    if random is None:
-        return None
-    bank, shares = np.asarray(stored.encodings, np.float32), (z - bands.z1) / (bands.z2 - bands.z1)
-    typical = max(stored.typical, len(random))
-    sd, cards = KERNEL * bank[:typical].std(axis=0), _deck(z, typical)
-    bank, shares = bank[cards], shares[cards]
+    z = unit_nature.encoded(networks, bands.neurons)
+    if z is None:
+        neurons = bands.neurons
+        z = networks.compiled(("starts of", neurons), lambda: drawn(networks, neurons))
+    return _dealer(networks, z, bands, seed)
+
+
+def each(networks: Networks, bands: Bands, seed: int) -> list[Dealer]:
+    """A dealer of its own for each of several neurons, of a network that has a `bank`.
+
+    Args:
+        networks: The pair.
+        bands: Neurons with their ranges.
+        seed: Of the run.
+    """
+    columns: dict[Neuron, Array] = {}
+    for neuron in bands.neurons:
+        z = unit_nature.encoded(networks, (neuron,))
+        if z is not None:
+            columns[neuron] = z
+    others = tuple(one for one in dict.fromkeys(bands.neurons) if one not in columns)
+    if others:
+        columns |= dict(zip(others, drawn(networks, others).T[:, :, np.newaxis], strict=True))
+    return [_dealer(networks, columns[one.neuron], Bands([one]), seed) for one in bands]
+
+
+def drawn(networks: Networks, neurons: tuple[Neuron, ...]) -> Array:
+    """Activations [N, p] of neurons over the images that G draws of the bank's codes."""
+    found = bank(networks)
+    assert found is not None, "only networks with a bank start near"
+    draw = networks.compiled("starts drawn", lambda: traced(networks.images))
+    parts = []
+    with exact():
+        for first in range(0, len(found.codes), BATCH):
+            c = np.clip(found.codes[first : first + BATCH], *networks.codes.limits)
+            # A short batch is filled up, so that one graph serves all.
+            rows = np.concatenate([c, np.zeros((BATCH - len(c), c.shape[1]), np.float32)])
+            x = draw(tf.constant(rows)).numpy().astype(np.uint8)
+            parts.append(networks.activations(x, neurons, BATCH)[: len(c)])
+    return np.concatenate(parts).astype(np.float64)
+
+
+def _dealer(networks: Networks, z: Array, bands: Bands, seed: int) -> Dealer:
+    found = bank(networks)
+    assert found is not None, "only networks with a bank start near"
+    cards = _deck(z, found.typical)
+    shares = ((z - bands.z1) / (bands.z2 - bands.z1))[cards]
 
     def deal(block: int, t: Array) -> Array:
-        hand = _hand(len(bank), seed, block, len(t))
+        hand = _hand(len(cards), seed, block, len(t))
         far = np.abs(shares[hand] - t[:, np.newaxis]).max(axis=2)
-        noise = codes.generator(seed, NOISE, block).standard_normal((len(t), bank.shape[1]))
-        c = bank[hand[_matched(far)]] + sd * noise
+        noise = codes.generator(seed, NOISE, block).standard_normal((len(t), len(found.sd)))
+        c = found.codes[cards[hand[_matched(far)]]] + KERNEL * found.sd * noise
         return np.clip(c, *networks.codes.limits).astype(np.float32)
 
     return deal

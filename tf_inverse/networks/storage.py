@@ -12,6 +12,7 @@ import pathlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tf_inverse import keras_settings
 from tf_inverse.archive import atomic, atomic_folder
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.networks import hub, places, yardstick
@@ -50,9 +51,11 @@ def load(network: str | os.PathLike = "cifar10", trust: bool = False) -> Network
         `networks.Networks`.
 
     Raises:
-        UsageError: No such network, or one that lacks its classifier, generator or encoder.
+        UsageError: No such network, or one that lacks its classifier, generator or encoder; or
+            Keras does not run on TensorFlow.
         RefusedInput: A file is damaged or of another form.
     """
+    keras_settings.expect_tensorflow()
     from tf_inverse.networks.networks import Networks
 
     folder = places.find(network)

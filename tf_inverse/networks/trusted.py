@@ -99,5 +99,5 @@ def _holds_graph(path: StrPath) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.startswith(ASSETS) for name in archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+    except Exception:  # zipfile raises almost anything for a damaged file, which is refused later
         return False

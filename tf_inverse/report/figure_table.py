@@ -58,6 +58,12 @@ FIGURES = {
         "several statistics",
     ),
     "r_hat": ("R-hat", "how far those chains disagree, likewise; 1 where they do not"),
+    "burn_in": (
+        "burn-in",
+        "steps of those chains before their first rows: the splitting that they start from, and a "
+        "pilot",
+    ),
+    "apart": ("rounds apart", "rounds of moves between two rows of one of those chains"),
     "probability": (
         "one in",
         "how many images the generator draws from its codes for each that lies in every band",

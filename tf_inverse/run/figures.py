@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from tf_inverse import metrics
 from tf_inverse.band import Bands
 from tf_inverse.method import diagnostics
+from tf_inverse.method.checkpoint import count
 from tf_inverse.networks import unit_nature
 from tf_inverse.tensors import Array
 
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     from tf_inverse.method.normalization import Scale
     from tf_inverse.method.settings import Settings
     from tf_inverse.networks.networks import Networks
+
+
+LAWFUL = "langevin"
+"""The method whose rows are chains with a law."""
 
 
 def natural(networks: Networks, bands: Bands) -> dict[str, Array] | None:
@@ -73,7 +79,23 @@ def summary(
         bandwidth=scale.bandwidth,
         natural_encodings=None if nature is None else nature["encodings"],
     )
-    if settings.method != "langevin":
+    if settings.method != LAWFUL:
         return measured
     columns = samples.activations[:], samples.encodings[:], samples.chain[:]
     return measured | diagnostics.of_sample(*columns)
+
+
+def of_chains(settings: Settings, state: Mapping[str, Array] | None) -> dict[str, int]:
+    """How the rows of chains with a law lie along them; nothing of other methods.
+
+    Args:
+        settings: What was asked for.
+        state: That the run ended with, as of `chains.Chains`.
+
+    Returns:
+        `burn_in`, the steps that were taken before any row was: those of the splitting and of the
+        pilot; and `apart`, the rounds between two rows of a chain.
+    """
+    if settings.method != LAWFUL or state is None:
+        return {}
+    return {"burn_in": count(state, "spent"), "apart": count(state, "apart")}

@@ -106,9 +106,8 @@ def run(
     settings, why = settled(networks, bands, settings)
     if why:
         say(why)
-    if settings.starts == "near" and starts.near(networks, bands, settings.seed) is None:
-        text = " & ".join(str(neuron) for neuron in bands.neurons)
-        say(f"starts are random: {networks.name} keeps no natural codes with activations of {text}")
+    if settings.starts == "near" and starts.bank(networks) is None:
+        say(f"starts are random: {networks.name} keeps no natural codes to start near")
     nature = figures.natural(networks, bands)
     writer = None
     if out is not None:
@@ -142,7 +141,10 @@ def run(
             return Result(bands, networks, settings, found, trouble, writer.path)
         with _opened(keeper) as samples:
             told = (
-                figures.summary(samples, bands, settings, scale, nature) | {"steps": steps} | size
+                figures.summary(samples, bands, settings, scale, nature)
+                | figures.of_chains(settings, keeper.state)
+                | {"steps": steps}
+                | size
             )
         if writer is not None:
             writer.finish(told)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import pathlib
 from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
 
-from tf_inverse.archive import atomic
 from tf_inverse.errors import RefusedInput, reason
 from tf_inverse.networks import npz
+from tf_inverse.tensors import Array
 
 NAME = "state.npz"
 
@@ -25,10 +24,14 @@ def save(folder: pathlib.Path, variables: Sequence[keras.Variable], steps: int) 
         variables: All that a step may change, in the same order every time.
         steps: Done so far.
     """
-    arrays = {str(i): keras.ops.convert_to_numpy(one.value) for i, one in enumerate(variables)}
-    buffer = io.BytesIO()
-    np.savez(buffer, steps=steps, **arrays)
-    atomic.write(folder / NAME, buffer.getvalue())
+    npz.write(folder / NAME, _arrays(variables, steps))
+
+
+def _arrays(variables: Sequence[keras.Variable], steps: int) -> Iterator[tuple[str, Array]]:
+    """The arrays of a state by name, each of which is in memory once the one before is written."""
+    yield "steps", np.asarray(steps)
+    for i, variable in enumerate(variables):
+        yield str(i), keras.ops.convert_to_numpy(variable.value)
 
 
 def weights(folder: pathlib.Path, network: keras.Model) -> int:
@@ -64,9 +67,9 @@ def restore(folder: pathlib.Path, variables: Sequence[keras.Variable]) -> int:
 def _assign(folder: pathlib.Path, variables: Sequence[keras.Variable], more: bool = False) -> int:
     """Gives variables the first arrays of a state; its steps so far.
 
-    Every header is compared with its variable before anything is read or assigned, so that a state
-    of other variables changes none, and no array has more numbers than its variable. The arrays
-    are then read one at a time; those before a damaged one are assigned when it is refused.
+    Every header is compared with its variable before anything is read, so that no array has more
+    numbers than its variable. Every array is then read once to compare it with its checksum before
+    any is assigned, so that a state of other variables, or a damaged one, changes none of them.
 
     Args:
         folder: Of the state.
@@ -81,6 +84,7 @@ def _assign(folder: pathlib.Path, variables: Sequence[keras.Variable], more: boo
             raise ValueError("its number of steps is no whole number")
         for i, variable in enumerate(variables):
             _expect_fit(arrays[str(i)], variable)
+        arrays.expect_intact(["steps", *map(str, range(len(variables)))])
         for i, variable in enumerate(variables):
             array = arrays[str(i)]
             # By rows there is no limit to the size, which the variable has already.

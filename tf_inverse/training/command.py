@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import sys
 from collections.abc import Callable
@@ -319,7 +320,8 @@ def _names(text: str | None) -> tuple[str, ...] | None:
     """Labels from a file, one a line, or from the text itself, with commas."""
     if text is None:
         return None
-    given = words.lines(text) if pathlib.Path(text).is_file() else None
+    # pathlib raises of a text that is too long for a file's name, as that of many labels is.
+    given = words.lines(text) if os.path.isfile(text) else None
     return given[1] if given else tuple(text.split(","))
 
 
@@ -345,7 +347,9 @@ def check(
     panel = [judges.load(one, channels, trust=trust) for one in judge.split(",") if one]
     layer, names = networks.labels
     given = matching.read(options["map"])
-    panel = [matching.among(names, layer, one, given) for one in panel]
+    matching.expect_known(given, matching.targets(names, layer))
+    maps = [matching.of_judge(given, one, panel) for one in panel]
+    panel = [matching.among(names, layer, one, own) for one, own in zip(panel, maps, strict=True)]
     shared = answers.asked(networks, panel, x)
     figures = evaluation.reconstructions(shared, y)
     figures["neurons"] = evaluation.samples(networks, panel, shared, n or evaluation.COUNT, neurons)

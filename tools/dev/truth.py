@@ -1,14 +1,15 @@
-"""How true and how varied samples of the shipped pair are, beside nature and beside its bank.
+"""How true and how varied samples of a pair are, beside nature and beside its bank.
 
     python tools/dev/strangers.py ../shared/data/judges_cifar10 JUDGES
     python tools/dev/truth.py JUDGES/resnet44.keras,JUDGES/resnet20.keras \
-        ../shared/data/cifar10.h5 [SEED]
+        ../shared/data/cifar10.h5 [SEED [FOLDER]]
 
 For each class neuron, each of two ranges and each judge: the share of 30 samples that it gives to
 the class, over nature's share in the range; Vendi scores of four orders, in E and in the judge's
 last features, and how many of the eight are at least those of equally many natural images; gradient
 steps times K. The bank's row is the baseline without any search, the other rows are of the
-settings in `WAYS`. Nature is CIFAR-10's test images.
+settings in `WAYS`. Nature is CIFAR-10's test images; the pair is the shipped one, or the folder of
+another of the same classes.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Yardsticks:
     """A judge, nature as it sees it, and the widths of the two kernels.
 
     Args:
-        networks: The shipped pair.
+        networks: The pair.
         judge: A Keras classifier of the pair's classes whose last layer but one are features.
         nature: [m, 32, 32, 3] uint8.
     """
@@ -91,9 +92,9 @@ def searched(networks, bands, seed, options):
     return Samples.joined([b.samples for b in batches]), batches[-1].info.steps * settings.K
 
 
-def main(judges: str, data: str, seed: str = "0") -> None:
+def main(judges: str, data: str, seed: str = "0", pair: str = "cifar10") -> None:
     """Prints a row for every neuron, range, way and judge, and the means."""
-    networks = tf_inverse.load("cifar10")
+    networks = tf_inverse.load(pair)
     nature, _ = image_files.load(data, networks.image_shape[:2], "test", 3)
     sticks = {
         pathlib.Path(path).stem: Yardsticks(networks, keras.models.load_model(path), nature)

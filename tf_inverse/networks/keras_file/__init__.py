@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 ASSETS = "assets/layers/"
+PACKING = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Other ways make room by what an entry says, or unpack without limit."""
+
 MAX_CONFIG = 16 << 20  # bytes
 MAX_WEIGHTS = 16 << 30
 SPARE = 4096  # numbers that a model may hold beside its stored weights, such as seeds' states
@@ -126,7 +129,9 @@ def _is_hdf5(path: StrPath) -> bool:
 def _contents(path: StrPath, trust: bool) -> Contents:
     try:
         return _of_hdf5(path) if _is_hdf5(path) else _of_archive(path, trust)
-    except (zipfile.BadZipFile, OSError, ValueError, KeyError, NotImplementedError) as error:
+    except InverseSetError:
+        raise
+    except Exception as error:  # zipfile, zlib and HDF5 raise almost anything for a damaged file
         kind = ".h5" if _is_hdf5(path) else ".keras"
         raise RefusedInput(f"{path}: damaged {kind} file ({reason(error)})") from error
 
@@ -181,6 +186,8 @@ def _check_members(archive: zipfile.ZipFile, path: StrPath, trust: bool) -> set[
         most = MAX_CONFIG if name.endswith(".json") else MAX_WEIGHTS
         if info.file_size > most:
             raise RefusedInput(f"{path}: {name} is {info.file_size} bytes, at most {most}")
+        if info.compress_type not in PACKING:
+            raise RefusedInput(f"{path}: {name} is packed in a way that Keras does not use")
     if infos["model.weights.h5"].compress_type != zipfile.ZIP_STORED:
         raise RefusedInput(f"{path}: weights are compressed, expected them as Keras stores them")
     return assets

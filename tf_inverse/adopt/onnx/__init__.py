@@ -1,0 +1,127 @@
+"""ONNX files, as PyTorch writes them, as Keras models whose layers can be asked for.
+
+The operators are computed by TensorFlow's own (`operators`, `spatial`, `shapes`), and what comes of
+it is compared with ONNX Runtime before it is used.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import tempfile
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf_inverse.adopt.onnx import file, graph
+from tf_inverse.errors import RefusedInput, UsageError, reason
+from tf_inverse.layers import frozen_inputs
+from tf_inverse.tensors import Array, Model, StrPath
+
+IMAGES = 3
+"""Images, of a batch of any size, for which both are compared."""
+
+CLOSE = 1e-3
+"""Difference, of the largest number that an output has, that rounding may make."""
+
+
+def model(path: StrPath, name: str, size: tuple[int, ...] | None = None) -> Model:
+    """The Keras model of an ONNX file: one layer, `graph`, with the file's layers inside.
+
+    Args:
+        path: Of the file. Its operators are of a fixed list, and none reads or writes files.
+        name: Of the model.
+        size: (H, W, C) of an image, where the file leaves it open.
+
+    Raises:
+        UsageError: The extra `onnx` is not installed, an operator is not known here, or a size is
+            open.
+        RefusedInput: The file is damaged, or gives other numbers here than in ONNX Runtime.
+    """
+    contents = file.read(path)
+    specs = _specs(contents, path, size)
+    one = {
+        key: tf.TensorSpec(
+            (1 if spec.shape[0] is None else spec.shape[0], *spec.shape[1:]), spec.dtype
+        )
+        for key, spec in specs.items()
+    }
+    module = tf.Module()
+    module.run = _traced(contents, path, one)
+    if specs != one:
+        try:
+            run = graph.of_any_number(contents, path, specs)
+            module.run = tf.function(run, autograph=False).get_concrete_function(**specs)
+        except Exception:  # TensorFlow raises almost anything for shapes that do not fit
+            # What a file computes of the number of images is known where they come one by one.
+            specs = one
+    _compare(module.run, contents, specs, path)
+    first = any(one.shape.rank == 4 for one in specs.values())
+    with tempfile.TemporaryDirectory() as folder, frozen_inputs.trust(True):
+        saved = pathlib.Path(folder) / "model"
+        tf.saved_model.save(module, str(saved), signatures=module.run)
+        return frozen_inputs.graph(saved, name, first=first)
+
+
+def _traced(contents: file.Contents, path: StrPath, specs: dict[str, tf.TensorSpec]) -> Any:
+    run = graph.function(contents, path)
+    try:
+        return tf.function(run, autograph=False).get_concrete_function(**specs)
+    except RefusedInput:
+        raise
+    except NotImplementedError as error:
+        raise UsageError(
+            f"expected an ONNX file of operators in forms that are known here, {path} has "
+            f"{reason(error)}; docs/own_network.md tells another way, a SavedModel"
+        ) from error
+    except Exception as error:  # TensorFlow raises almost anything for shapes that do not fit
+        raise RefusedInput(f"{path}: its graph cannot be built ({reason(error)})") from error
+
+
+def _specs(
+    contents: file.Contents, path: StrPath, size: tuple[int, ...] | None
+) -> dict[str, tf.TensorSpec]:
+    """Shape and type of each input by its plain name."""
+    found = {}
+    for name, (shape, kind) in contents.inputs.items():
+        batch, sides = shape[:1], shape[1:]
+        if None in sides and size is not None and len(sides) == 3:
+            sides = [size[2], size[0], size[1]]
+        if not batch or None in sides:
+            raise UsageError(
+                f"expected --size=ROWS,COLUMNS,CHANNELS for {path}, whose input has none"
+            )
+        found[graph.plain(name)] = tf.TensorSpec((*batch, *sides), kind)
+    if not found:
+        raise UsageError(f"expected an ONNX file with an input, {path} has none")
+    return found
+
+
+def _compare(
+    run: Any, contents: file.Contents, specs: dict[str, tf.TensorSpec], path: StrPath
+) -> None:
+    """Refuses a file that gives other numbers here than in ONNX Runtime."""
+    rng = np.random.default_rng(0)
+    x = {name: _drawn(rng, specs[graph.plain(name)]) for name in contents.inputs}
+    runtime = file.package("onnxruntime", path)
+    try:
+        options = runtime.SessionOptions()
+        options.log_severity_level = 4
+        session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        expected = session.run(contents.outputs, x)
+    except Exception as error:  # ONNX Runtime has a dozen errors of its own
+        raise RefusedInput(f"{path}: ONNX Runtime cannot run it ({reason(error)})") from error
+    got = run(**{graph.plain(name): tf.constant(one) for name, one in x.items()})
+    for name, want in zip(contents.outputs, expected, strict=True):
+        here = np.asarray(got[graph.plain(name)], np.float64)
+        far = np.abs(here - want).max() if here.shape == want.shape else np.inf
+        if not far <= CLOSE * max(np.abs(want).max(), 1e-6):
+            raise RefusedInput(
+                f"{path}: its output {name:.120} is off by {far:.3g} from what ONNX Runtime "
+                f"gives, which goes up to {np.abs(want).max():.3g}; please report it with the file"
+            )
+
+
+def _drawn(rng: np.random.Generator, spec: tf.TensorSpec) -> Array:
+    shape = tuple(IMAGES if side is None else side for side in spec.shape)
+    return rng.standard_normal(shape).astype(spec.dtype.as_numpy_dtype)

@@ -1,0 +1,156 @@
+"""An ONNX file, checked before any of it is believed: sizes, operators, where its weights lie."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import pathlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tf_inverse.adopt.onnx import operators, shapes, spatial
+from tf_inverse.errors import RefusedInput, UsageError, reason
+from tf_inverse.tensors import Array, StrPath
+
+LARGEST = 2 << 30
+"""Bytes that Protocol Buffers can read."""
+
+OPSET = 13
+"""Older files are put into this version of the operators, since which axes are inputs."""
+
+OPERATORS = operators.OPERATORS | spatial.OPERATORS | shapes.OPERATORS
+
+
+class Contents(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        proto: The `onnx.ModelProto`.
+        weights: Arrays by name.
+        inputs: Shape and NumPy's type of each input by name; a size that is left open is None.
+        outputs: Names of the outputs.
+    """
+
+    proto: Any
+    weights: dict[str, Array]
+    inputs: dict[str, tuple[list[int | None], str]]
+    outputs: list[str]
+
+
+def package(name: str, path: StrPath) -> Any:
+    """A package of the extra `onnx`.
+
+    Raises:
+        UsageError: It is not installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise UsageError(
+            f"expected {name} for {path}: pip install 'tf_inverse[onnx]' ({reason(error)})"
+        ) from error
+
+
+def read(path: StrPath) -> Contents:
+    """What a file holds, with nothing run and nothing larger than its files allocated.
+
+    Raises:
+        UsageError: The extra is not installed, or the file has operators that are not known here.
+        RefusedInput: The file is damaged, too large, or has weights elsewhere than beside it.
+    """
+    onnx = package("onnx", path)
+    if pathlib.Path(path).stat().st_size > LARGEST:
+        raise RefusedInput(f"{path}: is larger than {LARGEST} bytes")
+    try:
+        proto = onnx.load_model(str(path), load_external_data=False)
+        own = {one.domain: one.version for one in proto.opset_import}
+        if proto.functions:
+            proto = onnx.inliner.inline_local_functions(proto)
+        if own.get("", OPSET) < OPSET:
+            proto = onnx.version_converter.convert_version(proto, OPSET)
+    except Exception as error:  # onnx raises its own errors, and those of Protocol Buffers
+        raise RefusedInput(f"{path}: no ONNX file that can be read ({reason(error)})") from error
+    graph = proto.graph
+    if not graph.node or not graph.output:
+        raise RefusedInput(f"{path}: no ONNX file, for it computes nothing")
+    _expect_known(graph, path)
+    if graph.sparse_initializer:
+        raise UsageError(f"expected weights that are not sparse in {path}")
+    weights = {one.name: array(one, path) for one in graph.initializer}
+    free = [one for one in graph.input if one.name not in weights]
+    inputs = {one.name: _declared(one, path) for one in free}
+    return Contents(proto, weights, inputs, [one.name for one in graph.output])
+
+
+def attributes(node: Any, path: StrPath) -> dict[str, Any]:
+    """Attributes of a node by name, with the number of its outputs as `outputs`.
+
+    Raises:
+        RefusedInput: One holds what no operator here takes.
+    """
+    helper = package("onnx", path).helper
+    found: dict[str, Any] = {"outputs": len(node.output)}
+    for one in node.attribute:
+        value = helper.get_attribute_value(one)
+        found[one.name] = array(value, path) if hasattr(value, "data_type") else value
+    return found
+
+
+def array(tensor: Any, path: StrPath) -> Array:
+    """The numbers of a tensor of a file, from the file itself or from one that lies beside it.
+
+    Raises:
+        RefusedInput: It declares other numbers than there are, or a file elsewhere.
+    """
+    numpy_helper = package("onnx", path).numpy_helper
+    where = {one.key: one.value for one in tensor.external_data}
+    try:
+        if not where and tensor.data_location == 0:
+            return numpy_helper.to_array(tensor)
+        kind = np.dtype(shapes.TYPES[tensor.data_type])
+        name, count = where["location"], math.prod(tensor.dims)
+        file = pathlib.Path(path).parent / name
+        if pathlib.PurePath(name).name != name or file.is_symlink() or not file.is_file():
+            raise RefusedInput(
+                f"{path}: weights in {name!r:.120}, expected a file beside it: keep both together"
+            )
+        offset = int(where.get("offset", 0))
+        size = file.stat().st_size
+        length = int(where.get("length", size - offset))
+        if min(tensor.dims, default=0) < 0 or offset < 0 or count * kind.itemsize != length:
+            raise RefusedInput(f"{path}: {tensor.name:.120} declares more than {name} holds")
+        if offset + length > size:
+            raise RefusedInput(f"{path}: {tensor.name:.120} ends beyond {name}; is it cut off?")
+        numbers = np.fromfile(file, kind.newbyteorder("<"), count, offset=offset)
+        return numbers.reshape(tuple(tensor.dims))
+    except (ValueError, KeyError, TypeError, MemoryError) as error:
+        raise RefusedInput(
+            f"{path}: damaged tensor {tensor.name:.120} ({reason(error)})"
+        ) from error
+
+
+def _expect_known(graph: Any, path: StrPath) -> None:
+    unknown = sorted(set(_unknown(graph)))
+    if unknown:
+        raise UsageError(
+            f"expected an ONNX file of operators that are known here, {path} has "
+            f"{', '.join(unknown)[:200]}; docs/own_network.md tells another way, a SavedModel"
+        )
+
+
+def _unknown(graph: Any) -> Iterator[str]:
+    for node in graph.node:
+        if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
+            yield f"{node.domain}.{node.op_type}".lstrip(".")
+
+
+def _declared(value: Any, path: StrPath) -> tuple[list[int | None], str]:
+    tensor = value.type.tensor_type
+    if tensor.elem_type not in shapes.TYPES or not tensor.HasField("shape"):
+        raise UsageError(f"expected inputs of numbers with a shape, {value.name} of {path} is none")
+    sides = [one.dim_value or None for one in tensor.shape.dim]
+    if any(side is not None and side < 0 for side in sides):
+        raise RefusedInput(f"{path}: {value.name:.120} has a negative size")
+    return sides, shapes.TYPES[tensor.elem_type]

@@ -1,0 +1,161 @@
+"""The graph of an ONNX file as a function of TensorFlow, one operator after another.
+
+Operators run in scopes that are called as the file calls its nodes, so that the layers of PyTorch,
+`layer1.0.conv1`, can be asked for by these names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf_inverse.adopt.onnx import file, shapes
+from tf_inverse.errors import RefusedInput
+from tf_inverse.tensors import Array, StrPath, Tensor
+
+Sizes = dict[str, list[int | None]]
+
+SMALL = 1024
+"""Whole numbers, at most, of a constant that is computed as the graph is built."""
+
+
+def plain(name: str) -> str:
+    """A name of the file's as TensorFlow takes it for an input or an output."""
+    return re.sub(r"\W", "_", name)
+
+
+def function(
+    contents: file.Contents,
+    path: StrPath,
+    sizes: Sizes | None = None,
+    seen: Sizes | None = None,
+) -> Callable[..., dict[str, Tensor]]:
+    """A function of the inputs by their `plain` names that gives the outputs by theirs.
+
+    The function raises RefusedInput for a graph that gives more than `shapes.MOST` numbers or takes
+    what is not there, and NotImplementedError for a form of an operator that is not known here.
+
+    Args:
+        contents: Of the file.
+        path: Of the file, for the words of refusals.
+        sizes: Shapes of tensors by name, as far as they are known beforehand.
+        seen: Takes the shapes that are known once the function is traced, where it is given.
+    """
+    nodes = [
+        (node, _scope(node), file.attributes(node, path)) for node in contents.proto.graph.node
+    ]
+    names = {plain(name): name for name in contents.inputs}
+
+    def run(**inputs: Tensor) -> dict[str, Tensor]:
+        values: dict[str, Any] = dict(contents.weights)
+        values |= {names[name]: x for name, x in inputs.items()}
+        for node, scope, attributes in nodes:
+            if absent := [name for name in node.input if name and name not in values]:
+                raise RefusedInput(
+                    f"{path}: {node.op_type} takes {absent[0]:.120}, which is absent"
+                )
+            taken = [values[name] if name else None for name in node.input]
+            with tf.name_scope(scope):
+                try:
+                    given = _applied(node.op_type, attributes, taken)
+                except OverflowError as error:
+                    raise _too_large(node, path) from error
+                given = [
+                    _sized(x, (sizes or {}).get(name))
+                    for name, x in zip(node.output, given, strict=False)
+                ]
+            for name, one in zip(node.output, given, strict=False):
+                _expect_small(one, node, path)
+                values[name] = one
+        if seen is not None:
+            seen.update({name: list(x.shape) for name, x in values.items() if tf.is_tensor(x)})
+        if absent := [name for name in contents.outputs if name not in values]:
+            raise RefusedInput(f"{path}: nothing computes its output {absent[0]:.120}")
+        return {plain(name): tf.identity(values[name]) for name in contents.outputs}
+
+    return run
+
+
+def of_any_number(
+    contents: file.Contents, path: StrPath, specs: dict[str, tf.TensorSpec]
+) -> Callable[..., dict[str, Tensor]]:
+    """The same function for any number of images, with the sizes of all that it computes.
+
+    A file computes shapes of the number of images, and from then on TensorFlow knows none. What one
+    image and two give tells which sizes follow that number; all others are known.
+
+    Args:
+        contents: Of the file.
+        path: Of the file.
+        specs: Of the inputs by their `plain` names.
+    """
+    traces: list[Sizes] = []
+    for rows in (1, 2):
+        traces.append({})
+        taken = {
+            key: tf.TensorSpec((rows, *one.shape[1:]), one.dtype) for key, one in specs.items()
+        }
+        run = function(contents, path, seen=traces[-1])
+        tf.function(run, autograph=False).get_concrete_function(**taken)
+    one, two = traces
+    same = [name for name in one if len(one[name]) == len(two.get(name, ()))]
+    sizes = {
+        name: [a if a == b else None for a, b in zip(one[name], two[name], strict=True)]
+        for name in same
+    }
+    return function(contents, path, sizes)
+
+
+def _applied(kind: str, attributes: dict[str, Any], taken: list[Any]) -> tuple[Any, ...]:
+    """What an operator gives; shapes and other small constants are computed at once."""
+    now = bool(taken) and all(_is_small(x) for x in taken)
+    if any(shapes.is_open(x) for x in taken) and kind in shapes.OPEN:
+        given: Any = shapes.OPEN[kind](*taken)
+    else:
+        with tf.init_scope() if now else contextlib.nullcontext():
+            given = file.OPERATORS[kind](attributes, *taken)
+    found = given if isinstance(given, tuple) else (given,)
+    return tuple(_known(x) if now or not tf.is_tensor(x) else x for x in found)
+
+
+def _sized(x: Any, shape: list[int | None] | None) -> Any:
+    """A tensor whose sizes the graph knows, as far as they are known beforehand."""
+    if shape is None or not tf.is_tensor(x) or x.shape.as_list() == shape:
+        return x
+    return tf.ensure_shape(x, shape)
+
+
+def _is_small(x: Any) -> bool:
+    if x is None:
+        return True
+    whole = isinstance(x, np.ndarray) and x.dtype.kind in "biu"
+    return bool(whole and x.size <= SMALL)
+
+
+def _known(x: Any) -> Array:
+    return x.numpy() if tf.is_tensor(x) else np.asarray(x)
+
+
+def _expect_small(x: Any, node: Any, path: StrPath) -> None:
+    sides = [side for side in (x.shape or ()) if isinstance(side, int)]
+    if math.prod(sides) > shapes.MOST:
+        raise _too_large(node, path)
+
+
+def _too_large(node: Any, path: StrPath) -> RefusedInput:
+    return RefusedInput(
+        f"{path}: {node.op_type} {node.name:.120} gives more than {shapes.MOST} numbers"
+    )
+
+
+def _scope(node: Any) -> str:
+    """A scope's name: the path that PyTorch's older exporter gives a node, or its output's name."""
+    name = node.name if "/" in node.name else node.output[0]
+    parts = [re.sub(r"[^\w.-]", "_", part) for part in name.split("/") if part]
+    return "/".join(part if part[0].isalnum() else f"x{part}" for part in parts) or node.op_type

@@ -1,0 +1,238 @@
+"""Operators of ONNX in TensorFlow: arithmetic, activations, products, normalisation, reductions.
+
+Each function takes a node's attributes and then its inputs, absent ones as None, and gives what the
+operator gives (a tuple where it gives several), as https://onnx.ai/onnx/operators says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf_inverse.tensors import Tensor
+
+Attributes = dict[str, Any]
+Operator = Callable[..., Any]
+
+
+def _plain(function: Callable[..., Tensor]) -> Operator:
+    """An operator without attributes."""
+    return lambda attributes, *inputs: function(*inputs)
+
+
+def _folded(function: Callable[[Tensor, Tensor], Tensor]) -> Operator:
+    """An operator of any number of inputs that takes them two by two."""
+
+    def run(attributes: Attributes, x: Tensor, *others: Tensor) -> Tensor:
+        for other in others:
+            x = function(x, other)
+        return x
+
+    return run
+
+
+def _divide(attributes: Attributes, x: Tensor, y: Tensor) -> Tensor:
+    x, y = tf.convert_to_tensor(x), tf.convert_to_tensor(y)
+    return tf.truncatediv(x, y) if x.dtype.is_integer else x / y
+
+
+def _power(attributes: Attributes, x: Tensor, y: Tensor) -> Tensor:
+    x = tf.convert_to_tensor(x)
+    return tf.pow(x, tf.cast(y, x.dtype))
+
+
+def _modulo(attributes: Attributes, x: Tensor, y: Tensor) -> Tensor:
+    return tf.truncatemod(x, y) if attributes.get("fmod", 0) else tf.math.floormod(x, y)
+
+
+def _clip(attributes: Attributes, x: Tensor, low: Any = None, high: Any = None) -> Tensor:
+    low, high = attributes.get("min", low), attributes.get("max", high)
+    x = x if low is None else tf.maximum(x, tf.cast(low, x.dtype))
+    return x if high is None else tf.minimum(x, tf.cast(high, x.dtype))
+
+
+def _gelu(attributes: Attributes, x: Tensor) -> Tensor:
+    return tf.nn.gelu(x, approximate=attributes.get("approximate", b"none") == b"tanh")
+
+
+def _elu(attributes: Attributes, x: Tensor) -> Tensor:
+    return tf.where(x < 0, attributes.get("alpha", 1.0) * tf.math.expm1(tf.minimum(x, 0.0)), x)
+
+
+def _selu(attributes: Attributes, x: Tensor) -> Tensor:
+    alpha = attributes.get("alpha", 1.67326319217681884765625)
+    return attributes.get("gamma", 1.05070102214813232421875) * _elu({"alpha": alpha}, x)
+
+
+def _celu(attributes: Attributes, x: Tensor) -> Tensor:
+    alpha = attributes.get("alpha", 1.0)
+    return alpha * tf.nn.elu(x / alpha) if alpha > 0 else _elu({"alpha": alpha}, x / alpha)
+
+
+def _hard_sigmoid(attributes: Attributes, x: Tensor) -> Tensor:
+    slope, offset = attributes.get("alpha", 0.2), attributes.get("beta", 0.5)
+    return tf.clip_by_value(slope * x + offset, 0.0, 1.0)
+
+
+def _hard_swish(attributes: Attributes, x: Tensor) -> Tensor:
+    return x * _hard_sigmoid({"alpha": 1 / 6}, x)
+
+
+def _leaky(attributes: Attributes, x: Tensor) -> Tensor:
+    return tf.where(x < 0, attributes.get("alpha", 0.01) * x, x)
+
+
+def _matmul(attributes: Attributes, A: Tensor, B: Tensor) -> Tensor:
+    A, B = tf.convert_to_tensor(A), tf.convert_to_tensor(B)
+    row, column = A.shape.rank == 1, B.shape.rank == 1
+    y = tf.matmul(A[tf.newaxis] if row else A, B[:, tf.newaxis] if column else B)
+    y = tf.squeeze(y, -1) if column else y
+    return tf.squeeze(y, -1 if column else -2) if row else y
+
+
+def _gemm(attributes: Attributes, A: Tensor, B: Tensor, C: Tensor | None = None) -> Tensor:
+    turned = {f"transpose_{side.lower()}": bool(attributes.get(f"trans{side}", 0)) for side in "AB"}
+    y = attributes.get("alpha", 1.0) * tf.matmul(A, B, **turned)
+    return y if C is None else y + attributes.get("beta", 1.0) * C
+
+
+def _einsum(attributes: Attributes, *inputs: Tensor) -> Tensor:
+    return tf.einsum(attributes["equation"].decode(), *inputs)
+
+
+def _softmax(attributes: Attributes, x: Tensor) -> Tensor:
+    return tf.nn.softmax(x, axis=attributes.get("axis", -1))
+
+
+def _log_softmax(attributes: Attributes, x: Tensor) -> Tensor:
+    return tf.nn.log_softmax(x, axis=attributes.get("axis", -1))
+
+
+def _by_channel(values: Tensor, x: Tensor) -> Tensor:
+    """A value for each channel [C], to be multiplied with x [B, C, ...]."""
+    return tf.reshape(values, (-1, *[1] * (x.shape.rank - 2)))
+
+
+def _batch_norm(
+    attributes: Attributes, x: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, var: Tensor
+) -> Tensor:
+    factor = scale / tf.sqrt(var + attributes.get("epsilon", 1e-5))
+    return x * _by_channel(factor, x) + _by_channel(shift - mean * factor, x)
+
+
+def _normalised(x: Tensor, axes: list[int], epsilon: float) -> Tensor:
+    mean, variance = tf.nn.moments(x, axes, keepdims=True)
+    return (x - mean) / tf.sqrt(variance + epsilon)
+
+
+def _layer_norm(
+    attributes: Attributes, x: Tensor, scale: Tensor, shift: Tensor | None = None
+) -> Tensor:
+    rank = x.shape.rank
+    axes = list(range(attributes.get("axis", -1) % rank, rank))
+    y = _normalised(x, axes, attributes.get("epsilon", 1e-5)) * scale
+    return y if shift is None else y + shift
+
+
+def _instance_norm(attributes: Attributes, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    y = _normalised(x, list(range(2, x.shape.rank)), attributes.get("epsilon", 1e-5))
+    return y * _by_channel(scale, x) + _by_channel(shift, x)
+
+
+def _group_norm(attributes: Attributes, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    groups, shape = attributes["num_groups"], x.shape
+    parts = tf.reshape(x, (-1, groups, shape[1] // groups, *shape[2:]))
+    axes = list(range(2, parts.shape.rank))
+    y = _normalised(parts, axes, attributes.get("epsilon", 1e-5))
+    y = tf.reshape(y, (-1, *shape[1:]))
+    return y * _by_channel(scale, x) + _by_channel(shift, x)
+
+
+def _reduced(function: Callable[..., Tensor]) -> Operator:
+    """A reduction; its axes are an attribute, or an input since opset 13 or 18."""
+
+    def run(attributes: Attributes, x: Tensor, axes: Any = None) -> Tensor:
+        axes = attributes.get("axes", axes)
+        if axes is None or np.size(axes) == 0:
+            if attributes.get("noop_with_empty_axes", 0):
+                return x
+            axes = None
+        else:
+            axes = [int(axis) for axis in axes]
+        return function(x, axis=axes, keepdims=bool(attributes.get("keepdims", 1)))
+
+    return run
+
+
+def _l1(x: Tensor, **options: Any) -> Tensor:
+    return tf.reduce_sum(tf.abs(x), **options)
+
+
+def _l2(x: Tensor, **options: Any) -> Tensor:
+    return tf.sqrt(tf.reduce_sum(tf.square(x), **options))
+
+
+OPERATORS: dict[str, Operator] = {
+    "Abs": _plain(tf.abs),
+    "Add": _plain(tf.add),
+    "And": _plain(tf.logical_and),
+    "BatchNormalization": _batch_norm,
+    "Ceil": _plain(tf.math.ceil),
+    "Celu": _celu,
+    "Clip": _clip,
+    "Cos": _plain(tf.cos),
+    "Div": _divide,
+    "Einsum": _einsum,
+    "Elu": _elu,
+    "Equal": _plain(tf.equal),
+    "Erf": _plain(tf.math.erf),
+    "Exp": _plain(tf.exp),
+    "Floor": _plain(tf.floor),
+    "Gelu": _gelu,
+    "Gemm": _gemm,
+    "Greater": _plain(tf.greater),
+    "GreaterOrEqual": _plain(tf.greater_equal),
+    "GroupNormalization": _group_norm,
+    "HardSigmoid": _hard_sigmoid,
+    "HardSwish": _hard_swish,
+    "InstanceNormalization": _instance_norm,
+    "LayerNormalization": _layer_norm,
+    "LeakyRelu": _leaky,
+    "Less": _plain(tf.less),
+    "LessOrEqual": _plain(tf.less_equal),
+    "Log": _plain(tf.math.log),
+    "LogSoftmax": _log_softmax,
+    "MatMul": _matmul,
+    "Max": _folded(tf.maximum),
+    "Min": _folded(tf.minimum),
+    "Mod": _modulo,
+    "Mul": _plain(tf.multiply),
+    "Neg": _plain(tf.negative),
+    "Not": _plain(tf.logical_not),
+    "Or": _plain(tf.logical_or),
+    "PRelu": _plain(lambda x, slope: tf.where(x < 0, slope * x, x)),
+    "Pow": _power,
+    "Reciprocal": _plain(tf.math.reciprocal),
+    "ReduceL1": _reduced(_l1),
+    "ReduceL2": _reduced(_l2),
+    "ReduceMax": _reduced(tf.reduce_max),
+    "ReduceMean": _reduced(tf.reduce_mean),
+    "ReduceMin": _reduced(tf.reduce_min),
+    "ReduceProd": _reduced(tf.reduce_prod),
+    "ReduceSum": _reduced(tf.reduce_sum),
+    "Relu": _plain(tf.nn.relu),
+    "Selu": _selu,
+    "Sigmoid": _plain(tf.sigmoid),
+    "Sign": _plain(tf.sign),
+    "Sin": _plain(tf.sin),
+    "Softmax": _softmax,
+    "Softplus": _plain(tf.nn.softplus),
+    "Softsign": _plain(tf.nn.softsign),
+    "Sqrt": _plain(tf.sqrt),
+    "Sub": _plain(tf.subtract),
+    "Sum": _folded(tf.add),
+    "Tanh": _plain(tf.tanh),
+}

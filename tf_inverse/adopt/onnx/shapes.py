@@ -1,0 +1,296 @@
+"""Operators of ONNX that move numbers without changing them, and those that compute shapes.
+
+A file computes the shapes for its reshapes as it goes, from that of its input. So that all but the
+batch's size is known before anything runs, such a shape is here a NumPy array of whole numbers with
+a `Size` in the place of one that is not known (an array of objects).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf_inverse.adopt.onnx.operators import Attributes, Operator
+from tf_inverse.tensors import Array, Tensor
+
+TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool", 11: "float64"}
+TYPES |= {5: "int16", 10: "float16", 12: "uint32", 13: "uint64", 16: "bfloat16", 4: "uint16"}
+
+
+MOST = 1 << 28
+"""Numbers for one image, at most, that an operator may give: a gigabyte."""
+
+
+class Size:
+    """A size that is not known before the function runs, such as the number of images."""
+
+    def __init__(self, now: Tensor) -> None:
+        self.now = now
+
+    def __add__(self, other: Any) -> Size:
+        return Size(self.now + _now(other))
+
+    def __mul__(self, other: Any) -> Size:
+        return Size(self.now * _now(other))
+
+    def __sub__(self, other: Any) -> Size:
+        return Size(self.now - _now(other))
+
+    def __floordiv__(self, other: Any) -> Size:
+        return Size(self.now // _now(other))
+
+    __radd__, __rmul__ = __add__, __mul__
+
+
+def _now(one: Any) -> Any:
+    return one.now if isinstance(one, Size) else int(one)
+
+
+def is_open(x: Any) -> bool:
+    """Whether a value is a shape in which a size is not known yet."""
+    return isinstance(x, np.ndarray) and x.dtype == object
+
+
+def _library(x: Any) -> Any:
+    """NumPy for values that are known, or in part; TensorFlow for tensors."""
+    return np if isinstance(x, np.ndarray) else tf
+
+
+def _ints(values: Any) -> list[int]:
+    if not isinstance(values, np.ndarray | list):
+        raise NotImplementedError("axes or sizes that are computed from the image")
+    return [int(one) for one in np.asarray(values).reshape(-1)]
+
+
+def _sizes(shape: Any) -> list[Any]:
+    """A shape as a list of numbers and scalars."""
+    if not isinstance(shape, np.ndarray):
+        raise NotImplementedError("a shape that is computed from the image")
+    return [_now(one) for one in shape]
+
+
+def _few(sizes: list[Any]) -> list[Any]:
+    """The sizes, where so many numbers may be made.
+
+    Raises:
+        OverflowError: They are more than `MOST`.
+    """
+    if math.prod(one for one in sizes if not tf.is_tensor(one)) > MOST:
+        raise OverflowError(f"more than {MOST} numbers")
+    return sizes
+
+
+def _shape(attributes: Attributes, x: Any) -> Array:
+    known = list(x.shape)
+    if None in known:
+        now = tf.shape(x, out_type=tf.int64)
+        sizes = np.array([Size(now[i]) if one is None else one for i, one in enumerate(known)])
+    else:
+        sizes = np.array(known, np.int64)
+    return sizes[attributes.get("start", 0) : attributes.get("end", len(known))]
+
+
+def _reshape(attributes: Attributes, x: Any, shape: Any) -> Any:
+    sizes = _sizes(shape)
+    if not attributes.get("allowzero", 0):
+        now = _sizes(_shape({}, x))
+        sizes = [
+            now[i] if isinstance(one, int) and one == 0 else one for i, one in enumerate(sizes)
+        ]
+    return _library(x).reshape(x, sizes)
+
+
+def _flatten(attributes: Attributes, x: Any) -> Any:
+    rank = len(x.shape)
+    axis = attributes.get("axis", 1)
+    axis = axis + rank if axis < 0 else axis
+    after = int(np.prod([int(size) for size in x.shape[axis:]]))
+    return _library(x).reshape(x, (-1, after))
+
+
+def _transpose(attributes: Attributes, x: Any) -> Any:
+    return _library(x).transpose(x, attributes.get("perm", list(range(len(x.shape)))[::-1]))
+
+
+def _squeeze(attributes: Attributes, x: Any, axes: Any = None) -> Any:
+    axes = attributes.get("axes", axes)
+    if axes is None:
+        return _library(x).squeeze(x)
+    return _library(x).squeeze(x, axis=tuple(_ints(axes)))
+
+
+def _unsqueeze(attributes: Attributes, x: Any, axes: Any = None) -> Any:
+    axes = _ints(attributes.get("axes", axes))
+    rank = len(x.shape) + len(axes)
+    for axis in sorted(axis % rank for axis in axes):
+        x = _library(x).expand_dims(x, axis)
+    return x
+
+
+def _concat(attributes: Attributes, *inputs: Any) -> Any:
+    if all(isinstance(x, np.ndarray) for x in inputs):
+        return np.concatenate(inputs, attributes["axis"])
+    kind = next(x.dtype for x in inputs if not isinstance(x, np.ndarray))
+    return tf.concat([tf.cast(x, kind) for x in inputs], attributes["axis"])
+
+
+def _split(attributes: Attributes, x: Tensor, sizes: Any = None) -> tuple[Any, ...]:
+    axis = attributes.get("axis", 0)
+    sizes = attributes.get("split", sizes)
+    if sizes is None:
+        count, side = attributes["outputs"], x.shape[axis]
+        each = -(-side // count)
+        sizes = [each] * (count - 1) + [side - each * (count - 1)]
+    if isinstance(x, np.ndarray):
+        return tuple(np.split(x, np.cumsum(_ints(sizes))[:-1], axis))
+    return tuple(tf.split(x, _ints(sizes), axis))
+
+
+def _slice(
+    attributes: Attributes,
+    x: Any,
+    starts: Any = None,
+    ends: Any = None,
+    axes: Any = None,
+    steps: Any = None,
+) -> Any:
+    first = _ints(attributes.get("starts", starts))
+    last = _ints(attributes.get("ends", ends))
+    axes = attributes.get("axes", axes)
+    every = range(len(first)) if axes is None else _ints(axes)
+    by = [1] * len(first) if steps is None else _ints(steps)
+    cut = [slice(None)] * len(x.shape)
+    for axis, a, b, step in zip(every, first, last, by, strict=True):
+        # The largest and smallest whole numbers stand for the end: TensorFlow counts in 32 bits.
+        most = (1 << 31) - 1
+        end = None if abs(b) >= most else b
+        cut[axis] = slice(None if a < -most else min(a, most), end, step)
+    return x[tuple(cut)]
+
+
+def _gather(attributes: Attributes, x: Any, index: Any) -> Any:
+    axis = attributes.get("axis", 0)
+    if isinstance(x, np.ndarray):
+        return np.take(x, np.asarray(index), axis)
+    if isinstance(index, np.ndarray):
+        index = np.where(index < 0, index + (x.shape[axis] or 0), index)
+    return tf.gather(x, index, axis=axis)
+
+
+def _expand(attributes: Attributes, x: Any, shape: Any) -> Any:
+    sizes = _sizes(shape)
+    now = [1] * (len(sizes) - len(x.shape)) + _sizes(_shape({}, x))
+    sizes = [1] * (len(now) - len(sizes)) + sizes
+    # A side of one is stretched, from either of the two.
+    sizes = [a if not tf.is_tensor(b) and b == 1 else b for a, b in zip(now, sizes, strict=True)]
+    return tf.broadcast_to(x, _few(sizes))
+
+
+def _tile(attributes: Attributes, x: Tensor, repeats: Any) -> Tensor:
+    times = _sizes(repeats)
+    _few([*times, *(one for one in x.shape if one is not None)])
+    return tf.tile(x, times)
+
+
+def _pad(
+    attributes: Attributes, x: Tensor, pads: Any = None, value: Any = None, axes: Any = None
+) -> Tensor:
+    sizes = _ints(attributes.get("pads", pads))
+    rank, mode = len(x.shape), attributes.get("mode", b"constant")
+    every = list(range(rank)) if axes is None else [axis % rank for axis in _ints(axes)]
+    _few([2 + max(sizes, default=0)] * 2)
+    ends = [(0, 0)] * rank
+    for i, axis in enumerate(every):
+        ends[axis] = (sizes[i], sizes[i + len(every)])
+    if mode not in (b"constant", b"reflect") or any(end < 0 for pair in ends for end in pair):
+        raise NotImplementedError("padding that is negative, or by the edge")
+    value = attributes.get("value", 0 if value is None else value)
+    return tf.pad(x, ends, mode.decode(), tf.reshape(tf.cast(value, x.dtype), ()))
+
+
+def _cast(attributes: Attributes, x: Any) -> Any:
+    if is_open(x):
+        return x
+    kind = TYPES[attributes["to"]]
+    return x.astype(kind) if isinstance(x, np.ndarray) and kind != "bfloat16" else tf.cast(x, kind)
+
+
+def _constant(attributes: Attributes) -> Array:
+    (value,) = (v for name, v in attributes.items() if name.startswith("value"))
+    kind = {float: np.float32, int: np.int64}
+    first = value[0] if isinstance(value, list) and value else value
+    return value if isinstance(value, np.ndarray) else np.array(value, kind.get(type(first)))
+
+
+def _constant_of_shape(attributes: Attributes, shape: Any) -> Any:
+    value = np.asarray(attributes.get("value", np.zeros(1, np.float32))).reshape(())
+    sizes = _few(_sizes(shape))
+    return tf.fill(sizes, value) if is_open(shape) else np.full(sizes, value)
+
+
+def _range(attributes: Attributes, start: Any, limit: Any, step: Any) -> Array:
+    if not all(isinstance(one, np.ndarray) and one.dtype != object for one in (start, limit, step)):
+        raise NotImplementedError("a range that is computed from the image")
+    start, limit, step = (one.item() for one in (start, limit, step))
+    _few([abs(limit - start) // max(abs(step), 1e-9)])
+    return np.arange(start, limit, step)
+
+
+def _equal(attributes: Attributes, x: Any, y: Any) -> Any:
+    """Of shapes: a size that is not known yet is none of the numbers below zero."""
+    if not (is_open(x) or is_open(y)):
+        return tf.equal(x, y)
+    pairs = list(np.broadcast(x, y))
+    found = [_alike(*pair) for pair in pairs]
+    return np.array(found).reshape(np.broadcast_shapes(x.shape, y.shape))
+
+
+def _alike(a: Any, b: Any) -> bool:
+    if not (isinstance(a, Size) or isinstance(b, Size)):
+        return bool(a == b)
+    known = b if isinstance(a, Size) else a
+    if isinstance(known, Size) or known >= 0:
+        raise NotImplementedError("a comparison with the number of images")
+    return False
+
+
+def _where(attributes: Attributes, condition: Any, x: Any, y: Any) -> Any:
+    if is_open(x) or is_open(y):
+        return np.where(condition, x, y)
+    return tf.where(condition, x, y)
+
+
+OPERATORS: dict[str, Operator] = {
+    "Cast": _cast,
+    "Concat": _concat,
+    "Constant": _constant,
+    "ConstantOfShape": _constant_of_shape,
+    "Dropout": lambda attributes, x, *others: x,
+    "Equal": _equal,
+    "Expand": _expand,
+    "Flatten": _flatten,
+    "Gather": _gather,
+    "Identity": lambda attributes, x: x,
+    "Pad": _pad,
+    "Range": _range,
+    "Reshape": _reshape,
+    "Shape": _shape,
+    "Slice": _slice,
+    "Split": _split,
+    "Squeeze": _squeeze,
+    "Tile": _tile,
+    "Transpose": _transpose,
+    "Unsqueeze": _unsqueeze,
+    "Where": _where,
+}
+
+OPEN = {
+    "Add": np.add,
+    "Div": np.floor_divide,
+    "Mul": np.multiply,
+    "Sub": np.subtract,
+}
+"""Arithmetic of shapes in which a size is not known yet."""
