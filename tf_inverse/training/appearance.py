@@ -142,6 +142,9 @@ def beside(
 ) -> tuple[keras.Model, str]:
     """A classifier with one more output: what a layer gives, flattened, and then the maps.
 
+    Maps are of an image in the size that the generator draws. A classifier of another size comes
+    back as one of that size, within which it sees the image resized, as a search shows it.
+
     Args:
         f: Takes images, as one tensor.
         outputs: What it gives.
@@ -153,6 +156,19 @@ def beside(
         The classifier, and the name of the new output.
     """
     name = layer + MAPS
+    x = f.inputs[0]
+    if x.shape != maps.inputs[0].shape:
+        x = keras.Input(maps.input_shape[1:], name="image")
+        *outputs, h = keras.Model(f.inputs[0], [*outputs, h], name=f.name)(_fitted(x, f))
     h = layers.Flatten(name=f"{name}_flat")(h)
-    both = layers.Concatenate(name=name)([h, maps(f.inputs[0])])
-    return keras.Model(f.inputs[0], [*outputs, both], name=f.name), name
+    both = layers.Concatenate(name=name)([h, maps(x)])
+    return keras.Model(x, [*outputs, both], name=f.name), name
+
+
+def _fitted(x: keras.KerasTensor, f: Model) -> keras.KerasTensor:
+    """Images at the classifier's size, as `Networks.fitted` brings them there."""
+    size = f.input_shape[1:3]
+    if None in size or size == x.shape[1:3]:
+        return x
+    shrinks = any(to < side for to, side in zip(size, x.shape[1:3], strict=True))
+    return layers.Resizing(*size, antialias=shrinks, name="to_classifier")(x)
