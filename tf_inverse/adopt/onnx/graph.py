@@ -134,7 +134,7 @@ def _is_small(x: Any) -> bool:
 
 
 def _known(x: Any) -> Array:
-    return x.numpy() if tf.is_tensor(x) else shapes.settled(np.asarray(x))
+    return shapes.settled(np.asarray(x.numpy() if tf.is_tensor(x) else x))
 
 
 def _expect_small(x: Any, node: Any, path: StrPath) -> None:
