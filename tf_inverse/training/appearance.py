@@ -15,6 +15,7 @@ from typing import NamedTuple
 import keras
 from keras import layers, ops
 
+from tf_inverse.networks.natural import MAPS
 from tf_inverse.tensors import Model, Tensor
 from tf_inverse.training import architectures
 
@@ -27,9 +28,6 @@ Starting codes have a noise of a quarter (`networks.code_law.KERNEL`)."""
 
 MOST = 48
 """Channels of maps at most, where the user does not say."""
-
-OUTPUT = "_maps"
-"""What the name of a layer is followed by in that of an output which has maps after the layer."""
 
 RECTIFIED = math.sqrt(0.5 - 0.5 / math.pi)
 """Standard deviation of a standard normal number that is 0 where it is negative."""
@@ -157,7 +155,7 @@ def beside(
     Returns:
         The classifier, and the name of the new output.
     """
-    name = layer + OUTPUT
+    name = layer + MAPS
     x = f.inputs[0]
     if x.shape != maps.inputs[0].shape:
         x = keras.Input(maps.input_shape[1:], name="image")
