@@ -88,9 +88,11 @@ def cifar10():
 
 @pytest.fixture(scope="module")
 def furnished(cifar10, tmp_path_factory):
-    """A folder with the small cifar10 in it, and a place for copies of it."""
+    """A folder with the small cifar10 in it, under both names, and a place for copies of it."""
     where = tmp_path_factory.mktemp("docs")
     write(cifar10, where / "furnished" / "cifar10")
+    layer = dataclasses.replace(cifar10, name="cifar10_layer")
+    write(layer, where / "furnished" / "cifar10_layer")
     return where / "furnished", where / "desk"
 
 

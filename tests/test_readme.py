@@ -78,9 +78,10 @@ def test_python_blocks_run(block, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.splitlines()[-1].startswith("4 ")
 
 
-def test_the_shipped_pair_is_what_its_card_says():
+@pytest.mark.parametrize("name", ["cifar10", "cifar10_layer"])
+def test_a_shipped_pair_is_what_its_card_says(name):
     """network.json names its files and licence; the package stays small."""
-    path = places.find("cifar10")
+    path = places.find(name)
     entries = storage.manifest(path)
     assert entries["licence"] and entries["source"] and entries["default"]
     assert json.dumps(entries["labels"]["names"]).count('", "') == 9

@@ -161,6 +161,45 @@ def test_a_file_is_adopted_with_its_layers(tmp_path, batch):
     assert networks.name == "net" and networks.default.partition(":")[0].endswith("graph")
 
 
+def test_maps_have_channels_last_whichever_way_the_file_has_them(tmp_path):
+    """As of ConvNeXt, which normalises with channels last and goes back."""
+    W, scale = rng.standard_normal((6, 3, 1, 1)).astype("f4"), np.linspace(1, 2, 6, dtype="f4")
+    nodes = [
+        helper.make_node("Conv", ["x", "W"], ["a"], name="/b/conv/Conv"),
+        helper.make_node("Transpose", ["a"], ["t"], name="/b/there/Transpose", perm=[0, 2, 3, 1]),
+        helper.make_node("LayerNormalization", ["t", "s"], ["n"], name="/b/norm/Norm", axis=-1),
+        helper.make_node("Transpose", ["n"], ["u"], name="/b/back/Transpose", perm=[0, 3, 1, 2]),
+        helper.make_node("Tanh", ["u"], ["h"], name="/b/act/Tanh"),
+        helper.make_node("ReduceMean", ["h", "two"], ["y"], name="/pool/Mean", keepdims=0),
+    ]
+    weights = {"W": W, "s": scale, "two": np.array([2, 3], np.int64)}
+    made = helper.make_graph(
+        nodes,
+        "net",
+        [helper.make_tensor_value_info("x", FLOAT, ["n", 3, 8, 8])],
+        [helper.make_tensor_value_info("y", FLOAT, ["n", 6])],
+        [numpy_helper.from_array(one, name) for name, one in weights.items()],
+    )
+    opsets = [helper.make_opsetid("", 20)]
+    onnx.save(helper.make_model(made, opset_imports=opsets, ir_version=10), tmp_path / "n.onnx")
+    networks = adopt.adopt(tmp_path / "n.onnx", generator(), pixel_range=(0, 1)).networks
+    a = np.einsum("brcd,od->brco", (X / 255).astype(np.float64), W[..., 0, 0].astype(np.float64))
+    n = (a - a.mean(-1, keepdims=True)) / np.sqrt(a.var(-1, keepdims=True) + 1e-5) * scale
+    expected = {
+        Neuron("graph/conv/Conv", 4, (2, 5)): a[:, 2, 5, 4],
+        Neuron("graph/norm/Norm", 4, (2, 5)): n[:, 2, 5, 4],
+        Neuron("graph/act/Tanh", 4, (2, 5)): np.tanh(n)[:, 2, 5, 4],
+    }
+    expected = {
+        Neuron(
+            next(path for path in networks.shapes if path.endswith(k.layer[6:])), k.unit, k.at
+        ): v
+        for k, v in expected.items()
+    }
+    z = networks.score(X, tuple(expected))[1]
+    np.testing.assert_allclose(z, np.stack(list(expected.values()), 1), rtol=1e-3, atol=1e-4)
+
+
 def test_an_open_size_and_weights_beside_the_file(tmp_path):
     model = network(tmp_path / "net.onnx", size=None)
     with pytest.raises(UsageError, match="expected --size=ROWS,COLUMNS,CHANNELS for .*net.onnx"):

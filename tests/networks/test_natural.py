@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tf_inverse.band import Band, Bands, Neuron
+from tf_inverse.directions import Direction
 from tf_inverse.errors import RefusedInput
 from tf_inverse.networks import natural, natural_file, unit_nature
 
@@ -68,6 +69,23 @@ def test_images_within_bands_by_brute_force(stored):
 def keeping(stored):
     """What of a pair says which natural images it keeps."""
     return types.SimpleNamespace(natural=stored, encoder="fc6", layer_path=str)
+
+
+def test_directions_of_the_encoder_and_of_the_layer_before_its_maps(stored):
+    e = stored.encodings.astype(np.float64)
+    shapes = {"fc6": (3,), "fc6_maps": e.shape[1:], "fc7": (3,)}
+    networks = types.SimpleNamespace(
+        natural=stored, encoder="fc6_maps", layer_path=str, layer_shape=shapes.get
+    )
+
+    def kept(layer, *values):
+        return unit_nature.kept(networks, Neuron(layer, Direction("d", np.array(values, "f4"))))
+
+    first = [row[0] - 2 * row[2] for row in e]
+    np.testing.assert_allclose(kept("fc6", 1, 0, -2), first, rtol=1e-6)
+    whole = [row.sum() for row in e]
+    np.testing.assert_allclose(kept("fc6_maps", *np.ones(e.shape[1])), whole, rtol=1e-6)
+    assert kept("fc7", 1, 0, 0) is None
 
 
 def test_statistics_of_a_network_with_fewer_units_are_refused(stored):

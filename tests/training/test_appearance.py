@@ -102,6 +102,23 @@ def _within(head):
     return keras.Model(x, keras.layers.Dense(2, name="head")(h) if head else h)
 
 
+@pytest.mark.parametrize("side", [32, 9, None])
+def test_maps_of_a_classifier_of_another_size(side):
+    """The classifier sees the image resized, and the maps the image as it is drawn."""
+    x = keras.Input((side, side, 3), name="image")
+    h = keras.layers.GlobalAveragePooling2D(name="pool")(keras.layers.Conv2D(6, 3, name="conv")(x))
+    f = keras.Model(x, keras.layers.Dense(4, name="top")(h), name="net")
+    maps, images = of().finished(), photos()
+    model, path = appearance.beside(f, f.outputs, h, maps, "pool")
+    assert path == "pool_maps" and model.input_shape == (None, *SIZE, 3)
+    size = (side or SIZE[0],) * 2
+    seen = tf.image.resize(images, size, antialias=True)
+    pool = keras.Model(f.inputs[0], h)(seen)
+    expected = f(seen), np.concatenate([pool, maps(images)], axis=1)
+    for got, wanted in zip(model(images), expected, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-3, atol=1e-2)
+
+
 @pytest.mark.parametrize("make", [_flat, lambda: _within(False)])
 def test_a_training_ends_with_the_code_of_both(make, tmp_path):
     """Of any classifier: its layer first, the maps behind it; what else it gives stays."""

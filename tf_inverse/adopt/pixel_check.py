@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
 
 USUAL = (pixels.PIXELS, (0.0, 1.0), (-1.0, 1.0), "caffe", "torch")
-LABELLED, BATCH = 500, 50
+LABELLED, BATCH = 100, 50
 """Images that are looked at, and how many at a time."""
 
 NATURAL, DRAWN = (0.3, 0.25), (3.0, 0.1)

@@ -7,7 +7,7 @@ import contextvars
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -61,8 +61,8 @@ class Graph(keras.layers.Layer):
     The SavedModel travels inside the `.keras` file. It is loaded only while `trust(True)` is open.
     Of one that tells its layers (`graph_tensors`), what they give are outputs of this layer as
     well; `sizes` are those of its inputs then, without the batch axis. `rows` is the number of
-    images that the function takes at a time, where it does not take any number. Of a function
-    that computes with channels `first`, maps are turned around: here channels come last.
+    images that the function takes at a time, where it does not take any number. Maps that it
+    gives with channels `first` are turned around, by the names of the outputs.
     """
 
     def __init__(
@@ -71,12 +71,12 @@ class Graph(keras.layers.Layer):
         outputs: dict[str, Any],
         sizes: dict[str, Any] | None = None,
         rows: int | None = None,
-        first: bool = False,
+        first: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.endpoint, self.outputs, self.sizes = endpoint, outputs, sizes
-        self.rows, self.first = rows, first
+        self.rows, self.first = rows, list(first)
         self._kept: tempfile.TemporaryDirectory[str] | None = None
 
     def take(self, folder: StrPath, loaded: Any, inside: graph_tensors.Inside | None) -> None:
@@ -94,7 +94,7 @@ class Graph(keras.layers.Layer):
         function = loaded.signatures[self.endpoint]
         specs = {key: tf.TensorSpec(*one) for key, one in self.outputs.items()}
         run = function if inside is None else inside.runner()
-        run = _channels_last(run) if self.first else run
+        run = _channels_last(run, self.first) if self.first else run
         # Keras's setattr would look for weights in it.
         self.__dict__["_loaded"] = loaded
         self.__dict__["_specs"] = function.structured_input_signature[1]
@@ -141,7 +141,11 @@ class Graph(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
-        own = {"endpoint": self.endpoint, "outputs": self.outputs, "sizes": self.sizes}
+        own: dict[str, Any] = {
+            "endpoint": self.endpoint,
+            "outputs": self.outputs,
+            "sizes": self.sizes,
+        }
         # A function of any number of images has the configuration that it always had.
         own |= {key: one for key, one in {"rows": self.rows, "first": self.first}.items() if one}
         return super().get_config() | own
@@ -152,7 +156,7 @@ def graph(
     name: str,
     size: tuple[int, ...] | None = None,
     flag: str = "size",
-    first: bool = False,
+    first: Callable[[str], bool] | None = None,
 ) -> keras.Model:
     """A SavedModel as a Keras model: its function `serving_default`, or the only one it has.
 
@@ -161,7 +165,8 @@ def graph(
         name: Of the model.
         size: Shape of an input without the batch axis, where the SavedModel leaves it open.
         flag: How the user can give that.
-        first: Whether it computes with channels first; what it gives has them last then.
+        first: Whether a layer by its name, "" for the function, gives maps with channels first,
+            which are turned around then; none where it is left out.
 
     Raises:
         RefusedInput: Not trusted, or damaged.
@@ -196,10 +201,12 @@ def graph(
         key: keras.Input(tuple(one.shape[1:]), dtype=one.dtype.name, name=key)
         for key, one in specs.items()
     }
-    if first:
-        turned = {key: [*s[1:], s[0]] for key, (s, _) in outputs.items() if len(s) == 3}
-        outputs = {key: (turned.get(key, s), kind) for key, (s, kind) in outputs.items()}
-    layer = Graph(endpoint, outputs, sizes, rows, first, name="graph")
+    maps = [key for key, (shape, _) in outputs.items() if len(shape) == 3]
+    turned = [key for key in maps if first is not None and first(key)]
+    for key in turned:
+        (channels, *sides), kind = outputs[key]
+        outputs[key] = ([*sides, channels], kind)
+    layer = Graph(endpoint, outputs, sizes, rows, turned, name="graph")
     layer.take(folder, loaded, inside)
     taken: Any = inputs if len(inputs) > 1 else next(iter(inputs.values()))
     given = layer(taken)
@@ -219,13 +226,14 @@ def frozen(path: StrPath, name: str, size: tuple[int, ...] | None = None) -> ker
         return graph(made, name)
 
 
-def _channels_last(run: Callable[..., dict[str, Tensor]]) -> Callable[..., dict[str, Tensor]]:
-    """The same function with its maps [B, C, rows, columns] turned to [B, rows, columns, C]."""
+def _channels_last(
+    run: Callable[..., dict[str, Tensor]], names: Sequence[str]
+) -> Callable[..., dict[str, Tensor]]:
+    """The same function with maps [B, C, rows, columns] of some names as [B, rows, columns, C]."""
 
     def turned(**inputs: Tensor) -> dict[str, Tensor]:
         out = run(**inputs)
-        maps = {key: h for key, h in out.items() if h.shape.rank == 4}
-        return out | {key: tf.transpose(h, (0, 2, 3, 1)) for key, h in maps.items()}
+        return out | {key: tf.transpose(out[key], (0, 2, 3, 1)) for key in names}
 
     return turned
 

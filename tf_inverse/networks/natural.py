@@ -17,6 +17,9 @@ from tf_inverse.errors import RefusedInput
 from tf_inverse.neuron import Neuron
 from tf_inverse.tensors import Array
 
+MAPS = "_maps"
+"""What the name of a layer is followed by in that of an encoder whose output has maps after it."""
+
 LEVELS = (0, 1, 2, 5, 10, 25, 50, 75, 90, 95, 98, 99, 99.5, 99.8, 99.9, 100)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import tensorflow as tf
 from tf_inverse.band import Band, Bands
 from tf_inverse.compute.precision import exact
 from tf_inverse.networks import codes
-from tf_inverse.networks.natural import LEVELS, UnitStatistics
+from tf_inverse.networks.natural import LEVELS, MAPS, UnitStatistics
 from tf_inverse.networks.neuron_index import index
 
 if TYPE_CHECKING:
@@ -48,18 +49,20 @@ def statistics(networks: Networks, neuron: Neuron) -> UnitStatistics | None:
 def kept(networks: Networks, neuron: Neuron) -> Array | None:
     """Activations [N] of a neuron over the natural images that the network keeps, or None.
 
-    A direction of the encoder is read from the encodings.
+    A direction of the encoder is read from the encodings, and so is one of the layer that an
+    encoder with maps begins with.
     """
     natural, direction = networks.natural, neuron.direction
     if natural is None or isinstance(neuron.at, str):
         return None
     encoder = networks.layer_path(networks.encoder)
-    if direction is None or natural.encodings is None or neuron.layer != encoder:
+    parts = (encoder, encoder.removesuffix(MAPS))
+    if direction is None or natural.encodings is None or neuron.layer not in parts:
         return natural.kept(neuron)
-    e = natural.encodings.astype(np.float64)
+    shape = networks.layer_shape(neuron.layer)
+    e = natural.encodings[:, : math.prod(shape)].astype(np.float64)
     if len(direction.values) == e.shape[1]:
         return e @ direction.values
-    shape = networks.layer_shape(encoder)
     row, column = neuron.at or (0, 0)
     maps = e.reshape(len(e), -1, shape[-1])
     return maps[:, row * shape[-2] + column] @ direction.values

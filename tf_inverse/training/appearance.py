@@ -15,6 +15,7 @@ from typing import NamedTuple
 import keras
 from keras import layers, ops
 
+from tf_inverse.networks.natural import MAPS
 from tf_inverse.tensors import Model, Tensor
 from tf_inverse.training import architectures
 
@@ -27,9 +28,6 @@ Starting codes have a noise of a quarter (`networks.code_law.KERNEL`)."""
 
 MOST = 48
 """Channels of maps at most, where the user does not say."""
-
-OUTPUT = "_maps"
-"""What the name of a layer is followed by in that of an output which has maps after the layer."""
 
 RECTIFIED = math.sqrt(0.5 - 0.5 / math.pi)
 """Standard deviation of a standard normal number that is 0 where it is negative."""
@@ -144,6 +142,9 @@ def beside(
 ) -> tuple[keras.Model, str]:
     """A classifier with one more output: what a layer gives, flattened, and then the maps.
 
+    Maps are of an image in the size that the generator draws. A classifier of another size comes
+    back as one of that size, within which it sees the image resized, as a search shows it.
+
     Args:
         f: Takes images, as one tensor.
         outputs: What it gives.
@@ -154,7 +155,20 @@ def beside(
     Returns:
         The classifier, and the name of the new output.
     """
-    name = layer + OUTPUT
+    name = layer + MAPS
+    x = f.inputs[0]
+    if x.shape != maps.inputs[0].shape:
+        x = keras.Input(maps.input_shape[1:], name="image")
+        *outputs, h = keras.Model(f.inputs[0], [*outputs, h], name=f.name)(_fitted(x, f))
     h = layers.Flatten(name=f"{name}_flat")(h)
-    both = layers.Concatenate(name=name)([h, maps(f.inputs[0])])
-    return keras.Model(f.inputs[0], [*outputs, both], name=f.name), name
+    both = layers.Concatenate(name=name)([h, maps(x)])
+    return keras.Model(x, [*outputs, both], name=f.name), name
+
+
+def _fitted(x: keras.KerasTensor, f: Model) -> keras.KerasTensor:
+    """Images at the classifier's size, as `Networks.fitted` brings them there."""
+    size = f.input_shape[1:3]
+    if None in size or size == x.shape[1:3]:
+        return x
+    shrinks = any(to < side for to, side in zip(size, x.shape[1:3], strict=True))
+    return layers.Resizing(*size, antialias=shrinks, name="to_classifier")(x)

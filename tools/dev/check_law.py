@@ -215,7 +215,7 @@ def volumes():
 
 def pair(draws, labels=("ship", "cat", "frog")):
     """The shipped pair: what splitting says, beside plain draws from the law of its codes."""
-    networks = published.load("cifar10", False)
+    networks = published.load("cifar10_layer", False)
     targets = [f"fc8:{label}@{p}:1e6" for label in labels for p in ("p99", "p99.8")]
     bands = parse(", ".join(targets), networks)
     codes, layers, where = law(networks), bands.layers, index(bands.neurons)

@@ -125,7 +125,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=1)
     given = parser.parse_args()
     warnings.simplefilter("ignore")
-    {"reach": reach, "rivals": rivals}[given.what](published.load("cifar10"), given.seeds)
+    {"reach": reach, "rivals": rivals}[given.what](published.load("cifar10_layer"), given.seeds)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Exports real pairs, asks them where neither this package nor Keras is, and compares: two tables.
 
-python tools/dev/try_export.py [cifar10] [faces]
+python tools/dev/try_export.py [cifar10_layer] [faces]
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ TESTS = pathlib.Path(__file__).resolve().parents[2] / "tests"
 DATA = TESTS.parents[1] / "shared" / "data"
 # Targets and K, n of each question; layers of the export.
 QUESTIONS = {
-    "cifar10": (("fc8", "relu3_2"), (("fc8:ship@p99:p99.8", 10, 20), ("fc8:cat@p90:p99", 4, 8))),
+    "cifar10_layer": (
+        ("fc8", "relu3_2"),
+        (("fc8:ship@p99:p99.8", 10, 20), ("fc8:cat@p90:p99", 4, 8)),
+    ),
     "faces": (("pool_final",), (("pool_final:836@20:25", 4, 6), ("pool_final:281@8:10", 3, 3))),
 }
 

@@ -56,11 +56,10 @@ def model(path: StrPath, name: str, size: tuple[int, ...] | None = None) -> Mode
             # What a file computes of the number of images is known where they come one by one.
             specs = one
     _compare(module.run, contents, specs, path)
-    first = any(one.shape.rank == 4 for one in specs.values())
     with tempfile.TemporaryDirectory() as folder, frozen_inputs.trust(True):
         saved = pathlib.Path(folder) / "model"
         tf.saved_model.save(module, str(saved), signatures=module.run)
-        return frozen_inputs.graph(saved, name, first=first)
+        return frozen_inputs.graph(saved, name, first=graph.channels_first(contents, path))
 
 
 def _traced(contents: file.Contents, path: StrPath, specs: dict[str, tf.TensorSpec]) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse.adopt.onnx import file, shapes
+from tf_inverse.adopt.onnx import file, shapes, spatial
 from tf_inverse.errors import RefusedInput
 from tf_inverse.tensors import Array, StrPath, Tensor
 
@@ -66,13 +66,9 @@ def function(
                     given = _applied(node.op_type, attributes, taken)
                 except OverflowError as error:
                     raise _too_large(node, path) from error
-                given = [
-                    _sized(x, (sizes or {}).get(name))
-                    for name, x in zip(node.output, given, strict=False)
-                ]
-            for name, one in zip(node.output, given, strict=False):
-                _expect_small(one, node, path)
-                values[name] = one
+                for name, one in zip(node.output, given, strict=False):
+                    values[name] = _sized(one, (sizes or {}).get(name))
+                    _expect_small(values[name], node, path)
         if seen is not None:
             seen.update({name: list(x.shape) for name, x in values.items() if tf.is_tensor(x)})
         if absent := [name for name in contents.outputs if name not in values]:
@@ -152,6 +148,35 @@ def _too_large(node: Any, path: StrPath) -> RefusedInput:
     return RefusedInput(
         f"{path}: {node.op_type} {node.name:.120} gives more than {shapes.MOST} numbers"
     )
+
+
+def channels_first(contents: file.Contents, path: StrPath) -> Callable[[str], bool]:
+    """Whether a layer, by the end of its scope, gives maps with channels first, as ONNX has them.
+
+    Some networks turn their maps around and go on with channels last. "" stands for the output.
+
+    Args:
+        contents: Of the file.
+        path: Of the file.
+    """
+    last: set[str] = set()
+    scopes: set[str] = set()
+    for node in contents.proto.graph.node:
+        order = file.attributes(node, path).get("perm") if node.op_type == "Transpose" else None
+        turned = any(name in last for name in node.input) and node.op_type not in spatial.OPERATORS
+        if order in ([0, 2, 3, 1], [0, 3, 1, 2]):
+            turned = order == [0, 2, 3, 1]
+        if turned:
+            last.update(node.output)
+            scopes.add(_scope(node))
+    outputs = any(name in last for name in contents.outputs)
+
+    def is_first(layer: str) -> bool:
+        if not layer:
+            return not outputs
+        return not any(f"/{scope}".endswith(f"/{layer}") for scope in scopes)
+
+    return is_first
 
 
 def _scope(node: Any) -> str:
