@@ -30,7 +30,7 @@ RANGES, CLASSES = ("p99:p99.8", "p90:p98"), 10
 N, DRAWS = 30, 5
 WAYS = {
     "default": {},
-    "quality 0.2": {"quality": 0.2},
+    "candidates 3": {"candidates": 3},
     "random starts": {"starts": "random"},
 }
 """Way of the table -> what differs from the default settings."""
