@@ -91,6 +91,7 @@ def network(path, batch="N", size=8, change=None):
         "V": rng.standard_normal((5, 96)).astype("f4") / 9,
         "v": rng.standard_normal(5).astype("f4"),
         "zero": np.array(0, np.int64),
+        "one": np.array(1, np.int64),
         "axes": np.array([0], np.int64),
         "rest": np.array([-1], np.int64),
     }
@@ -107,7 +108,11 @@ def network(path, batch="N", size=8, change=None):
         helper.make_node("Gather", ["s", "zero"], ["n"], name="/Gather", axis=0),
         helper.make_node("Unsqueeze", ["n", "axes"], ["u"], name="/Unsqueeze"),
         helper.make_node("Concat", ["u", "rest"], ["t"], name="/Concat", axis=0),
-        helper.make_node("Reshape", ["g", "t"], ["e"], name="/Reshape"),
+        helper.make_node("Reshape", ["g", "t"], ["e0"], name="/Reshape"),
+        helper.make_node("Gather", ["s", "one"], ["k"], name="/Gather_1", axis=0),
+        helper.make_node("Cast", ["k"], ["float"], name="/Cast", to=FLOAT),
+        helper.make_node("Sqrt", ["float"], ["root"], name="/Sqrt"),
+        helper.make_node("Div", ["e0", "root"], ["e"], name="/Div"),
         helper.make_node("Gemm", ["e", "V", "v"], ["y"], name="/fc/Gemm", transB=1),
         helper.make_node("Softmax", ["y"], ["prob"], name="/Softmax", axis=1),
     ]
@@ -133,13 +138,15 @@ def generator():
 def test_a_file_is_adopted_with_its_layers(tmp_path, batch):
     """What they give is what ONNX's reference gives, one image at a time."""
     model = network(tmp_path / "net.onnx", batch)
-    adopted = adopt.adopt(
-        str(tmp_path / "net.onnx"), generator(), "graph/Reshape", pixel_range=(-1, 1)
-    )
+    adopted = adopt.adopt(str(tmp_path / "net.onnx"), generator(), "graph/Div", pixel_range=(-1, 1))
     # Nothing that reads or writes files is in it: the folder is this user's own from the start.
     networks = storage.load(adopt.write(adopted, tmp_path / "pair"))
     names = [path.partition("graph/")[2] for path in networks.shapes if "graph/" in path]
-    assert names[:3] == ["stem/conv/Conv", "stem/act/Relu", "stem/depth/Conv"]
+    own = ["stem/conv/Conv", "stem/act/Relu", "stem/depth/Conv", "pool/MaxPool", "gelu/Gelu"]
+    assert names == [*own, "Reshape", "Div"]
+    assert adopted.networks.classifier.get_layer("net").get_layer("graph").rows == (
+        None if batch == "N" else 1
+    )
     for name in ("c", "d", "e", "y"):
         model.graph.output.append(helper.make_tensor_value_info(name, FLOAT, None))
     reference = ReferenceEvaluator(model)
@@ -151,7 +158,7 @@ def test_a_file_is_adopted_with_its_layers(tmp_path, batch):
     expected = {
         Neuron("graph/stem/act/Relu", 4, (2, 5)): c[:, 4, 2, 5],
         Neuron("graph/stem/depth/Conv", 1, (7, 0)): d[:, 1, 7, 0],
-        Neuron("graph/Reshape", 37): e[:, 37],
+        Neuron("graph/Div", 37): e[:, 37],
         Neuron("graph", 3): y[:, 3],
         Neuron("softmax", 3): prob[:, 3],
     }

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tf_inverse.errors import RefusedInput
-from tf_inverse.networks import image_files, image_stack
+from tf_inverse.networks import image_arrays, image_files, image_stack
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 6, 5, 3), np.uint8)
 
@@ -28,7 +28,7 @@ def sources(tmp_path):
 @pytest.mark.parametrize("limit", [0, 1 << 20])
 def test_the_same_images_in_memory_and_in_a_file(sources, limit, monkeypatch):
     monkeypatch.setattr(image_stack, "IN_MEMORY", limit)
-    monkeypatch.setattr(image_files, "ROWS", 3)
+    monkeypatch.setattr(image_arrays, "ROWS", 3)
     for source in sources:
         images, _ = image_files.load(source, (6, 5))
         assert isinstance(images, np.memmap) == (limit == 0), source

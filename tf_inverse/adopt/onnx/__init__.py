@@ -48,18 +48,28 @@ def model(path: StrPath, name: str, size: tuple[int, ...] | None = None) -> Mode
     }
     module = tf.Module()
     module.run = _traced(contents, path, one)
-    if specs != one:
-        try:
-            run = graph.of_any_number(contents, path, specs)
-            module.run = tf.function(run, autograph=False).get_concrete_function(**specs)
-        except Exception:  # TensorFlow raises almost anything for shapes that do not fit
-            # What a file computes of the number of images is known where they come one by one.
-            specs = one
-    _compare(module.run, contents, specs, path)
+    many = _of_any_number(contents, path, specs) if specs != one else None
+    if many is not None:
+        module.run = many
+    else:
+        _compare(module.run, contents, one, path)
     with tempfile.TemporaryDirectory() as folder, frozen_inputs.trust(True):
         saved = pathlib.Path(folder) / "model"
         tf.saved_model.save(module, str(saved), signatures=module.run)
         return frozen_inputs.graph(saved, name, first=graph.channels_first(contents, path))
+
+
+def _of_any_number(
+    contents: file.Contents, path: StrPath, specs: dict[str, tf.TensorSpec]
+) -> Any | None:
+    """The function for any number of images, or None where it works for one at a time alone."""
+    try:
+        run = graph.of_any_number(contents, path, specs)
+        traced = tf.function(run, autograph=False).get_concrete_function(**specs)
+        _compare(traced, contents, specs, path)
+    except Exception:  # TensorFlow raises almost anything for shapes that do not fit
+        return None
+    return traced
 
 
 def _traced(contents: file.Contents, path: StrPath, specs: dict[str, tf.TensorSpec]) -> Any:
@@ -110,7 +120,10 @@ def _compare(
         expected = session.run(contents.outputs, x)
     except Exception as error:  # ONNX Runtime has a dozen errors of its own
         raise RefusedInput(f"{path}: ONNX Runtime cannot run it ({reason(error)})") from error
-    got = run(**{graph.plain(name): tf.constant(one) for name, one in x.items()})
+    try:
+        got = run(**{graph.plain(name): tf.constant(one) for name, one in x.items()})
+    except tf.errors.OpError as error:
+        raise RefusedInput(f"{path}: TensorFlow cannot run it ({reason(error)})") from error
     for name, want in zip(contents.outputs, expected, strict=True):
         here = np.asarray(got[graph.plain(name)], np.float64)
         far = np.abs(here - want).max() if here.shape == want.shape else np.inf

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse.adopt.onnx import file, shapes, spatial
+from tf_inverse.adopt.onnx import file, open_shapes, spatial
 from tf_inverse.errors import RefusedInput
 from tf_inverse.tensors import Array, StrPath, Tensor
 
 Sizes = dict[str, list[int | None]]
 
 SMALL = 1024
-"""Whole numbers, at most, of a constant that is computed as the graph is built."""
+"""Numbers, at most, of a constant that is computed as the graph is built."""
 
 
 def plain(name: str) -> str:
@@ -38,8 +38,8 @@ def function(
 ) -> Callable[..., dict[str, Tensor]]:
     """A function of the inputs by their `plain` names that gives the outputs by theirs.
 
-    The function raises RefusedInput for a graph that gives more than `shapes.MOST` numbers or takes
-    what is not there, and NotImplementedError for a form of an operator that is not known here.
+    The function raises RefusedInput for a graph that takes what is not there, or gives more numbers
+    than `open_shapes.MOST`, and NotImplementedError for a form of an operator that is not known.
 
     Args:
         contents: Of the file.
@@ -111,8 +111,8 @@ def of_any_number(
 def _applied(kind: str, attributes: dict[str, Any], taken: list[Any]) -> tuple[Any, ...]:
     """What an operator gives; shapes and other small constants are computed at once."""
     now = bool(taken) and all(_is_small(x) for x in taken)
-    if any(shapes.is_open(x) for x in taken) and kind in shapes.OPEN:
-        given: Any = shapes.OPEN[kind](*taken)
+    if any(open_shapes.is_open(x) for x in taken) and kind in open_shapes.OPEN:
+        given: Any = open_shapes.OPEN[kind](*taken)
     else:
         with tf.init_scope() if now else contextlib.nullcontext():
             given = file.OPERATORS[kind](attributes, *taken)
@@ -130,23 +130,22 @@ def _sized(x: Any, shape: list[int | None] | None) -> Any:
 def _is_small(x: Any) -> bool:
     if x is None:
         return True
-    whole = isinstance(x, np.ndarray) and x.dtype.kind in "biu"
-    return bool(whole and x.size <= SMALL)
+    return isinstance(x, np.ndarray) and x.dtype.kind in "biuf" and x.size <= SMALL
 
 
 def _known(x: Any) -> Array:
-    return x.numpy() if tf.is_tensor(x) else np.asarray(x)
+    return open_shapes.settled(np.asarray(x.numpy() if tf.is_tensor(x) else x))
 
 
 def _expect_small(x: Any, node: Any, path: StrPath) -> None:
     sides = [side for side in (x.shape or ()) if isinstance(side, int)]
-    if math.prod(sides) > shapes.MOST:
+    if math.prod(sides) > open_shapes.MOST:
         raise _too_large(node, path)
 
 
 def _too_large(node: Any, path: StrPath) -> RefusedInput:
     return RefusedInput(
-        f"{path}: {node.op_type} {node.name:.120} gives more than {shapes.MOST} numbers"
+        f"{path}: {node.op_type} {node.name:.120} gives more than {open_shapes.MOST} numbers"
     )
 
 

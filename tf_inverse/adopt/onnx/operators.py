@@ -1,7 +1,8 @@
 """Operators of ONNX in TensorFlow: arithmetic, activations, products, normalisation, reductions.
 
 Each function takes a node's attributes and then its inputs, absent ones as None, and gives what the
-operator gives (a tuple where it gives several), as https://onnx.ai/onnx/operators says.
+operator gives (a tuple where it gives several), as https://onnx.ai/onnx/operators says. Functions
+of TensorFlow that open scopes of their own are not used, for a scope is a layer (`graph`).
 """
 
 from __future__ import annotations
@@ -55,7 +56,11 @@ def _clip(attributes: Attributes, x: Tensor, low: Any = None, high: Any = None) 
 
 
 def _gelu(attributes: Attributes, x: Tensor) -> Tensor:
-    return tf.nn.gelu(x, approximate=attributes.get("approximate", b"none") == b"tanh")
+    if attributes.get("approximate", b"none") == b"tanh":
+        share = tf.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))
+    else:
+        share = tf.math.erf(x / np.sqrt(2))
+    return 0.5 * x * (1.0 + share)
 
 
 def _elu(attributes: Attributes, x: Tensor) -> Tensor:
@@ -74,7 +79,7 @@ def _celu(attributes: Attributes, x: Tensor) -> Tensor:
 
 def _hard_sigmoid(attributes: Attributes, x: Tensor) -> Tensor:
     slope, offset = attributes.get("alpha", 0.2), attributes.get("beta", 0.5)
-    return tf.clip_by_value(slope * x + offset, 0.0, 1.0)
+    return tf.minimum(tf.maximum(slope * x + offset, 0.0), 1.0)
 
 
 def _hard_swish(attributes: Attributes, x: Tensor) -> Tensor:
@@ -124,8 +129,8 @@ def _batch_norm(
 
 
 def _normalised(x: Tensor, axes: list[int], epsilon: float) -> Tensor:
-    mean, variance = tf.nn.moments(x, axes, keepdims=True)
-    return (x - mean) / tf.sqrt(variance + epsilon)
+    x -= tf.reduce_mean(x, axes, keepdims=True)
+    return x / tf.sqrt(tf.reduce_mean(tf.square(x), axes, keepdims=True) + epsilon)
 
 
 def _layer_norm(
@@ -175,6 +180,10 @@ def _l2(x: Tensor, **options: Any) -> Tensor:
     return tf.sqrt(tf.reduce_sum(tf.square(x), **options))
 
 
+def _sum_square(x: Tensor, **options: Any) -> Tensor:
+    return tf.reduce_sum(tf.square(x), **options)
+
+
 OPERATORS: dict[str, Operator] = {
     "Abs": _plain(tf.abs),
     "Add": _plain(tf.add),
@@ -208,6 +217,7 @@ OPERATORS: dict[str, Operator] = {
     "MatMul": _matmul,
     "Max": _folded(tf.maximum),
     "Min": _folded(tf.minimum),
+    "Mish": _plain(lambda x: x * tf.tanh(tf.nn.softplus(x))),
     "Mod": _modulo,
     "Mul": _plain(tf.multiply),
     "Neg": _plain(tf.negative),
@@ -223,6 +233,7 @@ OPERATORS: dict[str, Operator] = {
     "ReduceMin": _reduced(tf.reduce_min),
     "ReduceProd": _reduced(tf.reduce_prod),
     "ReduceSum": _reduced(tf.reduce_sum),
+    "ReduceSumSquare": _reduced(_sum_square),
     "Relu": _plain(tf.nn.relu),
     "Selu": _selu,
     "Sigmoid": _plain(tf.sigmoid),

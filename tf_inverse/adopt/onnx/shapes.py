@@ -1,57 +1,18 @@
-"""Operators of ONNX that move numbers without changing them, and those that compute shapes.
-
-A file computes the shapes for its reshapes as it goes, from that of its input. So that all but the
-batch's size is known before anything runs, such a shape is here a NumPy array of whole numbers with
-a `Size` in the place of one that is not known (an array of objects).
-"""
+"""Operators of ONNX that move numbers without changing them, and those that compute shapes."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tf_inverse.adopt.onnx import open_shapes
 from tf_inverse.adopt.onnx.operators import Attributes, Operator
 from tf_inverse.tensors import Array, Tensor
 
 TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool", 11: "float64"}
 TYPES |= {5: "int16", 10: "float16", 12: "uint32", 13: "uint64", 16: "bfloat16", 4: "uint16"}
-
-
-MOST = 1 << 28
-"""Numbers for one image, at most, that an operator may give: a gigabyte."""
-
-
-class Size:
-    """A size that is not known before the function runs, such as the number of images."""
-
-    def __init__(self, now: Tensor) -> None:
-        self.now = now
-
-    def __add__(self, other: Any) -> Size:
-        return Size(self.now + _now(other))
-
-    def __mul__(self, other: Any) -> Size:
-        return Size(self.now * _now(other))
-
-    def __sub__(self, other: Any) -> Size:
-        return Size(self.now - _now(other))
-
-    def __floordiv__(self, other: Any) -> Size:
-        return Size(self.now // _now(other))
-
-    __radd__, __rmul__ = __add__, __mul__
-
-
-def _now(one: Any) -> Any:
-    return one.now if isinstance(one, Size) else int(one)
-
-
-def is_open(x: Any) -> bool:
-    """Whether a value is a shape in which a size is not known yet."""
-    return isinstance(x, np.ndarray) and x.dtype == object
 
 
 def _library(x: Any) -> Any:
@@ -65,38 +26,22 @@ def _ints(values: Any) -> list[int]:
     return [int(one) for one in np.asarray(values).reshape(-1)]
 
 
-def _sizes(shape: Any) -> list[Any]:
-    """A shape as a list of numbers and scalars."""
-    if not isinstance(shape, np.ndarray):
-        raise NotImplementedError("a shape that is computed from the image")
-    return [_now(one) for one in shape]
-
-
-def _few(sizes: list[Any]) -> list[Any]:
-    """The sizes, where so many numbers may be made.
-
-    Raises:
-        OverflowError: They are more than `MOST`.
-    """
-    if math.prod(one for one in sizes if not tf.is_tensor(one)) > MOST:
-        raise OverflowError(f"more than {MOST} numbers")
-    return sizes
-
-
 def _shape(attributes: Attributes, x: Any) -> Array:
     known = list(x.shape)
     if None in known:
         now = tf.shape(x, out_type=tf.int64)
-        sizes = np.array([Size(now[i]) if one is None else one for i, one in enumerate(known)])
+        sizes = np.array(
+            [open_shapes.Size(now[i]) if one is None else one for i, one in enumerate(known)]
+        )
     else:
         sizes = np.array(known, np.int64)
     return sizes[attributes.get("start", 0) : attributes.get("end", len(known))]
 
 
 def _reshape(attributes: Attributes, x: Any, shape: Any) -> Any:
-    sizes = _sizes(shape)
+    sizes = open_shapes.listed(shape)
     if not attributes.get("allowzero", 0):
-        now = _sizes(_shape({}, x))
+        now = open_shapes.listed(_shape({}, x))
         sizes = [
             now[i] if isinstance(one, int) and one == 0 else one for i, one in enumerate(sizes)
         ]
@@ -181,17 +126,17 @@ def _gather(attributes: Attributes, x: Any, index: Any) -> Any:
 
 
 def _expand(attributes: Attributes, x: Any, shape: Any) -> Any:
-    sizes = _sizes(shape)
-    now = [1] * (len(sizes) - len(x.shape)) + _sizes(_shape({}, x))
+    sizes = open_shapes.listed(shape)
+    now = [1] * (len(sizes) - len(x.shape)) + open_shapes.listed(_shape({}, x))
     sizes = [1] * (len(now) - len(sizes)) + sizes
     # A side of one is stretched, from either of the two.
     sizes = [a if not tf.is_tensor(b) and b == 1 else b for a, b in zip(now, sizes, strict=True)]
-    return tf.broadcast_to(x, _few(sizes))
+    return tf.broadcast_to(x, open_shapes.few(sizes))
 
 
 def _tile(attributes: Attributes, x: Tensor, repeats: Any) -> Tensor:
-    times = _sizes(repeats)
-    _few([*times, *(one for one in x.shape if one is not None)])
+    times = open_shapes.listed(repeats)
+    open_shapes.few([*times, *(one for one in x.shape if one is not None)])
     return tf.tile(x, times)
 
 
@@ -201,7 +146,7 @@ def _pad(
     sizes = _ints(attributes.get("pads", pads))
     rank, mode = len(x.shape), attributes.get("mode", b"constant")
     every = list(range(rank)) if axes is None else [axis % rank for axis in _ints(axes)]
-    _few([2 + max(sizes, default=0)] * 2)
+    open_shapes.few([2 + max(sizes, default=0)] * 2)
     ends = [(0, 0)] * rank
     for i, axis in enumerate(every):
         ends[axis] = (sizes[i], sizes[i + len(every)])
@@ -211,8 +156,14 @@ def _pad(
     return tf.pad(x, ends, mode.decode(), tf.reshape(tf.cast(value, x.dtype), ()))
 
 
+def _scatter(attributes: Attributes, x: Tensor, index: Any, updates: Tensor) -> Tensor:
+    if attributes.get("reduction", b"none") != b"none":
+        raise NotImplementedError("a scatter that adds or multiplies")
+    return tf.tensor_scatter_nd_update(x, index, updates)
+
+
 def _cast(attributes: Attributes, x: Any) -> Any:
-    if is_open(x):
+    if open_shapes.is_open(x):
         return x
     kind = TYPES[attributes["to"]]
     return x.astype(kind) if isinstance(x, np.ndarray) and kind != "bfloat16" else tf.cast(x, kind)
@@ -227,21 +178,21 @@ def _constant(attributes: Attributes) -> Array:
 
 def _constant_of_shape(attributes: Attributes, shape: Any) -> Any:
     value = np.asarray(attributes.get("value", np.zeros(1, np.float32))).reshape(())
-    sizes = _few(_sizes(shape))
-    return tf.fill(sizes, value) if is_open(shape) else np.full(sizes, value)
+    sizes = open_shapes.few(open_shapes.listed(shape))
+    return tf.fill(sizes, value) if open_shapes.is_open(shape) else np.full(sizes, value)
 
 
 def _range(attributes: Attributes, start: Any, limit: Any, step: Any) -> Array:
     if not all(isinstance(one, np.ndarray) and one.dtype != object for one in (start, limit, step)):
         raise NotImplementedError("a range that is computed from the image")
     start, limit, step = (one.item() for one in (start, limit, step))
-    _few([abs(limit - start) // max(abs(step), 1e-9)])
+    open_shapes.few([abs(limit - start) // max(abs(step), 1e-9)])
     return np.arange(start, limit, step)
 
 
 def _equal(attributes: Attributes, x: Any, y: Any) -> Any:
     """Of shapes: a size that is not known yet is none of the numbers below zero."""
-    if not (is_open(x) or is_open(y)):
+    if not (open_shapes.is_open(x) or open_shapes.is_open(y)):
         return tf.equal(x, y)
     pairs = list(np.broadcast(x, y))
     found = [_alike(*pair) for pair in pairs]
@@ -249,16 +200,16 @@ def _equal(attributes: Attributes, x: Any, y: Any) -> Any:
 
 
 def _alike(a: Any, b: Any) -> bool:
-    if not (isinstance(a, Size) or isinstance(b, Size)):
+    if not (isinstance(a, open_shapes.Size) or isinstance(b, open_shapes.Size)):
         return bool(a == b)
-    known = b if isinstance(a, Size) else a
-    if isinstance(known, Size) or known >= 0:
+    known = b if isinstance(a, open_shapes.Size) else a
+    if isinstance(known, open_shapes.Size) or known >= 0:
         raise NotImplementedError("a comparison with the number of images")
     return False
 
 
 def _where(attributes: Attributes, condition: Any, x: Any, y: Any) -> Any:
-    if is_open(x) or is_open(y):
+    if open_shapes.is_open(x) or open_shapes.is_open(y):
         return np.where(condition, x, y)
     return tf.where(condition, x, y)
 
@@ -277,6 +228,7 @@ OPERATORS: dict[str, Operator] = {
     "Pad": _pad,
     "Range": _range,
     "Reshape": _reshape,
+    "ScatterND": _scatter,
     "Shape": _shape,
     "Slice": _slice,
     "Split": _split,
@@ -286,11 +238,3 @@ OPERATORS: dict[str, Operator] = {
     "Unsqueeze": _unsqueeze,
     "Where": _where,
 }
-
-OPEN = {
-    "Add": np.add,
-    "Div": np.floor_divide,
-    "Mul": np.multiply,
-    "Sub": np.subtract,
-}
-"""Arithmetic of shapes in which a size is not known yet."""
