@@ -88,9 +88,10 @@ def _of_normalisation(
     best, (least, share) = min(apart, key=lambda name: apart[name]), limits
     if apart[said] <= least or apart[best] >= share * apart[said]:
         return []
+    hint = "; photographs (--images) tell better than what a generator draws" * (limits == DRAWN)
     return [
         f"--pixels={best} may be meant: the means and variances that {path} kept of its training "
-        f"are those of images with such pixels, and not with {said}"
+        f"are those of images with such pixels, and not with {said}" + hint
     ]
 
 
