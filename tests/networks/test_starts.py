@@ -108,22 +108,19 @@ def test_a_deck_of_few_codes_is_dealt_twice():
 )
 def test_where_no_natural_codes_are_known_starts_are_random(networks):
     assert starts.near(networks, BANDS, 0) is None
-    settled = starts.settled(networks, BANDS, Settings())
+    settled = starts.settled(networks, Settings())
     assert settled == Settings().unchosen()
 
 
-def test_starts_are_near_where_there_are_natural_codes_and_candidates_two_for_classes():
+def test_starts_are_near_and_candidates_two_where_there_are_natural_codes():
     networks = pair()
 
-    def settled(bands=BANDS, **options):
-        found = starts.settled(networks, bands, Settings(**options))
+    def settled(**options):
+        found = starts.settled(networks, Settings(**options))
         return found.starts, found.candidates
 
     assert settled() == ("near", 2) and settled(candidates=3) == ("near", 3)
     assert settled(starts="random") == ("random", 1) and settled(starts="near") == ("near", 1)
-    assert settled(Bands([Band(ALONG, 0.0, 1.0)])) == ("near", 2)
-    for bands in (Bands([Band(HIDDEN, 0.0, 1.0)]), Bands([*BANDS, Band(HIDDEN, 0.0, 1.0)])):
-        assert settled(bands) == ("near", 1) and settled(bands, candidates=2) == ("near", 2)
     one = starts.alone(networks, Settings())
     assert (one.starts, one.candidates) == ("near", 1)
     assert starts.alone(worlds.tiny_networks(), Settings()) == Settings().unchosen()

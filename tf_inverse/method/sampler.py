@@ -60,7 +60,7 @@ def sample(
         RefusedInput: The state is damaged, or of other settings or another version.
     """
     bands, settings = Bands(bands), (settings or Settings()).sized(networks.codes.size)
-    settings = starts.settled(networks, bands, settings)
+    settings = starts.settled(networks, settings)
     scale = scale or measure(networks, bands.neurons)
     settings, why = fidelity.settled(networks, bands, settings)
     if why:

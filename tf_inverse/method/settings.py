@@ -75,8 +75,8 @@ class Settings:
             the network has natural codes (docs/method.md), and random ones elsewhere; or auto, near
             wherever that can be.
         candidates: Images in range that are found for each sample. Of several, those are kept that
-            differ most and excite other units of the layer least. Left out, 2 for units of the
-            classifier's output where auto starts are near, else 1.
+            differ most and excite other units of the layer least. Left out, 2 where auto starts
+            are near, else 1.
         quality: How much other units count in the choice among candidates: with 0 those that differ
             most are kept, with 0.2 images are truer and less varied. Left out, as much as makes
             samples excite other units as rarely as natural images in the range do, where the

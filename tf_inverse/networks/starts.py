@@ -25,7 +25,7 @@ import tensorflow as tf
 from tf_inverse.band import Bands
 from tf_inverse.compute.device import traced
 from tf_inverse.compute.precision import exact
-from tf_inverse.networks import codes, logits, unit_nature
+from tf_inverse.networks import codes, unit_nature
 from tf_inverse.networks.code_law import KERNEL
 
 if TYPE_CHECKING:
@@ -62,16 +62,12 @@ class Bank(NamedTuple):
     sd: Array
 
 
-def settled(networks: Networks, bands: Bands, settings: Settings) -> Settings:
+def settled(networks: Networks, settings: Settings) -> Settings:
     """The settings with the starts, and the candidates a sample, that "auto" stands for.
 
-    Starts are near where the network starts from natural codes. Candidates are then `PICKED` for
-    neurons of the classifier's output: that a choice makes images truer was measured for those.
+    Where the network starts from natural codes, starts are near and candidates `PICKED`.
     """
-    last = [logits.source(one) for one in networks.classifier.outputs]
-    outputs = {*last, *(logits.before(networks.classifier, path) for path in last)}
-    fit = all(networks.layer_path(neuron.layer) in outputs for neuron in bands.neurons)
-    if settings.starts == "auto" and settings.candidates is None and fit and bank(networks):
+    if settings.starts == "auto" and settings.candidates is None and bank(networks):
         settings = dataclasses.replace(settings, candidates=PICKED)
     return alone(networks, settings)
 

@@ -100,7 +100,7 @@ def run(
     from tf_inverse.networks import starts
 
     bands, began = Bands(bands), time.monotonic()
-    settings = starts.settled(networks, bands, settings.sized(networks.codes.size))
+    settings = starts.settled(networks, settings.sized(networks.codes.size))
     # Before half precision makes room for itself: a generator's kernels may rest from then on.
     scale = measure(networks, bands.neurons)
     settings, why = settled(networks, bands, settings)
