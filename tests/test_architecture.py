@@ -194,3 +194,9 @@ def test_the_page_of_the_house_has_the_same_floors():
     assert drawn == [tuple(rooms) for rooms in reversed(FLOORS)]
     values = re.search(r"^\| values \| (.+): plain", page, re.MULTILINE).group(1)
     assert tuple(re.findall(r"`(\w+)`", values)) == VALUES
+
+
+def test_no_two_test_files_have_one_name():
+    """Pytest refuses to collect the second of them, so that the whole suite fails."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert len(names) > 100 and sorted(names) == sorted(set(names))

@@ -203,7 +203,7 @@ def test_networks_follow_the_size_of_images():
         assert 3 <= model.get_layer(f"relu{stages}_2").output.shape[1] <= 5
         last = architectures.judge(7, size).get_layer("pool").input
         assert last.shape[1] == -(-size[0] // 2**stages)
-    shipped = storage.load("cifar10").classifier
+    shipped = storage.load("cifar10_layer").classifier
     mine = architectures.folded(architectures.classifier(10))
     assert [w.shape for w in mine.weights] == [w.shape for w in shipped.weights]
 

@@ -508,7 +508,10 @@ def _grey():
 @pytest.mark.parametrize("make", [_sequential, _nested, _grey])
 @pytest.mark.parametrize("pixels", [(0.0, 255.0), (-1.0, 1.0)])
 def test_codes_of_a_classifier_of_any_kind(make, pixels, tmp_path):
-    """The encoder is chosen as adopt does; the code is what the user's own model gives."""
+    """The encoder is chosen as adopt does; the code is what the user's own model gives.
+
+    Of the nested model it is no probabilities of the model within, but what is before them.
+    """
     keras.utils.set_random_seed(0)
     make().save(tmp_path / "my.keras")
     mine = keras.models.load_model(tmp_path / "my.keras")
@@ -519,11 +522,9 @@ def test_codes_of_a_classifier_of_any_kind(make, pixels, tmp_path):
     x = np.random.default_rng(0).uniform(0, 255, (4, 10, 6, channels)).astype("f4")
     low, high = pixels
     scaled = low + x / 255 * (high - low)
-    if make is _nested:
-        expected = mine.layers[-2](scaled / 255)
-    else:
-        hidden = keras.Model(mine.inputs[0], mine.get_layer("hidden").output)
-        expected = hidden(scaled[..., 0] if make is _grey else scaled)
+    given = {_nested: scaled / 255, _grey: scaled[..., 0]}.get(make, scaled)
+    inner = mine.layers[-2] if make is _nested else mine
+    expected = keras.Model(inner.inputs[0], inner.get_layer("hidden").output)(given)
     code = compared.features(networks, compared.compared(networks))(x)[-1]
     np.testing.assert_allclose(code, expected, rtol=1e-4, atol=1e-5)
 
