@@ -51,7 +51,8 @@ def measure(
             [sys.executable, "-m", "tf_inverse.tools.cli", "sample", f"{i}.h5", "--targets", one]
             for i, one in enumerate(targets)
         ]
-        figures |= _timed("loop", folder, [[*words, *shared] for words in alone])
+        plain = [*shared, "--candidates=1"]  # an atlas does not choose either
+        figures |= _timed("loop", folder, [[*words, *plain] for words in alone])
     for way in ("draws", "loop"):
         for unit in ("seconds", "cpu_seconds"):
             figures[f"{way}_over_atlas_{unit}"] = (
@@ -113,14 +114,15 @@ def _resident() -> int:
 
 
 def draws(words: list[str]) -> dict:
-    """Samples one target after another in this process, in memory."""
+    """Samples one target after another in this process, in memory, without a choice, as an atlas."""
     import tf_inverse
 
     network, n, precision, *targets = words
     pair, found = tf_inverse.load(network), 0
+    options = {"precision": precision, "candidates": 1}
     for target in targets:
         try:
-            found += len(tf_inverse.draw(pair, target, n=int(n), precision=precision)) > 0
+            found += len(tf_inverse.draw(pair, target, n=int(n), **options)) > 0
         except InverseSetError as error:  # a dead unit has no range, or is not reached
             print(error, file=sys.stderr)
     return {"found": found}
