@@ -114,7 +114,7 @@ def _resident() -> int:
 
 
 def draws(words: list[str]) -> dict:
-    """Samples one target after another in this process, in memory, without a choice, as an atlas."""
+    """Samples one target after another in this process, in memory, of one candidate each."""
     import tf_inverse
 
     network, n, precision, *targets = words
