@@ -130,14 +130,18 @@ HIDDEN = Neuron("fc2", 1)
 ALONG = Neuron("fc3", Direction("two", np.array([1.0, 0.0, -1.0, 0.0], np.float32)))
 
 
-def test_activations_that_are_not_stored_are_those_of_the_images_of_the_codes():
+@pytest.mark.parametrize("most", [1000, 50])
+def test_activations_that_are_not_stored_are_those_of_the_images_of_the_codes(monkeypatch, most):
+    """Of the first codes of a large bank."""
+    monkeypatch.setattr(starts, "MOST", most)
     networks = pair()
-    kept = np.clip(networks.natural.encodings, -1.5, 2.0)
+    kept = np.clip(networks.natural.encodings[:most], -1.5, 2.0)
     x = worlds.images(networks, kept)
     units = [worlds.activation(networks, x, Neuron("fc3", unit)) for unit in (0, 2)]
     expected = [worlds.activation(networks, x, HIDDEN), units[0] - units[1]]
     found = starts.drawn(networks, (HIDDEN, ALONG))
     np.testing.assert_allclose(found, np.transpose(expected), rtol=1e-5, atol=1e-5)
+    assert starts.near(networks, Bands([Band(HIDDEN, 0.0, 1.0)]), 0)(0, np.zeros((4, 1))).any()
 
 
 def test_each_neuron_of_a_group_has_the_rows_that_it_has_alone():

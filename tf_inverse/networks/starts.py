@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 Dealer = Callable[[int, Any], Any]
 
-BATCH = 50
-"""Codes that are drawn at a time."""
+BATCH, MOST = 50, 1000
+"""Codes that are drawn at a time, and altogether, to see what they excite."""
 HAND = 4
 """Natural codes that are dealt a row: with more, rows begin nearer and more alike."""
 PICKED = 2
@@ -155,13 +155,13 @@ def each(networks: Networks, bands: Bands, seed: int) -> list[Dealer]:
 
 
 def drawn(networks: Networks, neurons: tuple[Neuron, ...]) -> Array:
-    """Activations [N, p] of neurons over the images that G draws of the bank's codes."""
+    """Activations [N, p] of neurons over the images that G draws of the bank's first codes."""
     found = bank(networks)
     assert found is not None, "only networks with a bank start near"
     draw = networks.compiled("starts drawn", lambda: traced(networks.images))
     parts = []
     with exact():
-        for first in range(0, len(found.codes), BATCH):
+        for first in range(0, min(MOST, len(found.codes)), BATCH):
             c = np.clip(found.codes[first : first + BATCH], *networks.codes.limits)
             # A short batch is filled up, so that one graph serves all.
             rows = np.concatenate([c, np.zeros((BATCH - len(c), c.shape[1]), np.float32)])
