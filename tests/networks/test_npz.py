@@ -29,6 +29,16 @@ def test_numbers_are_those_that_numpy_reads(tmp_path, save, images):
             np.testing.assert_array_equal(found[key], wanted["images"][key])
 
 
+def test_the_file_is_closed_though_an_array_of_it_is_held(tmp_path):
+    """As by the traceback of a refusal."""
+    np.savez(tmp_path / "a.npz", images=VALUES)
+    with npz.Arrays(tmp_path / "a.npz") as arrays:
+        held = arrays["images"]
+        assert held[:1].size
+    with pytest.raises(ValueError, match="closed"):
+        held[:1]
+
+
 def forged(path, shape, data=b"", dtype="|u1"):
     """A file whose header declares what it does not hold."""
     head = io.BytesIO()

@@ -7,6 +7,7 @@ Proposal 1, a zip archive of .npy files.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import pathlib
@@ -113,6 +114,7 @@ class Arrays(Mapping[str, StoredArray]):
 
     def __init__(self, path: StrPath):
         self._file, self._path = zipfile.ZipFile(path), path
+        self._streams = contextlib.ExitStack()
         self._entries = {
             info.filename.removesuffix(ENDING): info
             for info in self._file.infolist()
@@ -123,6 +125,8 @@ class Arrays(Mapping[str, StoredArray]):
         return self
 
     def __exit__(self, *exception: object) -> None:
+        # The file stays open for as long as one of its entries is.
+        self._streams.close()
         self._file.close()
 
     def __getitem__(self, name: str) -> StoredArray:
@@ -132,7 +136,8 @@ class Arrays(Mapping[str, StoredArray]):
                 f"{called} is packed in a way that NumPy does not use; write the file with "
                 f"numpy.savez or numpy.savez_compressed"
             )
-        return StoredArray(self._file.open(info), called, info.file_size)
+        stream = self._streams.enter_context(self._file.open(info))
+        return StoredArray(stream, called, info.file_size)
 
     def expect_intact(self, names: Iterable[str]) -> None:
         """Reads entries to their ends, a part at a time, to compare them with their checksums.
