@@ -152,7 +152,7 @@ class Trial:
             "difference": float(np.abs(stored - own).max() / np.abs(own).max()),
         }
 
-    def _sampled(self, out, precision):
+    def _sampled(self, out, precision, *more):
         if self.entry.form == "object":
             words, printed = io.StringIO(), io.StringIO()
             with contextlib.redirect_stderr(words), contextlib.redirect_stdout(printed):
@@ -164,7 +164,7 @@ class Trial:
         # What is left out is what a user leaves out.
         arguments += [f"--targets={self.target}"] if self.entry.target else []
         arguments += [f"--precision={precision}"] if precision != "auto" else []
-        printed, words = command("sample", *arguments)
+        printed, words = command("sample", *arguments, *more)
         return json.loads(printed), words
 
     def half(self) -> dict:
@@ -180,7 +180,10 @@ class Trial:
         return apart
 
     def export(self) -> dict:
-        """`tf-inverse export`, asked what `sample --precision=float32` was asked."""
+        """`tf-inverse export`, asked what `sample --precision=float32` was asked.
+
+        An export begins at random codes, where `sample` may begin near natural ones.
+        """
         out, bands = self.where / "export", parse(self.target, self.networks)
         layers = (bands[0].neuron.layer,)
         if self.entry.form == "object":
@@ -192,7 +195,11 @@ class Trial:
         asked = question(self.networks, layers, bands, Settings(n=N, seed=SEED))
         run = tf.saved_model.load(str(out / "1")).signatures["sample"]
         answer = run(**{name: tf.constant(value) for name, value in asked.items()})
-        with archive.open(self.where / "float32.h5") as samples:
+        library_run = self.where / "float32.h5"
+        if self.networks.codes.kind == "bank":
+            library_run = self.where / "random.h5"
+            self._sampled(library_run, "float32", "--starts=random")
+        with archive.open(library_run) as samples:
             library = {name: getattr(samples, name)[:] for name in COMPARED}
         shutil.rmtree(out)
         found = {name: answer[name].numpy() for name in COMPARED}
