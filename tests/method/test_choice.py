@@ -207,8 +207,8 @@ def test_the_units_that_a_direction_weighs_are_its_own(pair):
     """Units 1 and 3 are left, as where both others are targets."""
     drawn = worlds.images(pair, np.random.default_rng(3).standard_normal((5, 6)))
     both = Bands([Band(Neuron("fc3", unit), 0.0, 1.0) for unit in (0, 2)])
-    one = quality.of(pair, Bands([Band(ALONE, 0.0, 1.0)]), drawn, 1.0, K)
-    np.testing.assert_array_equal(one, quality.of(pair, both, drawn, 1.0, K))
+    one = np.exp(quality.logs(pair, Bands([Band(ALONE, 0.0, 1.0)]), drawn, K))
+    np.testing.assert_array_equal(one, np.exp(quality.logs(pair, both, drawn, K)))
     assert np.ptp(one) > 0 and (one > 0).all() and (one <= 1).all()
 
 
@@ -224,7 +224,7 @@ def test_the_units_that_a_direction_weighs_are_its_own(pair):
 )
 def test_where_other_units_do_not_count_all_qualities_are_one(pair, neuron, weight):
     drawn = worlds.images(pair, np.random.default_rng(3).standard_normal((5, 6)))
-    found = quality.of(pair, Bands([Band(neuron, 0.0, 1.0)]), drawn, weight, K)
+    found = np.exp(weight * quality.logs(pair, Bands([Band(neuron, 0.0, 1.0)]), drawn, K))
     np.testing.assert_array_equal(found, np.ones(5))
 
 

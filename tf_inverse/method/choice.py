@@ -35,7 +35,7 @@ WINDOW = 50
 class Chooser(Keeper):
     """Keeps of every `BLOCK` times `settings.candidates` true and new images the best `BLOCK`.
 
-    The choice is `choosing.varied` with the qualities of `quality.of`, given the samples before. If
+    The choice is `choosing.varied` with qualities from `quality.logs`, given the samples before. If
     no weight is set, it is the smallest at which those kept excite other units as rarely as natural
     images in the range do: then samples are as typical as nature, and as varied as that allows.
 
@@ -60,7 +60,12 @@ class Chooser(Keeper):
     ) -> None:
         super().__init__(networks, bands, settings, state, scale)
         self.bands, self.bandwidth = bands, scale.bandwidth
-        self._natural = quality.natural(networks, bands) if settings.quality is None else None
+        weight, typical = settings.quality, None
+        if weight is None:
+            weight, typical = quality.PLAIN, quality.natural(networks, bands)
+        # The powers that are tried in turn, and the mean logarithm that is enough.
+        self._weights = (weight,) if typical is None else quality.WEIGHTS
+        self._enough = -np.inf if typical is None else typical
         self._size = BLOCK * (settings.candidates or 1)
         size = int(np.prod(networks.layer_shape(networks.encoder)))
         self._chosen, self._given = np.zeros((0, size), np.float32), 0
@@ -127,16 +132,13 @@ class Chooser(Keeper):
 
     def _order(self, block: Samples, count: int) -> Array:
         """Rows of a block that are kept, in the order of choice."""
-        weight, batch = self.settings.quality, self.settings.K
-        logs = quality.logs(self.networks, self.bands, block.images, batch)
-        if weight is None:
-            weights = quality.WEIGHTS if self._natural is not None else (quality.PLAIN,)
-        else:
-            weights = (weight,)
-        for w in weights:
+        logs = np.zeros(len(block.steps))
+        if any(self._weights):
+            logs = quality.logs(self.networks, self.bands, block.images, self.settings.K)
+        for w in self._weights:
             q = np.exp(w * logs)
             order = choosing.varied(block.encodings, self.bandwidth, count, q, self._chosen)
-            if self._natural is None or logs[order].mean() >= self._natural:
+            if logs[order].mean() >= self._enough:
                 break
         return order
 

@@ -42,12 +42,11 @@ class GroupRows:
             owner: Numbers of the neurons, [R].
         """
         number = self._number(owner)
-        found = {
-            g: self.streams[g].rows(self.cursors[g], int((number == g).sum()))
-            for g in map(int, np.unique(number))
-        }
-        places = [(g, int((number[:i] == g).sum())) for i, g in enumerate(map(int, number))]
-        c, t = (np.stack([found[g][part][i] for g, i in places]) for part in (0, 1))
+        counted = zip(*np.unique(number, return_counts=True), strict=True)
+        parts = [self.streams[g].rows(int(self.cursors[g]), int(count)) for g, count in counted]
+        # The rows of one neuron after those of another, as a stable sort of the owners has them.
+        back = np.argsort(np.argsort(number, kind="stable"))
+        c, t = (np.concatenate(column)[back] for column in zip(*parts, strict=True))
         return c, t
 
     def took(self, owner: Array) -> None:

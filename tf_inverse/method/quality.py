@@ -39,24 +39,10 @@ ENOUGH = 20
 """Natural images that tell what is natural of a range; the nearest where fewer lie in it."""
 
 
-def of(networks: Networks, bands: Bands, images: Array, weight: float, batch: int) -> Array:
-    """The quality of candidates: the share of natural images that excite a unit as much, powered.
-
-    Args:
-        networks: The pair.
-        bands: Neurons with their ranges.
-        images: As they are stored, [k, H, W, C].
-        weight: The power, not negative; with 0 all qualities are 1.
-        batch: Images to look at in one go.
-
-    Returns:
-        [k], positive, at most 1.
-    """
-    return np.exp(weight * logs(networks, bands, images, batch))
-
-
 def logs(networks: Networks, bands: Bands, images: Array, batch: int) -> Array:
     """Logarithms of the shares of natural images that excite a unit as much as each candidate.
+
+    A candidate's quality is the share to some power w: exp(w log share).
 
     The unit is the one, of those that no target means, whose activation is the rarest in nature. Of
     targets in several layers or places the mean counts.

@@ -30,7 +30,8 @@ AT_A_TIME = 1 << 20
 
 ENDING = ".npy"
 PACKING = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""How NumPy packs entries. Other ways make room by what an entry says, or unpack without limit."""
+"""How NumPy and Keras pack entries. Other ways make room by what an entry says, or unpack without
+limit."""
 
 
 def write(path: pathlib.Path, arrays: Iterable[tuple[str, Array]]) -> None:

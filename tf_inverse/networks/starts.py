@@ -20,12 +20,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from tf_inverse.band import Bands
-from tf_inverse.compute.device import traced
 from tf_inverse.compute.precision import exact
-from tf_inverse.networks import codes, unit_nature
+from tf_inverse.networks import codes, rendering, unit_nature
 from tf_inverse.networks.code_law import KERNEL
 
 if TYPE_CHECKING:
@@ -158,14 +156,13 @@ def drawn(networks: Networks, neurons: tuple[Neuron, ...]) -> Array:
     """Activations [N, p] of neurons over the images that G draws of the bank's first codes."""
     found = bank(networks)
     assert found is not None, "only networks with a bank start near"
-    draw = networks.compiled("starts drawn", lambda: traced(networks.images))
     parts = []
     with exact():
         for first in range(0, min(MOST, len(found.codes)), BATCH):
             c = np.clip(found.codes[first : first + BATCH], *networks.codes.limits)
             # A short batch is filled up, so that one graph serves all.
             rows = np.concatenate([c, np.zeros((BATCH - len(c), c.shape[1]), np.float32)])
-            x = draw(tf.constant(rows)).numpy().astype(np.uint8)
+            x = rendering.drawn(networks, rows)
             parts.append(networks.activations(x, neurons, BATCH)[: len(c)])
     return np.concatenate(parts).astype(np.float64)
 

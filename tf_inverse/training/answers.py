@@ -15,9 +15,8 @@ from tf_inverse.band import Neuron
 from tf_inverse.compute import progress
 from tf_inverse.judging import judges
 from tf_inverse.judging.judges import Judge
-from tf_inverse.networks import codes
+from tf_inverse.networks import codes, rendering
 from tf_inverse.tensors import Array
-from tf_inverse.training import quality
 
 if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
@@ -100,7 +99,7 @@ def _parts(array: Array) -> Iterator[Array]:
 
 
 def _drawn(networks: Networks, c: Array) -> Iterator[Array]:
-    return (quality.drawn(networks, part) for part in _parts(c))
+    return (rendering.drawn(networks, part) for part in _parts(c))
 
 
 def shares(kind: str, outputs: Array, labels: Array) -> dict[str, float]:

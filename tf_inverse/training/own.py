@@ -13,6 +13,7 @@ from PIL import Image
 from tf_inverse import adopt, grammar
 from tf_inverse.adopt import adapters, check, defaults, ends, facts, join, loading, nature
 from tf_inverse.errors import UsageError
+from tf_inverse.networks import rendering
 from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.networks import Networks
 from tf_inverse.networks.unit_labels import Labels
@@ -209,4 +210,4 @@ def completed(
 def reconstructed(networks: Networks, x: np.ndarray) -> Image.Image:
     """A sheet of images, each over G(E(x)): a PIL image."""
     x = x[: loop.SHOWN]
-    return loop.over_under(x, quality.drawn(networks, networks.encode(x)))
+    return loop.over_under(x, rendering.drawn(networks, networks.encode(x)))

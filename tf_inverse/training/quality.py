@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 
 from tf_inverse.adopt import defaults
-from tf_inverse.networks import unit_statistics
+from tf_inverse.networks import rendering, unit_statistics
 from tf_inverse.tensors import Array
 
 if TYPE_CHECKING:
@@ -20,20 +19,6 @@ whose feature error is above the second."""
 
 FEW = 100
 """Fewer images than these tell little."""
-
-PIXELS = 1 << 18
-"""Pixels that are drawn at a time."""
-
-
-def drawn(networks: Networks, c: np.ndarray) -> np.ndarray:
-    """G of codes [N, d] as stored images: [N, H, W, C] uint8."""
-    shape = networks.image_shape
-    draw = networks.compiled(
-        "drawn", lambda: tf.function(networks.images, reduce_retracing=True, autograph=False)
-    )
-    batch = int(np.clip(PIXELS // (shape[0] * shape[1]), 4, 250))
-    parts = [draw(tf.constant(c[i : i + batch])).numpy() for i in range(0, len(c), batch)]
-    return np.concatenate(parts).astype(np.uint8)
 
 
 def figures(
@@ -59,7 +44,7 @@ def figures(
     """
     output = defaults.output(networks)
     e = networks.encode(images)
-    again = drawn(networks, e)
+    again = rendering.drawn(networks, e)
     z, z_again = (unit_statistics.activations(networks, output, a) for a in (images, again))
     middle = np.median(z, axis=0)
     seen, seen_again = (_classes(a, middle) for a in (z, z_again))

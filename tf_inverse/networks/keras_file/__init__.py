@@ -19,6 +19,7 @@ import h5py
 
 from tf_inverse import private
 from tf_inverse.errors import InverseSetError, RefusedInput, UsageError, reason
+from tf_inverse.networks import npz
 from tf_inverse.networks.keras_file import weights
 from tf_inverse.networks.keras_file.stored_member import StoredMember
 from tf_inverse.tensors import StrPath
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
 MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 ASSETS = "assets/layers/"
-PACKING = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""Other ways make room by what an entry says, or unpack without limit."""
-
 MAX_CONFIG = 16 << 20  # bytes
 MAX_WEIGHTS = 16 << 30
 SPARE = 4096  # numbers that a model may hold beside its stored weights, such as seeds' states
@@ -186,7 +184,7 @@ def _check_members(archive: zipfile.ZipFile, path: StrPath, trust: bool) -> set[
         most = MAX_CONFIG if name.endswith(".json") else MAX_WEIGHTS
         if info.file_size > most:
             raise RefusedInput(f"{path}: {name} is {info.file_size} bytes, at most {most}")
-        if info.compress_type not in PACKING:
+        if info.compress_type not in npz.PACKING:
             raise RefusedInput(f"{path}: {name} is packed in a way that Keras does not use")
     if infos["model.weights.h5"].compress_type != zipfile.ZIP_STORED:
         raise RefusedInput(f"{path}: weights are compressed, expected them as Keras stores them")
