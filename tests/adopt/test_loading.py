@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import layers
 
 from tf_inverse import adopt
+from tf_inverse.adopt import loading
 from tf_inverse.band import Neuron
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.networks import storage
@@ -305,3 +306,28 @@ def test_codes_of_a_folder_with_a_bank(tmp_path):
     z = exact(f, nature.astype("f4"))[:, 2]
     assert again.natural.unit(Neuron("logits", 2)).mean == pytest.approx(z.mean(), rel=1e-4)
     assert storage.manifest(tmp_path / "mixed")["licence"] == "free"
+
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("m.pth", "PyTorch.* torch.onnx.export"),
+        ("m.safetensors", "weights without layers"),
+        ("m.tflite", "LiteRT.* give the model that it was made of"),
+        ("m.pkl", "pickle, which is a program: .*model.save"),
+        ("m.caffemodel", "tf-inverse convert"),
+        ("checkpoint/weights.index", "TensorFlow.* model.load_weights"),
+        ("orbax/manifest.ocdbt", "JAX.*jax2tf"),
+        ("hub/model.safetensors", "Hugging Face.* torch.onnx.export"),
+    ],
+)
+def test_files_of_other_programs_are_told_their_way(tmp_path, name, way):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    # A checkpoint is called by the beginning of its files' names, and a folder by its own.
+    stems = {"weights.index": path.with_suffix("")}
+    given = stems.get(path.name, path.parent if path.parent != tmp_path else path)
+    with pytest.raises(UsageError, match=way) as told:
+        loading.open(given, "classifier")
+    assert str(given) in str(told.value)

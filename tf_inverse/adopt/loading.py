@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypedDict
 import keras
 from keras import applications
 
-from tf_inverse.adopt import adapters, integer_input, kerashub, onnx
+from tf_inverse.adopt import adapters, foreign, integer_input, kerashub, onnx
 from tf_inverse.adopt import pixels as pixel_words
 from tf_inverse.caffe import published
 from tf_inverse.errors import UsageError, reason
@@ -95,12 +95,23 @@ def open(
         if path.suffix == ".pb" and path.is_file():
             return Opened(frozen_inputs.frozen(path, path.stem, size), entries)
     if not entries:
-        absent = "" if path.exists() else ", which is not there"
-        raise UsageError(f"expected {FORMS} for the {role}, got {text!r}{absent}")
+        raise UsageError(_refusal(path, text, role))
     if role not in entries:
         raise UsageError(f"expected a {role} in {entries['folder']}, it has none")
     model = storage.model(entries["folder"] / entries[role]["file"], trust=trust)
     return Opened(model, entries, True)
+
+
+def _refusal(path: pathlib.Path, text: str, role: str) -> str:
+    """Why no model is taken from what the user gave, and the way out where the form is known."""
+    other = foreign.form(path)
+    if other is not None:
+        return (
+            f"expected a model for the {role}, {text!r} is {other.holds}: {other.way}; "
+            f"docs/own_network.md has recipes"
+        )
+    absent = "" if path.exists() else ", which is not there"
+    return f"expected {FORMS} for the {role}, got {text!r}{absent}"
 
 
 def _opened(
