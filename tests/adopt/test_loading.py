@@ -331,3 +331,38 @@ def test_files_of_other_programs_are_told_their_way(tmp_path, name, way):
     with pytest.raises(UsageError, match=way) as told:
         loading.open(given, "classifier")
     assert str(given) in str(told.value)
+
+
+class Served(tf.Module):
+    """As servers have it: encoded pictures come in, beside functions of arrays for other uses."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string)])
+    def encoded(self, bytes):
+        decoded = tf.map_fn(tf.io.decode_png, bytes, fn_output_signature=tf.uint8)
+        return self.mean(tf.cast(tf.ensure_shape(decoded, (None, 8, 8, 3)), tf.float32))
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 3))])
+    def mean(self, x):
+        return tf.reduce_mean(x, axis=(1, 2))
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 3))])
+    def corner(self, x):
+        return x[:, 0, 0]
+
+
+def test_the_signature_of_a_savedmodel_that_takes_pixels(tmp_path):
+    served, x = Served(), images()
+    means, corners = x.mean((1, 2)), x[:, 0, 0]
+    both = {"serving_default": served.encoded, "arrays": served.mean}
+    several = {"means": served.mean, "corners": served.corner}
+    for name, functions in {"both": both, "several": several, "text": served.encoded}.items():
+        tf.saved_model.save(served, str(tmp_path / name), signatures=functions)
+    asked = {"both": means, "several#corners": corners, "several#means": means}
+    for given, expected in asked.items():
+        f = loading.open(tmp_path / given, "classifier", trust=True).model
+        np.testing.assert_allclose(f(x), expected, rtol=1e-5)
+    refused = {"text": "takes strings", "both#serving_default": "takes strings"}
+    refused |= {"several": "#SIGNATURE, .*corners, means", "both#x": "'x'; it has arrays, serving"}
+    for given, words in refused.items():
+        with pytest.raises(UsageError, match=words):
+            loading.open(tmp_path / given, "classifier", trust=True)
