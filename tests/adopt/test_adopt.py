@@ -193,8 +193,28 @@ def test_a_picture_for_what_is_no_image(tmp_path):
     f = keras.Model([x, age], layers.Dense(2)(h), name="net")
     with pytest.raises(UsageError, match="a number for input age, which is no image, got a.png"):
         adopt.adopt(f, generator(), fixed={"age": "a.png"})
-    with pytest.raises(UsageError, match="NAME=NUMBER, or NAME=FILE for a picture, got 'age=a.p"):
+    with pytest.raises(UsageError, match="NAME=NUMBER, .* or NAME=FILE for .*, got 'age=a.p"):
         command.values("age=a.png")
+
+
+def test_numbers_for_an_input_of_several(tmp_path):
+    """Words of a text, and measurements beside an image: no row of zeros and a one."""
+    words = keras.Input((4,), dtype="int32", name="words")
+    x, size = keras.Input((8, 8, 3), name="image"), keras.Input((2,), name="size")
+    parts = [layers.Flatten()(x), size, layers.Flatten()(layers.Embedding(9, 2)(words))]
+    h = layers.Dense(4, name="fc")(layers.Concatenate()(parts))
+    f = keras.Model([x, words, size], layers.Dense(2, name="top")(h), name="net")
+    np.save(tmp_path / "words.npy", np.array([7, 1, 8, 0]))
+    fixed = command.values(f"size=0.5 2,words={tmp_path / 'words.npy'}")
+    networks = adopt.adopt(f, generator(), fixed=fixed).networks
+    x = images()
+    beside = [np.array([[7, 1, 8, 0]] * 2), np.array([[0.5, 2.0]] * 2, "f4")]
+    z = networks.score(x, (Neuron(networks.layer_path("top"), 1),))[1]
+    np.testing.assert_allclose(z[:, 0], f([x, *beside])[:, 1], rtol=1e-4)
+    with pytest.raises(UsageError, match="expected 4 whole numbers for input words, as of words"):
+        adopt.adopt(f, generator(), fixed=fixed | {"words": 3.0})
+    with pytest.raises(UsageError, match="expected numbers for input size, got <U1"):
+        adopt.adopt(f, generator(), fixed=fixed | {"size": np.array(["a", "b"])})
 
 
 @pytest.mark.parametrize(

@@ -273,7 +273,7 @@ def test_existing_folders_are_kept(networks, exported, tmp_path):
 def test_versions_stand_beside_each_other(networks, tmp_path, monkeypatch):
     out, texts = tmp_path / "out", iter("abcd")
 
-    def save(functions, folder):
+    def save(functions, folder, exported):
         folder.mkdir(exist_ok=True, parents=True)
         (folder / "saved_model.pb").write_text(next(texts))
         return {"weights": 0, "variables": 0, "files": 0}

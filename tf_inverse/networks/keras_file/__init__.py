@@ -165,7 +165,8 @@ def _of_hdf5(path: StrPath) -> Contents:
         weights.count(file, path, size)
         if "model_config" not in file.attrs:
             raise RefusedInput(
-                f"{path}: holds weights alone; save the whole model (model.save) where it was made"
+                f"{path}: holds weights alone; make the model in Python, model.load_weights them, "
+                f"and save the whole of it: model.save('FILE.keras')"
             )
         config, version = (_text(file, name) for name in ("model_config", "keras_version"))
         if len(config) > MAX_CONFIG:
