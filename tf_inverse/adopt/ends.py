@@ -251,14 +251,16 @@ def _pooled(model: Model) -> Model | None:
 
 
 def _taken(model: Model) -> Model | None:
-    h, layer = model.outputs[0], None
-    while not getattr(layer, "weights", None):
+    h: keras.KerasTensor = model.outputs[0]
+    while True:
         history = private.history(h)
         layer = history.operation
         inputs = private.calls(layer)[history.node_index].input_tensors
         if len(inputs) != 1:
             return None
         h = inputs[0]
+        if getattr(layer, "weights", None):
+            break
     own = private.history(h).operation
     if len(h.shape) != 2 or h.shape[1] is None or isinstance(own, keras.layers.InputLayer):
         return None

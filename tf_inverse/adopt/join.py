@@ -51,13 +51,13 @@ def _is_model(text: str) -> bool:
 
 def _with_default_encoder(model: Model) -> tuple[Model, str]:
     path = defaults.penultimate(model)
-    if path is None:
-        made = ends.with_pooled(model)
-    elif path not in defaults.scores(model):
-        return model, path
+    if path is not None:
+        made = ends.with_input(model) if path in defaults.scores(model) else None
+        if made is None:
+            return model, path
     else:
-        made = ends.with_input(model)
-    return (model, path) if made is None else (made, logits.source(made.outputs[-1]))
+        made = ends.with_pooled(model)
+    return made, logits.source(made.outputs[-1])
 
 
 def generator(G: facts.Generator) -> Model:
