@@ -94,7 +94,7 @@ def test_a_plane_that_was_stopped_goes_on_bit_for_bit(stopped_and_whole):
 
 
 def test_rows_begin_near_their_cells_where_there_are_natural_codes(monkeypatch):
-    """At the first look, without noise: natural codes near the rows' aims, which are in their cells."""
+    """Without noise: natural codes near the rows' aims, each of which is in the row's cell."""
     tiny, dealt = natural_codes(), []
     z = tiny.natural.activations["fc3"][:, [1, 2]]
     monkeypatch.setattr(starts, "KERNEL", 0.0)
