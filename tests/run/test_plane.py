@@ -26,6 +26,8 @@ from tf_inverse.run.verify import verify
 TARGETS = "fc3:dog@p10:p90, fc3:ship@p10:p90"
 FLAGS = ("--rows=4", "--columns=3", "-n=2", "-K=8", "--patience=200", "--device=cpu")
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 
 @pytest.fixture(scope="module")
 def linear(tmp_path_factory):
