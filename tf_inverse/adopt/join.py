@@ -39,7 +39,7 @@ def classifier(
     if encoder is None:
         path = defaults.penultimate(model)
         return (model, path) if path else _pooled(model)
-    if isinstance(encoder, str) and not _is_model(encoder):
+    if isinstance(encoder, str) and (not _is_model(encoder) or _is_layer(encoder, model)):
         return model, encoder
     own = loading.open(encoder, "classifier", **opening)
     pixels = adapters.PIXELS if own.prepares else f.pixels
@@ -48,6 +48,11 @@ def classifier(
 
 def _is_model(text: str) -> bool:
     return text.startswith(("keras:", "keras_hub:")) or pathlib.Path(text).exists()
+
+
+def _is_layer(text: str, model: Model) -> bool:
+    """Whether a layer has the name: one counts before a file or folder that is called so too."""
+    return any(f"/{path}".endswith(f"/{text}") for path in taps.shapes(model))
 
 
 def _pooled(model: Model) -> tuple[Model, str]:
