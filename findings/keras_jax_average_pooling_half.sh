@@ -5,8 +5,9 @@
 # PyTorch 2.13.0. A network that averages large maps by AveragePooling2D answers otherwise by its backend,
 # without a word; a window of 8 x 8 over random numbers is off by half a percent.
 #
-# Why: the pooling adds by jax.lax.reduce_window in the layer's own type. A sum in bfloat16, of 8 bits, stands
-# still at 256 equal terms, one in float16 at 2048. jax.numpy.mean, which the global layer is, adds in float32.
+# Why: the pooling adds by jax.lax.reduce_window in the layer's own type. A sum in bfloat16, of 8 bits,
+# stands still at 256 equal terms, one in float16 at 2048. The global layer is jax.numpy.mean, which adds
+# in float32.
 # What helps: GlobalAveragePooling2D where the window is the whole map; else dtype="float32" for that layer.
 #
 # Seen with keras 3.15.1, jax 0.10.2, numpy 2.4.6 on a CPU; the mean of ones by AveragePooling2D and by
