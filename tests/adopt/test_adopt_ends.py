@@ -223,3 +223,28 @@ def test_a_class_token_that_no_layer_gives_is_the_encoding(within):
     assert networks.encoder.endswith("head_logits_input") and networks.default
     np.testing.assert_allclose(networks.encode(images), expected, rtol=1e-4, atol=1e-4)
     assert any("the encoding is what" in one for one in adopted.measured["notes"])
+
+
+def test_new_layers_do_not_take_the_name_of_one_that_is_there():
+    last = (layers.Dense(4, name="p_logits"), layers.Dense(3, "softmax", name="p"))
+    networks = adopt.adopt(functional(*last), generator(8, 8, 3)).networks
+    assert networks.default.startswith("p_logits_1:")
+    x = keras.Input((8, 8, 3))
+    f = keras.Model(x, layers.Conv2D(5, 3, name="c")(layers.Conv2D(4, 3, name="c_pooled")(x)))
+    with pytest.raises(UsageError, match="no layer c_pooled in .* another layer, or rename"):
+        adopt.adopt(f, generator(8, 8, 3))
+
+
+def test_a_layer_counts_before_a_folder_of_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fc").mkdir()
+    f = functional(layers.Dense(3, name="out"))
+    assert adopt.adopt(f, generator(8, 8, 3), "fc").networks.encoder == "fc"
+
+
+def test_the_default_range_has_two_ends_however_little_large_activations_differ():
+    far = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.05)}
+    last = layers.Dense(3, bias_initializer=keras.initializers.Constant(123456.0), **far)
+    networks = adopt.adopt(functional(last), generator(8, 8, 3)).networks
+    (band,) = parse(networks.default, networks)
+    assert 123400 < np.float32(band.z1) < np.float32(band.z2) < 123500

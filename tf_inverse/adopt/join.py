@@ -38,7 +38,7 @@ def classifier(
     encoder = encoder or f.encoder
     if encoder is None:
         return _with_default_encoder(model)
-    if isinstance(encoder, str) and not _is_model(encoder):
+    if isinstance(encoder, str) and (not _is_model(encoder) or _is_layer(encoder, model)):
         return model, encoder
     own = loading.open(encoder, "classifier", **opening)
     pixels = adapters.PIXELS if own.prepares else f.pixels
@@ -58,6 +58,11 @@ def _with_default_encoder(model: Model) -> tuple[Model, str]:
     else:
         made = ends.with_pooled(model)
     return made, logits.source(made.outputs[-1])
+
+
+def _is_layer(text: str, model: Model) -> bool:
+    """Whether a layer has the name: one counts before a file or folder that is called so too."""
+    return any(f"/{path}".endswith(f"/{text}") for path in taps.shapes(model))
 
 
 def generator(G: facts.Generator) -> Model:
