@@ -57,6 +57,19 @@ def test_loads_without_errors_or_requests(browser, pages, name):
     assert browser.title != "broken"
 
 
+def test_a_narrow_range_of_large_activations_has_an_axis(browser, tmp_path):
+    """Three digits would call all five places 1.00e+3."""
+    target = specimen.TARGET | {"z1": 1000.01, "z2": 1000.05}
+    archive = specimen.write(tmp_path / "a.h5", 9, targets=[target], natural=False)
+    (tmp_path / "a.html").write_text(html.render([archive], ["a"]), encoding="utf-8")
+    page = opened(browser, tmp_path / "a.html")
+    assert "from 1000.01 to 1000.05" in by_id(page, "summaries").text + page.title
+    ends = page.execute_script(
+        "return [...document.querySelectorAll('svg text')].map((t) => Number(t.textContent))"
+    )
+    np.testing.assert_allclose(ends, np.linspace(1000.01, 1000.05, 5), atol=0.005)
+
+
 def test_orders(one):
     order = Select(by_id(one, "order"))
     rising = captions(one)
