@@ -50,7 +50,7 @@ def adopt(
         bounds: Smallest and largest entry of a code, 0:30; 0: where there is no largest.
         crop: Side of the centre square cut from the generator's image.
         fixed: Values of further inputs, NAME=VALUE, several with commas: a number, which stands for
-            the one-hot row of a label, or a picture's file.
+            the one-hot row of a label; numbers with blanks between; or a file, a picture or .npy.
         labels: File with a label a line, for the units of the output; the classes of the images,
             where they are as many, if left out.
         images: Folder, .h5 or .npz of natural images: percentiles in targets, and what is natural

@@ -74,6 +74,18 @@ def test_a_layer_of_softmax_has_its_logits_before_it():
     assert networks.default.startswith("scores:") and networks.encoder == "fc"
 
 
+_RESCALED = layers.Rescaling(0.4, name="cool")
+
+
+@pytest.mark.parametrize("scale", [lambda h: h / 2.5, lambda h: 0.5 * h, _RESCALED])
+def test_a_temperature_between_logits_and_softmax(scale):
+    """Calibrated networks have one; logits before it are no encoding of their own."""
+    f = functional(layers.Dense(3, name="scores"), scale, layers.Softmax(name="p"))
+    networks = adopt.adopt(f, generator(8, 8, 3)).networks
+    nearest = "cool" if scale is _RESCALED else "scores"
+    assert networks.default.startswith(f"{nearest}:") and networks.encoder == "fc"
+
+
 @pytest.mark.parametrize("labelled", [None, "p", "scores"])
 def test_nature_is_known_of_logits_and_of_probabilities(labelled):
     f = functional(layers.Dense(3, name="scores"), layers.Softmax(name="p"))

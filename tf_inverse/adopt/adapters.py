@@ -177,10 +177,17 @@ def _fixed(one: keras.KerasTensor, value: Any) -> Fixed:
     if isinstance(value, str | pathlib.Path):
         raise UsageError(f"expected a number for input {one.name}, which is no image, got {value}")
     value = np.asarray(value)
+    if value.dtype.kind not in "biuf":
+        raise UsageError(f"expected numbers for input {one.name}, got {value.dtype}")
     if value.size == 1 and len(shape) > 1:
         value = np.full(shape, value.reshape(()))
     elif value.size == 1 and np.prod(shape) > 1:
         label = int(value.reshape(()))
+        if keras.backend.is_int_dtype(one.dtype):
+            raise UsageError(
+                f"expected {int(np.prod(shape))} whole numbers for input {one.name}, as of words, "
+                f"got one: give all, with blanks between, or an .npy file"
+            )
         if not 0 <= label < shape[0]:
             raise UsageError(
                 f"expected a label from 0 to {shape[-1] - 1} for input {one.name}, got {label}"

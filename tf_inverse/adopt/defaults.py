@@ -34,7 +34,8 @@ def penultimate(f: Model) -> str | None:
     flat = [path for path in flat if path in inside or path.startswith(tuple(graphs))] or flat
     ends = outputs(f, shapes)
     before = [path for path in flat if path not in ends]
-    hidden = [path for path in before if path not in [logits.before(f, end) for end in ends]]
+    scores = {path for end in ends for path in logits.behind(f, end)}
+    hidden = [path for path in before if path not in scores]
     # Neither are probabilities, as those of the members of an ensemble.
     features = [path for path in hidden if not logits.kind(inside.get(path))]
     found = features or hidden or before or flat

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tf_inverse.adopt import defaults, ends
+from tf_inverse.adopt import defaults, ends, layouts
 from tf_inverse.errors import UsageError
 from tf_inverse.layers import taps
 from tf_inverse.networks import logits
 
 if TYPE_CHECKING:
-    from tf_inverse.adopt.facts import Classifier
+    from tf_inverse.adopt.facts import Classifier, Generator
     from tf_inverse.networks.networks import Networks
 
 NARROW = 8
@@ -39,6 +39,21 @@ def read(f: Classifier) -> str:
     if any(side is not None and side < NARROW for side in image.size):
         text += "; a series or a table is none: see docs/vectors.md"
     return text
+
+
+def generator(G: Generator) -> list[str]:
+    """A sentence that doubts a generator of images from images, as a whole autoencoder is one.
+
+    Args:
+        G: Facts of the generator.
+    """
+    taken = [list(one.shape[1:]) for one in G.model.inputs if one.name not in G.fixed]
+    if taken != [list(layouts.output_shape(G.model))]:
+        return []
+    return [
+        f"codes are of the shape {taken[0]} of the generator's own images: of a whole autoencoder "
+        f"give the decoder alone"
+    ]
 
 
 def features(networks: Networks) -> list[str]:
