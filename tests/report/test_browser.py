@@ -57,6 +57,15 @@ def test_loads_without_errors_or_requests(browser, pages, name):
     assert browser.title != "broken"
 
 
+def test_what_archives_can_be_compared_by_is_told(browser, tmp_path):
+    one = specimen.write(tmp_path / "one.h5", 4)
+    two = specimen.write(tmp_path / "two.h5", 4, checksums={"classifier.keras": "cd" * 32})
+    (tmp_path / "a.html").write_text(html.render([one, two], ["1", "2"]), encoding="utf-8")
+    words = by_id(opened(browser, tmp_path / "a.html"), "numbers").text
+    assert "one yardstick: 3, half the mean distance" in words
+    assert "their distances and Vendi scores tell nothing of each other" in words
+
+
 def test_a_narrow_range_of_large_activations_has_an_axis(browser, tmp_path):
     """Three digits would call all five places 1.00e+3."""
     target = specimen.TARGET | {"z1": 1000.01, "z2": 1000.05}

@@ -69,6 +69,10 @@ function buildMetrics() {
     ...archives.map((a) => make("td", { className: "value" }, a.metrics[key] ?? "-")),
     make("td", {}, meaning)));
   byId("metrics").append(make("thead", {}, head), make("tbody", {}, ...rows));
+  // What to know before archives are compared: their yardstick, and whether they can be at all.
+  if (archives.length > 1) {
+    byId("metrics").parentElement.after(...page.notes.map((text) => make("p", { className: "note" }, text)));
+  }
 }
 
 function buildFacts() {
