@@ -422,3 +422,35 @@ def test_command_makes_a_folder_to_sample_from(tmp_path, capsys):
     with pytest.raises(SystemExit) as exit_:
         cli.main(["adopt", *arguments])
     assert exit_.value.code == 2 and "give --overwrite" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", [2.7, float("nan"), float("inf"), 1e12])
+@pytest.mark.parametrize("kind", ["float32", "int32"])
+def test_a_label_that_is_no_whole_number_is_refused(kind, value):
+    c, label = keras.Input((5,), name="code"), keras.Input((1,), dtype=kind, name="label")
+    one_hot = keras.Input((3,), name="label")
+    h, second = layers.Embedding(3, 2)(label)[:, 0], label
+    if kind == "float32":
+        h = second = one_hot
+    h = layers.Dense(192, activation="tanh")(layers.Concatenate()([c, h]))
+    G = keras.Model([c, second], layers.Reshape((8, 8, 3))(h), name="gen")
+    with pytest.raises(UsageError, match="for input label, got"):
+        adopt.adopt(nested(), G, "fc", fixed={"label": value})
+
+
+@pytest.mark.parametrize(
+    ("nature", "words"),
+    [
+        (np.zeros((0, 8, 8, 3), "u1"), r"expected images \[N, 8, 8, 3\].*got uint8 \[0, 8, 8, 3\]"),
+        (np.zeros((4, 9, 8, 3), "u1"), r"got uint8 \[4, 9, 8, 3\]"),
+        (np.full((4, 8, 8, 3), 0.5, "f4"), "in 0..255, got values from 0.5 to 0.5"),
+        (np.full((4, 8, 8, 3), np.nan, "f4"), "in 0..255, got values from nan to nan"),
+    ],
+)
+def test_images_that_are_none_of_the_pairs_are_refused(nature, words, tmp_path):
+    with pytest.raises(UsageError, match=words):
+        adopt.adopt(nested(), generator(), "fc", images=nature)
+    if not len(nature):
+        np.savez(tmp_path / "empty.npz", images=nature)
+        with pytest.raises(UsageError, match="images in empty.npz, its array of them is empty"):
+            adopt.adopt(nested(), generator(), "fc", images=tmp_path / "empty.npz")

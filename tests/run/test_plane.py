@@ -26,6 +26,8 @@ from tf_inverse.run.verify import verify
 TARGETS = "fc3:dog@p10:p90, fc3:ship@p10:p90"
 FLAGS = ("--rows=4", "--columns=3", "-n=2", "-K=8", "--patience=200", "--device=cpu")
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 
 @pytest.fixture(scope="module")
 def linear(tmp_path_factory):
@@ -94,7 +96,7 @@ def test_a_plane_that_was_stopped_goes_on_bit_for_bit(stopped_and_whole):
 
 
 def test_rows_begin_near_their_cells_where_there_are_natural_codes(monkeypatch):
-    """At the first look, without noise: natural codes near the rows' aims, which are in their cells."""
+    """Without noise: natural codes near the rows' aims, each of which is in the row's cell."""
     tiny, dealt = natural_codes(), []
     z = tiny.natural.activations["fc3"][:, [1, 2]]
     monkeypatch.setattr(starts, "KERNEL", 0.0)

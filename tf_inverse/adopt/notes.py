@@ -78,6 +78,12 @@ def chosen(networks: Networks, asked: bool) -> list[str]:
             f"every layer has a map: the encoding is the mean over the map of {layer}, which is "
             f"layer {networks.encoder}; another: --encoder=LAYER"
         )
+    if not asked and networks.encoder.endswith(ends.TAKEN):
+        layer = networks.encoder.removesuffix(ends.TAKEN)
+        said.append(
+            f"every layer but the last has a map: the encoding is what {layer} takes, which is "
+            f"layer {networks.encoder}; another: --encoder=LAYER"
+        )
     last = defaults.outputs(f, networks.shapes)[0]
     kind, before = logits.kind(dict(taps.walk(f)).get(last)), logits.before(f, last)
     if before is not None:

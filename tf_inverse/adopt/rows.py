@@ -21,7 +21,7 @@ def as_picture(model: Model, size: tuple[int, ...] | None) -> Model:
     Returns:
         The model itself where it takes anything else.
     """
-    inputs = getattr(model, "inputs", None) or ()
+    inputs = list(getattr(model, "inputs", None) or [])
     shape = tuple(inputs[0].shape[1:]) if len(inputs) == 1 else ()
     if size is None or len(size) == 1 or shape != (math.prod(size),):
         return model
