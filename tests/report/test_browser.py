@@ -66,6 +66,16 @@ def test_what_archives_can_be_compared_by_is_told(browser, tmp_path):
     assert "their distances and Vendi scores tell nothing of each other" in words
 
 
+def test_from_an_image_that_is_not_shown_the_first_is_next_and_the_last_before(one):
+    """Such an image is opened as the nearest of another."""
+    found = one.execute_script(
+        "byId('low').value = 900; showRange(); const shown = shownInOrder(0);"
+        "return [1, -1].map((by) => { openLarge(samples.find((s) => !s.shown)); turn(by);"
+        "  return shown.indexOf(opened) - (by < 0 ? shown.length - 1 : 0); })"
+    )
+    assert found == [0, 0]
+
+
 def test_a_narrow_range_of_large_activations_has_an_axis(browser, tmp_path):
     """Three digits would call all five places 1.00e+3."""
     target = specimen.TARGET | {"z1": 1000.01, "z2": 1000.05}
