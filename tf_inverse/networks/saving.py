@@ -11,7 +11,6 @@ import zipfile
 
 import h5py
 import keras
-import numpy as np
 
 from tf_inverse import private
 from tf_inverse.networks import half
