@@ -187,6 +187,16 @@ def test_a_picture_for_a_second_image(shape, tmp_path):
     np.testing.assert_allclose(z[:, 0], expected[:, 2], rtol=1e-3)
 
 
+def test_a_whole_autoencoder_is_doubted():
+    x = keras.Input((8, 8, 3))
+    z = layers.Dense(5)(layers.Flatten()(x))
+    decoded = layers.Reshape((8, 8, 3))(layers.Dense(192, activation="sigmoid")(z))
+    for G, doubts in ((keras.Model(x, decoded, name="vae"), 1), (keras.Model(z, decoded), 0)):
+        adopted = adopt.adopt(nested(), G)
+        said = [one for one in adopted.measured["notes"] if "give the decoder alone" in one]
+        assert len(said) == doubts
+
+
 def test_a_picture_for_what_is_no_image(tmp_path):
     x, age = keras.Input((8, 8, 3), name="image"), keras.Input((1,), name="age")
     h = layers.Dense(4, name="fc")(layers.Concatenate()([layers.Flatten()(x), age]))

@@ -205,6 +205,26 @@ def test_probabilities_of_members_of_an_ensemble_are_no_encoding():
     assert defaults.penultimate(f) == "two/fc"
 
 
+@pytest.mark.parametrize("within", [False, True])
+def test_a_class_token_that_no_layer_gives_is_the_encoding(within):
+    """Vision transformers pick it by `x[:, 0]`, a plain operation; their layers give tokens."""
+    x = keras.Input((8, 8, 3))
+    tokens = layers.Reshape((16, 12))(layers.Rescaling(1 / 64)(x))
+    tokens = layers.LayerNormalization(name="norm")(layers.Dense(6, name="embed")(tokens))
+    f = keras.Model(x, layers.Dense(3, "softmax", name="head")(tokens[:, 0]), name="vit")
+    if within:
+        y = keras.Input((8, 8, 3))
+        f = keras.Model(y, f(layers.Rescaling(0.5)(y)), name="outer")
+    adopted = adopt.adopt(f, generator(8, 8, 3))
+    networks, images = adopted.networks, rng.uniform(0, 255, (4, 8, 8, 3)).astype("f4")
+    inside = f.get_layer("vit") if within else f
+    norm = keras.Model(inside.inputs[0], inside.get_layer("norm").output)
+    expected = norm(images / 2 if within else images)[:, 0]
+    assert networks.encoder.endswith("head_logits_input") and networks.default
+    np.testing.assert_allclose(networks.encode(images), expected, rtol=1e-4, atol=1e-4)
+    assert any("the encoding is what" in one for one in adopted.measured["notes"])
+
+
 def test_new_layers_do_not_take_the_name_of_one_that_is_there():
     last = (layers.Dense(4, name="p_logits"), layers.Dense(3, "softmax", name="p"))
     networks = adopt.adopt(functional(*last), generator(8, 8, 3)).networks

@@ -366,3 +366,29 @@ def test_the_signature_of_a_savedmodel_that_takes_pixels(tmp_path):
     for given, words in refused.items():
         with pytest.raises(UsageError, match=words):
             loading.open(tmp_path / given, "classifier", trust=True)
+
+
+@pytest.mark.parametrize("kind", ["object", "f.keras"])
+def test_a_picture_as_a_row_of_numbers(tmp_path, kind):
+    """The first network of every course: digits go in as 784 numbers."""
+    parts = [keras.Input((192,)), layers.Dense(6, name="fc"), layers.Dense(3, name="logits")]
+    f = given = keras.Sequential(parts, name="net")
+    if kind != "object":
+        given = tmp_path / kind
+        f.save(given)
+    with pytest.raises(UsageError, match=r"takes \[192\]; .* row by row, .*--size=28,28,1"):
+        adopt.adopt(given, generator())
+    networks = adopt.adopt(given, generator(), size=(8, 8, 3)).networks
+    x = images()
+    z = networks.score(x, (Neuron(networks.layer_path("logits"), 1),))[1]
+    np.testing.assert_allclose(z[:, 0], f(x.reshape(2, -1))[:, 1], rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"), [((8, 8, 4), "makes them of three channels"), ((2, 8, 8, 3), "a film")]
+)
+def test_images_that_cannot_be_drawn_are_told_their_way(shape, words):
+    x = keras.Input(shape)
+    f = keras.Model(x, layers.Dense(2)(layers.Flatten()(x)), name="net")
+    with pytest.raises(UsageError, match=f"net takes .*{words}"):
+        adopt.adopt(f, generator())

@@ -154,6 +154,19 @@ def test_draw_is_starts_and_then_sample_and_every_image_is_true(networks, export
     assert short["found"] == 0 and short["taken"] == 0
 
 
+def test_a_server_draws_the_same(networks, exported):
+    """A session, which is what a server of TensorFlow's runs."""
+    given = asked(networks, sd=[0.0], limit=500)
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        place = str(exported[0] / "1")
+        model = tf.compat.v1.saved_model.loader.load(session, ["serve"], place)
+        served = model.signature_def["draw"]
+        fed = {one.name: given[name].numpy() for name, one in served.inputs.items()}
+        found = session.run({name: one.name for name, one in served.outputs.items()}, fed)
+    for name, one in exported[2]["draw"](**given).items():
+        np.testing.assert_array_equal(found[name], one, name)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

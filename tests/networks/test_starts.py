@@ -108,6 +108,9 @@ def test_a_deck_of_few_codes_is_dealt_twice():
 )
 def test_where_no_natural_codes_are_known_starts_are_random(networks):
     assert starts.near(networks, BANDS, 0) is None
+    near = Settings(starts="near")
+    assert "starts are random: tiny keeps no" in starts.lacking(networks, near)
+    assert starts.lacking(networks, Settings()) is starts.lacking(pair(), near) is None
     settled = starts.settled(networks, Settings())
     assert settled == Settings(starts="random")
 

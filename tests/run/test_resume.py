@@ -19,6 +19,9 @@ from tf_inverse.run import command
 UNIT = 2
 METHODS = {"renewal": {}, "paper": {"method": "paper"}, "choice": {"candidates": 2}}
 
+# A network that is loaded anew has graphs of its own: processes of their own go on below.
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 
 class Killed(BaseException):
     """In place of a kill: nothing between the append and the end of the process is done."""
@@ -33,8 +36,8 @@ def network(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def networks(network):
-    return storage.load(network)
+def networks(network, remembering):
+    return remembering(network)
 
 
 @pytest.fixture(scope="module")

@@ -114,7 +114,7 @@ def adopt(
     mine, theirs = facts.shares(fixed or {}, opened_f.model, opened_G.model)
     G = facts.generator(opened_G, image_range, theirs, codes=codes, bounds=bounds, crop=crop)
     f = facts.classifier(opened_f, pixel_range, mine)
-    said, photos = [notes.read(f)], nature.load(images, G.image)
+    said, photos = [notes.read(f), *notes.generator(G)], nature.load(images, G.image)
     classes = photos.names if photos else ()
     networks = join.join(
         f,

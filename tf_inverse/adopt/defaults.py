@@ -34,12 +34,18 @@ def penultimate(f: Model) -> str | None:
     flat = [path for path in flat if path in inside or path.startswith(tuple(graphs))] or flat
     ends = outputs(f, shapes)
     before = [path for path in flat if path not in ends]
-    scores = {path for end in ends for path in logits.behind(f, end)}
-    hidden = [path for path in before if path not in scores]
+    likely = {path for end in ends for path in logits.behind(f, end)}
+    hidden = [path for path in before if path not in likely]
     # Neither are probabilities, as those of the members of an ensemble.
     features = [path for path in hidden if not logits.kind(inside.get(path))]
     found = features or hidden or before or flat
     return found[-1] if found else None
+
+
+def scores(f: Model) -> set[str]:
+    """Paths of the layers that give a model's outputs, or the logits of them."""
+    found = outputs(f, taps.shapes(f))
+    return {*found, *(path for end in found for path in logits.behind(f, end))}
 
 
 def outputs(f: Model, names: Collection[str]) -> list[str]:

@@ -15,7 +15,7 @@ from tf_inverse.layers import taps
 from tf_inverse.networks import logits
 from tf_inverse.tensors import Model
 
-POOLED, FEATURES, GIVEN = "_pooled", "_sae", "_given"
+POOLED, FEATURES, GIVEN, TAKEN = "_pooled", "_sae", "_given", "_input"
 POOLINGS = {4: keras.layers.GlobalAveragePooling2D, 3: keras.layers.GlobalAveragePooling1D}
 
 
@@ -55,6 +55,18 @@ def with_pooled(f: keras.Model) -> keras.Model:
             f"cannot be pooled"
         )
     return made
+
+
+def with_input(f: keras.Model) -> keras.Model | None:
+    """A classifier with one more output: what its last layer with weights takes.
+
+    It is called LAYER_input. Transformers need it that pick the class token by a plain operation,
+    `x[:, 0]`: all their layers give tokens, but for the last.
+
+    Returns:
+        None where that layer takes a map, the image, or several tensors, or cannot be told.
+    """
+    return _edited(f, _taken) if private.is_functional(f) else None
 
 
 def with_features(f: keras.Model, sae: keras.Model, layer: str) -> tuple[keras.Model, str]:
@@ -255,6 +267,24 @@ def _pooled(model: Model) -> Model | None:
         options["data_format"] = "channels_first"
     pooled = POOLINGS[len(h.shape)](**options)(h)
     return keras.Model(private.functional(model).input, [*model.outputs, pooled], name=model.name)
+
+
+def _taken(model: Model) -> Model | None:
+    h: keras.KerasTensor = model.outputs[0]
+    while True:
+        history = private.history(h)
+        layer = history.operation
+        inputs = private.calls(layer)[history.node_index].input_tensors
+        if len(inputs) != 1:
+            return None
+        h = inputs[0]
+        if getattr(layer, "weights", None):
+            break
+    own = private.history(h).operation
+    if len(h.shape) != 2 or h.shape[1] is None or isinstance(own, keras.layers.InputLayer):
+        return None
+    taken = keras.layers.Identity(name=layer.name + TAKEN)(h)
+    return keras.Model(private.functional(model).input, [*model.outputs, taken], name=model.name)
 
 
 def _last_map(model: Model) -> tuple[keras.layers.Layer, keras.KerasTensor] | None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypedDict
 import keras
 from keras import applications
 
-from tf_inverse.adopt import adapters, foreign, integer_input, kerashub, onnx
+from tf_inverse.adopt import adapters, foreign, integer_input, kerashub, onnx, rows
 from tf_inverse.adopt import pixels as pixel_words
 from tf_inverse.caffe import published
 from tf_inverse.errors import UsageError, reason
@@ -63,6 +63,8 @@ def open(
 ) -> Opened:
     """A Keras model, in the precision that it is stored in.
 
+    A classifier of rows of numbers becomes one of pictures where the size says of which.
+
     Args:
         source: A Keras model, or text: see `FORMS`.
         role: "classifier", "generator" or "sae", a sparse autoencoder; which model of a
@@ -76,6 +78,24 @@ def open(
         UsageError: It is none of these.
         RefusedInput: A file that cannot be loaded safely.
     """
+    opened = _opened_from(source, role, trust, size, weights)
+    # Where colours come one after the other, as PyTorch has them, nothing tells how rows are meant.
+    if role == "classifier" and (size is None or size[-1] == 1 or not _is_onnx(source)):
+        return opened._replace(model=rows.as_picture(opened.model, size))
+    return opened
+
+
+def _is_onnx(source: Model | str | os.PathLike) -> bool:
+    return not isinstance(source, keras.Model) and pathlib.Path(source).suffix == ".onnx"
+
+
+def _opened_from(
+    source: Model | str | os.PathLike,
+    role: str,
+    trust: bool,
+    size: tuple[int, ...] | None,
+    weights: str | None,
+) -> Opened:
     if isinstance(source, keras.Model):
         return _opened(source, {}, size, role)
     text, path = str(source), pathlib.Path(source)
@@ -92,7 +112,7 @@ def open(
         if (folder / "saved_model.pb").is_file():
             model = frozen_inputs.graph(folder, folder.name, size, SIZES[role], signature=signature)
             return Opened(model, entries)
-        if path.suffix == ".onnx" and path.is_file():
+        if _is_onnx(path) and path.is_file():
             return Opened(onnx.model(path, path.stem, size), entries)
         if path.suffix == ".pb" and path.is_file():
             return Opened(frozen_inputs.frozen(path, path.stem, size), entries)

@@ -102,7 +102,7 @@ class Search:
         self.cells = np.zeros(0, np.int64)
         self.seen: set[int] = set()
         near = settings.starts == "near"
-        self.deal = starts.near(networks, bands, settings.seed, settings.K) if near else None
+        self.deal = starts.near(networks, bands, settings.seed) if near else None
         self.bands = bands
         self.step_of, slots = self._compiled(bands)
         like = np.zeros((settings.K, networks.codes.size), np.float32)
@@ -194,7 +194,8 @@ class Search:
                 c[row] = self._beside(cell, choice[row]) + noise[row]
             else:
                 others.append(row)
-        c[others] = self._fresh(np.array(others, np.int64), t)
+        if others:
+            c[others] = self._fresh(np.array(others), t)
         self._restart(ended, np.clip(c, *self.networks.codes.limits).astype(np.float32), t)
 
     def _fresh(self, rows: Array, t: Array) -> Array:

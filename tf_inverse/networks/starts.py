@@ -119,15 +119,13 @@ def bank(networks: Networks) -> Bank | None:
     return networks.compiled("starts", made)
 
 
-def near(networks: Networks, bands: Bands, seed: int, table: int = 0) -> Dealer | None:
+def near(networks: Networks, bands: Bands, seed: int) -> Dealer | None:
     """A dealer of starting codes for `codes.Stream`.
 
     Args:
         networks: The pair.
         bands: Neurons with their ranges, p of them.
         seed: Of the run.
-        table: Rows whose hands are dealt in any case: where few rows of a block are new, they take
-            the nearest codes of all these hands.
 
     Returns:
         (number of a block, aims as shares of the ranges [k, p]) -> codes [k, d] float32, within the
@@ -139,7 +137,7 @@ def near(networks: Networks, bands: Bands, seed: int, table: int = 0) -> Dealer 
     if z is None:
         neurons = bands.neurons
         z = networks.compiled(("starts of", neurons), lambda: drawn(networks, neurons))
-    return _dealer(networks, z, bands, seed, table)
+    return _dealer(networks, z, bands, seed)
 
 
 def each(networks: Networks, bands: Bands, seed: int) -> list[Dealer]:
@@ -176,14 +174,14 @@ def drawn(networks: Networks, neurons: tuple[Neuron, ...]) -> Array:
     return np.concatenate(parts).astype(np.float64)
 
 
-def _dealer(networks: Networks, z: Array, bands: Bands, seed: int, table: int = 0) -> Dealer:
+def _dealer(networks: Networks, z: Array, bands: Bands, seed: int) -> Dealer:
     found = bank(networks)
     assert found is not None, "only networks with a bank start near"
     cards = _deck(z, found.typical)
     shares = ((z - bands.z1) / (bands.z2 - bands.z1))[cards]
 
     def deal(block: int, t: Array) -> Array:
-        hand = _hand(len(cards), seed, block, max(table, len(t)))
+        hand = _hand(len(cards), seed, block, len(t))
         far = np.abs(shares[hand] - t[:, np.newaxis]).max(axis=2)
         noise = codes.generator(seed, NOISE, block).standard_normal((len(t), len(found.sd)))
         c = found.codes[cards[hand[_matched(far)]]] + KERNEL * found.sd * noise
