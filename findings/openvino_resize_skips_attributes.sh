@@ -5,7 +5,8 @@
 #   a smaller image is not smoothed before pixels are left out. Fine stripes stay or turn into a moire,
 #   and a classifier sees another image than the one it was tested with.
 # - exclude_outside=1, which tf2onnx writes for every bicubic resize of TensorFlow, so for Keras's
-#   Resizing and UpSampling2D with "bicubic" too: pixels at the border come out otherwise, since the edge is repeated where the window sticks out.
+#   Resizing and UpSampling2D with "bicubic" too: pixels at the border come out otherwise, since the edge
+#   is repeated where the window sticks out.
 #
 # Of the first, for cubic, OpenVINO's issue 35893 tells (May 2026, open); linear is no better.
 # What helps: resize before the network, by Pillow or in float by the framework; or ONNX Runtime. Compare

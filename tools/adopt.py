@@ -55,7 +55,8 @@ def adopt(
             where they are as many, if left out.
         images: Folder, .h5 or .npz of natural images: percentiles in targets, and what is natural
             beside every sample; sub-folders are classes.
-        size: ROWS,COLUMNS,CHANNELS of the classifier's input, where it leaves them open.
+        size: ROWS,COLUMNS,CHANNELS of the classifier's input, where it leaves them open or is a
+            row of numbers.
         code_size: Entries of a code, where the generator leaves them open.
         sae: A sparse autoencoder of what --sae-layer gives, a file like the others: its features
             become units of the layer SAE-LAYER_sae.

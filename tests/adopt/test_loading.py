@@ -392,3 +392,12 @@ def test_images_that_cannot_be_drawn_are_told_their_way(shape, words):
     f = keras.Model(x, layers.Dense(2)(layers.Flatten()(x)), name="net")
     with pytest.raises(UsageError, match=f"net takes .*{words}"):
         adopt.adopt(f, generator())
+
+
+def test_names_that_tensorflow_does_not_take_are_told(tmp_path):
+    """Keras on other backends takes them, and on TensorFlow until a graph is made."""
+    named = [layers.Dense(4, name="fc 1"), layers.Dense(3, name="logits")]
+    f = keras.Sequential([keras.Input((8, 8, 3)), layers.Flatten(), *named], name="net")
+    f.save(tmp_path / "f.keras")
+    with pytest.raises(RefusedInput, match="'fc 1' is not a valid .*scope name.*save it with such"):
+        adopt.adopt(tmp_path / "f.keras", generator())

@@ -283,6 +283,7 @@ def _taken(model: Model) -> Model | None:
     own = private.history(h).operation
     if len(h.shape) != 2 or h.shape[1] is None or isinstance(own, keras.layers.InputLayer):
         return None
+    _expect_new(model, layer.name + TAKEN)
     taken = keras.layers.Identity(name=layer.name + TAKEN)(h)
     return keras.Model(private.functional(model).input, [*model.outputs, taken], name=model.name)
 

@@ -219,6 +219,11 @@ def _refused(path: StrPath, version: str, error: Exception) -> InverseSetError:
         return RefusedInput(f"{path}: {saved} ({reason(error)}); {config.WAY_OUT}")
     if "Could not locate" in str(error):  # a class or a function of the user's own
         way_out = f"; {config.WAY_OUT}"
+    elif "valid root scope name" in str(error) or "valid scope name" in str(error):
+        way_out = (
+            "; Keras on JAX and PyTorch takes any names, TensorFlow those of letters, digits, dots "
+            "and lines: save it with such names of its layers"
+        )
     else:
         way_out = "; save it as a .keras file where it was made" if _is_hdf5(path) else ""
     return RefusedInput(f"{path}: no model that Keras knows ({reason(error)}){way_out}")
