@@ -28,6 +28,13 @@ LONG = (
     "test_archive.py",
     "test_notebook.py",
     "test_growth.py",
+    # Of the last folders, in which a file that takes long would end alone.
+    "test_backends.py",
+    "test_bench.py",
+    "test_looking.py",
+    "test_cli.py",
+    "test_kept_training.py",
+    "test_appearance.py",
 )
 
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"

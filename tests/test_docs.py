@@ -350,15 +350,20 @@ def test_readme_leads_to_every_page():
     assert len(text.splitlines()) < 110
 
 
-def test_export_page(desk):
+def test_export_page(desk, cifar10):
     page = book.ROOT / "docs/export.md"
+    natural = cifar10.natural
+    bank = natural.encodings[: natural.typical]
+    changes = {"codes": codes.Codes("bank", 12), "natural": dataclasses.replace(natural, bank=bank)}
+    shutil.rmtree("cifar10")
+    write(dataclasses.replace(cifar10, **changes), "cifar10")
     for words in book.commands(page):
         run(words)
     python = book.blocks(page, "python")
-    # The codes of this pair are N(0, 1), and its activations lie elsewhere.
-    np.save("sampler/starts.npy", np.random.default_rng(0).standard_normal((50, 12), np.float32))
+    # The activations of this pair lie elsewhere.
     names = execute(python[0].replace("[9.0, 11.0]", "[-1e9, 1e9]"), "export.md")
     assert names["images"].shape == (20, 16, 16, 3)
+    assert execute(python[1], "export.md", **names)["found"]["found"] == 20
     rng = np.random.default_rng(0)
     np.save("codes.npy", rng.standard_normal((2, 12), np.float32))
     (tool,) = [words for words in book.lines(page) if words[0] == "saved_model_cli"]
@@ -375,7 +380,7 @@ def test_export_page(desk):
     )
     model.compile("sgd", "mse")
     x, y = rng.uniform(0, 255, (8, 8, 8, 3)), rng.uniform(size=(8, 3))
-    block = python[1].replace("fc3:2@1:2", "fc3:2@-9:9").replace("epochs=50", "epochs=5")
+    block = python[2].replace("fc3:2@1:2", "fc3:2@-9:9").replace("epochs=50", "epochs=5")
     given = {"generator": gan(), "model": model, "x": x, "y": y}
     names = execute(block, "export.md", **given)
     assert len(names["watcher"].samples[4].images)

@@ -15,6 +15,7 @@ import numpy as np
 from oracles import caffe_files, deepsim_torch, torch_files
 
 from tf_inverse.caffe import convert, sources
+from tf_inverse.experiments import runner
 from tf_inverse.zoo import caffenet, generator
 
 NARROWER = 16
@@ -43,9 +44,11 @@ def _thin(one, code, thin):
 
 
 def apply(monkeypatch):
-    """Make the package's tables thin while a test runs."""
+    """Make the package's tables thin while a test runs, and the codes of an experiment few."""
     monkeypatch.setattr(generator, "ARCHITECTURES", architectures())
     monkeypatch.setattr(caffenet, "WIDTHS", WIDTHS)
+    # Each is the encoding of noise of 227 x 227 pixels, which stays as large.
+    monkeypatch.setattr(runner, "USUAL", 20)
 
 
 def caffenet_shapes(classes=1000, widths=WIDTHS):

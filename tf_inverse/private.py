@@ -7,8 +7,11 @@ command line asks for names of this module before it waits for TensorFlow.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import io
 import os
+import types
 import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -116,6 +119,40 @@ def tie_gradients() -> None:
 def is_cast(weight: keras.Variable) -> bool:
     """Whether layers cast a variable to the precision that they compute in."""
     return weight._autocast
+
+
+def load_weights(model: Model, weights: io.RawIOBase) -> None:
+    """Give a model the weights of a `.keras` file.
+
+    Keras's own `load_weights` has `zipfile` open them, which goes back by reading from the start
+    again, as HDF5 asks of it for every layer: most of the time that a large model takes to load.
+
+    Args:
+        model: Built, as the file has it.
+        weights: The file's member of HDF5, which may be read in any order.
+
+    Raises:
+        ValueError: They are not the weights of this model.
+    """
+    from keras.src.saving import saving_lib
+
+    # Of an archive, Keras asks for nothing but the member.
+    archive = types.SimpleNamespace(open=lambda *_: weights)
+    failed: set[int] = set()
+    errors: dict[int, Any] = {}
+    store = saving_lib.H5IOStore("model.weights.h5", archive=archive, mode="r")
+    with contextlib.closing(store):
+        saving_lib._load_state(
+            model,
+            weights_store=store,
+            assets_store=None,
+            inner_path="",
+            visited_saveables=set(),
+            failed_saveables=failed,
+            error_msgs=errors,
+        )
+    if failed:
+        saving_lib._raise_loading_failure(errors)
 
 
 def snake_case(name: str) -> str:

@@ -50,12 +50,13 @@ def adopt(
         bounds: Smallest and largest entry of a code, 0:30; 0: where there is no largest.
         crop: Side of the centre square cut from the generator's image.
         fixed: Values of further inputs, NAME=VALUE, several with commas: a number, which stands for
-            the one-hot row of a label, or a picture's file.
+            the one-hot row of a label; numbers with blanks between; or a file, a picture or .npy.
         labels: File with a label a line, for the units of the output; the classes of the images,
             where they are as many, if left out.
         images: Folder, .h5 or .npz of natural images: percentiles in targets, and what is natural
             beside every sample; sub-folders are classes.
-        size: ROWS,COLUMNS,CHANNELS of the classifier's input, where it leaves them open.
+        size: ROWS,COLUMNS,CHANNELS of the classifier's input, where it leaves them open or is a
+            row of numbers.
         code_size: Entries of a code, where the generator leaves them open.
         sae: A sparse autoencoder of what --sae-layer gives, a file like the others: its features
             become units of the layer SAE-LAYER_sae.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tf_inverse.tools import settings_flags
 
 
-@settings_flags.taken("beta", "mu0", "diversity", "patience", "samples_per_seed", "bound")
+@settings_flags.taken("beta", "mu0", "diversity", "patience", "samples_per_seed", "bound", "starts")
 def export(
     out: str,
     network: str = "cifar10",
@@ -41,15 +41,21 @@ def export(
     from tf_inverse import band
     from tf_inverse import export as library
     from tf_inverse.caffe import published
+    from tf_inverse.grammar import say
     from tf_inverse.method.settings import Settings
+    from tf_inverse.networks import starts
 
     asked = Settings(**settings)
     named = tuple(layers.split(",")) if layers else None
     networks = published.load(network, trust=trust)
     along = band.neurons(directions or "", networks)
     how = {"version": version, "overwrite": overwrite, "directions": along}
+    if lacking := starts.lacking(networks, asked):
+        say(lacking)
     figures = library.write(networks, out, named, asked, **how)
     if json:
         print(jsons.dumps(figures | {"out": out}))
         return
-    print("{out}: weights {weights:,} bytes, all files {files:,} bytes".format(out=out, **figures))
+    deck = ", natural codes {deck:,} bytes" if figures["deck"] else ""
+    text = "{out}: weights {weights:,} bytes" + deck + ", all files {files:,} bytes"
+    print(text.format(out=out, **figures))

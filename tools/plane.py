@@ -9,6 +9,7 @@ from tf_inverse.tools import settings_flags
     "n",
     "K",
     "seed",
+    "starts",
     "patience",
     n=3,
     K=50,

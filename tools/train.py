@@ -64,8 +64,8 @@ def train(
         data: Folder of pictures (sub-folders are classes), or .h5 or .npz of images; in parts train
             and test, or a tenth is kept apart.
         out: Folder to write to; of check, the pair's folder.
-        classifier: generator, pair: a .keras or .h5 file, a SavedModel's folder, keras:MobileNetV2
-            or any other of keras.applications, or a network's folder.
+        classifier: generator, pair: a .keras, .h5 or .onnx file, a SavedModel's folder,
+            keras:MobileNetV2 or any other of keras.applications, or a network's folder.
         generator: pair: the generator; that of the classifier's folder by default, or
             generator.keras beside its file.
         smooth: pair: standard deviation, in pixels, of a Gaussian inside the generator's last
@@ -81,8 +81,8 @@ def train(
         pixels: generator, pair: LOW:HIGH of the pixels that the classifier takes, or three of them
             with commas for red, green and blue; or caffe, tf, torch, as Keras's preprocess_input
             has them.
-        size: generator, pair: ROWS,COLUMNS,CHANNELS of its input, where it leaves them open;
-            classifier, judge: SIDE of the images, or ROWS,COLUMNS.
+        size: generator, pair: ROWS,COLUMNS,CHANNELS of its input, where it leaves them open or is a
+            row of numbers; classifier, judge: SIDE of the images, or ROWS,COLUMNS.
         fixed: generator, pair: values of its further inputs, NAME=VALUE, several with commas.
         weights: generator, pair: of keras:NAME: imagenet, a file, or none for random ones; of a
             KerasHub preset none, or its own.

@@ -187,14 +187,44 @@ def test_a_picture_for_a_second_image(shape, tmp_path):
     np.testing.assert_allclose(z[:, 0], expected[:, 2], rtol=1e-3)
 
 
+def test_a_whole_autoencoder_is_doubted():
+    x = keras.Input((8, 8, 3))
+    z = layers.Dense(5)(layers.Flatten()(x))
+    decoded = layers.Reshape((8, 8, 3))(layers.Dense(192, activation="sigmoid")(z))
+    for G, doubts in ((keras.Model(x, decoded, name="vae"), 1), (keras.Model(z, decoded), 0)):
+        adopted = adopt.adopt(nested(), G)
+        said = [one for one in adopted.measured["notes"] if "give the decoder alone" in one]
+        assert len(said) == doubts
+
+
 def test_a_picture_for_what_is_no_image(tmp_path):
     x, age = keras.Input((8, 8, 3), name="image"), keras.Input((1,), name="age")
     h = layers.Dense(4, name="fc")(layers.Concatenate()([layers.Flatten()(x), age]))
     f = keras.Model([x, age], layers.Dense(2)(h), name="net")
     with pytest.raises(UsageError, match="a number for input age, which is no image, got a.png"):
         adopt.adopt(f, generator(), fixed={"age": "a.png"})
-    with pytest.raises(UsageError, match="NAME=NUMBER, or NAME=FILE for a picture, got 'age=a.p"):
+    with pytest.raises(UsageError, match="NAME=NUMBER, .* or NAME=FILE for .*, got 'age=a.p"):
         command.values("age=a.png")
+
+
+def test_numbers_for_an_input_of_several(tmp_path):
+    """Words of a text, and measurements beside an image: no row of zeros and a one."""
+    words = keras.Input((4,), dtype="int32", name="words")
+    x, size = keras.Input((8, 8, 3), name="image"), keras.Input((2,), name="size")
+    parts = [layers.Flatten()(x), size, layers.Flatten()(layers.Embedding(9, 2)(words))]
+    h = layers.Dense(4, name="fc")(layers.Concatenate()(parts))
+    f = keras.Model([x, words, size], layers.Dense(2, name="top")(h), name="net")
+    np.save(tmp_path / "words.npy", np.array([7, 1, 8, 0]))
+    fixed = command.values(f"size=0.5 2,words={tmp_path / 'words.npy'}")
+    networks = adopt.adopt(f, generator(), fixed=fixed).networks
+    x = images()
+    beside = [np.array([[7, 1, 8, 0]] * 2), np.array([[0.5, 2.0]] * 2, "f4")]
+    z = networks.score(x, (Neuron(networks.layer_path("top"), 1),))[1]
+    np.testing.assert_allclose(z[:, 0], f([x, *beside])[:, 1], rtol=1e-4)
+    with pytest.raises(UsageError, match="expected 4 whole numbers for input words, as of words"):
+        adopt.adopt(f, generator(), fixed=fixed | {"words": 3.0})
+    with pytest.raises(UsageError, match="expected numbers for input size, got <U1"):
+        adopt.adopt(f, generator(), fixed=fixed | {"size": np.array(["a", "b"])})
 
 
 @pytest.mark.parametrize(
@@ -392,3 +422,35 @@ def test_command_makes_a_folder_to_sample_from(tmp_path, capsys):
     with pytest.raises(SystemExit) as exit_:
         cli.main(["adopt", *arguments])
     assert exit_.value.code == 2 and "give --overwrite" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", [2.7, float("nan"), float("inf"), 1e12])
+@pytest.mark.parametrize("kind", ["float32", "int32"])
+def test_a_label_that_is_no_whole_number_is_refused(kind, value):
+    c, label = keras.Input((5,), name="code"), keras.Input((1,), dtype=kind, name="label")
+    one_hot = keras.Input((3,), name="label")
+    h, second = layers.Embedding(3, 2)(label)[:, 0], label
+    if kind == "float32":
+        h = second = one_hot
+    h = layers.Dense(192, activation="tanh")(layers.Concatenate()([c, h]))
+    G = keras.Model([c, second], layers.Reshape((8, 8, 3))(h), name="gen")
+    with pytest.raises(UsageError, match="for input label, got"):
+        adopt.adopt(nested(), G, "fc", fixed={"label": value})
+
+
+@pytest.mark.parametrize(
+    ("nature", "words"),
+    [
+        (np.zeros((0, 8, 8, 3), "u1"), r"expected images \[N, 8, 8, 3\].*got uint8 \[0, 8, 8, 3\]"),
+        (np.zeros((4, 9, 8, 3), "u1"), r"got uint8 \[4, 9, 8, 3\]"),
+        (np.full((4, 8, 8, 3), 0.5, "f4"), "in 0..255, got values from 0.5 to 0.5"),
+        (np.full((4, 8, 8, 3), np.nan, "f4"), "in 0..255, got values from nan to nan"),
+    ],
+)
+def test_images_that_are_none_of_the_pairs_are_refused(nature, words, tmp_path):
+    with pytest.raises(UsageError, match=words):
+        adopt.adopt(nested(), generator(), "fc", images=nature)
+    if not len(nature):
+        np.savez(tmp_path / "empty.npz", images=nature)
+        with pytest.raises(UsageError, match="images in empty.npz, its array of them is empty"):
+            adopt.adopt(nested(), generator(), "fc", images=tmp_path / "empty.npz")

@@ -74,6 +74,18 @@ def test_a_layer_of_softmax_has_its_logits_before_it():
     assert networks.default.startswith("scores:") and networks.encoder == "fc"
 
 
+_RESCALED = layers.Rescaling(0.4, name="cool")
+
+
+@pytest.mark.parametrize("scale", [lambda h: h / 2.5, lambda h: 0.5 * h, _RESCALED])
+def test_a_temperature_between_logits_and_softmax(scale):
+    """Calibrated networks have one; logits before it are no encoding of their own."""
+    f = functional(layers.Dense(3, name="scores"), scale, layers.Softmax(name="p"))
+    networks = adopt.adopt(f, generator(8, 8, 3)).networks
+    nearest = "cool" if scale is _RESCALED else "scores"
+    assert networks.default.startswith(f"{nearest}:") and networks.encoder == "fc"
+
+
 @pytest.mark.parametrize("labelled", [None, "p", "scores"])
 def test_nature_is_known_of_logits_and_of_probabilities(labelled):
     f = functional(layers.Dense(3, name="scores"), layers.Softmax(name="p"))
@@ -191,3 +203,48 @@ def test_probabilities_of_members_of_an_ensemble_are_no_encoding():
     x = keras.Input((8, 8, 3), name="image")
     f = keras.Model(x, layers.Average()([member("one")(x), member("two")(x)]), name="ensemble")
     assert defaults.penultimate(f) == "two/fc"
+
+
+@pytest.mark.parametrize("within", [False, True])
+def test_a_class_token_that_no_layer_gives_is_the_encoding(within):
+    """Vision transformers pick it by `x[:, 0]`, a plain operation; their layers give tokens."""
+    x = keras.Input((8, 8, 3))
+    tokens = layers.Reshape((16, 12))(layers.Rescaling(1 / 64)(x))
+    tokens = layers.LayerNormalization(name="norm")(layers.Dense(6, name="embed")(tokens))
+    f = keras.Model(x, layers.Dense(3, "softmax", name="head")(tokens[:, 0]), name="vit")
+    if within:
+        y = keras.Input((8, 8, 3))
+        f = keras.Model(y, f(layers.Rescaling(0.5)(y)), name="outer")
+    adopted = adopt.adopt(f, generator(8, 8, 3))
+    networks, images = adopted.networks, rng.uniform(0, 255, (4, 8, 8, 3)).astype("f4")
+    inside = f.get_layer("vit") if within else f
+    norm = keras.Model(inside.inputs[0], inside.get_layer("norm").output)
+    expected = norm(images / 2 if within else images)[:, 0]
+    assert networks.encoder.endswith("head_logits_input") and networks.default
+    np.testing.assert_allclose(networks.encode(images), expected, rtol=1e-4, atol=1e-4)
+    assert any("the encoding is what" in one for one in adopted.measured["notes"])
+
+
+def test_new_layers_do_not_take_the_name_of_one_that_is_there():
+    last = (layers.Dense(4, name="p_logits"), layers.Dense(3, "softmax", name="p"))
+    networks = adopt.adopt(functional(*last), generator(8, 8, 3)).networks
+    assert networks.default.startswith("p_logits_1:")
+    x = keras.Input((8, 8, 3))
+    f = keras.Model(x, layers.Conv2D(5, 3, name="c")(layers.Conv2D(4, 3, name="c_pooled")(x)))
+    with pytest.raises(UsageError, match="no layer c_pooled in .* another layer, or rename"):
+        adopt.adopt(f, generator(8, 8, 3))
+
+
+def test_a_layer_counts_before_a_folder_of_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fc").mkdir()
+    f = functional(layers.Dense(3, name="out"))
+    assert adopt.adopt(f, generator(8, 8, 3), "fc").networks.encoder == "fc"
+
+
+def test_the_default_range_has_two_ends_however_little_large_activations_differ():
+    far = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.05)}
+    last = layers.Dense(3, bias_initializer=keras.initializers.Constant(123456.0), **far)
+    networks = adopt.adopt(functional(last), generator(8, 8, 3)).networks
+    (band,) = parse(networks.default, networks)
+    assert 123400 < np.float32(band.z1) < np.float32(band.z2) < 123500

@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import layers
 
 from tf_inverse import adopt
+from tf_inverse.adopt import loading
 from tf_inverse.band import Neuron
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.networks import storage
@@ -305,3 +306,98 @@ def test_codes_of_a_folder_with_a_bank(tmp_path):
     z = exact(f, nature.astype("f4"))[:, 2]
     assert again.natural.unit(Neuron("logits", 2)).mean == pytest.approx(z.mean(), rel=1e-4)
     assert storage.manifest(tmp_path / "mixed")["licence"] == "free"
+
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("m.pth", "PyTorch.* torch.onnx.export"),
+        ("m.safetensors", "weights without layers"),
+        ("m.tflite", "LiteRT.* give the model that it was made of"),
+        ("m.pkl", "pickle, which is a program: .*model.save"),
+        ("m.caffemodel", "tf-inverse convert"),
+        ("checkpoint/weights.index", "TensorFlow.* model.load_weights"),
+        ("orbax/manifest.ocdbt", "JAX.*jax2tf"),
+        ("hub/model.safetensors", "Hugging Face.* torch.onnx.export"),
+    ],
+)
+def test_files_of_other_programs_are_told_their_way(tmp_path, name, way):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    # A checkpoint is called by the beginning of its files' names, and a folder by its own.
+    stems = {"weights.index": path.with_suffix("")}
+    given = stems.get(path.name, path.parent if path.parent != tmp_path else path)
+    with pytest.raises(UsageError, match=way) as told:
+        loading.open(given, "classifier")
+    assert str(given) in str(told.value)
+
+
+class Served(tf.Module):
+    """As servers have it: encoded pictures come in, beside functions of arrays for other uses."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string)])
+    def encoded(self, bytes):
+        decoded = tf.map_fn(tf.io.decode_png, bytes, fn_output_signature=tf.uint8)
+        return self.mean(tf.cast(tf.ensure_shape(decoded, (None, 8, 8, 3)), tf.float32))
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 3))])
+    def mean(self, x):
+        return tf.reduce_mean(x, axis=(1, 2))
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 3))])
+    def corner(self, x):
+        return x[:, 0, 0]
+
+
+def test_the_signature_of_a_savedmodel_that_takes_pixels(tmp_path):
+    served, x = Served(), images()
+    means, corners = x.mean((1, 2)), x[:, 0, 0]
+    both = {"serving_default": served.encoded, "arrays": served.mean}
+    several = {"means": served.mean, "corners": served.corner}
+    for name, functions in {"both": both, "several": several, "text": served.encoded}.items():
+        tf.saved_model.save(served, str(tmp_path / name), signatures=functions)
+    asked = {"both": means, "several#corners": corners, "several#means": means}
+    for given, expected in asked.items():
+        f = loading.open(tmp_path / given, "classifier", trust=True).model
+        np.testing.assert_allclose(f(x), expected, rtol=1e-5)
+    refused = {"text": "takes strings", "both#serving_default": "takes strings"}
+    refused |= {"several": "#SIGNATURE, .*corners, means", "both#x": "'x'; it has arrays, serving"}
+    for given, words in refused.items():
+        with pytest.raises(UsageError, match=words):
+            loading.open(tmp_path / given, "classifier", trust=True)
+
+
+@pytest.mark.parametrize("kind", ["object", "f.keras"])
+def test_a_picture_as_a_row_of_numbers(tmp_path, kind):
+    """The first network of every course: digits go in as 784 numbers."""
+    parts = [keras.Input((192,)), layers.Dense(6, name="fc"), layers.Dense(3, name="logits")]
+    f = given = keras.Sequential(parts, name="net")
+    if kind != "object":
+        given = tmp_path / kind
+        f.save(given)
+    with pytest.raises(UsageError, match=r"takes \[192\]; .* row by row, .*--size=28,28,1"):
+        adopt.adopt(given, generator())
+    networks = adopt.adopt(given, generator(), size=(8, 8, 3)).networks
+    x = images()
+    z = networks.score(x, (Neuron(networks.layer_path("logits"), 1),))[1]
+    np.testing.assert_allclose(z[:, 0], f(x.reshape(2, -1))[:, 1], rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"), [((8, 8, 4), "makes them of three channels"), ((2, 8, 8, 3), "a film")]
+)
+def test_images_that_cannot_be_drawn_are_told_their_way(shape, words):
+    x = keras.Input(shape)
+    f = keras.Model(x, layers.Dense(2)(layers.Flatten()(x)), name="net")
+    with pytest.raises(UsageError, match=f"net takes .*{words}"):
+        adopt.adopt(f, generator())
+
+
+def test_names_that_tensorflow_does_not_take_are_told(tmp_path):
+    """Keras on other backends takes them, and on TensorFlow until a graph is made."""
+    named = [layers.Dense(4, name="fc 1"), layers.Dense(3, name="logits")]
+    f = keras.Sequential([keras.Input((8, 8, 3)), layers.Flatten(), *named], name="net")
+    f.save(tmp_path / "f.keras")
+    with pytest.raises(RefusedInput, match="'fc 1' is not a valid .*scope name.*save it with such"):
+        adopt.adopt(tmp_path / "f.keras", generator())

@@ -38,7 +38,7 @@ def naive_pair_distance(e):
     return np.mean(far)
 
 
-def test_table1_from_the_command_line(tiny_folder, tmp_path, capsys):
+def test_table1_from_the_command_line(tiny_folder, tmp_path, capsys, loaded_once):
     out = tmp_path / "t"
     flags = [f"--out={out}", f"--network={tiny_folder}", "--neurons=2", "--n=6", "--K=3", "--json"]
     with pytest.raises(SystemExit) as end:

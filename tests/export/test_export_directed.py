@@ -47,7 +47,7 @@ def test_an_export_with_directions_answers_as_the_library(tiny, targets):
 def test_the_card_tells_which_unit_is_which_direction(tiny, targets):
     along = band.neurons(targets, tiny)
     exported = export.gather(tiny, None, SETTINGS, along)
-    facts = card.facts(exported, {}, {"weights": 0, "files": 0}, {})
+    facts = card.facts(exported, {}, {"weights": 0, "deck": 0, "files": 0}, {})
     assert [one["directions"] for one in facts["layers"]] == [["ship-0.5*cat"], ["@d.npy"]]
     assert "- Unit 4 of `fc3` is its direction `ship-0.5*cat`." in card.text(facts)
 

@@ -150,7 +150,7 @@ def test_the_librarys_question_gets_the_librarys_answer(networks, server):
 
 def test_codes_of_a_bank_lie_beside_the_model(tmp_path, networks):
     bank = rng.standard_normal((9, 6)).astype("f4")
-    natural = dataclasses.replace(worlds.natural(networks, 40), encodings=bank, bank=bank)
+    natural = worlds.natural(networks, 40).of_other_images(bank, bank)
     changes = {"codes": Codes("bank", 6), "natural": natural}
     export.write(dataclasses.replace(networks, **changes), tmp_path / "out")
     np.testing.assert_array_equal(np.load(tmp_path / "out" / "starts.npy"), bank)

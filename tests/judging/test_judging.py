@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 
 import keras
 import numpy as np
@@ -56,6 +57,20 @@ def test_a_judge_of_any_pixels_sees_the_same(tmp_path, low, high, last):
     np.testing.assert_array_equal(judge.classes(images), own_classes(images))
     assert (judge.name, judge.count, judge.labels) == ("s", 4, None)
     assert judge.labelled(NAMES).labels == NAMES and judge.labelled(NAMES[:2]).labels is None
+
+
+def test_a_judge_has_the_name_of_its_file_or_folder(tiny_folder, tmp_path, monkeypatch):
+    # A network's own name may be another: of a Caffe model it is that which its text tells.
+    folder = shutil.copytree(tiny_folder, tmp_path / "squeezenet")
+    assert json.loads((folder / "network.json").read_text())["name"] == "tiny"
+    assert judges.load(folder).name == "squeezenet"
+    monkeypatch.chdir(folder)
+    assert judges.load(".").name == "squeezenet"
+    one, other = judges.load(stranger()), judges.load(stranger(seed=4))
+    assert (one.name, other.name) == ("stranger3", "stranger4")
+    judges.apart([one, other])
+    with pytest.raises(UsageError, match="of different names, got stranger3, stranger3: "):
+        judges.apart([one, one])
 
 
 def test_grey_judges_and_judges_of_another_size_see_images_as_keras_makes_them():

@@ -236,7 +236,6 @@ def test_a_law_takes_no_choice():
 def test_candidates_are_two_where_starts_are_near_of_their_own_accord():
     assert Settings().candidates is None and Settings(starts="near").candidates == 1
     for method in ("paper", "langevin"):
-        assert Settings(method=method).unchosen() == Settings(method=method)
         assert (Settings(method=method).starts, Settings(method=method).candidates) == ("random", 1)
     with pytest.raises(UsageError, match="expected quality >= 0, got -1"):
         Settings(quality=-1)

@@ -10,7 +10,7 @@ import pytest
 from tf_inverse.band import Band, Bands, Neuron
 from tf_inverse.directions import Direction
 from tf_inverse.errors import RefusedInput
-from tf_inverse.networks import natural, natural_file, unit_nature
+from tf_inverse.networks import natural, natural_file, unit_nature, unit_statistics, yardstick
 
 
 @pytest.fixture
@@ -232,3 +232,26 @@ def test_no_hdf5_at_all(tmp_path):
     (tmp_path / "n.h5").write_bytes(b"not HDF5")
     with pytest.raises(RefusedInput, match="cannot read natural statistics"):
         natural_file.read(tmp_path / "n.h5")
+
+
+def test_a_unit_that_never_changes_has_no_spread_however_many_images():
+    z = np.stack([np.full(60_000, 0.1, "f4"), np.arange(60_000, dtype="f4")], axis=1)
+    mean, sd = unit_statistics.spread(z)
+    assert mean[0] == np.float32(0.1) and sd[0] == 0.0
+    assert sd[1] == pytest.approx(np.sqrt((60_000**2 - 1) / 12), rel=1e-7)
+
+
+@pytest.mark.parametrize("scale", [1e6, 1e-9])
+def test_what_half_precision_does_not_hold_is_kept_in_float32(stored, tmp_path, scale):
+    huge = dataclasses.replace(
+        stored,
+        encodings=scale * stored.encodings,
+        activations={"fc8": scale * stored.activations["fc8"]},
+    )
+    natural_file.write(tmp_path / "n.h5", huge)
+    again = natural_file.read(tmp_path / "n.h5")
+    np.testing.assert_allclose(again.encodings, huge.encodings, rtol=1e-6)
+    np.testing.assert_allclose(again.activations["fc8"], huge.activations["fc8"], rtol=1e-6)
+    assert yardstick.of_nature(again) == yardstick.of_nature(huge)
+    expected = scale * yardstick.of_nature(stored).bandwidth
+    assert yardstick.of_nature(huge).bandwidth == pytest.approx(expected, rel=1e-2)

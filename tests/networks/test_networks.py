@@ -139,7 +139,10 @@ def test_scores_do_not_depend_on_the_batch(tiny, codes):
         again = tiny.score(images, NEURONS, batch=batch)
         np.testing.assert_allclose(again[0], e, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(again[1], z, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(tiny.encode(images), e, rtol=1e-5, atol=1e-6)
+    for count in (1, 3, len(images)):
+        found = tiny.encode(images[:count])
+        np.testing.assert_allclose(found, e[:count], rtol=1e-5, atol=1e-6)
+    assert tiny.encode(images[:0]).shape == (0, 7)
     assert e.dtype == z.dtype == np.float32
     none = tiny.score(images[:0], NEURONS)
     assert none[0].shape == (0, 7) and none[1].shape == (0, 2)

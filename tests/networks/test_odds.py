@@ -111,6 +111,14 @@ def saved(folder, model):
         return graph(folder, "saved")
 
 
+SAME = layers.Identity(name="p")
+
+
+def members(h, count):
+    """Probabilities of an ensemble."""
+    return [layers.Dense(192, "softmax")(h) for _ in range(count)]
+
+
 ENDINGS = {
     "dense": ([layers.Dense(3, "softmax", name="p")], True),
     "activation": ([layers.Dense(3), layers.Activation("sigmoid", name="p")], True),
@@ -119,6 +127,11 @@ ENDINGS = {
     "linear": ([layers.Dense(3, name="p")], False),
     "gate": ([layers.Dense(3, "silu", name="p")], False),
     "one": ([layers.Dense(1, "softmax", name="p")], False),
+    "temperature": ([layers.Dense(3), lambda h: h / 2.5, layers.Softmax(name="p")], True),
+    "ensemble": ([lambda h: members(h, 3), layers.Average(name="p")], True),
+    "stack": ([lambda h: keras.ops.mean(keras.ops.stack(members(h, 2), 1), 1), SAME], True),
+    "sum": ([lambda h: members(h, 2), layers.Add(name="p")], False),
+    "unlike": ([lambda h: [h, *members(h, 1)], layers.Average(name="p")], False),
 }
 
 

@@ -108,8 +108,11 @@ def test_a_deck_of_few_codes_is_dealt_twice():
 )
 def test_where_no_natural_codes_are_known_starts_are_random(networks):
     assert starts.near(networks, BANDS, 0) is None
+    near = Settings(starts="near")
+    assert "starts are random: tiny keeps no" in starts.lacking(networks, near)
+    assert starts.lacking(networks, Settings()) is starts.lacking(pair(), near) is None
     settled = starts.settled(networks, Settings())
-    assert settled == Settings().unchosen()
+    assert settled == Settings(starts="random")
 
 
 def test_starts_are_near_and_candidates_two_where_there_are_natural_codes():
@@ -123,7 +126,7 @@ def test_starts_are_near_and_candidates_two_where_there_are_natural_codes():
     assert settled(starts="random") == ("random", 1) and settled(starts="near") == ("near", 1)
     one = starts.alone(networks, Settings())
     assert (one.starts, one.candidates) == ("near", 1)
-    assert starts.alone(worlds.tiny_networks(), Settings()) == Settings().unchosen()
+    assert starts.alone(worlds.tiny_networks(), Settings()) == Settings(starts="random")
 
 
 HIDDEN = Neuron("fc2", 1)

@@ -182,3 +182,16 @@ def test_one_changed_byte_is_refused(copy, name):
     (copy / name).write_bytes(data)
     with pytest.raises(RefusedInput, match=f"of {name} .*the file was changed or damaged"):
         storage.load(copy)
+
+
+def test_weights_that_half_precision_does_not_hold_stay_as_they_are(tmp_path):
+    parts = worlds.tiny_networks()
+    last = parts.classifier.get_layer("fc3")
+    last.set_weights([1e6 * last.get_weights()[0], last.get_weights()[1]])
+    large = last.get_weights()[0]
+    saving.rounded(parts.classifier)
+    np.testing.assert_array_equal(last.get_weights()[0], large)
+    options = {"encoder": "fc2", "codes": parts.codes, "name": "half", "half": True}
+    models = {"classifier": parts.classifier, "generator": parts.generator}
+    loaded = storage.load(storage.save(tmp_path / "n", **models, **options))
+    np.testing.assert_array_equal(loaded.classifier.get_layer("fc3").get_weights()[0], large)

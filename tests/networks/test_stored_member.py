@@ -44,3 +44,12 @@ def test_what_is_compressed_or_cut_off_is_refused():
         StoredMember(io.BytesIO(whole.getvalue()[: info.header_offset + 700]), info)
     with pytest.raises(zipfile.BadZipFile, match="folder/second is cut off"):
         StoredMember(io.BytesIO(b""), info)
+
+
+def test_a_byte_that_changed_is_found():
+    whole, info = archive()
+    StoredMember(whole, info).verify()
+    damaged = bytearray(whole.getvalue())
+    damaged[damaged.index(DATA) + 700] ^= 1
+    with pytest.raises(zipfile.BadZipFile, match="Bad CRC-32 for file 'folder/second'"):
+        StoredMember(io.BytesIO(damaged), info).verify()

@@ -77,7 +77,7 @@ def test_a_yardstick_that_is_none_is_refused_by_name(tiny_folder, tmp_path, entr
 
 
 def test_one_yardstick_in_runs_of_all_neurons_and_in_what_compares_them(
-    tiny_folder, tmp_path, capsys
+    tiny_folder, tmp_path, capsys, loaded_once
 ):
     expected = storage.load(tiny_folder).yardstick
     paths = [tmp_path / "a.h5", tmp_path / "b.h5"]

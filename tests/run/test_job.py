@@ -46,7 +46,7 @@ def test_the_archive_says_what_its_samples_depend_on(finished, loaded, tiny_fold
     assert (cat["layer"], cat["unit"], cat["at"], cat["label"]) == ("fc3", 0, None, "cat")
     assert (cat["z1"], cat["z2"]) == (statistics.percentile(30), statistics.percentile(90))
     assert dog["label"] == "dog" and opened.seed == 3 and opened.asked == 8
-    settings = Settings(n=8, K=4, seed=3, beta=0.2).unchosen()
+    settings = Settings(n=8, K=4, seed=3, beta=0.2, starts="random")
     assert opened.settings == settings.asdict() | {"store": "images"}
     assert opened.checksums == {
         name: atomic.checksum(tiny_folder / name)

@@ -14,13 +14,19 @@ from planes import box, reachable
 from tf_inverse import archive, grid
 from tf_inverse.band import Neuron
 from tf_inverse.errors import RefusedInput, Unreachable, UsageError
+from tf_inverse.method.normalization import measure
+from tf_inverse.method.plane import Search
 from tf_inverse.method.settings import Settings
+from tf_inverse.networks import starts
+from tf_inverse.networks.codes import Codes
 from tf_inverse.report import cells
 from tf_inverse.run import plane
 from tf_inverse.run.verify import verify
 
 TARGETS = "fc3:dog@p10:p90, fc3:ship@p10:p90"
 FLAGS = ("--rows=4", "--columns=3", "-n=2", "-K=8", "--patience=200", "--device=cpu")
+
+pytestmark = pytest.mark.usefixtures("loaded_once")
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +67,9 @@ def test_samples_are_where_the_archive_says_they_are(linear):
 
 
 @pytest.fixture(scope="module")
-def stopped_and_whole(tiny_loaded, tmp_path_factory):
+def stopped_and_whole(tmp_path_factory):
     """The same plane twice: in one go, and stopped after each batch and gone on with."""
-    networks, folder = tiny_loaded, tmp_path_factory.mktemp("planes")
+    networks, folder = natural_codes(), tmp_path_factory.mktemp("planes")
     asked = plane.plan(networks, TARGETS, 4, 3, 2, 200)
     settings, outcomes = Settings(n=24, K=8), []
     whole = plane.fill(networks, asked, settings, folder / "whole.h5")
@@ -89,11 +95,46 @@ def test_a_plane_that_was_stopped_goes_on_bit_for_bit(stopped_and_whole):
     assert outcomes[-1].summary == whole.summary
 
 
+def test_rows_begin_near_their_cells_where_there_are_natural_codes(monkeypatch):
+    """Without noise: natural codes near the rows' aims, each of which is in the row's cell."""
+    tiny, dealt = natural_codes(), []
+    z = tiny.natural.activations["fc3"][:, [1, 2]]
+    monkeypatch.setattr(starts, "KERNEL", 0.0)
+    asked = plane.plan(tiny, TARGETS, 4, 3, 2, 200)
+    settings = starts.alone(tiny, Settings(n=24, K=8)).sized(6)
+    scale = measure(tiny, asked.bands.neurons)
+    search = Search(tiny, asked.grid, asked.bands, settings, scale, 2, 200)
+    deal = search.deal
+    search.deal = lambda block, t: dealt.append((block, t)) or deal(block, t)
+    search._aim(np.ones(8, bool))
+    ((block, t),) = dealt
+    low, high = asked.grid.ends(search.aims)
+    wanted = asked.bands.z1 + t * (asked.bands.z2 - asked.bands.z1)
+    assert block == 0 and (wanted > low).all() and (wanted < high).all()
+    far = np.abs((z - asked.bands.z1) / (asked.bands.z2 - asked.bands.z1) - t[:, None]).max(axis=2)
+    bank = np.clip(tiny.natural.encodings, *tiny.codes.limits)
+    which = [int(np.flatnonzero((bank == row).all(axis=1))[0]) for row in search.pool.c.numpy()]
+    assert len(set(which)) == 8
+    assert far[np.arange(8), which].mean() < 0.4 * far.mean()
+
+
+def natural_codes():
+    """The tiny pair that starts from natural codes, with what the images of them excite."""
+    tiny = worlds.tiny_networks()
+    c = np.random.default_rng(3).uniform(-2, 2, (200, 6)).astype(np.float32)
+    z = np.asarray(tiny.classifier(worlds.images(tiny, c).astype(np.float32)))
+    changes = {"encodings": c, "bank": c, "random": 200, "activations": {"fc3": z}}
+    natural = dataclasses.replace(worlds.natural(tiny), **changes)
+    return worlds.tiny_networks(codes=Codes("bank", 6, (-2.0, 2.0)), natural=natural)
+
+
 def test_the_command_draws_the_plane(tiny_folder, tmp_path, capsys):
     out = tmp_path / "plane.h5"
     flags = (str(out), f"--network={tiny_folder}", f"--targets={TARGETS}", *FLAGS)
-    assert call("plane", *flags, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
+    assert call("plane", *flags, "--json", "--starts=near") == 0
+    said = capsys.readouterr()
+    assert "starts are random: tiny keeps no natural codes to start near" in said.err
+    told = json.loads(said.out)
     assert told["cells"] == 12 and told["filled"] == np.count_nonzero(told["plane"]["count"])
     assert told["found"] == np.sum(told["plane"]["count"])
     assert call("verify", str(out), f"--network={tiny_folder}") == 0

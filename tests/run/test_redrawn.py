@@ -11,7 +11,7 @@ from tf_inverse.run import verify
 
 
 def test_codes_are_published_as_the_images_that_they_stand_for(
-    tiny_folder, tmp_path, monkeypatch, capsys
+    tiny_folder, tmp_path, monkeypatch, capsys, loaded_once
 ):
     monkeypatch.chdir(tmp_path)
     small = ["--n=4", "--K=4", "--precision=float32", "--store=codes"]

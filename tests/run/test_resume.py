@@ -19,6 +19,9 @@ from tf_inverse.run import command
 UNIT = 2
 METHODS = {"renewal": {}, "paper": {"method": "paper"}, "choice": {"candidates": 2}}
 
+# A network that is loaded anew has graphs of its own: processes of their own go on below.
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 
 class Killed(BaseException):
     """In place of a kill: nothing between the append and the end of the process is done."""
@@ -33,8 +36,8 @@ def network(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def networks(network):
-    return storage.load(network)
+def networks(network, remembering):
+    return remembering(network)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +120,7 @@ def test_n_raised(tmp_path, network, networks, bands, whole, method):
 
 def test_settings_that_came_later_are_told_where_they_were_changed():
     """Archives of a run as it was before them keep their bytes, and are carried on alike."""
-    plain = Settings(n=10, K=4, seed=5).unchosen()
+    plain = Settings(n=10, K=4, seed=5, starts="random")
     assert not {"candidates", "starts"} & set(plain.asdict())
     changed = Settings(candidates=2, starts="near").asdict()
     assert (changed["candidates"], changed["starts"]) == (2, "near")

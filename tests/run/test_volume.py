@@ -20,6 +20,8 @@ from tf_inverse.run import climb, command, volume
 
 TARGET = "fc3:ship@p90:p99"
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 
 @pytest.fixture(scope="module")
 def loaded(tiny_loaded):

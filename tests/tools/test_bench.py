@@ -58,8 +58,8 @@ def test_a_worker_that_fails_says_why():
         bench.Worker("leap")
 
 
-def test_a_run_is_told_in_full():
-    options = {"network": "cifar10", "n": 3, "K": 4, "precision": "float32"}
+def test_a_run_is_told_in_full(tiny_folder):
+    options = {"network": str(tiny_folder), "n": 3, "K": 4, "precision": "float32"}
     with bench.Worker("run", **options) as worker:
         told = worker.told
     assert told["found"] == 3 and told["steps"] > 0 and told["precision"] == "float32"

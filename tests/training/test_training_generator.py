@@ -298,7 +298,7 @@ def test_a_stopped_training_goes_on_bit_for_bit(tmp_path, monkeypatch):
         read = compared.features(pair(small()), ("conv1_1",))
         keras.utils.set_random_seed(1)
         grid = appearance.grid(6, 1.0, SIZE, 2)
-        G = architectures.generator(grid.size, (*SIZE, 3), (8, 8, 6, 4), grid=grid)
+        G = architectures.generator(grid.size, (*SIZE, 3), (8, 6, 4), grid=grid)
         maps = appearance.Appearance(grid, (*SIZE, 3))
         options = {"epochs": 2, "batch": 16, "rate": 2e-3, "seed": 0, "folder": path}
         options |= {"average": 0.9, "augment": discriminator.WAYS, "disc_start": 1}

@@ -70,7 +70,7 @@ def adopt(
         classifier: A Keras model, or text (`loading.FORMS`): keras:MobileNetV2, f.keras, a folder.
         generator: Likewise.
         encoder: Layer of the classifier, by name or path; or another model of images (Keras, or
-            text that names a file or a folder); if left out, the one of the classifier's folder,
+            text that names a file or a folder, and no layer); if left out, the one of the classifier's folder,
             or the last layer without a map before the output, or, where every layer has a map, the
             mean over the last of them.
         name: Of the pair; the classifier's by default, or its file's where nobody named it.
@@ -114,7 +114,7 @@ def adopt(
     mine, theirs = facts.shares(fixed or {}, opened_f.model, opened_G.model)
     G = facts.generator(opened_G, image_range, theirs, codes=codes, bounds=bounds, crop=crop)
     f = facts.classifier(opened_f, pixel_range, mine)
-    said, photos = [notes.read(f)], nature.load(images, G.image)
+    said, photos = [notes.read(f), *notes.generator(G)], nature.load(images, G.image)
     classes = photos.names if photos else ()
     networks = join.join(
         f,

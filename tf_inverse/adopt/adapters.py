@@ -177,21 +177,40 @@ def _fixed(one: keras.KerasTensor, value: Any) -> Fixed:
     if isinstance(value, str | pathlib.Path):
         raise UsageError(f"expected a number for input {one.name}, which is no image, got {value}")
     value = np.asarray(value)
+    if value.dtype.kind not in "biuf":
+        raise UsageError(f"expected numbers for input {one.name}, got {value.dtype}")
+    kind = keras.backend.standardize_dtype(one.dtype)
+    _expect_of_kind(value, kind, one.name)
     if value.size == 1 and len(shape) > 1:
         value = np.full(shape, value.reshape(()))
     elif value.size == 1 and np.prod(shape) > 1:
-        label = int(value.reshape(()))
-        if not 0 <= label < shape[0]:
+        label = value.item()
+        if keras.backend.is_int_dtype(one.dtype):
             raise UsageError(
-                f"expected a label from 0 to {shape[-1] - 1} for input {one.name}, got {label}"
+                f"expected {int(np.prod(shape))} whole numbers for input {one.name}, as of words, "
+                f"got one: give all, with blanks between, or an .npy file"
             )
-        value = np.eye(shape[0])[label]
+        if label not in range(shape[0]):
+            raise UsageError(
+                f"expected a label from 0 to {shape[-1] - 1} for input {one.name}, got {label:g}"
+            )
+        value = np.eye(shape[0])[int(label)]
     if value.size != np.prod(shape):
         raise UsageError(
             f"expected {int(np.prod(shape))} numbers for input {one.name}, got {value.size}"
         )
-    kind = keras.backend.standardize_dtype(one.dtype)
     return Fixed(value.reshape(shape).astype(kind).tolist(), kind, name=f"fixed_{one.name}")
+
+
+def _expect_of_kind(value: Array, kind: str, name: str) -> None:
+    """Refuses numbers that are not finite, or that an input of whole numbers would change."""
+    off, what = ~np.isfinite(value), "finite numbers"
+    if "int" in kind:
+        limits = np.iinfo(kind)
+        off |= (value != np.rint(value)) | (value < limits.min) | (value > limits.max)
+        what = f"whole numbers ({kind})"
+    if off.any():
+        raise UsageError(f"expected {what} for input {name}, got {value[off].flat[0]:g}")
 
 
 def _to_channels(x: Tensor, given: int, wanted: int) -> Tensor:

@@ -7,10 +7,13 @@ import os
 import pathlib
 from typing import Any
 
-from tf_inverse import adopt, grammar
+import numpy as np
+
+from tf_inverse import adopt, grammar, npy
 from tf_inverse.adopt import pixels
 from tf_inverse.errors import UsageError
 from tf_inverse.networks import storage
+from tf_inverse.tensors import Array
 
 
 def run(classifier: str, generator: str, out: str, **words: Any) -> list[str]:
@@ -60,19 +63,31 @@ def pair(
     return report, storage.save_pair(out, networks, overwrite=overwrite, **said)
 
 
-def values(text: str | None) -> dict[str, float | str]:
-    """NAME=NUMBER or NAME=FILE, several with commas, as numbers and pictures' files by name."""
-    fixed: dict[str, float | str] = {}
+def values(text: str | None) -> dict[str, float | str | Array]:
+    """NAME=NUMBERS or NAME=FILE, several with commas, as numbers and pictures' files by name.
+
+    Numbers stand with blanks between; those of an .npy file are read.
+
+    Raises:
+        UsageError: A value is neither numbers nor a file.
+        RefusedInput: An .npy file is none.
+    """
+    fixed: dict[str, float | str | Array] = {}
     for part in filter(None, (text or "").split(",")):
         name, _, value = part.partition("=")
         try:
-            fixed[name] = float(value)
+            numbers = [float(one) for one in value.split()]
         except ValueError:
-            if not os.path.isfile(value):
-                raise UsageError(
-                    f"expected --fixed=NAME=NUMBER, or NAME=FILE for a picture, got {part!r}"
-                ) from None
-            fixed[name] = value
+            numbers = []
+        if not numbers and not os.path.isfile(value):
+            raise UsageError(
+                f"expected --fixed=NAME=NUMBER, several numbers with blanks between, or NAME=FILE "
+                f"for a picture or an .npy file, got {part!r}"
+            )
+        if numbers:
+            fixed[name] = numbers[0] if len(numbers) == 1 else np.array(numbers)
+        else:
+            fixed[name] = npy.mapped(value) if value.endswith(".npy") else value
     return fixed
 
 

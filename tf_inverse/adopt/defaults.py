@@ -34,11 +34,18 @@ def penultimate(f: Model) -> str | None:
     flat = [path for path in flat if path in inside or path.startswith(tuple(graphs))] or flat
     ends = outputs(f, shapes)
     before = [path for path in flat if path not in ends]
-    hidden = [path for path in before if path not in [logits.before(f, end) for end in ends]]
+    likely = {path for end in ends for path in logits.behind(f, end)}
+    hidden = [path for path in before if path not in likely]
     # Neither are probabilities, as those of the members of an ensemble.
     features = [path for path in hidden if not logits.kind(inside.get(path))]
     found = features or hidden or before or flat
     return found[-1] if found else None
+
+
+def scores(f: Model) -> set[str]:
+    """Paths of the layers that give a model's outputs, or the logits of them."""
+    found = outputs(f, taps.shapes(f))
+    return {*found, *(path for end in found for path in logits.behind(f, end))}
 
 
 def outputs(f: Model, names: Collection[str]) -> list[str]:
@@ -70,7 +77,10 @@ def target(networks: Networks, seen: Seen) -> str | None:
     check.gradient(networks, neuron)
     z = networks.activations(stored(seen.images), (neuron,))
     low, high = np.percentile(z, (60, 95))
-    return f"{neuron}@{low:.6g}:{high:.6g}" if low < high else None
+    # Six digits, and as many as tell both ends apart where activations differ little for their size.
+    spans = ((f"{low:.{n}g}", f"{high:.{n}g}") for n in range(6, 18))
+    apart = next(((a, b) for a, b in spans if np.float32(a) < np.float32(b)), None)
+    return f"{neuron}@{apart[0]}:{apart[1]}" if apart else None
 
 
 def output(networks: Networks) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,7 +15,7 @@ from tf_inverse.layers import taps
 from tf_inverse.networks import logits
 from tf_inverse.tensors import Model
 
-POOLED, FEATURES, GIVEN = "_pooled", "_sae", "_given"
+POOLED, FEATURES, GIVEN, TAKEN = "_pooled", "_sae", "_given", "_input"
 POOLINGS = {4: keras.layers.GlobalAveragePooling2D, 3: keras.layers.GlobalAveragePooling1D}
 
 
@@ -22,7 +23,7 @@ def with_logits(f: keras.Model) -> keras.Model:
     """A classifier whose last layer has softmax or sigmoid inside, with that as a layer of its own.
 
     The new last layer takes over the name, so that it gives what it gave before; the layer before
-    it is called NAME_logits. Models of the user's own class stay as they are, and so does one whose
+    it is called NAME_logits, with a number where the model has such a layer already. Models of the user's own class stay as they are, and so does one whose
     outputs would not be the same bit for bit.
 
     Args:
@@ -44,7 +45,7 @@ def with_pooled(f: keras.Model) -> keras.Model:
     before it, as features are; one of classes is narrower.
 
     Raises:
-        UsageError: There is no map of a fixed number of channels.
+        UsageError: There is no map of a fixed number of channels, or a layer has the name already.
     """
     made = _edited(f, _pooled)
     if made is None:
@@ -53,6 +54,18 @@ def with_pooled(f: keras.Model) -> keras.Model:
             f"cannot be pooled"
         )
     return made
+
+
+def with_input(f: keras.Model) -> keras.Model | None:
+    """A classifier with one more output: what its last layer with weights takes.
+
+    It is called LAYER_input. Transformers need it that pick the class token by a plain operation,
+    `x[:, 0]`: all their layers give tokens, but for the last.
+
+    Returns:
+        None where that layer takes a map, the image, or several tensors, or cannot be told.
+    """
+    return _edited(f, _taken) if private.is_functional(f) else None
 
 
 def with_features(f: keras.Model, sae: keras.Model, layer: str) -> tuple[keras.Model, str]:
@@ -69,7 +82,8 @@ def with_features(f: keras.Model, sae: keras.Model, layer: str) -> tuple[keras.M
 
     Raises:
         UsageError: There is no such layer, or it is inside a model within the classifier that does
-            not give the output; or the autoencoder takes something else.
+            not give the output; or the autoencoder takes something else; or a layer has that name
+            already.
     """
     path = taps.resolve(layer, taps.shapes(f), f.name)
     name = path.rpartition("/")[2] + FEATURES
@@ -149,6 +163,7 @@ def _beside(
         h = _given(model, name)
         if h is None:
             return None
+        _expect_new(model, name + ending)
         outputs = [*model.outputs, *attach(h)]
         return keras.Model(private.functional(model).input, outputs, name=model.name)
 
@@ -200,6 +215,19 @@ def _calls(model: Model, layer: keras.layers.Layer) -> list[Any]:
     return [node for node in private.nodes(model) if node.operation is layer]
 
 
+def _is_new(model: Model, name: str) -> bool:
+    """Whether no layer at the top of a model has a name: Keras takes each name once."""
+    return all(one.name != name for one in private.functional(model).operations)
+
+
+def _expect_new(model: Model, name: str) -> None:
+    if not _is_new(model, name):
+        raise UsageError(
+            f"expected no layer {name} in {model.name}, which the new layer is to be called; take "
+            f"another layer, or rename that one where the model was made"
+        )
+
+
 def _is_used(model: Model, tensors: Iterable[keras.KerasTensor]) -> bool:
     """Whether some of the tensors go into a layer of the model, beside being its outputs."""
     ids = {id(one) for one in tensors}
@@ -214,7 +242,8 @@ def _split(model: Model) -> Model | None:
     calls = _calls(model, layer)
     if len(calls) > 1 or _is_used(model, calls[0].outputs):
         return None
-    config |= {"activation": "linear", "name": f"{layer.name}_logits"}
+    names = (f"{layer.name}_logits{i and f'_{i}' or ''}" for i in itertools.count())
+    config |= {"activation": "linear", "name": next(one for one in names if _is_new(model, one))}
     plain = layer.__class__.from_config(config)
     h = plain(calls[0].input_tensors[0])
     if [w.shape for w in plain.weights] != [w.shape for w in layer.weights]:
@@ -231,11 +260,31 @@ def _pooled(model: Model) -> Model | None:
     if found is None:
         return None
     layer, h = found
+    _expect_new(model, layer.name + POOLED)
     options = {"name": layer.name + POOLED}
     if getattr(layer, "data_format", None) == "channels_first":
         options["data_format"] = "channels_first"
     pooled = POOLINGS[len(h.shape)](**options)(h)
     return keras.Model(private.functional(model).input, [*model.outputs, pooled], name=model.name)
+
+
+def _taken(model: Model) -> Model | None:
+    h: keras.KerasTensor = model.outputs[0]
+    while True:
+        history = private.history(h)
+        layer = history.operation
+        inputs = private.calls(layer)[history.node_index].input_tensors
+        if len(inputs) != 1:
+            return None
+        h = inputs[0]
+        if getattr(layer, "weights", None):
+            break
+    own = private.history(h).operation
+    if len(h.shape) != 2 or h.shape[1] is None or isinstance(own, keras.layers.InputLayer):
+        return None
+    _expect_new(model, layer.name + TAKEN)
+    taken = keras.layers.Identity(name=layer.name + TAKEN)(h)
+    return keras.Model(private.functional(model).input, [*model.outputs, taken], name=model.name)
 
 
 def _last_map(model: Model) -> tuple[keras.layers.Layer, keras.KerasTensor] | None:

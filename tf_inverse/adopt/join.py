@@ -37,9 +37,8 @@ def classifier(
     model = ends.with_logits(adapters.classifier(f.model, f.pixels, channels, f.fixed))
     encoder = encoder or f.encoder
     if encoder is None:
-        path = defaults.penultimate(model)
-        return (model, path) if path else _pooled(model)
-    if isinstance(encoder, str) and not _is_model(encoder):
+        return _with_default_encoder(model)
+    if isinstance(encoder, str) and (not _is_model(encoder) or _is_layer(encoder, model)):
         return model, encoder
     own = loading.open(encoder, "classifier", **opening)
     pixels = adapters.PIXELS if own.prepares else f.pixels
@@ -50,9 +49,20 @@ def _is_model(text: str) -> bool:
     return text.startswith(("keras:", "keras_hub:")) or pathlib.Path(text).exists()
 
 
-def _pooled(model: Model) -> tuple[Model, str]:
-    model = ends.with_pooled(model)
-    return model, logits.source(model.outputs[-1])
+def _with_default_encoder(model: Model) -> tuple[Model, str]:
+    path = defaults.penultimate(model)
+    if path is not None:
+        made = ends.with_input(model) if path in defaults.scores(model) else None
+        if made is None:
+            return model, path
+    else:
+        made = ends.with_pooled(model)
+    return made, logits.source(made.outputs[-1])
+
+
+def _is_layer(text: str, model: Model) -> bool:
+    """Whether a layer has the name: one counts before a file or folder that is called so too."""
+    return any(f"/{path}".endswith(f"/{text}") for path in taps.shapes(model))
 
 
 def generator(G: facts.Generator) -> Model:

@@ -49,9 +49,26 @@ def picture(model: Model, fixed: Fixings = None) -> Picture:
     if len(shape) not in (3, 4) or channels not in CHANNELS:
         raise UsageError(
             f"expected a classifier of images [rows, columns, 1 or 3] or [rows, columns], "
-            f"{model.name} takes {list(shape[1:])}"
+            f"{model.name} takes {list(shape[1:])}{_way(shape[1:])}"
         )
     return Picture(shape[1:], shape[2:] if first else shape[1:3], channels, first)
+
+
+def _way(shape: tuple[int | None, ...]) -> str:
+    """What the owner of a classifier of other images can do, as the end of a sentence."""
+    if len(shape) == 1:
+        return (
+            "; where these are the pixels of a picture, row by row, say of which, as "
+            "--size=28,28,1; rows of other numbers need no generator: docs/vectors.md"
+        )
+    if len(shape) == 3:
+        return (
+            "; for other bands, as a satellite's, save a model that makes them of three channels "
+            "and goes on with this one"
+        )
+    if len(shape) == 4:
+        return "; of a film, save a model of one picture that holds the others fixed"
+    return ""
 
 
 def code_size(model: Model, fixed: Fixings = None) -> int:
@@ -94,7 +111,8 @@ def output_shape(model: Model) -> tuple[int, ...]:
         return shape
     raise UsageError(
         f"expected a generator whose output is an image [rows, columns, 1 or 3] or "
-        f"[rows, columns], {model.name} gives {', '.join(str(list(one)) for one in shapes)}"
+        f"[rows, columns], {model.name} gives {', '.join(str(list(one)) for one in shapes)}; "
+        f"save a model that gives the image alone, keras.Model(G.inputs, IMAGE)"
     )
 
 

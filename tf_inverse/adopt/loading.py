@@ -12,11 +12,11 @@ from typing import Any, NamedTuple, TypedDict
 import keras
 from keras import applications
 
-from tf_inverse.adopt import adapters, integer_input, kerashub, onnx
+from tf_inverse.adopt import adapters, foreign, integer_input, kerashub, onnx, rows
 from tf_inverse.adopt import pixels as pixel_words
 from tf_inverse.caffe import published
 from tf_inverse.errors import UsageError, reason
-from tf_inverse.layers import frozen_inputs
+from tf_inverse.layers import frozen_inputs, signatures
 from tf_inverse.networks import hub, storage
 from tf_inverse.tensors import Model
 
@@ -63,6 +63,8 @@ def open(
 ) -> Opened:
     """A Keras model, in the precision that it is stored in.
 
+    A classifier of rows of numbers becomes one of pictures where the size says of which.
+
     Args:
         source: A Keras model, or text: see `FORMS`.
         role: "classifier", "generator" or "sae", a sparse autoencoder; which model of a
@@ -76,6 +78,24 @@ def open(
         UsageError: It is none of these.
         RefusedInput: A file that cannot be loaded safely.
     """
+    opened = _opened_from(source, role, trust, size, weights)
+    # Where colours come one after the other, as PyTorch has them, nothing tells how rows are meant.
+    if role == "classifier" and (size is None or size[-1] == 1 or not _is_onnx(source)):
+        return opened._replace(model=rows.as_picture(opened.model, size))
+    return opened
+
+
+def _is_onnx(source: Model | str | os.PathLike) -> bool:
+    return not isinstance(source, keras.Model) and pathlib.Path(source).suffix == ".onnx"
+
+
+def _opened_from(
+    source: Model | str | os.PathLike,
+    role: str,
+    trust: bool,
+    size: tuple[int, ...] | None,
+    weights: str | None,
+) -> Opened:
     if isinstance(source, keras.Model):
         return _opened(source, {}, size, role)
     text, path = str(source), pathlib.Path(source)
@@ -88,19 +108,38 @@ def open(
             return _opened(model, entries, size, role)
         if path.suffix in (".keras", ".h5", ".hdf5") and path.is_file():
             return _opened(storage.model(path, trust=trust), entries, size, role)
-        if (path / "saved_model.pb").is_file():
-            return Opened(frozen_inputs.graph(path, path.name, size, SIZES[role]), entries)
-        if path.suffix == ".onnx" and path.is_file():
+        folder, signature = _signature(path)
+        if (folder / "saved_model.pb").is_file():
+            model = frozen_inputs.graph(folder, folder.name, size, SIZES[role], signature=signature)
+            return Opened(model, entries)
+        if _is_onnx(path) and path.is_file():
             return Opened(onnx.model(path, path.stem, size), entries)
         if path.suffix == ".pb" and path.is_file():
             return Opened(frozen_inputs.frozen(path, path.stem, size), entries)
     if not entries:
-        absent = "" if path.exists() else ", which is not there"
-        raise UsageError(f"expected {FORMS} for the {role}, got {text!r}{absent}")
+        raise UsageError(_refusal(path, text, role))
     if role not in entries:
         raise UsageError(f"expected a {role} in {entries['folder']}, it has none")
     model = storage.model(entries["folder"] / entries[role]["file"], trust=trust)
     return Opened(model, entries, True)
+
+
+def _signature(path: pathlib.Path) -> tuple[pathlib.Path, str | None]:
+    """The folder of FOLDER#SIGNATURE, and the signature; of any other path that, and None."""
+    folder, mark, name = path.name.rpartition(signatures.MARK)
+    return (path.with_name(folder), name) if mark and folder and not path.exists() else (path, None)
+
+
+def _refusal(path: pathlib.Path, text: str, role: str) -> str:
+    """Why no model is taken from what the user gave, and the way out where the form is known."""
+    other = foreign.form(path)
+    if other is not None:
+        return (
+            f"expected a model for the {role}, {text!r} is {other.holds}: {other.way}; "
+            f"docs/own_network.md has recipes"
+        )
+    absent = "" if path.exists() else ", which is not there"
+    return f"expected {FORMS} for the {role}, got {text!r}{absent}"
 
 
 def _opened(

@@ -66,14 +66,32 @@ def load(images: Array | str | os.PathLike | None, image: tuple[int, int, int]) 
     Args:
         images: An array, or a path that `image_files.load` reads.
         image: Rows, columns and channels of the pair's images.
+
+    Raises:
+        UsageError: An array of another shape, without images, or of pixels from 0 to 1; or as of
+            `image_files.load`.
     """
-    if images is None or isinstance(images, np.ndarray):
-        return images if images is None else Images(images)
+    if images is None:
+        return None
+    if isinstance(images, np.ndarray):
+        _expect_images(images, image)
+        return Images(images)
     rows, columns, channels = image
     pixels, classes = image_files.load(images, (rows, columns), "test", channels)
     names = image_files.names(images) if classes is not None else ()
     words = f"images of {pathlib.Path(images).name}"
     return Images(pixels, classes, names, words, os.path.abspath(images))
+
+
+def _expect_images(images: Array, image: tuple[int, int, int]) -> None:
+    if images.shape[1:] != image or not len(images) or images.dtype.kind not in "uif":
+        raise UsageError(
+            f"expected images [N, {', '.join(map(str, image))}] of numbers, of the generator's "
+            f"size, got {images.dtype} {list(images.shape)}"
+        )
+    low, high = float(images.min()), float(images.max())
+    if not (low >= 0.0 and high <= 255.0) or images.dtype.kind == "f" and 0.0 < high <= 1.0:
+        raise UsageError(f"expected images in 0..255, got values from {low:g} to {high:g}")
 
 
 def known(networks: Networks, images: Images | None) -> Natural | None:
@@ -124,7 +142,8 @@ def statistics(networks: Networks, images: Images, seed: int = 0) -> Natural:
         ).items():
             if layer in ends:
                 z[layer] = a
-            layers[layer] = a.mean(axis=0), a.std(axis=0), np.percentile(a, levels, axis=0).T
+            spread = unit_statistics.spread(a)
+            layers[layer] = (*spread, np.percentile(a, levels, axis=0).T)
     made = Natural(len(images.pixels), images.words, levels, layers)
     if before is not None:
         made = dataclasses.replace(made, layers=before.layers | layers, gaussian=before.gaussian)

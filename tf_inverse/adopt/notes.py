@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tf_inverse.adopt import defaults, ends
+from tf_inverse.adopt import defaults, ends, layouts
 from tf_inverse.errors import UsageError
 from tf_inverse.layers import taps
 from tf_inverse.networks import logits
 
 if TYPE_CHECKING:
-    from tf_inverse.adopt.facts import Classifier
+    from tf_inverse.adopt.facts import Classifier, Generator
     from tf_inverse.networks.networks import Networks
 
 NARROW = 8
@@ -41,6 +41,21 @@ def read(f: Classifier) -> str:
     return text
 
 
+def generator(G: Generator) -> list[str]:
+    """A sentence that doubts a generator of images from images, as a whole autoencoder is one.
+
+    Args:
+        G: Facts of the generator.
+    """
+    taken = [list(one.shape[1:]) for one in G.model.inputs if one.name not in G.fixed]
+    if taken != [list(layouts.output_shape(G.model))]:
+        return []
+    return [
+        f"codes are of the shape {taken[0]} of the generator's own images: of a whole autoencoder "
+        f"give the decoder alone"
+    ]
+
+
 def features(networks: Networks) -> list[str]:
     """A sentence that tells which layers a sparse autoencoder has given to the classifier."""
     shapes = networks.shapes
@@ -61,6 +76,12 @@ def chosen(networks: Networks, asked: bool) -> list[str]:
         layer = networks.encoder.removesuffix(ends.POOLED)
         said.append(
             f"every layer has a map: the encoding is the mean over the map of {layer}, which is "
+            f"layer {networks.encoder}; another: --encoder=LAYER"
+        )
+    if not asked and networks.encoder.endswith(ends.TAKEN):
+        layer = networks.encoder.removesuffix(ends.TAKEN)
+        said.append(
+            f"every layer but the last has a map: the encoding is what {layer} takes, which is "
             f"layer {networks.encoder}; another: --encoder=LAYER"
         )
     last = defaults.outputs(f, networks.shapes)[0]

@@ -16,7 +16,7 @@ from tf_inverse.compute.progress import Counted
 from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.grammar import say
 from tf_inverse.method.settings import Settings
-from tf_inverse.networks import storage
+from tf_inverse.networks import starts, storage
 from tf_inverse.report import site
 from tf_inverse.run import signals
 from tf_inverse.run.job import STORES
@@ -89,6 +89,8 @@ def sample(
 
     if there is None:
         there = plan.settle(folder, request.made(networks(), asked, options, targets_file))
+        if lacking := starts.lacking(networks(), there.settings):
+            say(lacking)
     records = index.Records(folder, there)
     groups = plan.shard(shard, len(records.groups))
     progress = driver.Progress(folder, records, groups)

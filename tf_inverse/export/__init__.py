@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tf_inverse.archive import atomic, atomic_folder, json_file
 from tf_inverse.errors import UsageError
-from tf_inverse.export import card, endpoints, strip
+from tf_inverse.export import card, dealing, endpoints, strip
 from tf_inverse.export.addressed import Exported
 from tf_inverse.export.card import Figures
 from tf_inverse.export.inputs import further, starts
@@ -22,6 +22,7 @@ from tf_inverse.layers import taps
 from tf_inverse.method import normalization
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import odds, unit_statistics
+from tf_inverse.networks import starts as begin
 from tf_inverse.tensors import StrPath
 from tf_inverse.version import versions
 
@@ -83,14 +84,14 @@ def write(
     functions = {name: one.get_concrete_function() for name, one in traced.items()}
     if not out.exists():
         with atomic_folder.folder(out, _card_of) as made:
-            figures = _save(functions, made / str(version))
+            figures = _save(functions, made / str(version), exported)
             for folder in (made / str(version), made):
                 _put_card(folder, exported, functions, figures)
             _put_starts(made, exported)
         return figures
     # A version comes with its card: the copy beside it may lag where the process is killed.
     with atomic_folder.folder(out / str(version), _model_of, overwrite) as made:
-        figures = _save(functions, made)
+        figures = _save(functions, made, exported)
         _put_card(made, exported, functions, figures)
     _put_card(out, exported, functions, figures)
     _put_starts(out, exported)
@@ -151,7 +152,7 @@ def gather(
     Raises:
         UsageError: No such layer, or settings that a graph without Python cannot follow.
     """
-    settings = settings.unchosen()
+    settings = begin.alone(networks, settings)
     for name, value in ONLY.items():
         if getattr(settings, name) != value:
             raise UsageError(
@@ -179,6 +180,7 @@ def gather(
             for layer, mine in zip(layers, along, strict=True)
         ),
         along,
+        dealing.deck(networks, layers, along) if settings.starts == "near" else None,
     )
 
 
@@ -216,7 +218,9 @@ def _deviations(networks: Networks, layer: str, images: Array) -> Array:
 
 
 def _save(
-    functions: Mapping[str, tf.types.experimental.ConcreteFunction], folder: pathlib.Path
+    functions: Mapping[str, tf.types.experimental.ConcreteFunction],
+    folder: pathlib.Path,
+    exported: Exported,
 ) -> Figures:
     module = tf.Module()
     # The variables themselves, not the Keras models around them: those would be written as well.
@@ -229,5 +233,6 @@ def _save(
     return {
         "weights": int(sum(v.shape.num_elements() * v.dtype.size for v in used.values())),
         "variables": sum(n for path, n in sizes.items() if path.parent.name == "variables"),
+        "deck": 0 if exported.deck is None else exported.deck.size,
         "files": sum(sizes.values()),
     }

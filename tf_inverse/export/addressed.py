@@ -18,6 +18,7 @@ from tf_inverse.networks.odds import of_units
 from tf_inverse.tensors import Array, Tensor
 
 if TYPE_CHECKING:
+    from tf_inverse.export.dealing import Deck
     from tf_inverse.method.normalization import Scale
     from tf_inverse.method.settings import Settings
     from tf_inverse.networks.networks import Networks
@@ -35,6 +36,7 @@ class Exported(NamedTuple):
         sd: Deviations of the units of each layer, arrays [U]: of their log-odds, where they are
             probabilities.
         directions: Neurons of each layer that are directions: further units after its own.
+        deck: Natural codes to begin near, or None where starts are random.
     """
 
     networks: Networks
@@ -43,6 +45,7 @@ class Exported(NamedTuple):
     scale: Scale
     sd: tuple[Array, ...]
     directions: tuple[tuple[Neuron, ...], ...]
+    deck: Deck | None
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:

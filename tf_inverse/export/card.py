@@ -26,6 +26,7 @@ MEANING = {
     "rows": "K, codes at a time",
     "count": "n, samples to find",
     "limit": "gradient steps after which to stop, in tens",
+    "seed": "of the random numbers: the same seed, the same answer",
     "encodings": "encodings e",
     "activations": "activations z of the neurons",
     "done": "rows whose code came in as a sample: images[done] are samples",
@@ -44,6 +45,8 @@ SUMMARY = {
     "look": "codes to images, encodings and activations",
     "step": "one step of the pool: state in, state out",
     "sample": "the whole search: neurons, ranges and random numbers to samples",
+    "starts": "natural codes near the ranges, with noise, and aims: for sample and step",
+    "draw": "starts and then sample: neurons, ranges and a seed to samples",
 }
 START = {
     "normal": "independent N(0, 1)",
@@ -60,11 +63,13 @@ class Figures(TypedDict):
     Attributes:
         weights: Of the weights that the endpoints use.
         variables: Of the model's files of weights.
+        deck: Of the natural codes in its graph, and of what they excite.
         files: Of all its files.
     """
 
     weights: int
     variables: int
+    deck: int
     files: int
 
 
@@ -147,6 +152,7 @@ def _head(facts: dict[str, Any]) -> list[str]:
         f"- Codes: {codes['size']} numbers, {codes['drawn']}; bounds {codes['bounds'] or 'none'}. "
         f"The first `rows` codes start the pool, the others replace rows that are finished; give "
         f"at least `rows` + `count`, better four times as many.",
+        *_near(facts),
         f"- Images: {' x '.join(map(str, facts['image']))}, uint8.",
         f"- Method: {', '.join(f'{k} {v}' for k, v in settings.items())}.",
         f"- Weights: {facts['bytes']['weights']:,} bytes, stored once; all files "
@@ -154,6 +160,17 @@ def _head(facts: dict[str, Any]) -> list[str]:
         f"- Made with {', '.join(f'{k} {v}' for k, v in facts['versions'].items())}.",
     ]
     return lines + [f"- From {name}, sha256 {value}." for name, value in facts["checksums"].items()]
+
+
+def _near(facts: dict[str, Any]) -> list[str]:
+    """What the card says of starts near natural codes, where the export has them."""
+    if "draw" not in facts["endpoints"]:
+        return []
+    return [
+        "- Begin near natural codes, which give truer images than others: ask `draw`, with a seed "
+        "in place of codes and aims, or `starts` for codes and aims to give to `sample` and `step`."
+        f" Natural codes take {facts['bytes']['deck']:,} bytes of the graph."
+    ]
 
 
 def _layers(facts: dict[str, Any]) -> list[str]:

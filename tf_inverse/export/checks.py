@@ -65,16 +65,31 @@ def question(
     """Refuses a search whose inputs do not belong together; arguments as `endpoints.INPUTS`."""
     p, R = tf.shape(which)[0], tf.shape(codes)[0]
     columns = [tf.shape(ranges)[0], tf.shape(sd)[0], tf.shape(aims)[1]]
-    ordered = tf.reduce_all(tf.math.is_finite(ranges)) & tf.reduce_all(ranges[:, 0] < ranges[:, 1])
     # A pool without rows, or without codes to start from, would go on for ever.
     some = (p > 0) & (rows > 0) & (rows <= R)
     return [
         neurons(exported, which),
-        tf.debugging.Assert(ordered, ["expected finite ranges with z1 < z2, got", ranges]),
+        _ordered(ranges),
         _equal(columns, p, "a row of ranges, an sd and a column of aims for each neuron"),
         _equal([tf.shape(aims)[0]], R, "a row of aims for each row of codes"),
         tf.debugging.Assert(
             some, ["expected neurons, rows, and at least as many codes, got", p, rows, R]
+        ),
+    ]
+
+
+def asked(
+    exported: Exported, which: Tensor, ranges: Tensor, rows: Tensor, count: Tensor
+) -> list[tf.Operation]:
+    """Refuses what codes cannot be dealt for; arguments as `near.INPUTS`."""
+    p, most = tf.shape(which)[0], 1 << 28
+    some = (p > 0) & (rows > 0) & (rows < most) & (count >= 0) & (count < most)
+    return [
+        neurons(exported, which),
+        _ordered(ranges),
+        _equal([tf.shape(ranges)[0]], p, "a row of ranges for each neuron"),
+        tf.debugging.Assert(
+            some, [f"expected neurons, rows > 0 and count >= 0 below {most}, got", p, rows, count]
         ),
     ]
 
@@ -103,6 +118,11 @@ def state(pool: PoolState, which: Tensor, sides: int) -> list[tf.Operation]:
         ),
         _equal([tf.shape(pool.lam)[1]], sides * p, "a column of lam for each neuron and side"),
     ]
+
+
+def _ordered(ranges: Tensor) -> tf.Operation:
+    good = tf.reduce_all(tf.math.is_finite(ranges)) & tf.reduce_all(ranges[:, 0] < ranges[:, 1])
+    return tf.debugging.Assert(good, ["expected finite ranges with z1 < z2, got", ranges])
 
 
 def _equal(counts: list[Tensor], wanted: Tensor, words: str) -> tf.Operation:

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inverse.compute.device import looping, traced
-from tf_inverse.export import acceptance, addressed, checks
+from tf_inverse.export import acceptance, addressed, checks, near
 from tf_inverse.export.addressed import Exported
 from tf_inverse.export.checks import Endpoint
 from tf_inverse.method import loops, renewal
@@ -53,6 +53,7 @@ def specs(exported: Exported) -> dict[str, tf.TensorSpec]:
         "rows": ((), tf.int32),
         "count": ((), tf.int32),
         "limit": ((), tf.int64),
+        "seed": ((), tf.int64),
     }
     for name, field in FIELDS.items():
         shapes[name] = (field.shape(d=d, d_E=d_E), tf.as_dtype(field.dtype))
@@ -77,9 +78,14 @@ def make(exported: Exported) -> dict[str, Any]:
     """
     given, shared = specs(exported), share(exported)
     made: dict[str, Any] = {}
-    for name, function in (views(exported, shared) | runs(exported, shared)).items():
-        wanted = [given[one] for one in INPUTS[name]]
-        made[name] = traced(checks.shapes(function, wanted), input_signature=wanted)
+
+    def put(functions: dict[str, Endpoint]) -> None:
+        for name, function in functions.items():
+            wanted = [given[one] for one in (INPUTS | near.INPUTS)[name]]
+            made[name] = traced(checks.shapes(function, wanted), input_signature=wanted)
+
+    put(views(exported, shared) | runs(exported, shared))
+    put(near.runs(exported, shared, made["sample"]))
     return made
 
 

@@ -36,6 +36,8 @@ def question(
 ) -> dict[str, Array | np.generic]:
     """Inputs of endpoint `sample` with which it gives what `sampler.sample` gives.
 
+    One candidate a sample, as an export has.
+
     Args:
         networks: `networks.Networks` that the export was made from.
         layers: Those of the export, in its order.
@@ -48,7 +50,7 @@ def question(
     Raises:
         UsageError: A band is of a direction that the export has not.
     """
-    settings, bands = settings or Settings(), Bands(bands)
+    settings, bands = begin.alone(networks, settings or Settings()), Bands(bands)
     count = rows or 4 * (settings.n + settings.K)
     fresh = begin.stream(networks, bands, settings.seed, settings.K, settings.starts)
     c, t = fresh.rows(0, count)

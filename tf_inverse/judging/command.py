@@ -127,9 +127,7 @@ def _judges(by: str, networks: Networks, options: dict[str, Any]) -> list[judges
         )
         for source, span in zip(sources, spans * len(sources), strict=False)
     ]
-    names = [one.name for one in panel]
-    if len(set(names)) < len(names):
-        raise UsageError(f"expected judges of different names, got {', '.join(names)}")
+    judges.apart(panel)
     return panel
 
 

@@ -158,7 +158,7 @@ def load(
     loading.expect_pixels(opened, pixels)
     model, told = opened.model, opened.entries
     file = _file(source)
-    name = pathlib.Path(source).stem if file else told.get("name", model.name)
+    name = _name(source) or told.get("name", model.name)
     model = _flat(adapters.classifier(model, pixels, channels))
     shape = model.outputs[0].shape
     if len(shape) != 2 or shape[-1] is None or shape[-1] < 2:
@@ -182,6 +182,27 @@ def load(
         raise UsageError(f"the judge {name} fails on an image: {reason(error)}") from error
     repeatable.expect_same(f"the judge {name}", "images", some, again)
     return judge
+
+
+def apart(panel: Sequence[Judge]) -> None:
+    """Refuses judges of one name: tables and files have one place for each name.
+
+    Raises:
+        UsageError: Two have the same name.
+    """
+    names = [one.name for one in panel]
+    if len(set(names)) < len(names):
+        raise UsageError(
+            f"expected judges of different names, got {', '.join(names)}: a judge has the name of "
+            f"its file or folder; give one of them another"
+        )
+
+
+def _name(source: str | pathlib.Path | Model) -> str | None:
+    """The name of the file or folder that a judge is read from, as its user knows it; else None."""
+    if not isinstance(source, str | pathlib.Path) or not (path := pathlib.Path(source)).exists():
+        return None
+    return path.stem if path.is_file() else path.resolve().name
 
 
 def _flat(model: Model) -> Model:

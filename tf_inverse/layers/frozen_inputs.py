@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inverse.errors import RefusedInput, UsageError, reason
-from tf_inverse.layers import fixed_batch, frozen_graph, graph_tensors
+from tf_inverse.layers import fixed_batch, frozen_graph, graph_tensors, signatures
 from tf_inverse.tensors import StrPath, Tensor
 
 register = keras.saving.register_keras_serializable("tf_inverse")
@@ -157,8 +157,9 @@ def graph(
     size: tuple[int, ...] | None = None,
     flag: str = "size",
     first: Callable[[str], bool] | None = None,
+    signature: str | None = None,
 ) -> keras.Model:
-    """A SavedModel as a Keras model: its function `serving_default`, or the only one it has.
+    """A SavedModel as a Keras model: one of its functions, as of `signatures.chosen`.
 
     Args:
         folder: With saved_model.pb.
@@ -167,6 +168,7 @@ def graph(
         flag: How the user can give that.
         first: Whether a layer by its name, "" for the function, gives maps with channels first,
             which are turned around then; none where it is left out.
+        signature: Name of the function, where the user says it.
 
     Raises:
         RefusedInput: Not trusted, or damaged.
@@ -176,9 +178,7 @@ def graph(
     _expect_trust()
     loaded = _loaded(folder)
     functions = loaded.signatures
-    endpoint = "serving_default" if "serving_default" in functions else next(iter(functions), None)
-    if endpoint is None:
-        raise UsageError(f"expected a SavedModel with a signature in {folder}, it has none")
+    endpoint = signatures.chosen(functions, folder, signature)
     function = functions[endpoint]
     specs = function.structured_input_signature[1]
     specs = {

@@ -1,9 +1,10 @@
 """The plane of two neurons: a grid of cells, each a range of one and a range of the other.
 
 The rows of one pool run side by side as in renewal, but every row aims at a cell of its own. Codes
-that reached a cell are where the search for the cells beside it begins, and every image that passes
-through a cell with room is taken there, whatever cell its row aims at: the archive of MAP-Elites
-(Mouret and Clune 2015) with renewal's steps in place of its mutations.
+that reached a cell are where the search for the cells beside it begins. Any other search begins
+near natural codes, where the network has such (`starts`). Every image that passes through a cell
+with room is taken there, whatever cell its row aims at: the archive of MAP-Elites (Mouret and Clune
+2015) with renewal's steps in place of its mutations.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from tf_inverse.method.keeper import digest
 from tf_inverse.method.normalization import Scale
 from tf_inverse.method.problem import Target
 from tf_inverse.method.settings import Settings
+from tf_inverse.networks import starts
 from tf_inverse.networks.codes import draw as draw_codes
 from tf_inverse.networks.codes import generator
 from tf_inverse.tensors import Array, Tensor
@@ -99,6 +101,9 @@ class Search:
         self.codes = np.zeros((0, networks.codes.size), np.float32)
         self.cells = np.zeros(0, np.int64)
         self.seen: set[int] = set()
+        near = settings.starts == "near"
+        self.deal = starts.near(networks, bands, settings.seed) if near else None
+        self.bands = bands
         self.step_of, slots = self._compiled(bands)
         like = np.zeros((settings.K, networks.codes.size), np.float32)
         d_E, m = loops.distance_size(networks, settings), settings.sides * len(bands)
@@ -170,25 +175,43 @@ class Search:
         """New cells and codes for the rows of a mask [K].
 
         A cell gets rows the sooner, the fewer aim at it, the nearer it is to one that was reached
-        and the less it was tried. Every other start is a fresh code of the networks.
+        and the less it was tried. Every other start is beside a sample, the rest are `_fresh`.
         """
         K, step = self.settings.K, int(self.pool.step)
-        fresh = draw_codes(self.networks, K, generator(self.settings.seed, DRAWS, step))
         rng = generator(self.settings.seed, CHOICES, step)
-        noise = rng.standard_normal(fresh.shape, np.float32) * (SPREAD * self.scale.c_sd)
+        noise = rng.standard_normal(self.pool.c.shape, np.float32) * (SPREAD * self.scale.c_sd)
         # Away from the ends of the cell, where a rounding would put an image into the next one.
         t = rng.uniform(0.2, 0.8, (K, len(self.neurons))).astype(np.float32)
         choice, open_ = rng.uniform(size=K), np.flatnonzero(self.open)
         busy = np.bincount(self.aims[~ended], minlength=self.grid.cells)
-        c = self.pool.c.numpy()
+        c, others = self.pool.c.numpy(), []
         for row in np.flatnonzero(ended):
             keys = (open_, self.tried[open_], self.near[open_], busy[open_])
             cell = open_[np.lexsort(keys)[0]]
             self.aims[row] = cell
             busy[cell] += 1
-            from_neighbour = len(self.cells) and (row + step + busy[cell]) % 2
-            c[row] = self._beside(cell, choice[row]) + noise[row] if from_neighbour else fresh[row]
+            if len(self.cells) and (row + step + busy[cell]) % 2:
+                c[row] = self._beside(cell, choice[row]) + noise[row]
+            else:
+                others.append(row)
+        if others:
+            c[others] = self._fresh(np.array(others), t)
         self._restart(ended, np.clip(c, *self.networks.codes.limits).astype(np.float32), t)
+
+    def _fresh(self, rows: Array, t: Array) -> Array:
+        """Codes for rows [k] from nowhere: near their aims where starts are near, else random ones.
+
+        Args:
+            rows: Numbers of the rows, whose cells are known.
+            t: Aims of all rows as shares of their cells, [K, 2].
+        """
+        settings, step = self.settings, int(self.pool.step)
+        if self.deal is None:
+            rng = generator(settings.seed, DRAWS, step)
+            return draw_codes(self.networks, settings.K, rng)[rows]
+        low, high = self.grid.ends(self.aims[rows])
+        z, bands = low + t[rows] * (high - low), self.bands
+        return self.deal(step, (z - bands.z1) / (bands.z2 - bands.z1))
 
     def _beside(self, cell: int, choice: float) -> Array:
         """The code of one of the samples nearest to a cell."""

@@ -168,10 +168,6 @@ class Settings:
         """Margins a neuron has: one for each end of its range that counts."""
         return 1 if self.bound == "paper" else 2
 
-    def unchosen(self) -> Settings:
-        """With random starts and one candidate a sample, where "auto" cannot stand for others."""
-        return dataclasses.replace(self, starts="random") if self.starts == "auto" else self
-
     def sized(self, d: int) -> Settings:
         """The settings for codes of d entries: with a step beta, where none was given.
 

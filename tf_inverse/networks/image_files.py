@@ -51,6 +51,8 @@ def load(
         part = path / split if (path / split).is_dir() else path
         return _from_folder(part, size, channels, classes(part) and names(path), only)
     images, labels = image_arrays.read(path, size, split, channels, only)
+    if only is None and not len(images):
+        raise UsageError(f"expected images in {path.name}, its array of them is empty")
     if labels is not None and labels.shape != (len(images),):
         raise UsageError(
             f"expected a label for each of {len(images)} images in {path.name}, got labels of "

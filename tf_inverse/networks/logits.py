@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 
 from tf_inverse import private
 from tf_inverse.layers import taps
 from tf_inverse.layers.frozen_inputs import Graph
+
+SCALES = ("Divide", "TrueDivide", "Multiply")
+"""Keras's plain operations that change the scale of units, and nothing else about them."""
 
 
 def kind(layer: object) -> str | None:
@@ -33,8 +37,45 @@ def before(model: keras.Model, path: str) -> str | None:
     prefix = path[: len(path) - len(layer.name)]
     if isinstance(private.history(layer.input).operation, keras.layers.InputLayer):
         return None
-    found = source(layer.input, prefix)
+    found = source(_unscaled(layer.input), prefix)
     return found if found in dict(taps.walk(model)) else None
+
+
+def behind(model: keras.Model, path: str) -> list[str]:
+    """Paths of the layers whose output are the logits of probabilities, up to a scale.
+
+    A temperature may be a layer of its own, `Rescaling`: what it takes are logits as well.
+
+    Args:
+        model: Any.
+        path: Full path of the layer that gives the probabilities.
+    """
+    layers, found = dict(taps.walk(model)), before(model, path)
+    paths = []
+    while found in layers:
+        paths.append(found)
+        layer = layers[found]
+        if not isinstance(layer, keras.layers.Rescaling) or len(private.calls(layer)) != 1:
+            break
+        found = source(_unscaled(layer.input), found[: len(found) - len(layer.name)])
+    return paths
+
+
+def _unscaled(tensor: keras.KerasTensor) -> keras.KerasTensor:
+    """What plain operations scale by a positive number, as a temperature, to give a tensor."""
+    history = private.history(tensor)
+    kinds = tuple(filter(None, map(private.operation, SCALES)))
+    while isinstance(history.operation, kinds):
+        arguments = private.calls(history.operation)[history.node_index].arguments
+        x, by = [*arguments.args, *arguments.kwargs.values()][:2]
+        if isinstance(history.operation, private.operation("Multiply") or ()):
+            x, by = (x, by) if isinstance(x, keras.KerasTensor) else (by, x)
+        if not isinstance(x, keras.KerasTensor) or isinstance(by, keras.KerasTensor):
+            break
+        if np.ndim(by) != 0 or not np.all(np.asarray(by) > 0):
+            break
+        tensor, history = x, private.history(x)
+    return tensor
 
 
 def _is_bare(layer: object) -> bool:

@@ -23,6 +23,7 @@ import numpy as np
 
 from tf_inverse.archive import walk
 from tf_inverse.errors import InverseSetError, RefusedInput, reason
+from tf_inverse.networks import half
 from tf_inverse.networks.natural import Natural
 from tf_inverse.tensors import Array, StrPath
 
@@ -123,7 +124,7 @@ def _layer(name: str) -> str:
 
 
 def write(path: StrPath, natural: Natural) -> None:
-    """Write `natural.h5`; half precision for everything per image, as it is for looking."""
+    """Write `natural.h5`; everything per image in half precision where that holds it (`half`)."""
     options = {"compression": "gzip", "compression_opts": 9, "shuffle": True, "track_times": False}
     with h5py.File(path, "w") as file:
         file.attrs.update(
@@ -147,4 +148,4 @@ def write(path: StrPath, natural: Natural) -> None:
             halves |= {"gaussian/mean": natural.gaussian[0], "gaussian/factor": natural.gaussian[1]}
         for name, each in halves.items():
             if each is not None:
-                file.create_dataset(name, data=each.astype("f2"), **options)
+                file.create_dataset(name, data=half.fitting(each), **options)

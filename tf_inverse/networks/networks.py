@@ -31,6 +31,8 @@ from tf_inverse.networks.yardstick import Yardstick
 from tf_inverse.tensors import Array, Tensor
 
 ROLES = ("classifier", "generator")
+BATCH = 64
+"""Images that are scored at a time."""
 
 
 class View(NamedTuple):
@@ -302,7 +304,7 @@ class Networks:
         gc.collect()
 
     def score(
-        self, images: np.ndarray, neurons: tuple[Neuron, ...], batch: int = 64
+        self, images: np.ndarray, neurons: tuple[Neuron, ...], batch: int = BATCH
     ) -> tuple[Array, Array]:
         """Encodings and activations of stored images, in float32.
 
@@ -322,7 +324,7 @@ class Networks:
         return e, z
 
     def activations(
-        self, images: np.ndarray, neurons: tuple[Neuron, ...], batch: int = 64
+        self, images: np.ndarray, neurons: tuple[Neuron, ...], batch: int = BATCH
     ) -> Array:
         """The activations of `score` alone, [n, p]: no encoding is kept, so n may be large."""
         parts = [z for _, z in self._scored(images, neurons, batch)]
@@ -346,7 +348,8 @@ class Networks:
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Encodings [n, d_E] of images [n, H, W, C] in RGB 0..255."""
-        return self.score(images, ())[0]
+        # A few images, as the noise of fresh codes, are not filled up to a whole batch.
+        return self.score(images, (), batch=max(1, min(BATCH, len(images))))[0]
 
 
 def _names(key: Hashable, layer: str) -> bool:

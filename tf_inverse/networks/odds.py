@@ -26,6 +26,7 @@ from tf_inverse.tensors import Tensor
 # Probabilities nearer to 0 or 1 than float32 can tell count as these.
 LEAST, MOST = float(np.finfo(np.float32).tiny), 1.0 - 2.0**-24
 _SAME = ("Identity", "Cast", "EnsureShape", "StopGradient")
+_SUMS, _SCALED = ("AddV2", "AddN", "Add"), ("RealDiv", "Mul")
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
 
@@ -33,8 +34,10 @@ class Origin(NamedTuple):
     """The operation that made probabilities.
 
     Attributes:
-        kind: "Softmax", over the last axis, or "Sigmoid".
-        logits: Its input; None where it is inside a function of a graph, as in a SavedModel.
+        kind: "Softmax", over the last axis, "Sigmoid", or "Mean" of several of those, as of an
+            ensemble.
+        logits: Its input; None of a mean, and where it is inside a function of a graph, as in a
+            SavedModel.
     """
 
     kind: str
@@ -55,7 +58,31 @@ def origin(h: Tensor) -> Origin | None:
         graph = private.called(op)
         inner = graph and origin(graph.outputs[h.value_index])
         return inner and inner._replace(logits=None)
-    return None
+    return Origin("Mean", None) if _is_mean(op) else None
+
+
+def _is_mean(op: tf.Operation) -> bool:
+    """Whether an operation gives the mean of several probabilities, as the members' of an ensemble.
+
+    A mean of their stack is one operation, and a layer `Average` a sum that a number divides.
+    """
+    if op.type == "Mean":
+        stack = _maker(op.inputs[0])
+        return stack.type == "Pack" and all(map(origin, stack.inputs))
+    if op.type not in _SCALED:
+        return False
+    for total, number in (tuple(op.inputs), tuple(op.inputs)[::-1]):
+        by, terms = tf.get_static_value(number), _terms(total)
+        if np.ndim(by) == 0 and by and len(terms) > 1:
+            share = 1.0 / by if op.type == "RealDiv" else by
+            return bool(np.isclose(share * len(terms), 1.0)) and all(map(origin, terms))
+    return False
+
+
+def _terms(h: Tensor) -> list[Tensor]:
+    """The tensors of which a tensor is the sum; itself where it is none."""
+    op = _maker(h)
+    return [part for one in op.inputs for part in _terms(one)] if op.type in _SUMS else [h]
 
 
 def _maker(h: Tensor) -> tf.Operation:

@@ -11,9 +11,9 @@ import zipfile
 
 import h5py
 import keras
-import numpy as np
 
 from tf_inverse import private
+from tf_inverse.networks import half
 from tf_inverse.tensors import Model, StrPath, Tensor
 
 # Bytes of a weight that are copied at a time.
@@ -79,14 +79,18 @@ def _write(group: h5py.Group, key: str, tensor: Tensor) -> None:
 
 def rounded(model: Model) -> Model:
     """The model with every weight at its nearest half-precision value; changed in place."""
-    model.set_weights([w.astype(np.float16).astype(w.dtype) for w in model.get_weights()])
+    weights = model.get_weights()
+    model.set_weights(
+        [w if w.dtype.kind != "f" else half.fitting(w).astype(w.dtype) for w in weights]
+    )
     return model
 
 
 def halve(path: pathlib.Path) -> None:
     """Rewrite a `.keras` file with its weights in half precision.
 
-    Keras reads weights of any precision into variables of the model's own.
+    Keras reads weights of any precision into variables of the model's own. Those that half
+    precision does not hold, and whole numbers, stay as they are.
     """
     with zipfile.ZipFile(path) as whole:
         parts = {name: whole.read(name) for name in whole.namelist()}
@@ -102,7 +106,9 @@ def _halved(data: bytes) -> bytes:
 
         def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
             if isinstance(item, h5py.Dataset):
-                target.create_dataset(name, data=item[()].astype(np.float16), track_times=False)
+                whole = item.dtype.kind != "f"
+                data = item[()] if whole else half.fitting(item[()])
+                target.create_dataset(name, data=data, track_times=False)
             else:
                 target.require_group(name)
             target[name].attrs.update(item.attrs)

@@ -78,6 +78,13 @@ def alone(networks: Networks, settings: Settings) -> Settings:
     return dataclasses.replace(settings, starts=starts, candidates=settings.candidates or 1)
 
 
+def lacking(networks: Networks, settings: Settings) -> str | None:
+    """What to say where near starts are asked for that cannot be, or None."""
+    if settings.starts != "near" or bank(networks) is not None:
+        return None
+    return f"starts are random: {networks.name} keeps no natural codes to start near"
+
+
 def stream(networks: Networks, bands: Bands, seed: int, block: int, how: str) -> codes.Stream:
     """The fresh rows of a run.
 

@@ -25,6 +25,9 @@ RANDOM = 100
 BATCH = 50
 SEED = 0
 
+AT_A_TIME = 1 << 22
+"""Activations that are in memory in float64 at a time."""
+
 
 class Layer(NamedTuple):
     """A layer of the classifier: name, kind, output shape, number of units."""
@@ -111,6 +114,19 @@ def measure(networks: Networks, layer: str, images: np.ndarray, words: str) -> S
     z = activations(networks, layer, images).astype(np.float64)
     percentiles = np.percentile(z, LEVELS, axis=0).T
     return Statistics(words, z.mean(axis=0), z.std(axis=0), percentiles)
+
+
+def spread(z: Array) -> tuple[Array, Array]:
+    """Mean and standard deviation [U] of activations z [N, U], float32, summed in float64.
+
+    Sums of many numbers in float32 drift, so that a unit which never changes would seem to. A few
+    units are looked at a time, for the numbers in float64 take twice the memory.
+    """
+    step = max(1, AT_A_TIME // len(z))
+    parts = [z[:, i : i + step] for i in range(0, z.shape[1], step)]
+    mean = z.mean(axis=0, dtype=np.float64)
+    sd = np.concatenate([part.std(axis=0, dtype=np.float64) for part in parts])
+    return mean.astype(np.float32), sd.astype(np.float32)
 
 
 def activations(networks: Networks, layer: str, images: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tf_inverse import diversity
-from tf_inverse.networks import codes
+from tf_inverse.networks import codes, half
 
 if TYPE_CHECKING:
     from tf_inverse.networks.natural import Natural
@@ -57,7 +57,7 @@ def of_nature(natural: Natural | None) -> Yardstick | None:
     if natural is None or natural.encodings is None:
         return None
     # In half precision, as a folder keeps them: the same before they are written and after.
-    e = np.asarray(natural.encodings[: natural.typical], np.float16)
+    e = half.fitting(natural.encodings)[: natural.typical]
     width = diversity.bandwidth(e)
     return Yardstick(width, NATURE, len(e)) if width > 0 else None
 

@@ -106,8 +106,8 @@ def run(
     settings, why = settled(networks, bands, settings)
     if why:
         say(why)
-    if settings.starts == "near" and starts.bank(networks) is None:
-        say(f"starts are random: {networks.name} keeps no natural codes to start near")
+    if lacking := starts.lacking(networks, settings):
+        say(lacking)
     nature = figures.natural(networks, bands)
     writer = None
     if out is not None:

@@ -130,8 +130,12 @@ def fill(
     """
     from tf_inverse.method.normalization import measure
     from tf_inverse.method.plane import Search
+    from tf_inverse.networks import starts
 
-    bands, settings = plane.bands, settings.unchosen().sized(networks.codes.size)
+    bands = plane.bands
+    settings = starts.alone(networks, settings).sized(networks.codes.size)
+    if lacking := starts.lacking(networks, settings):
+        say(lacking)
     scale, nature = measure(networks, bands.neurons), figures.natural(networks, bands)
     search = Search(networks, plane.grid, bands, settings, scale, plane.each, plane.patience)
     head = record.header(networks, bands, settings)

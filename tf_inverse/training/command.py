@@ -345,6 +345,7 @@ def check(
         lacking = data if y is None else out
         raise UsageError(f"expected labels in {lacking}: judges are asked for the class of images")
     panel = [judges.load(one, channels, trust=trust) for one in judge.split(",") if one]
+    judges.apart(panel)
     layer, names = networks.labels
     given = matching.read(options["map"])
     matching.expect_known(given, matching.targets(names, layer))

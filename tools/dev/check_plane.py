@@ -3,6 +3,8 @@
     python tools/dev/check_plane.py reach     one run against a separate intersection for each cell
     python tools/dev/check_plane.py rivals    against CMA-MEGA at equal passes (extra: rivals)
 
+`--starts=random` and `--starts=near` say how our rows begin, in place of the default.
+
 A pass takes one code through the networks, forward or back: a step of one of our rows costs two,
 and every candidate that is scored again one more.
 """
@@ -22,6 +24,7 @@ from tf_inverse.method.normalization import measure
 from tf_inverse.method.plane import Search
 from tf_inverse.method.sampler import sample
 from tf_inverse.method.settings import Settings
+from tf_inverse.networks import starts
 from tf_inverse.run import plane
 
 PLANES = (
@@ -47,10 +50,11 @@ class Counted:
         return self.networks.score(images, *rest, **more)
 
 
-def ours(networks, asked, scale, seed=0):
+def ours(networks, asked, scale, seed, how):
     """Cells of a plane that one run fills, and (passes, cells) after each batch."""
     counted, curve = Counted(networks), []
-    settings = Settings(n=1, K=K, seed=seed).sized(networks.codes.size)
+    settings = Settings(n=1, K=K, seed=seed, starts=how).sized(networks.codes.size)
+    settings = starts.alone(networks, settings)
     search = Search(counted, asked.grid, asked.bands, settings, scale, 1, PATIENCE)
     for batch in search.run(None, None, None):
         curve.append((2 * K * batch.step + counted.scored, int((search.kept > 0).sum())))
@@ -77,7 +81,7 @@ def alone(networks, asked, cell, method, seed):
     return True
 
 
-def reach(networks, seeds):
+def reach(networks, seeds, how):
     """Prints how many of the cells that any method reaches one run fills.
 
     Cells that it did not fill are tried one by one, `CELLS` of them chosen at random.
@@ -86,7 +90,7 @@ def reach(networks, seeds):
     print("|---|---|---|---|---|---|---|")
     for targets, asked, scale in planes(networks):
         for seed in range(seeds):
-            filled, curve = ours(networks, asked, scale, seed)
+            filled, curve = ours(networks, asked, scale, seed, how)
             left = np.random.default_rng(seed).permutation(np.flatnonzero(~filled))[:CELLS]
             more = sum(
                 any(alone(networks, asked, cell, method, seed) for method in ("renewal", "paper"))
@@ -98,7 +102,7 @@ def reach(networks, seeds):
             print("|", " | ".join(map(str, row)), f"| {share:.1%} |", flush=True)
 
 
-def rivals(networks, seeds):
+def rivals(networks, seeds, how):
     """Prints how many cells are filled at equal passes."""
     from tf_inverse.baselines import cma_mega
 
@@ -106,7 +110,7 @@ def rivals(networks, seeds):
     print("|---|---|---|---|---|---|---|")
     for targets, asked, scale in planes(networks):
         for seed in range(seeds):
-            filled, curve = ours(networks, asked, scale, seed)
+            filled, curve = ours(networks, asked, scale, seed, how)
             # What ours did after its last new cell was to make sure of the others.
             passes = next(spent for spent, cells in curve if cells == filled.sum())
             began, found = time.monotonic(), []
@@ -123,9 +127,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("reach", "rivals"))
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--starts", default="auto")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
-    {"reach": reach, "rivals": rivals}[given.what](published.load("cifar10_layer"), given.seeds)
+    run = {"reach": reach, "rivals": rivals}[given.what]
+    run(published.load("cifar10_layer"), given.seeds, given.starts)
 
 
 if __name__ == "__main__":

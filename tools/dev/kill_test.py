@@ -27,6 +27,7 @@ from tf_inverse.errors import RefusedInput
 
 HOOKS = ("mkdir", "write", "fsync", "replace", "link", "unlink", "rmdir", "ftruncate")
 N, BATCH = 12, 4
+HALF = "half.h5"  # a run of N // 2, finished
 
 
 def header(n: int) -> dict:
@@ -161,14 +162,18 @@ def _held(place: pathlib.Path, n: int) -> int:
         return len(a)
 
 
-def trial(folder: pathlib.Path, raised: bool, expected: bytes, prepare, delay=None) -> list[str]:
-    """One kill from a known start, the check, and the run to its end."""
+def begin(folder: pathlib.Path, raised: bool) -> pathlib.Path:
+    """The archive's path in a new folder: nothing yet, or a copy of the finished half beside it."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    path, before = folder / "out.h5", 0
     if raised:
-        before = N // 2
-        write(path, before)
+        shutil.copy(folder.with_name(HALF), folder / "out.h5")
+    return folder / "out.h5"
+
+
+def trial(folder: pathlib.Path, raised: bool, expected: bytes, prepare, delay=None) -> list[str]:
+    """One kill from a known start, the check, and the run to its end."""
+    path, before = begin(folder, raised), N // 2 if raised else 0
     found = killed(path, N, prepare, delay)
     problems = check(path, N, found, before)
     if not problems:
@@ -181,12 +186,9 @@ def trial(folder: pathlib.Path, raised: bool, expected: bytes, prepare, delay=No
 def plan(folder: pathlib.Path, kills: int, seed: int):
     """Trials: (name, raised, prepare, delay); every hooked call first, random times after."""
     for raised in (False, True):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        if raised:
-            write(folder / "out.h5", N // 2)
+        path = begin(folder, raised)
         start = time.perf_counter()
-        names = calls(folder / "out.h5", N)
+        names = calls(path, N)
         duration = time.perf_counter() - start
         for at, name in enumerate(names, start=1):
             for when in ("before", "midway") if name == "write" else ("before",):
@@ -216,6 +218,7 @@ def kill_test(kills: int = 500, seed: int = 0, thin: int = 1, folder: str | None
     with tempfile.TemporaryDirectory(dir=folder) as name:
         place = pathlib.Path(name)
         write(place / "reference.h5", N)
+        write(place / HALF, N // 2)
         expected = (place / "reference.h5").read_bytes()
         for i, (what, raised, prepare, delay) in enumerate(plan(place / "plan", kills, seed)):
             if delay is None and i % thin:

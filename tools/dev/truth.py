@@ -7,9 +7,9 @@
 For each class neuron, each of two ranges and each judge: the share of 30 samples that it gives to
 the class, over nature's share in the range; Vendi scores of four orders, in E and in the judge's
 last features, and how many of the eight are at least those of equally many natural images; gradient
-steps times K. The bank's row is the baseline without any search, the other rows are of the
-settings in `WAYS`. Nature is CIFAR-10's test images; the pair is the shipped one, or the folder of
-another of the same classes.
+steps times K. The bank's row is the baseline without any search, the row of nature that of other
+natural images in the range, and the other rows are of the settings in `WAYS`. Nature is CIFAR-10's
+test images; the pair is the shipped one, or the folder of another of the same classes.
 """
 
 from __future__ import annotations
@@ -72,16 +72,29 @@ class Yardsticks:
         z = self.z[:, band.neuron.unit]
         return np.flatnonzero((z >= band.z1) & (z <= band.z2))
 
+    def drawn(self, band, count, draw):
+        """Numbers of natural images in a band."""
+        return np.random.default_rng(draw).choice(self.inside(band), count, False)
+
     def figures(self, band, samples):
+        """What `compared` gives for samples."""
+        return self.compared(band, samples.encodings, *self.look(samples.images))
+
+    def nature(self, band):
+        """The same for natural images that are not those of the comparison, means over `DRAWS`."""
+        rows = [self.drawn(band, N, DRAWS + draw) for draw in range(DRAWS)]
+        found = [self.compared(band, self.e[r], self.features[r], self.classes[r]) for r in rows]
+        return tuple(np.mean(found, axis=0))
+
+    def compared(self, band, e, features, classes):
         """Share believed over nature's, Vendi scores at least nature's, and order 1 in both."""
-        unit, rows = band.neuron.unit, self.inside(band)
-        features, classes = self.look(samples.images)
         natural = []
         for draw in range(DRAWS):
-            some = np.random.default_rng(draw).choice(rows, len(classes), False)
+            some = self.drawn(band, len(classes), draw)
             natural.append(self.profiles(self.e[some], self.features[some]))
-        scores = self.profiles(samples.encodings, features)
-        share = np.mean(classes == unit) / np.mean(self.classes[rows] == unit)
+        scores = self.profiles(e, features)
+        unit = band.neuron.unit
+        share = np.mean(classes == unit) / np.mean(self.classes[self.inside(band)] == unit)
         return share, int((scores >= np.mean(natural, axis=0)).sum()), *scores[:, 1]
 
 
@@ -110,13 +123,17 @@ def main(judges: str, data: str, seed: str = "0", pair: str = "cifar10") -> None
                 way: searched(networks, bands, int(seed), options) for way, options in WAYS.items()
             }
             ways["bank"] = bank.sample(networks, bands, N), 0
-            for way, (samples, cost) in ways.items():
-                for judge, one in sticks.items() if len(samples.images) else ():
-                    found = one.figures(bands[0], samples)
-                    means.setdefault((judge, way), []).append((*found, cost))
-                    share, wins, e, seen = found
+            for judge, one in sticks.items():
+                rows = {
+                    way: (*one.figures(bands[0], samples), cost)
+                    for way, (samples, cost) in ways.items()
+                    if len(samples.images)
+                }
+                for way, row in (rows | {"nature": (*one.nature(bands[0]), 0)}).items():
+                    means.setdefault((judge, way), []).append(row)
+                    share, wins, e, seen, cost = row
                     print(
-                        f"| {text} | {judge} | {unit} | {way} | {share:.2f} | {wins} of 8 "
+                        f"| {text} | {judge} | {unit} | {way} | {share:.2f} | {wins:.1f} of 8 "
                         f"| {e:.1f} | {seen:.1f} | {cost} |",
                         flush=True,
                     )

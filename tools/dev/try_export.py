@@ -19,7 +19,7 @@ from tf_inverse.band import parse
 from tf_inverse.export.inputs import question
 from tf_inverse.method.sampler import sample
 from tf_inverse.method.settings import Settings
-from tf_inverse.networks import storage
+from tf_inverse.networks import starts, storage
 
 TESTS = pathlib.Path(__file__).resolve().parents[2] / "tests"
 DATA = TESTS.parents[1] / "shared" / "data"
@@ -47,7 +47,8 @@ def answers(networks, layers, questions):
     """What the library finds, arrays by name for each question; and what to ask an export."""
     found, asked = [], {}
     for i, (targets, K, n) in enumerate(questions):
-        bands, settings = parse(targets, networks), Settings(n=n, K=K)
+        bands = parse(targets, networks)
+        settings = starts.alone(networks, Settings(n=n, K=K))  # one candidate, as exports have
         started = time.monotonic()
         batches = [b.samples for b in sample(networks, bands, settings)]
         arrays = {

@@ -182,7 +182,7 @@ class Trial:
     def export(self) -> dict:
         """`tf-inverse export`, asked what `sample --precision=float32` was asked.
 
-        An export begins at random codes, where `sample` may begin near natural ones.
+        An export has one candidate a sample, where `sample` may choose among several.
         """
         out, bands = self.where / "export", parse(self.target, self.networks)
         layers = (bands[0].neuron.layer,)
@@ -197,8 +197,8 @@ class Trial:
         answer = run(**{name: tf.constant(value) for name, value in asked.items()})
         library_run = self.where / "float32.h5"
         if self.networks.codes.kind == "bank":
-            library_run = self.where / "random.h5"
-            self._sampled(library_run, "float32", "--starts=random")
+            library_run = self.where / "one_candidate.h5"
+            self._sampled(library_run, "float32", "--starts=near")
         with archive.open(library_run) as samples:
             library = {name: getattr(samples, name)[:] for name in COMPARED}
         shutil.rmtree(out)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tf_inverse.adopt.onnx import operators, shapes, spatial
+from tf_inverse.adopt.onnx import operators, resample, shapes, spatial
 from tf_inverse.errors import RefusedInput, UsageError, reason
 from tf_inverse.tensors import Array, StrPath
 
@@ -20,7 +20,7 @@ LARGEST = 2 << 30
 OPSET = 13
 """Older files are put into this version of the operators, since which axes are inputs."""
 
-OPERATORS = operators.OPERATORS | spatial.OPERATORS | shapes.OPERATORS
+OPERATORS = operators.OPERATORS | spatial.OPERATORS | shapes.OPERATORS | resample.OPERATORS
 
 
 class Contents(NamedTuple):

@@ -8,11 +8,13 @@ memory. Files of Keras 2, and every `.h5` file, are put into Keras 3's words fir
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
 import re
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import h5py
@@ -27,7 +29,8 @@ from tf_inverse.tensors import StrPath
 if TYPE_CHECKING:
     import keras
 
-MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
+WEIGHTS = "model.weights.h5"
+MEMBERS = {"config.json", "metadata.json", WEIGHTS}
 ASSETS = "assets/layers/"
 MAX_CONFIG = 16 << 20  # bytes
 MAX_WEIGHTS = 16 << 30
@@ -110,14 +113,22 @@ def _checked(path: StrPath, trust: bool) -> tuple[Contents, dict]:
 
 
 def _load_weights(model: keras.Model, path: StrPath) -> None:
-    ending = ".h5" if _is_hdf5(path) else ".keras"
-    if pathlib.Path(path).suffixes == [ending]:
+    if not _is_hdf5(path):
+        with _stored_weights(path) as member:
+            return private.load_weights(model, member)
+    if pathlib.Path(path).suffixes == [".h5"]:
         return model.load_weights(path)
     with tempfile.TemporaryDirectory() as folder:
         # Keras goes by a file's ending; before 2.13 it wrote HDF5 under .keras as well.
-        named = pathlib.Path(folder) / f"model{ending}"
+        named = pathlib.Path(folder) / "model.h5"
         named.symlink_to(pathlib.Path(path).resolve())
         return model.load_weights(named)
+
+
+@contextlib.contextmanager
+def _stored_weights(path: StrPath) -> Iterator[StoredMember]:
+    with open(path, "rb") as whole, zipfile.ZipFile(whole) as archive:
+        yield StoredMember(whole, archive.getinfo(WEIGHTS))
 
 
 def _is_hdf5(path: StrPath) -> bool:
@@ -140,9 +151,11 @@ def _of_archive(path: StrPath, trust: bool) -> Contents:
         config, about = archive.read("config.json").decode(), archive.read("metadata.json")
         about = json.loads(about)
         version = about.get("keras_version") if isinstance(about, dict) else None
-        info = archive.getinfo("model.weights.h5")
-        with StoredMember(whole, info) as member, h5py.File(member, "r") as file:
-            stored = weights.count(file, path, info.file_size)
+        info = archive.getinfo(WEIGHTS)
+        with StoredMember(whole, info) as member:
+            with h5py.File(member, "r") as file:
+                stored = weights.count(file, path, info.file_size)
+            member.verify()
     return Contents(config, _version(version), stored, bool(assets))
 
 
@@ -152,7 +165,8 @@ def _of_hdf5(path: StrPath) -> Contents:
         weights.count(file, path, size)
         if "model_config" not in file.attrs:
             raise RefusedInput(
-                f"{path}: holds weights alone; save the whole model (model.save) where it was made"
+                f"{path}: holds weights alone; make the model in Python, model.load_weights them, "
+                f"and save the whole of it: model.save('FILE.keras')"
             )
         config, version = (_text(file, name) for name in ("model_config", "keras_version"))
         if len(config) > MAX_CONFIG:
@@ -186,7 +200,7 @@ def _check_members(archive: zipfile.ZipFile, path: StrPath, trust: bool) -> set[
             raise RefusedInput(f"{path}: {name} is {info.file_size} bytes, at most {most}")
         if info.compress_type not in npz.PACKING:
             raise RefusedInput(f"{path}: {name} is packed in a way that Keras does not use")
-    if infos["model.weights.h5"].compress_type != zipfile.ZIP_STORED:
+    if infos[WEIGHTS].compress_type != zipfile.ZIP_STORED:
         raise RefusedInput(f"{path}: weights are compressed, expected them as Keras stores them")
     return assets
 
@@ -205,6 +219,11 @@ def _refused(path: StrPath, version: str, error: Exception) -> InverseSetError:
         return RefusedInput(f"{path}: {saved} ({reason(error)}); {config.WAY_OUT}")
     if "Could not locate" in str(error):  # a class or a function of the user's own
         way_out = f"; {config.WAY_OUT}"
+    elif "valid root scope name" in str(error) or "valid scope name" in str(error):
+        way_out = (
+            "; Keras on JAX and PyTorch takes any names, TensorFlow those of letters, digits, dots "
+            "and lines: save it with such names of its layers"
+        )
     else:
         way_out = "; save it as a .keras file where it was made" if _is_hdf5(path) else ""
     return RefusedInput(f"{path}: no model that Keras knows ({reason(error)}){way_out}")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+import zlib
 from typing import BinaryIO
 
 HEADER = 30  # bytes of a member's own header, before its name
 LENGTHS = slice(26, 30)
+AT_A_TIME = 1 << 20  # bytes that are compared with the checksum
 
 
 class StoredMember(io.RawIOBase):
@@ -27,7 +29,7 @@ class StoredMember(io.RawIOBase):
 
     def __init__(self, file: BinaryIO, info: zipfile.ZipInfo) -> None:
         super().__init__()
-        self._file, self._at, self._size = file, 0, info.file_size
+        self._file, self._info, self._at, self._size = file, info, 0, info.file_size
         file.seek(info.header_offset)
         header = file.read(HEADER)
         name, extra = (int.from_bytes(header[LENGTHS][i : i + 2], "little") for i in (0, 2))
@@ -59,7 +61,20 @@ class StoredMember(io.RawIOBase):
         room = memoryview(buffer).cast("B")
         count = max(0, min(len(room), self._size - self._at))
         self._file.seek(self._start + self._at)
-        data = self._file.read(count)
-        room[: len(data)] = data
-        self._at += len(data)
-        return len(data)
+        # Straight into the room: a copy of a large layer's weights takes as much memory again.
+        count = self._file.readinto(room[:count])  # type: ignore[attr-defined]
+        self._at += count
+        return count
+
+    def verify(self) -> None:
+        """Passes a member whose bytes are those that were put in.
+
+        Raises:
+            zipfile.BadZipFile: They have another checksum than the member's entry.
+        """
+        self.seek(0)
+        found = 0
+        while part := self.read(AT_A_TIME):
+            found = zlib.crc32(part, found)
+        if found != self._info.CRC:
+            raise zipfile.BadZipFile(f"Bad CRC-32 for file {self._info.filename!r}")
