@@ -1,7 +1,7 @@
 # tf-inverse in a container; the folder /data is for archives, networks and the cache.
 #
-#   docker build -t tf_inverse .                            CPU
-#   docker build -t tf_inverse:gpu --build-arg EXTRA=gpu .  CUDA comes with TensorFlow's wheels
+#   docker build -t tf_inverse .    CPU; CUDA comes with TensorFlow's wheels:
+#   docker build -t tf_inverse:gpu --build-arg EXTRA=gpu,safetensors .
 #   docker run --rm -v "$PWD:/data" tf_inverse sample ship.h5 --targets=fc8:ship@p99:p99.8
 #   docker run --rm --gpus=all -v "$PWD:/data" tf_inverse:gpu sample ship.h5 --device=gpu
 #
@@ -15,7 +15,7 @@ COPY . .
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 
 FROM python:${PYTHON}-slim
-# Further extras with commas: gpu, hub, publish, tensorboard, matconvnet, safetensors.
+# Extras of setup.py, with commas: gpu, hub, kerashub, onnx, publish, tensorboard, matconvnet, ...
 ARG EXTRA=safetensors
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 # hadolint ignore=DL3013

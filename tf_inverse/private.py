@@ -7,6 +7,7 @@ command line asks for names of this module before it waits for TensorFlow.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import functools
 import io
@@ -27,6 +28,24 @@ FUNCTIONAL = "keras.src.models.functional"
 
 OPERATIONS = "keras.src.ops"
 """Package by which a file of Keras names the modules of its plain operations."""
+
+
+@contextlib.contextmanager
+def fresh_names() -> Iterator[None]:
+    """While open, Keras names what has no name as a new process does: `dense`, then `dense_1`.
+
+    It counts all layers that a process ever made. A layer that another one makes for itself, as the
+    softmax within attention, would have another name in every process that loads its file.
+    """
+    from keras.src.backend.common import global_state
+
+    key = "object_name_uids"
+    before = global_state.get_global_attribute(key)
+    global_state.set_global_attribute(key, collections.defaultdict(int))
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(key, before)
 
 
 def is_functional(model: keras.layers.Layer) -> bool:

@@ -11,7 +11,8 @@ from PIL import Image
 from tf_inverse.tools import cli
 
 from tf_inverse import adopt
-from tf_inverse.adopt import adapters, check, command, loading, pixels
+from tf_inverse.adopt import adapters, check, command, folder, loading, pixels
+from tf_inverse.adopt.onnx import shapes
 from tf_inverse.band import Neuron, parse
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.method.sampler import sample
@@ -454,3 +455,26 @@ def test_images_that_are_none_of_the_pairs_are_refused(nature, words, tmp_path):
         np.savez(tmp_path / "empty.npz", images=nature)
         with pytest.raises(UsageError, match="images in empty.npz, its array of them is empty"):
             adopt.adopt(nested(), generator(), "fc", images=tmp_path / "empty.npz")
+
+
+def test_a_head_that_does_not_come_back_is_noticed(tmp_path, monkeypatch):
+    """What is read again is compared beyond the encoding too."""
+    adopted, read = adopt.adopt(nested(), generator(), "fc"), folder._read_again
+
+    def changed(made):
+        again = read(made)
+        head = again.classifier.get_layer("logits")
+        head.set_weights([2 * w for w in head.get_weights()])
+        return again
+
+    monkeypatch.setattr(folder, "_read_again", changed)
+    with pytest.raises(UsageError, match="the folder to give what the models give"):
+        adopt.write(adopted, tmp_path / "n")
+    assert not (tmp_path / "n").exists()
+
+
+@pytest.mark.parametrize("kind", ["float32", "int32", "int64"])
+def test_a_range_of_onnx_has_the_type_of_its_ends(kind):
+    start, limit, step = (np.array(one, kind) for one in (1, 8, 2))
+    found = shapes.OPERATORS["Range"]({}, start, limit, step)
+    assert found.dtype == kind and found.tolist() == [1, 3, 5, 7]

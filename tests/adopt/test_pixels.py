@@ -4,8 +4,10 @@ import commands
 import keras
 import numpy as np
 import pytest
+import worlds
 from keras import applications, layers
 
+from tf_inverse import adopt
 from tf_inverse.adopt import adapters, facts, join, nature, pixel_check, pixels
 from tf_inverse.adopt.loading import Opened
 from tf_inverse.errors import UsageError
@@ -142,3 +144,15 @@ def test_the_command_says_it_and_takes_a_mode(tmp_path, capsys):
     np.testing.assert_allclose(networks.classifier(x[:3]), expected, rtol=1e-3, atol=1e-2)
     assert commands.run(*call, "--pixels=bgr") == 2
     assert "or caffe, tf, torch" in capsys.readouterr().err
+
+
+def test_ranges_are_tuples_or_lists_of_two_numbers_that_differ():
+    assert pixels.known([-1, 1]) == (-1.0, 1.0) and pixels.known("torch") == "torch"
+    assert pixels.known([[0, 1], [0, 1], [1, 0]]) == ((0.0, 1.0), (0.0, 1.0), (1.0, 0.0))
+    for bad in ((1, 1), (0, float("inf")), (0, 1, 2), ((0, 1), (2, 2), (0, 1))):
+        with pytest.raises(UsageError, match="expected --pixels as LOW:HIGH"):
+            pixels.known(bad)
+    pair = worlds.tiny_networks()
+    with pytest.raises(UsageError, match="expected --range as LOW:HIGH"):
+        adopt.adopt(pair.classifier, pair.generator, image_range=(1, 1))
+    adopt.adopt(pair.classifier, pair.generator, image_range=[0, 255], pixel_range=[0, 1])

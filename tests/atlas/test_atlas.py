@@ -15,7 +15,7 @@ import worlds
 from commands import Child, run
 
 from tf_inverse import archive
-from tf_inverse.archive import atlas_index, atomic
+from tf_inverse.archive import atlas_index, atomic, side_file
 from tf_inverse.atlas import index, plan, targets, work
 from tf_inverse.caffe import published
 from tf_inverse.networks import codes, storage
@@ -296,11 +296,16 @@ def test_a_request_that_cannot_be_is_refused_in_one_line(whole, network, flags, 
     assert told in said and len(said.splitlines()) == 1 and sums(whole) == before
 
 
-def test_overwriting_removes_what_the_plan_before_named_and_nothing_else(whole, network, tmp_path):
+def test_overwriting_removes_what_the_plan_before_named_and_nothing_else(
+    whole, network, tmp_path, capsys
+):
     folder = shutil.copytree(whole, tmp_path / "atlas")
     mine = folder / "fc3" / "mine.h5"
     mine.write_bytes(b"mine")
+    told = sorted(folder.glob("fc3/?.h5"))[0]
+    assert run("facets", str(told)) == 0 and side_file.beside(told).exists()
     assert sampled(folder, network, "--layers=fc3", "--n=3", "--overwrite") == 0
+    assert not side_file.beside(told).exists() and "left out" not in capsys.readouterr().err
     assert not list(folder.glob("conv1/*.h5")) and mine.read_bytes() == b"mine"
     assert {unit["found"] for unit in atlas_index.read(folder)["units"]} == {0, 3}
     # Stopped before the new plan is there, it is still known to be an atlas's folder.

@@ -276,3 +276,12 @@ def test_files_that_stand_for_more_than_they_hold_are_refused(tmp_path, change, 
         change(file)
     with pytest.raises(RefusedInput, match=words):
         mat.read(tmp_path / "m.mat")
+
+
+@pytest.mark.parametrize("key", ["imageSize", "averageImage"])
+def test_texts_in_the_place_of_numbers_are_refused(tmp_path, key):
+    normalization = META["normalization"] | {key: "large"}
+    odd = cell([{"name": "a", "type": "relu"}])
+    scipy_io.savemat(tmp_path / "m.mat", {"layers": odd, "normalization": normalization})
+    with pytest.raises(RefusedInput, match="layers as MatConvNet writes them in"):
+        matconvnet.to_keras(tmp_path / "m.mat")

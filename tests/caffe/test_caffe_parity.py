@@ -14,6 +14,7 @@ from tf_inverse.caffe import (
     shape_inference,
     weights,
 )
+from tf_inverse.caffe.prototxt import parse
 from tf_inverse.zoo import caffenet, generator
 
 # MTCNN's third head is in the weights and not in the description.
@@ -76,3 +77,29 @@ def test_data_flow_is_ppgns():
     data = model.get_layer("pixels")(rgb)
     assert float(np.asarray(rgb).min()) < 0
     np.testing.assert_allclose(data, x[:, 14:241, 14:241], atol=1e-4)
+
+
+def test_names_of_layers_that_are_put_in_are_taken_by_no_other():
+    """Keras takes each name once: those of the input, of the pixels and of a flattening too."""
+    text = """input: "data" input_dim: 1 input_dim: 3 input_dim: 4 input_dim: 4
+    layer { name: "pixels" type: "ReLU" bottom: "data" top: "a" }
+    layer { name: "data" type: "Power" bottom: "a" top: "b" }
+    layer { name: "fc_chw" type: "TanH" bottom: "b" top: "c" }
+    layer { name: "fc" type: "InnerProduct" bottom: "c" top: "d"
+            inner_product_param { num_output: 6 } }
+    layer { name: "fc_flatten" type: "ReLU" bottom: "d" top: "e" }
+    layer { name: "cut" type: "Slice" bottom: "e" top: "f" top: "g" }
+    layer { name: "cut_1" type: "ReLU" bottom: "f" top: "h" }"""
+    planned = shape_inference.make(net_parameter.understand(parse(text)))
+    names = keras_model.keras_names(planned)
+    assert names == {
+        "pixels": "pixels_",
+        "data": "data_",
+        "fc_chw": "fc_chw",
+        "fc": "fc_",
+        "fc_flatten": "fc_flatten",
+        "cut": "cut",
+        "cut_1": "cut_1_",
+    }
+    model = keras_model.classifier(planned)
+    assert set(names.values()) < {layer.name for layer in model.layers}

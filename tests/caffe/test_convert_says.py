@@ -100,6 +100,7 @@ def test_an_average_over_no_pixel_is_the_reason_that_is_given(tmp_path, capsys):
         ("alexnet", ["--input=3,8,8"], "input"),
         ("generator", ["--channels=rgb"], "channels"),
         ("matconvnet", ["--mean=104,117,123"], "mean"),
+        ("matconvnet", ["--ignore=fc8"], "prototxt"),
     ],
 )
 def test_flags_that_a_kind_would_drop_are_refused(tmp_path, capsys, kind, flags, flag):

@@ -246,6 +246,19 @@ def test_refusals(tmp_path, tiny_folder):
     given = (str(tmp_path), str(tiny_folder), None, "float32", False, False)
     with pytest.raises(UsageError, match="table1, figure1.*got 'figure99'"):
         command.run("figure99", *given)
+    with pytest.raises(UsageError, match="expected --neurons of 1 or more, got -1"):
+        command.run("table1", *given, neurons=-1)
+    mine = tmp_path / "range-1.h5"
+    mine.write_bytes(b"mine")
+    with pytest.raises(FileExistsError, match="range-1.h5 exists; give --overwrite or another"):
+        command.run("figure1", *given)
+    assert mine.read_bytes() == b"mine"
+
+
+def test_the_command_of_a_page_tells_the_precision_that_was_asked_for():
+    flags = {"precision": "float32", "n": 6, "beta": None}
+    line = command.typed("figure1", "cifar10", None, flags)
+    assert line == ("tf-inverse experiment figure1 --network=cifar10 --precision=float32 --n=6")
 
 
 def test_every_recipe_has_its_words_of_the_paper():

@@ -106,3 +106,12 @@ def test_refusals():
         Codes("uniform", 3, (0, None))
     assert Codes("normal", 3).limits == (-np.inf, np.inf)
     assert Codes("normal", 3, (None, 2)).limits == (-np.inf, 2)
+
+
+@pytest.mark.parametrize("bounds", [(-np.inf, np.inf), (0.0, None), (-1e308, 1e308), (-1e39, 1e39)])
+def test_uniform_codes_have_bounds_that_a_number_can_be_drawn_between(bounds):
+    with pytest.raises(UsageError, match="both bounds of uniform codes or none, finite"):
+        Codes("uniform", 3, bounds)
+    assert Codes("uniform", 3, (-3e37, 3e37)).limits == (-3e37, 3e37)
+    with pytest.raises(UsageError, match="low < high, got .1000"):
+        Codes("normal", 3, (10**400, None))

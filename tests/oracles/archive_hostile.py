@@ -266,6 +266,12 @@ def reversed_range(path, bait):
         text(file, "targets", '[{"layer":"fc8","unit":1,"z1":60,"z2":50}]')
 
 
+@case("expected texts in a target")
+def label_of_another_type(path, bait):
+    with h5py.File(path, "a") as file:
+        text(file, "targets", '[{"layer":"fc8","unit":1,"z1":50,"z2":60,"label":5}]')
+
+
 @case("schema version 2, expected 1")
 def other_version(path, bait):
     with h5py.File(path, "a") as file:

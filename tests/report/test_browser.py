@@ -57,6 +57,38 @@ def test_loads_without_errors_or_requests(browser, pages, name):
     assert browser.title != "broken"
 
 
+def test_what_archives_can_be_compared_by_is_told(browser, tmp_path):
+    one = specimen.write(tmp_path / "one.h5", 4)
+    two = specimen.write(tmp_path / "two.h5", 4, checksums={"classifier.keras": "cd" * 32})
+    (tmp_path / "a.html").write_text(html.render([one, two], ["1", "2"]), encoding="utf-8")
+    words = by_id(opened(browser, tmp_path / "a.html"), "numbers").text
+    assert "one yardstick: 3, half the mean distance" in words
+    assert "their distances and Vendi scores tell nothing of each other" in words
+
+
+def test_from_an_image_that_is_not_shown_the_first_is_next_and_the_last_before(one):
+    """Such an image is opened as the nearest of another."""
+    found = one.execute_script(
+        "byId('low').value = 900; showRange(); const shown = shownInOrder(0);"
+        "return [1, -1].map((by) => { openLarge(samples.find((s) => !s.shown)); turn(by);"
+        "  return shown.indexOf(opened) - (by < 0 ? shown.length - 1 : 0); })"
+    )
+    assert found == [0, 0]
+
+
+def test_a_narrow_range_of_large_activations_has_an_axis(browser, tmp_path):
+    """Three digits would call all five places 1.00e+3."""
+    target = specimen.TARGET | {"z1": 1000.01, "z2": 1000.05}
+    archive = specimen.write(tmp_path / "a.h5", 9, targets=[target], natural=False)
+    (tmp_path / "a.html").write_text(html.render([archive], ["a"]), encoding="utf-8")
+    page = opened(browser, tmp_path / "a.html")
+    assert "from 1000.01 to 1000.05" in by_id(page, "summaries").text + page.title
+    ends = page.execute_script(
+        "return [...document.querySelectorAll('svg text')].map((t) => Number(t.textContent))"
+    )
+    np.testing.assert_allclose(ends, np.linspace(1000.01, 1000.05, 5), atol=0.005)
+
+
 def test_orders(one):
     order = Select(by_id(one, "order"))
     rising = captions(one)

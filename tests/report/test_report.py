@@ -122,6 +122,57 @@ def test_command_reproduces_the_sample(archive):
     )
 
 
+def test_the_command_has_all_digits_of_a_range(tmp_path):
+    """A range in percentiles has more digits than the six of its text."""
+    z1, z2 = float(np.float32(13.2035)), 15.5
+    target = specimen.TARGET | {"text": "fc8:@a.npy@13.2035:15.5", "z1": z1, "z2": z2}
+    line = page_data.command(specimen.write(tmp_path / "a.h5", 3, targets=[target]))
+    (asked,) = [part for part in line.split() if part.startswith("--targets=")]
+    place, _, ends = asked.removeprefix("--targets=").rpartition("@")
+    assert place == "fc8:@a.npy" and [float(end) for end in ends.split(":")] == [z1, z2]
+    assert ends.endswith(":15.5")
+
+
+@pytest.mark.parametrize(
+    "settings, by",
+    [({"K": 20, "group": ["fc8:0@1:2"]}, "atlas"), ({"method": "ppgn", "n": 3}, "experiment")],
+)
+def test_what_sample_did_not_draw_is_not_said_to_be_drawn_by_it(tmp_path, settings, by):
+    archive = specimen.write(tmp_path / "a.h5", 3, settings=settings)
+    assert page_data.command(archive).startswith(f"tf-inverse {by}: drawn ")
+
+
+@pytest.mark.parametrize(
+    "z1, z2", [(1000.01, 1000.02), (8.0, 8.0), (1e-30, 2e-30), (13.2, 13.2001), (8.0, 10.0)]
+)
+def test_histograms_of_narrow_ranges_have_few_bins_that_hold_all(tmp_path, z1, z2):
+    target = specimen.TARGET | {"z1": z1, "z2": z2}
+    page = page_data.page([specimen.write(tmp_path / "a.h5", 30, targets=[target])], ["a"])
+    shown = page["archives"][0]["targets"][0]["histogram"]
+    edges = shown["edges"]
+    assert len(edges) - 1 == len(shown["samples"]) == len(shown["natural"]) <= 4 * 40 + 2
+    assert (np.diff(edges) > 0).all()
+    for shares in (shown["samples"], shown["natural"]):
+        assert sum(shares) == pytest.approx(1.0, abs=1e-4)
+    if z2 - z1 > 1:
+        assert np.abs(np.subtract.outer([z1, z2], edges)).min(axis=1).max() < 1e-4
+
+
+def test_archives_that_do_not_tell_what_was_asked_for_are_shown(tmp_path):
+    target = {name: value for name, value in specimen.TARGET.items() if name != "text"}
+    archive = specimen.write(tmp_path / "a.h5", 3, targets=[target])
+    shown = page_data.page([archive], ["a"])
+    assert shown["archives"][0]["targets"][0]["text"] == "fc8:8 (ship) from 8 to 10"
+    assert "--targets=fc8:8@8:10 " in page_data.command(archive)
+    assert png.images(archive, tmp_path / "images") == 3
+
+
+def test_figures_that_a_run_stored_are_told_again(tmp_path):
+    stored = {"steps": 70, "ess": 9.5, "r_hat": 1.01, "burn_in": 37, "apart": 4}
+    found = page_data.figures(specimen.write(tmp_path / "a.h5", summary=stored))
+    assert {name: found[name] for name in stored} == stored
+
+
 def test_inline_is_one_figure(archive):
     output = html.inline(archive, most=10)
     assert output.startswith("<figure") and "10 of 24 samples" in output

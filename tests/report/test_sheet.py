@@ -37,6 +37,12 @@ def test_rows_have_their_headings_and_nothing_is_cut_off():
     assert (picture == (9, 9, 200)).all(axis=2).sum() == 12 * 96 * 96
 
 
+def test_a_sheet_is_no_wider_than_its_images():
+    images = flat([(9, 9, 200)] * 3)
+    sizes = [sheet.contact_sheet(images, list("abc"), columns=n, tile=200).size for n in (3, 5000)]
+    assert sizes[0] == sizes[1]
+
+
 def test_grey_images_and_wide_images():
     grey = np.full((2, 20, 40, 1), 77, np.uint8)
     picture = np.asarray(sheet.contact_sheet(grey, ["a", "b"]))

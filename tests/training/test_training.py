@@ -32,6 +32,7 @@ from tf_inverse.training import (
     runs,
     verdict,
 )
+from tf_inverse.training import data as training_data
 
 SIZE = (8, 8)
 
@@ -102,6 +103,43 @@ def test_images_from_a_folder_of_classes(tmp_path):
     np.testing.assert_array_equal(labels, y[order])
     grey, _ = image_files.load(tmp_path, SIZE, channels=1)
     assert grey.shape == (6, *SIZE, 1)
+
+
+@pytest.mark.parametrize(
+    "flag, words",
+    [("epochs=0", "1 or more"), ("batch=-5", "1 or more"), ("code=0", "1 or more")]
+    + [("seed=-1", "0 or more"), ("seed=4294967295", "0 or more"), ("epsilon=-1", "0 or more")]
+    + [("rate=0", "more than 0"), ("width=-1", "more than 0"), ("rate=inf", "more than 0")],
+)
+def test_numbers_that_train_nothing_are_refused(data, tmp_path, capsys, flag, words):
+    out = tmp_path / "out"
+    assert run("classifier", f"--data={data}", f"--out={out}", f"--{flag}") == 2
+    name = flag.split("=")[0]
+    assert f"expected --{name} of {words}, got" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_class_whose_images_are_all_kept_apart_is_a_class(tmp_path, monkeypatch):
+    x, _ = world(20, 0)
+    y = np.arange(20) % 2
+    parts = training_data.Data(x[:18], x[18:], y[:18], np.array([1, 2]), x)
+    monkeypatch.setattr(command.training_data, "load", lambda *given: parts)
+    asked = []
+
+    def network(classes, size, dtype):
+        asked.append(classes)
+        raise KeyboardInterrupt
+
+    options = {"data": tmp_path, "image": None, "size": None, "rate": None, "batch": None}
+    options |= {"epochs": 1, "plain": 0, "epsilon": 0.0, "seed": 0, "overwrite": False}
+    with pytest.raises(KeyboardInterrupt):
+        command._classifying(tmp_path / "out", "network", network, precision="float32", **options)
+    assert asked == [3]
+
+
+def test_few_channels_are_one_channel():
+    assert min(architectures.widths_for((32, 32), 0.001)) == 1
+    assert architectures.classifier(2, (8, 8), 4, 0.001).output_shape == (None, 2)
 
 
 def test_classes_have_the_same_numbers_in_both_parts(tmp_path):

@@ -70,9 +70,9 @@ def adopt(
         classifier: A Keras model, or text (`loading.FORMS`): keras:MobileNetV2, f.keras, a folder.
         generator: Likewise.
         encoder: Layer of the classifier, by name or path; or another model of images (Keras, or
-            text that names a file or a folder, and no layer); if left out, the one of the classifier's folder,
-            or the last layer without a map before the output, or, where every layer has a map, the
-            mean over the last of them.
+            text that names a file or a folder, and no layer); if left out, the one of the
+            classifier's folder, or the last layer without a map before the output, or, where every
+            layer has a map, the mean over the last of them.
         name: Of the pair; the classifier's by default, or its file's where nobody named it.
         image_range: (low, high) of the generator's images; told from its images if left out.
         pixel_range: (low, high) of the pixels that the classifier, and an encoder of its own, take;

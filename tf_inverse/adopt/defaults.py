@@ -77,7 +77,7 @@ def target(networks: Networks, seen: Seen) -> str | None:
     check.gradient(networks, neuron)
     z = networks.activations(stored(seen.images), (neuron,))
     low, high = np.percentile(z, (60, 95))
-    # Six digits, and as many as tell both ends apart where activations differ little for their size.
+    # More than six digits where large activations that differ little would give one number twice.
     spans = ((f"{low:.{n}g}", f"{high:.{n}g}") for n in range(6, 18))
     apart = next(((a, b) for a, b in spans if np.float32(a) < np.float32(b)), None)
     return f"{neuron}@{apart[0]}:{apart[1]}" if apart else None

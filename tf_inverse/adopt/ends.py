@@ -23,8 +23,9 @@ def with_logits(f: keras.Model) -> keras.Model:
     """A classifier whose last layer has softmax or sigmoid inside, with that as a layer of its own.
 
     The new last layer takes over the name, so that it gives what it gave before; the layer before
-    it is called NAME_logits, with a number where the model has such a layer already. Models of the user's own class stay as they are, and so does one whose
-    outputs would not be the same bit for bit.
+    it is called NAME_logits, with a number where the model has such a layer already. Models of the
+    user's own class stay as they are, and so does one whose outputs would not be the same bit for
+    bit.
 
     Args:
         f: Takes images; its first output counts.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from tf_inverse.adopt import adapters, check, layouts, loading
+from tf_inverse.adopt import pixels as pixel_words
 from tf_inverse.adopt.pixels import Pixels
 from tf_inverse.errors import UsageError
 from tf_inverse.networks.natural import Natural
@@ -105,6 +106,7 @@ def classifier(
         UsageError: It has no image input, or an input that is neither the image nor fixed; or
             its preprocessing is known, and other pixels are said.
     """
+    pixels = pixel_words.known(pixels)
     loading.expect_pixels(opened, pixels)
     picture = layouts.picture(opened.model, fixed)
     return Classifier(opened.model, picture, pixels, fixed or {}, opened.entries)
@@ -143,7 +145,7 @@ def generator(
     if pixels is None and not entries:
         free = adapters.generator(model, fixed=fixed)
         pixels = check.likely_range(free, size, kind or "normal")
-    pixels = pixels or adapters.PIXELS
+    pixels = pixel_words.expected("range", pixels or adapters.PIXELS)
     # A folder's generator keeps to the conventions, and may overshoot as it has learned to.
     beyond = 1.0 if entries and pixels == adapters.PIXELS else share
     crop = crop or (entries.get("generator") or {}).get("crop")

@@ -47,6 +47,38 @@ def read(text: str) -> Pixels:
         ) from None
 
 
+def known(pixels: Any) -> Pixels:
+    """Pixels as they may be compared: ranges in tuples, of which lists are taken as well.
+
+    Raises:
+        UsageError: A range has no width, or a number is not finite.
+    """
+    if isinstance(pixels, str):
+        return pixels
+    if hasattr(pixels, "__len__") and len(pixels) and not np.isscalar(pixels[0]):
+        return tuple(expected("pixels", one) for one in pixels)
+    return expected("pixels", pixels)
+
+
+def expected(flag: str, span: Any) -> Range:
+    """A range (low, high) of pixels; one of dark on light has its high end first.
+
+    Args:
+        flag: Name of the flag that tells it.
+        span: As the user gives it.
+
+    Raises:
+        UsageError: It is no two finite numbers, or they are the same.
+    """
+    try:
+        low, high = map(float, span)
+    except (TypeError, ValueError):
+        low = high = 0.0
+    if low == high or not np.isfinite([low, high]).all():
+        raise UsageError(f"expected --{flag} as LOW:HIGH, (low, high), got {span!r}")
+    return low, high
+
+
 def words(pixels: Pixels) -> str:
     """Pixels as --pixels tells them.
 

@@ -214,6 +214,8 @@ def check_targets(targets: list, what: str) -> None:
             raise ValueError(
                 f"{what}: expected name, sha256 and size of a direction: {target!s:.200}"
             )
+        if not all(isinstance(target.get(name, ""), str | None) for name in ("text", "label")):
+            raise ValueError(f"{what}: expected texts in a target: {target!s:.200}")
         z1, z2 = target.get("z1"), target.get("z2")
         if not _is_number(z1) or not _is_number(z2) or z1 > z2:
             raise ValueError(f"{what}: expected finite z1 <= z2 in a target: {target!s:.200}")

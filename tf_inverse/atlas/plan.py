@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from tf_inverse.archive import atlas_index, atomic, attributes
+from tf_inverse.archive import atlas_index, atomic, attributes, side_file
 from tf_inverse.atlas import kept_directions
 from tf_inverse.atlas.targets import Target
 from tf_inverse.band import Band, Bands
@@ -232,10 +232,14 @@ def is_ours(folder: pathlib.Path) -> bool:
 
 
 def clear(folder: pathlib.Path, plan: Plan) -> None:
-    """Removes an atlas from its folder, and nothing else that lies there."""
+    """Removes an atlas from its folder, and nothing else that lies there.
+
+    What was found out about an archive goes with it: beside the next one it would be refused.
+    """
     records = list((folder / GROUPS).glob("?????.json"))
     records += (folder / DIRECTIONS).glob("*.npy")
     archives = [folder / target.archive for target in plan.targets]
     # The plan goes last: until then the rest is still known to be an atlas's.
-    for path in [*records, *archives, folder / atlas_index.INDEX, folder / NAME]:
+    told = map(side_file.beside, archives)
+    for path in [*records, *archives, *told, folder / atlas_index.INDEX, folder / NAME]:
         path.unlink(missing_ok=True)

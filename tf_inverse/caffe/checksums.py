@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Callable
 from typing import NamedTuple
 
+from tf_inverse.archive import atomic
 from tf_inverse.caffe.sources import Form
 from tf_inverse.errors import RefusedInput
 from tf_inverse.tensors import StrPath
@@ -80,6 +81,6 @@ def verified(
             )
         say(f"{path.name}: sha256 {sha256} as recorded at the first fetch")
     else:
-        recorded.write_text(sha256 + "\n")
+        atomic.write(recorded, f"{sha256}\n".encode())
         say(f"{path.name}: no checksum is published; recorded sha256 {sha256}{checked}")
     return Fetched(path, sha256, confirmed)

@@ -138,7 +138,9 @@ def _expect_unset(kind: str, flags: Mapping[str, Any]) -> None:
     """Refuse flags that only `convert caffe` looks at: other networks bring these along."""
     if kind == "caffe":
         return
-    own = OWN | {"mean": None} if kind == "matconvnet" else OWN
+    own = dict(OWN)
+    if kind == "matconvnet":
+        own |= {"mean": None, "prototxt": None, "ignore": None}
     for flag, usual in own.items():
         # A scale of 1 is what the others have.
         if flags.get(flag) not in (None, usual) and (flag, flags[flag]) != ("scale", 1.0):

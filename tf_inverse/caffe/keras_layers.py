@@ -27,6 +27,15 @@ def apply(step: Step, tensors: list[Tensor], name: str) -> list[Tensor]:
     return result if isinstance(result, list) else [result]
 
 
+def parts(step: Step) -> tuple[str, ...]:
+    """What follows a step's name in those of the layers that it is made of beside its own."""
+    if step.layer.type == "Slice":
+        return tuple(map(str, range(1, len(step.outputs))))
+    if step.layer.type == "Eltwise":
+        return tuple(map(str, range(len(step.options["coeff"]))))
+    return PARTS.get(step.layer.type, ())
+
+
 def _simple(make: Callable[[Options, str], keras.layers.Layer]) -> Builder:
     """A builder from make(options, name), a layer of one tensor."""
 
@@ -183,4 +192,14 @@ BUILDERS = {
     "Clip": _simple(lambda o, name: fork_layers.Clip(o["low"], o["high"], name=name)),
     "AbsVal": _simple(lambda o, name: fork_layers.Absolute(name=name)),
     "Swish": _simple(lambda o, name: fork_layers.Swish(o["beta"], name=name)),
+}
+
+PARTS = {
+    "InnerProduct": ("chw", "flatten"),
+    "Flatten": ("chw",),
+    "Reshape": ("chw", "reshape"),
+    "Scale": ("map",),
+    "Bias": ("map",),
+    "Axpy": ("map", "scaled"),
+    "Interp": ("part",),
 }

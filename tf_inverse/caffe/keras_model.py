@@ -19,15 +19,24 @@ from tf_inverse.errors import ConversionError
 from tf_inverse.layers.pixels import FromPixels, ToPixels, centre_crop
 from tf_inverse.tensors import Array, Tensor
 
+OWN = ("pixels", "code_to_map")
+"""Layers that are put around a network."""
+
 
 def keras_names(plan: Plan) -> dict[str, str]:
-    """Names of Keras layers by Caffe's; what Keras forbids, as the "/" of "fire2/relu", is "_"."""
+    """Names of Keras layers by Caffe's; what Keras forbids, as the "/" of "fire2/relu", is "_".
+
+    Keras takes each name once, those of inputs and of the layers that are put in among them; a name
+    that is taken is followed by "_".
+    """
     names: dict[str, str] = {}
+    taken = {*plan.inputs, *OWN}
     for step in plan.steps:
         name = re.sub(r"[^A-Za-z0-9_.\-]", "_", step.layer.name)
         name = name if name[0].isalnum() else f"layer{name}"
-        while name in names.values():
+        while taken & {name, *(f"{name}_{part}" for part in keras_layers.parts(step))}:
             name += "_"
+        taken |= {name, *(f"{name}_{part}" for part in keras_layers.parts(step))}
         names[step.layer.name] = name
     return names
 

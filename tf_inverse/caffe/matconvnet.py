@@ -45,15 +45,15 @@ def to_keras(path: str | os.PathLike) -> convert.Converted:
         key: network[key] for key in ("normalization", "classes") if key in network
     }
     normalization = _dict(meta.get("normalization"))
-    size = _size(normalization)
     try:
+        size = _size(normalization)
+        mean = _mean(normalization, size)
         parts = _dag(network) if "params" in network else _simple(network)
     except DAMAGE as error:
         raise RefusedInput(
             f"expected layers as MatConvNet writes them in {path}: {reason(error)}"
         ) from None
     planned, file = understand(path, parts, size)
-    mean = _mean(normalization, size)
     made = convert.built(
         "matconvnet", "classifier", planned, file, means.Pixels(mean, 1.0, "rgb"), files=(path,)
     )

@@ -52,14 +52,19 @@ def run(
         0, or 3 where a run found fewer samples than asked.
 
     Raises:
-        UsageError: No such recipe.
-        FileExistsError: The outcome is there and overwrite is not set.
+        UsageError: No such recipe, or fewer than one neuron.
+        FileExistsError: The outcome is there, or archives are, and overwrite is not set.
     """
     if name not in RECIPES:
         raise UsageError(f"expected one of {', '.join(RECIPES)}, got {name!r}")
+    neurons = options.get("neurons")
+    if neurons is not None and neurons < 1:
+        raise UsageError(f"expected --neurons of 1 or more, got {neurons}")
     out = pathlib.Path(out or name)
-    if (out / f"{name}.json").exists() and not overwrite:
-        raise FileExistsError(f"{out / name}.json exists; give --overwrite or another --out")
+    # Recipes share names of archives: another one's, or the user's own, would be replaced.
+    for there in (out / f"{name}.json", *sorted(out.glob("*.h5"))):
+        if there.exists() and not overwrite:
+            raise FileExistsError(f"{there} exists; give --overwrite or another --out")
     # The paper's size has networks of its own.
     networks = None if name == "size" else published.load(network, trust)
     lab = Lab(
@@ -72,7 +77,8 @@ def run(
     )
     out.mkdir(parents=True, exist_ok=True)
     outcome = RECIPES[name](lab)
-    command = typed(name, network if networks else None, judge, options)
+    asked = options | {"precision": None if precision == "auto" else precision}
+    command = typed(name, network if networks else None, judge, asked)
     told = networks.name if networks else "CaffeNet's shapes, random weights"
     text = write(out, name, outcome, command, told)
     data = record(name, outcome, told)

@@ -14,6 +14,7 @@ from tf_inverse.archive.side_file import ATTRIBUTION, RESIDUAL
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.explain import attribution
 from tf_inverse.networks import codes
+from tf_inverse.report import text
 from tf_inverse.version import versions
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def explain(
     facts = {
         "baseline": baseline,
         "seed": seed,
-        "targets": [target["text"] for target in archive.targets],
+        "targets": [text.asked(target) for target in archive.targets],
         "checksums": dict(networks.checksums),
         "versions": versions(),
     }

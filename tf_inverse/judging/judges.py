@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inverse.adopt import adapters, loading, repeatable
+from tf_inverse.adopt import pixels as pixel_words
 from tf_inverse.adopt.pixels import Pixels
 from tf_inverse.archive import atomic
 from tf_inverse.compute import arithmetic
@@ -154,6 +155,7 @@ def load(
             said to take other pixels than it does.
         RefusedInput: A file that cannot be loaded safely.
     """
+    pixels = pixel_words.known(pixels)
     opened = loading.open(source, "classifier", size=size, trust=trust, weights=weights)
     loading.expect_pixels(opened, pixels)
     model, told = opened.model, opened.entries

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 KINDS = ("normal", "uniform", "noise", "gaussian", "bank")
-BATCH = 64
+BATCH, MOST = 64, float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,16 @@ class Codes:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise UsageError(f"expected codes of kind {', '.join(KINDS)}, got {self.kind!r}")
-        low, high = self.limits
+        try:
+            low, high = map(float, self.limits)
+        except OverflowError:  # whole numbers of JSON have no end
+            low = high = 0.0
         if not low < high:  # or one is no number
-            raise UsageError(f"expected code bounds low < high, got {self.bounds}")
-        if self.kind == "uniform" and self.bounds and None in self.bounds:
-            raise UsageError(f"expected both bounds of uniform codes or none, got {self.bounds}")
+            raise UsageError(f"expected code bounds low < high, got {self.bounds!s:.80}")
+        if self.kind == "uniform" and self.bounds and not high - low <= MOST:
+            raise UsageError(
+                f"expected both bounds of uniform codes or none, finite, got {self.bounds}"
+            )
 
     @property
     def limits(self) -> tuple[float, float]:

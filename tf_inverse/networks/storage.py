@@ -96,7 +96,7 @@ def _described(folder: pathlib.Path, entries: dict[str, Any]) -> dict[str, Any]:
             "labels": Labels.read(labels),
             "default": entries.get("default"),
         }
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, UsageError) as error:
         raise RefusedInput(
             f"expected name, encoder, codes and labels as tf-inverse pair writes them in "
             f"{folder / 'network.json'}: {error}"

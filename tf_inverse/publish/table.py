@@ -16,11 +16,6 @@ PART = 256 << 20
 """Bytes of images and numbers, unpacked, that one file of a form holds at most."""
 
 
-def asked(target: dict) -> str:
-    """A target as it was asked for, LAYER:UNIT@Z1:Z2; an old archive's neuron and range."""
-    return str(target.get("text") or f"{text.neuron(target)} from {text.band(target)}")
-
-
 class Column(NamedTuple):
     """One column of the table.
 
@@ -55,7 +50,7 @@ class Table:
         self.scalars = (
             Column("row", "int64", None, "row of the archive, from zero"),
             *(
-                Column(name, "float32", None, f"activation of {asked(target)}")
+                Column(name, "float32", None, f"activation of {text.asked(target)}")
                 for name, target in zip(self.activations, archive.targets, strict=True)
             ),
             Column("step", "int64", None, "gradient step of the run that found it"),
@@ -114,7 +109,7 @@ class Table:
             **{name: archive.columns[name][part] for name in self.optional},
             "seed": np.full(n, archive.seed, np.int64),
             "network": [archive.network] * n,
-            "targets": [", ".join(map(asked, archive.targets))] * n,
+            "targets": [", ".join(map(text.asked, archive.targets))] * n,
         }
 
     def arrays(self, rows: range) -> dict[str, Array]:

@@ -9,7 +9,7 @@ import numpy as np
 from tf_inverse.errors import RefusedInput
 from tf_inverse.grid import MOST, Grid
 from tf_inverse.report import standing
-from tf_inverse.report.text import number
+from tf_inverse.report.text import digits, number
 from tf_inverse.tensors import Array, StrPath
 
 if TYPE_CHECKING:
@@ -114,8 +114,10 @@ def _word(samples: int, cell: int, tried: Array | None, stopped: bool) -> str:
 def axis(archive: Archive, i: int, values: Array) -> list[list[str]]:
     """Each edge of an axis in words: the activation, and its natural percentile where known."""
     known, labels = standing.quantiles(archive, i), []
+    narrowest = float(np.diff(values).min())
+    most = max(digits(edge - narrowest, edge, 3) for edge in values[[0, -1]].astype(float))
     for edge in values.tolist():
-        label = [number(edge, 3)]
+        label = [number(edge, most)]
         if known is not None:
             levels, percentiles = known
             label.append(f"p{float(np.interp(edge, percentiles, levels)):.3g}")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tf_inverse import metrics
+from tf_inverse.archive.atlas_index import GROUP
 from tf_inverse.archive.columns import Rows
 from tf_inverse.report import (
     beside,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 
 # Figures that an archive alone cannot tell: what the run stored of them.
-STORED = ("steps", "seconds", "ess", "r_hat", "probability")
+STORED = ("steps", "seconds", "ess", "r_hat", "burn_in", "apart", "probability")
 NEIGHBOURS = 8
 BINS, BINS_ALONE = 40, 16
 
@@ -133,8 +134,15 @@ def shown_images(archive: Archive) -> Rows:
 
 
 def command(archive: Archive, path: StrPath = "samples.h5") -> str:
-    """The command line that draws this sample again."""
-    targets = " ".join(target["text"] for target in archive.targets)
+    """The command line that draws this sample again, or in words what drew it.
+
+    No command line draws one neuron of an atlas alone as its group did, or a rival's images.
+    """
+    if GROUP in archive.settings:
+        return "tf-inverse atlas: drawn together with the other targets of its group, see Settings"
+    if "K" not in archive.settings:
+        return f"tf-inverse experiment: drawn by a rival, {archive.settings.get('method')}"
+    targets = " ".join(map(_exactly, archive.targets))
     # From the archive's own folder a network of the user's own is where it was, relative to that.
     place = archive.header.get("folder", {}).get("relative", archive.network)
     flags = {"network": place, "targets": targets, "n": archive.asked, "seed": archive.seed}
@@ -154,6 +162,13 @@ def command(archive: Archive, path: StrPath = "samples.h5") -> str:
     return shlex.join(["tf-inverse", "sample", pathlib.Path(path).name, *parts])
 
 
+def _exactly(target: dict[str, Any]) -> str:
+    """A target whose range is written with all digits that it has; its text has six of them."""
+    place = text.asked(target, text.neuron(target | {"label": None}) + "@").rpartition("@")[0]
+    ends = (float(target[end]) for end in ("z1", "z2"))
+    return f"{place}@" + ":".join(f"{z:g}" if float(f"{z:g}") == z else repr(z) for z in ends)
+
+
 def _archive(
     archive: Archive, name: str, measured: Mapping[str, Any], pictures: encode.Pictures
 ) -> dict[str, Any]:
@@ -169,7 +184,7 @@ def _archive(
         "metrics": _metrics(measured),
         "facts": _facts(archive, name),
         "samples": {
-            "activations": _short(z),
+            "activations": _short(z, _digits(archive)),
             "captions": text.captions(z, archive.targets),
             "steps": archive.steps[:].tolist(),
             "chain": archive.chain[:].tolist(),
@@ -182,13 +197,18 @@ def _archive(
     }
 
 
+def _digits(archive: Archive) -> int:
+    """Digits with which activations within each range are told apart."""
+    return max(6, *(text.digits(t["z1"], t["z2"]) + 2 for t in archive.targets))
+
+
 def _target(archive: Archive, i: int) -> dict[str, Any]:
     target = archive.targets[i]
     natural, known = standing.activations(archive, i), standing.quantiles(archive, i)
     z = archive.activations[:][:, i]
     return {
         "name": text.neuron(target),
-        "text": target["text"],
+        "text": text.asked(target),
         "band": text.band(target),
         "z1": float(target["z1"]),
         "z2": float(target["z2"]),
@@ -201,11 +221,15 @@ def _target(archive: Archive, i: int) -> dict[str, Any]:
 
 
 def _histogram(z: Array, natural: Array | None, z1: float, z2: float) -> dict[str, Any]:
-    """Shares of samples and natural images in common bins, of which one ends at z1 and at z2."""
+    """Shares of samples and natural images in common bins, of which one ends at z1 and at z2.
+
+    Bins as narrow as a narrow range would be thousands over all of nature: there only z1 is an end.
+    """
     bins = BINS_ALONE if natural is None else BINS
     both = np.concatenate([z, [z1, z2], [] if natural is None else natural])
     span = both.max() - both.min()
     width = (z2 - z1) / max(1, round(bins * (z2 - z1) / span)) if span else 1.0
+    width = max(width, span / (4 * bins))
     first, last = np.floor((both.min() - z1) / width), np.ceil((both.max() - z1) / width)
     edges = z1 + width * np.arange(first, max(last, first + 1) + 1)
 
@@ -213,7 +237,7 @@ def _histogram(z: Array, natural: Array | None, z1: float, z2: float) -> dict[st
         return _short(np.histogram(values, edges)[0] / max(len(values), 1))
 
     return {
-        "edges": _short(edges),
+        "edges": _short(edges, max(6, text.digits(edges[0], edges[-1]) + 3)),
         "samples": shares(z),
         "natural": None if natural is None else shares(natural),
     }

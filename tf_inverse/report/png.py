@@ -228,7 +228,8 @@ def images(archive: Archive, folder: StrPath, overwrite: bool = False) -> int:
     texts = text.captions(z, archive.targets)
     for i, label in enumerate(texts):
         facts = {
-            t["text"]: repr(float(value)) for t, value in zip(archive.targets, z[i], strict=True)
+            text.asked(t): repr(float(value))
+            for t, value in zip(archive.targets, z[i], strict=True)
         }
         facts |= {"Source": archive.name, "network": archive.network, "row": str(i)}
         facts |= {"step": str(steps[i]), "chain": str(chain[i]), "Software": "tf_inverse"}

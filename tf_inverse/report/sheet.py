@@ -110,7 +110,8 @@ def _lay_out(rows: Sequence[Row], columns: int | None, tile: int | None) -> _Lay
     wide = max(row.images.shape[2] for row in rows)
     tile = int(tile or (96 if wide <= 96 else min(wide, 160)))
     most = max(len(row.images) for row in rows)
-    columns = int(columns or _landscape(most)) if most else 1
+    # Columns that no row fills would be white paper, as wide as anybody asks.
+    columns = min(int(columns or _landscape(most)), most)
     gap, margin = max(6, tile // 12), max(16, tile // 4)
     width = max(2 * margin + columns * (tile + gap) - gap, 420)
     size = (tile, max(1, round(tile * high / wide)))

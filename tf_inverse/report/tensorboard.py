@@ -166,7 +166,7 @@ def write(archive: Archive, folder: StrPath) -> None:
 def projector(archive: Archive, folder: pathlib.Path) -> None:
     """Writes encodings, activations and sprites for the Embedding Projector."""
     images, z = page_data.shown_images(archive)[:], archive.activations[:]
-    lines = ["\t".join(["row", "step", "chain", *(_cell(t["text"]) for t in archive.targets)])]
+    lines = ["\t".join(["row", "step", "chain", *(_cell(text.asked(t)) for t in archive.targets)])]
     for i, numbers in enumerate(zip(archive.steps[:], archive.chain[:], z, strict=True)):
         step, chain, activations = numbers
         lines.append("\t".join([str(i), str(step), str(chain), *(f"{a:.6g}" for a in activations)]))

@@ -108,13 +108,42 @@ def neuron(target: Mapping[str, Any]) -> str:
     return words + (f" ({target['label']})" if target.get("label") else "")
 
 
+def digits(low: float, high: float, least: int = 4) -> int:
+    """Digits with which both ends of a range are told apart, `least` or more, nine at most.
+
+    >>> digits(13.2, 15.49), digits(1000.01, 1000.02)
+    (4, 7)
+    """
+    if not low < high:
+        return least
+    # Both within what a quotient can hold, for files may have any finite numbers.
+    largest, width = (
+        min(max(size, 1e-150), 1e150) for size in (max(abs(low), abs(high)), high - low)
+    )
+    return max(least, min(9, math.ceil(math.log10(largest / width)) + 2))
+
+
 def band(target: Mapping[str, Any]) -> str:
     """The range of a target.
 
-    >>> band({"z1": 8.0, "z2": 10.0})
-    '8 to 10'
+    >>> band({"z1": 8.0, "z2": 10.0}), band({"z1": 1000.01, "z2": 1000.02})
+    ('8 to 10', '1000.01 to 1000.02')
     """
-    return f"{number(target['z1'])} to {number(target['z2'])}"
+    ends = float(target["z1"]), float(target["z2"])
+    return " to ".join(number(z, digits(*ends)) for z in ends)
+
+
+def asked(target: Mapping[str, Any], unknown: str | None = None) -> str:
+    """A target as it was asked for, LAYER:UNIT@Z1:Z2.
+
+    Args:
+        target: Of an archive; an old one does not tell.
+        unknown: What stands in its place then: its neuron and range by default.
+
+    >>> asked({"layer": "fc8", "unit": 8, "z1": 8.0, "z2": 10.0})
+    'fc8:8 from 8 to 10'
+    """
+    return target.get("text") or unknown or f"{neuron(target)} from {band(target)}"
 
 
 def question(targets: Sequence[Mapping[str, Any]], network: str | None) -> str:

@@ -92,7 +92,7 @@ def classifier(
     code = code or entries(size)
     first_maps: Any = None
     for i in range(max(1, stages(size))):
-        first, second = (round(width * one) for one in (STAGES[i] if i < len(STAGES) else MORE))
+        first, second = (_channels(width * one) for one in (STAGES[i] if i < len(STAGES) else MORE))
         x = convolution(x, f"{i + 1}_1", first, dtype=dtype)
         x = convolution(x, f"{i + 1}_2", second, strides=2, dtype=dtype)
         first_maps = x if first_maps is None else first_maps
@@ -105,6 +105,10 @@ def classifier(
         x = layers.Concatenate(name="code")([x, layers.Flatten(name="flatten1")(y)])
     x = layers.ReLU(name="relu7")(layers.Dense(code // 2, name="fc7")(x))
     return keras.Model(images, layers.Dense(classes, name="fc8")(x), name="classifier")
+
+
+def _channels(count: float) -> int:
+    return max(1, round(count))
 
 
 def judge(classes: int, size: tuple[int, int] = (32, 32), dtype: str = "float32") -> keras.Model:
@@ -135,7 +139,7 @@ def widths_for(size: tuple[int, ...], width: float = 1.0) -> tuple[int, ...]:
     ((128, 256, 160, 80, 40), (128, 256, 160, 80, 40, 32))
     """
     doublings = [max(32, 320 >> i) for i in range(1, stages(size) + 1)]
-    return tuple(round(width * one) for one in (128, 256, *doublings))
+    return tuple(_channels(width * one) for one in (128, 256, *doublings))
 
 
 def generator(

@@ -57,8 +57,21 @@ def run(kind: str, options: dict[str, Any]) -> int | None:
     for name in needs:
         if not options[name]:
             raise UsageError(f"train {kind} needs --{name}")
+    _expect_numbers(options)
     paths = {name: pathlib.Path(options[name]) for name in PATHS if options[name]}
     return function(**options | paths)
+
+
+def _expect_numbers(options: dict[str, Any]) -> None:
+    """Refuses numbers with which nothing would be trained, or Keras would fail in the middle.
+
+    Raises:
+        UsageError: One of them.
+    """
+    for name, (least, told) in NUMBERS.items():
+        value = options[name]
+        if value is not None and not least <= value < MOST:
+            raise UsageError(f"expected --{name} of {told}, got {value}")
 
 
 def train_classifier(
@@ -125,7 +138,9 @@ def _classifying(
         if parts.train_labels is None or parts.labels is None:
             raise UsageError(f"expected labels in {data}: sub-folders, or an array `labels`")
         keras.utils.set_random_seed(seed)
-        made = network(int(parts.train_labels.max()) + 1, sides, dtype)
+        # Of a small class, all images may be among those that are kept apart.
+        classes = 1 + int(max(parts.train_labels.max(), parts.labels.max()))
+        made = network(classes, sides, dtype)
         options: dict[str, Any] = {
             "epochs": epochs,
             "plain": plain,
@@ -366,6 +381,17 @@ def _refuse(path: pathlib.Path, overwrite: bool) -> None:
 
 
 PATHS = ("data", "out", "start")
+MOST = 2**32 - 1
+"""NumPy takes seeds below 2 ** 32, and a judge's is one more than the one that is given."""
+
+TINY = 1e-30
+NUMBERS: dict[str, tuple[float, str]] = {
+    **dict.fromkeys(("epochs", "batch", "code"), (1, "1 or more")),
+    **dict.fromkeys(("seed", "plain", "pooled", "epsilon"), (0, "0 or more")),
+    **dict.fromkeys(("rate", "width"), (TINY, "more than 0")),
+}
+"""Flag -> the least number that it takes, and that in words; None is left to each kind."""
+
 GENERATING = ("epochs", "width", "average", "augment", "disc_start", "precision")
 KINDS: dict[str, tuple[Callable[..., int | None], tuple[str, ...]]] = {
     "generator": (train_generator, ("classifier",)),

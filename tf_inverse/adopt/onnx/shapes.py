@@ -185,9 +185,10 @@ def _constant_of_shape(attributes: Attributes, shape: Any) -> Any:
 def _range(attributes: Attributes, start: Any, limit: Any, step: Any) -> Array:
     if not all(isinstance(one, np.ndarray) and one.dtype != object for one in (start, limit, step)):
         raise NotImplementedError("a range that is computed from the image")
+    kind = start.dtype  # NumPy counts in 64 bits, and TensorFlow joins no numbers of two types
     start, limit, step = (one.item() for one in (start, limit, step))
     open_shapes.few([abs(limit - start) // max(abs(step), 1e-9)])
-    return np.arange(start, limit, step)
+    return np.arange(start, limit, step).astype(kind)
 
 
 def _equal(attributes: Attributes, x: Any, y: Any) -> Any:

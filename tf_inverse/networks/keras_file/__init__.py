@@ -83,10 +83,11 @@ def load(path: StrPath, trust: bool = False) -> keras.Model:
 
     contents, entry = _checked(path, trust)
     try:
-        if contents.assets:
-            return keras.models.load_model(path, compile=False, safe_mode=True)
-        model = keras.models.model_from_json(json.dumps(entry))
-        _load_weights(model, path)
+        with private.fresh_names():
+            if contents.assets:
+                return keras.models.load_model(path, compile=False, safe_mode=True)
+            model = keras.models.model_from_json(json.dumps(entry))
+            _load_weights(model, path)
     except Exception as error:  # Keras raises almost anything for a damaged file
         raise _refused(path, contents.version, error) from error
     for layer in private.layers(model):

@@ -41,9 +41,12 @@ function histogram(target) {
     })));
   }
   picture.append(vector("line", { x1: 0, x2: width, y1: base, y2: base }));
+  // As many digits as tell the labels apart, also of a narrow range of large activations.
+  const span = edges.at(-1) - edges[0], most = Math.max(...edges.map(Math.abs));
+  const digits = Math.min(9, Math.max(3, Math.ceil(Math.log10(most / (span || 1)) || 0) + 2));
   [0, 0.25, 0.5, 0.75, 1].forEach((at) => picture.append(vector("text", {
     x: at * width, y: height - 3, "text-anchor": at === 0 ? "start" : at === 1 ? "end" : "middle",
-  }, (edges[0] + at * (edges.at(-1) - edges[0])).toPrecision(3))));
+  }, Number((edges[0] + at * span).toPrecision(digits)))));
   return picture;
 }
 
@@ -66,6 +69,10 @@ function buildMetrics() {
     ...archives.map((a) => make("td", { className: "value" }, a.metrics[key] ?? "-")),
     make("td", {}, meaning)));
   byId("metrics").append(make("thead", {}, head), make("tbody", {}, ...rows));
+  // What to know before archives are compared: their yardstick, and whether they can be at all.
+  if (archives.length > 1) {
+    byId("metrics").parentElement.after(...page.notes.map((text) => make("p", { className: "note" }, text)));
+  }
 }
 
 function buildFacts() {

@@ -33,7 +33,9 @@ function strip(sample) {
 function turn(by) {
   const all = archives.flatMap((_, k) => shownInOrder(k));
   const at = all.indexOf(opened);
-  if (all.length) openLarge(all[(Math.max(at, 0) + by + all.length) % all.length]);
+  // From one that is not shown, the first is next and the last before.
+  const from = at < 0 && by > 0 ? -1 : Math.max(at, 0);
+  if (all.length) openLarge(all[(from + by + all.length) % all.length]);
 }
 
 function buildLarge() {
