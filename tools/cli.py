@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -70,6 +71,9 @@ def main(argv: list[str] | None = None) -> None:
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     if argv is None:
         quiet.collect_rarely()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A label or a path may have letters that the locale's encoding lacks.
+        sys.stdout.reconfigure(errors="backslashreplace")
     argv = sys.argv[1:] if argv is None else list(argv)
     try:
         sys.exit(_run(argv))

@@ -22,6 +22,7 @@ def verify(
         json: Print one JSON object instead of lines.
     """
     from json import dumps
+    from math import inf
 
     from tf_inverse import archive as archives
 
@@ -35,7 +36,9 @@ def verify(
     opened = opened.rendered(lambda codes: verifying.render(networks, codes))
     found = verifying.verify(opened, networks)
     if json:
-        print(dumps(found._asdict()))
+        # JSON knows no NaN and no infinity, which a network may give of an image.
+        told = {k: None if v in (inf, -inf) or v != v else v for k, v in found._asdict().items()}
+        print(dumps(told))
         return 4 if found.problems else 0
     print(f"samples              {found.samples} of {found.asked} asked for")
     print(f"in range             {100 * found.in_range:.6g} %")

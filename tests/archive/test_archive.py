@@ -181,6 +181,16 @@ def test_store_codes(tmp_path):
     np.testing.assert_array_equal(rendered[:, 0, 0], expected)
 
 
+def test_thumbnails_of_an_image_much_wider_than_high(tmp_path):
+    """128 columns in blocks of four, which two rows are too few for: a block is a whole column."""
+    batch = samples(side=2)
+    images = np.random.default_rng(0).integers(0, 256, (12, 2, 128, 3)).astype(np.uint8)
+    fill(tmp_path / "a.h5", batch._replace(images=images), head=header(settings={"store": "codes"}))
+    small = archive.open(tmp_path / "a.h5").thumbnails[:]
+    assert small.shape == (12, 1, 32, 3)
+    np.testing.assert_array_equal(small[5, 0, 7], np.rint(images[5, :, 28:32].mean(axis=(0, 1))))
+
+
 PLACE = {"relative": "../net", "absolute": "/home/someone/net"}
 
 
@@ -331,6 +341,9 @@ class TestRefusals:
             ("images", lambda a: a.astype(np.float32), "images: expected"),
             ("codes", lambda a: a[:5], "codes: expected"),
             ("activations", lambda a: a * np.nan, "activations: NaN"),
+            # What no reader takes must not be written: the run could not be finished.
+            ("images", lambda a: np.repeat(a, 2, axis=3), "images: .* out of the bounds"),
+            ("images", lambda a: np.repeat(a, 2049, axis=2)[:, :1, :2049], "images: .* bounds"),
             ("encodings", lambda a: a[:, :3], "as before"),
         ],
     )

@@ -99,15 +99,22 @@ def test_a_forged_side_file_is_refused_by_name(path, change, said):
         side_file.sections(path)
 
 
-def test_damage_anywhere_in_its_numbers_is_seen(path):
+def test_damage_anywhere_is_refused(path):
+    """Of its numbers, and of what HDF5 writes around them, of which HDF5 complains otherwise."""
     numbers = np.random.default_rng(0).integers(0, 255, (12, 500)).astype(np.uint8)
     side_file.put(path, "maps", {"maps": numbers}, {})
     target = side_file.beside(path)
-    data = bytearray(target.read_bytes())
-    data[len(data) // 2] ^= 1
-    target.write_bytes(data)
-    with pytest.raises(RefusedInput):
-        side_file.sections(path)["maps"].arrays["maps"][:]
+    whole = target.read_bytes()
+    heads = [i for i in range(len(whole)) if whole[i : i + 4] in (b"OHDR", b"FRHP", b"FHDB")]
+    for at in [len(whole) // 2, *(head + by for head in heads for by in (4, 12))]:
+        data = bytearray(whole)
+        data[at] ^= 1
+        target.write_bytes(data)
+        with pytest.raises(RefusedInput):
+            side_file.sections(path)["maps"].arrays["maps"][:]
+        with pytest.raises(RefusedInput):
+            side_file.put(path, "more", {}, {})
+            side_file.sections(path)["maps"].arrays["maps"][:]
 
 
 def test_a_second_writer_waits_for_the_first(path, monkeypatch):

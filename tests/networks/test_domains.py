@@ -17,6 +17,7 @@ from tf_inverse.method.normalization import measure
 from tf_inverse.method.sampler import sample
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import domains, storage
+from tf_inverse.run import record
 from tf_inverse.run.draw import draw
 
 W, B, BAND = np.array([4.0, -3.0]), 0.5, (0.4, 0.6)
@@ -51,6 +52,17 @@ def test_samples_fill_the_inverse_set_of_a_logistic_neuron(logistic):
     assert counts.min() >= 0.2 * len(x) / 8, counts
     assert result.summary["coverage"] < 0.2
     assert result._repr_html_() is None
+
+
+def test_an_archive_of_what_it_cannot_hold_is_refused_before_the_search(logistic, tmp_path):
+    with pytest.raises(
+        UsageError, match=r"8 bits, .*logistic gives float32 \[1, 2, 1\]: draw with"
+    ):
+        draw(logistic, Bands(Band(Neuron("f", 0), *BAND)), n=2, out=tmp_path / "a.h5")
+    many = [Band(Neuron("conv1", 0, (i % 8, i // 8 % 8)), -9.0, 9.0 + i) for i in range(800)]
+    with pytest.raises(UsageError, match="expected fewer targets.* targets is .* bytes of JSON"):
+        record.header(worlds.tiny_networks(), Bands(many), Settings())
+    assert not list(tmp_path.iterdir())
 
 
 def test_vectors_lie_in_their_own_box():

@@ -92,6 +92,18 @@ def test_rungs_are_adjacent_and_go_beyond_nature():
         ranges.rungs(networks, "fc3:cat", 1)
 
 
+def test_rungs_of_a_unit_far_from_zero_and_of_one_that_never_changes(monkeypatch):
+    networks = worlds.tiny_networks()
+    monkeypatch.setattr(ranges, "extent", lambda *_: (5000.0, 5001.0))
+    steps = ranges.rungs(networks, "fc3:cat", 5)
+    edges = [(step[0].z1, step[0].z2) for step in steps]
+    np.testing.assert_allclose(edges, [(5000 + i / 5, 5000.2 + i / 5) for i in range(5)], atol=0.05)
+    assert [low for low, _ in edges[1:]] == [high for _, high in edges[:-1]]
+    monkeypatch.setattr(ranges, "extent", lambda *_: (0.0, 0.0))
+    with pytest.raises(UsageError, match="fc3:0 is 0 for all, as a dead unit is"):
+        ranges.rungs(networks, "fc3:cat", 5)
+
+
 def test_several_targets_are_rungs_of_their_own_then_together(networks):
     steps = ranges.rungs(networks, "fc3:cat@0:1, fc3:dog@1:2", 6)
     assert [len(step) for step in steps] == [1, 1, 2]

@@ -125,6 +125,22 @@ def test_lies(tmp_path, batch, networks, change, line):
     assert any(problem.startswith(line) for problem in found.problems)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_scores_that_are_no_numbers_do_not_hold(tmp_path, batch, networks, monkeypatch, value):
+    """Whatever a stored number is compared with, the comparison must not pass for lack of one."""
+    honest = type(networks).score
+
+    def broken(self, *args, **options):
+        e, z = honest(self, *args, **options)
+        return np.where(np.arange(e.shape[1]) == 1, np.float32(value), e), z
+
+    opened = stored(tmp_path / "a.h5", batch, networks)
+    monkeypatch.setattr(type(networks), "score", broken)
+    with np.errstate(invalid="ignore"):
+        (problem,) = verify.verify(opened, networks).problems
+    assert problem == f"encodings differ by up to {value}"
+
+
 def test_out_of_range(tmp_path, batch, networks):
     opened = stored(tmp_path / "a.h5", batch, networks, margin=-1e-3)
     found = verify.verify(opened, networks)

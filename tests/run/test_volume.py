@@ -10,6 +10,7 @@ import worlds
 from tf_inverse import archive
 from tf_inverse.band import Band, Bands, Neuron, parse
 from tf_inverse.errors import Unreachable, UsageError
+from tf_inverse.method import splitting
 from tf_inverse.method.kernel import Kernel
 from tf_inverse.method.normalization import measure
 from tf_inverse.method.settings import Settings
@@ -148,3 +149,16 @@ def test_how_long_it_will_take_is_what_the_last_level_says():
     assert climb.total(before, now, cost=40, passes=100) == 100 + 40 + 2 * 40
     assert climb.total(None, before, cost=40, passes=100) is None
     assert climb.total(now, before, cost=40, passes=100) is None
+
+
+def test_what_json_prints_is_json_where_activations_are_no_numbers():
+    """Half of a population is not a number: `splitting` has points at -inf for these."""
+    z = np.where(np.arange(10) < 5, np.nan, np.arange(10.0))[:, np.newaxis]
+    population = splitting.Population(
+        *(np.zeros(10), np.zeros(10), np.where(np.isnan(z[:, 0]), np.nan, -2.0), z, np.zeros(10))
+    )
+    one = next(splitting.split(population, None, np.random.default_rng(0), np.array([True, False])))
+    assert (-np.inf, 1.0) in one.curve
+    found = volume.Volume(0.5, 0.4, 0.6, 1, 1, "normal", one.curve, "above")
+    told = json.dumps(volume.as_dict(found), allow_nan=False)
+    assert json.loads(told)["curve"]["points"] == [[6.0, 0.4], [8.0, 0.2]]  # 6, 7, 8, 9; 8, 9

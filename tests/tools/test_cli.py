@@ -1,6 +1,7 @@
 """tf-inverse as a user meets it: flags are checked before anything runs, and exit codes tell."""
 
 import inspect
+import io
 import json
 import os
 import subprocess
@@ -242,3 +243,14 @@ def test_names_that_a_system_cannot_look_up_are_refused_in_one_line(tmp_path, ca
         assert run(*words) in (2, 4)
         said = capsys.readouterr().err
         assert said.startswith("tf-inverse: ") and said.count("\n") == 1 and words[1] in said
+
+
+def test_a_letter_that_the_locale_lacks_is_shown_otherwise(monkeypatch):
+    """Standard error shows it so by itself; a label on standard output ended in a traceback."""
+    shown = io.TextIOWrapper(io.BytesIO(), encoding="latin-1", write_through=True)
+    monkeypatch.setattr(sys, "stdout", shown)
+    monkeypatch.setattr(cli, "_run", lambda argv: print("br\u00fbl\u00e9e \u732b \udce9.h5"))
+    with pytest.raises(SystemExit) as ended:
+        cli.main([])
+    assert not ended.value.code
+    assert shown.buffer.getvalue() == b"br\xfbl\xe9e \\u732b \\udce9.h5\n"

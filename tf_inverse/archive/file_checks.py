@@ -26,7 +26,6 @@ MARKED = (
     "{0} is marked as open for writing: close it in the program that writes it or, where that was "
     "killed, mend it with h5clear --status {0}"
 )
-MAX_SIDE, MAX_WIDTH = 2048, 1 << 22  # pixels of an image's side; numbers in a row of other columns
 
 
 class Parts(NamedTuple):
@@ -93,8 +92,16 @@ def is_archive(path: StrPath) -> bool:
         try:
             root = h5py.h5g.open(file.id, b"/")
             return object_checks.attribute(root, "format") == schema.FORMAT
-        except (OSError, RuntimeError, KeyError) as error:  # what HDF5 makes of damage
-            raise RefusedInput(f"{path}: damaged HDF5 file ({error!s:.120})") from error
+        except RefusedInput:
+            raise
+        except Exception as error:  # whatever HDF5 makes of a damaged or forged file
+            raise damaged(path, error) from error
+
+
+def damaged(path: StrPath, error: Exception) -> RefusedInput:
+    """The refusal of a file of which HDF5 or NumPy could not make sense, with what they said."""
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return RefusedInput(f"{path}: damaged HDF5 file ({reason:.120})")
 
 
 def _is_locked(file: BinaryIO) -> bool:
@@ -124,8 +131,7 @@ def check(file: h5py.File, path: StrPath, kind: str) -> Parts:
     except RefusedInput:
         raise
     except Exception as error:  # whatever HDF5 or NumPy make of a damaged or forged file
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise RefusedInput(f"{path}: damaged HDF5 file ({reason:.120})") from error
+        raise damaged(path, error) from error
 
 
 def _parts(file: h5py.File, path: str, kind: str) -> Parts:
@@ -175,9 +181,7 @@ def _array(
         raise RefusedInput(
             f"{what} is {found.dtype} {list(shape)}, expected {kind} with {column.rank} axes"
         )
-    image = column.rank == 4
-    bounded = all(0 < side <= (MAX_SIDE if image else MAX_WIDTH) for side in shape[1:])
-    if not bounded or shape[0] > schema.MAX_ROWS or (image and shape[3] not in (1, 3)):
+    if not schema.fits(column, shape):
         raise RefusedInput(f"{what} has shape {list(shape)}, out of bounds")
     return found
 

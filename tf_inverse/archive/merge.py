@@ -18,7 +18,7 @@ def columns_of(samples: schema.Samples, store: str) -> dict[str, np.ndarray]:
         store: "images", or "codes" for thumbnails in place of images.
 
     Raises:
-        ValueError: wrong type, number of axes or length; NaN or infinity.
+        ValueError: wrong type, number of axes, length or sides; NaN or infinity.
     """
     arrays = {name: array for name, array in samples._asdict().items() if array is not None}
     for name, array in arrays.items():
@@ -32,6 +32,8 @@ def columns_of(samples: schema.Samples, store: str) -> dict[str, np.ndarray]:
                 f"{name}: expected {column.dtype} with {column.rank} axes and {len(samples.steps)} "
                 f"rows, got {array.dtype} {list(array.shape)}"
             )
+        if not schema.fits(column, array.shape):
+            raise ValueError(f"{name}: {list(array.shape)} is out of the bounds of an archive")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise ValueError(f"{name}: NaN or infinity in a batch")
     if store == "codes":
@@ -40,12 +42,16 @@ def columns_of(samples: schema.Samples, store: str) -> dict[str, np.ndarray]:
 
 
 def thumbnails(images: np.ndarray) -> np.ndarray:
-    """Images reduced to at most schema.THUMBNAIL pixels by means over square blocks, uint8."""
+    """Images reduced to at most schema.THUMBNAIL pixels by means over square blocks, uint8.
+
+    Across an image that is narrower than a block, the blocks are as narrow as the image.
+    """
     n, height, width, channels = images.shape
     block = max(1, -(-max(height, width) // schema.THUMBNAIL))
-    high, wide = height // block * block, width // block * block
+    rows, columns = min(block, height), min(block, width)
+    high, wide = height // rows * rows, width // columns * columns
     blocks = images[:, :high, :wide].reshape(
-        n, high // block, block, wide // block, block, channels
+        n, high // rows, rows, wide // columns, columns, channels
     )
     return np.rint(blocks.mean(axis=(2, 4))).astype(np.uint8)
 

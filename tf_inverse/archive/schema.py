@@ -22,6 +22,8 @@ MAX_TEXT = (
     60_000  # bytes of one JSON attribute: HDF5 keeps attributes below 64 KiB in the object's header
 )
 MAX_ROWS = 10**8
+MAX_SIDE, MAX_WIDTH = 2048, 1 << 22  # pixels of an image's side; numbers in a row of other columns
+CHANNELS = (1, 3)
 MAX_STATE = 256  # arrays in the state
 STATE_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 THUMBNAIL = 32  # pixels, the longer side
@@ -172,6 +174,13 @@ IMAGES = ("images", "thumbnails")
 def size_of(shape: Iterable[int], dtype: Any) -> int:
     """Bytes of an array; exact also for the sides that a forged file may declare."""
     return math.prod(int(side) for side in shape) * np.dtype(dtype).itemsize
+
+
+def fits(column: Column, shape: tuple[int, ...]) -> bool:
+    """Whether an array of a column has sides that an archive may have: to be written, and read."""
+    image = column.rank == 4
+    bounded = all(0 < side <= (MAX_SIDE if image else MAX_WIDTH) for side in shape[1:])
+    return bounded and shape[0] <= MAX_ROWS and (not image or shape[3] in CHANNELS)
 
 
 def rows_per_chunk(name: str, row_bytes: int, n: int) -> int:

@@ -114,7 +114,7 @@ def sections(path: pathlib.Path | str) -> dict[str, Section]:
     if not target.exists():
         return {}
     rows, digest = _rows(path), atomic.checksum(path)
-    with _opened(target) as (file, stored):
+    with _opened(target) as (file, stored), _sound(target):
         if stored != digest:
             raise RefusedInput(_other(target, path))
         return {name: _section(file, target, name, rows) for name in _names(file, target)}
@@ -163,9 +163,10 @@ def _write(
                 head = {"format": FORMAT, "version": VERSION, "archive": digest}
                 hdf5.put_attributes(file, head)
                 if old is not None:
-                    for other in _names(old, target):
-                        if other != name:
-                            h5py.h5o.copy(old.id, other.encode(), file.id, other.encode())
+                    with _sound(target):
+                        for other in _names(old, target):
+                            if other != name:
+                                h5py.h5o.copy(old.id, other.encode(), file.id, other.encode())
                 made = hdf5.group(file, name)
                 hdf5.put_attributes(made, {FACTS: attributes.to_json(facts)})
                 for key, array in arrays.items():
@@ -182,17 +183,26 @@ def _opened(target: pathlib.Path) -> Iterator[tuple[h5py.File, str]]:
     """The file and the sha256 of its archive, once its root is as it should be.
 
     Raises:
-        RefusedInput: It is not; or what is read within the block turns out to be damaged.
+        RefusedInput: It is not.
     """
     with file_checks.open_file(target) as file:
-        try:
+        with _sound(target):
             head = object_checks.attributes(h5py.h5g.open(file.id, b"/"), f"{target}: /")
-            if head.get("format") != FORMAT or head.get("version") != VERSION:
-                found = f"{head.get('format')!r:.60} version {head.get('version')!r:.20}"
-                raise RefusedInput(f"{target}: expected {FORMAT} version {VERSION}, got {found}")
-            yield file, str(head.get("archive"))
-        except (RuntimeError, KeyError, TypeError) as error:  # what HDF5 makes of damage
-            raise RefusedInput(f"{target}: damaged HDF5 file ({error!s:.120})") from error
+        if head.get("format") != FORMAT or head.get("version") != VERSION:
+            found = f"{head.get('format')!r:.60} version {head.get('version')!r:.20}"
+            raise RefusedInput(f"{target}: expected {FORMAT} version {VERSION}, got {found}")
+        yield file, str(head.get("archive"))
+
+
+@contextlib.contextmanager
+def _sound(target: pathlib.Path) -> Iterator[None]:
+    """Around what only reads the file: whatever HDF5 makes of damage there is a refusal."""
+    try:
+        yield
+    except RefusedInput:
+        raise
+    except Exception as error:
+        raise file_checks.damaged(target, error) from error
 
 
 def _names(file: h5py.File, target: pathlib.Path) -> list[str]:
@@ -238,7 +248,7 @@ def _dataset(
 
 def _reader(target: pathlib.Path, name: str, key: str) -> Callable[[int, int], Array]:
     def read(start: int, stop: int) -> Array:
-        with _opened(target) as (file, _):
+        with _opened(target) as (file, _), _sound(target):
             where = f"{target}: /{name}/{key}"
             found = _dataset(_group(file, target, name), key, where, target)
             if found.get_create_plist().get_layout() == h5py.h5d.CHUNKED:

@@ -15,7 +15,7 @@ from tf_inverse import archive, band
 from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.report import html, png
 from tf_inverse.run import job, natures
-from tf_inverse.tensors import StrPath
+from tf_inverse.tensors import Array, StrPath
 
 if TYPE_CHECKING:
     from tf_inverse.band import Bands, Neuron
@@ -46,7 +46,8 @@ def rungs(networks: Networks, targets: str, ranges: int) -> list[Bands]:
         Bands of each rung.
 
     Raises:
-        UsageError: Fewer than two ranges, or a target that cannot be read.
+        UsageError: Fewer than two ranges, a target that cannot be read, or a neuron that is the
+            same for all images.
     """
     parts = band.split(targets)
     if len(parts) > 1:
@@ -55,11 +56,27 @@ def rungs(networks: Networks, targets: str, ranges: int) -> list[Bands]:
     if ranges < 2:
         raise UsageError(f"expected at least 2 --ranges, got {ranges}")
     neuron = band.neuron("".join(parts), networks)
-    edges = np.linspace(*extent(networks, neuron), ranges + 1)
+    low, high = extent(networks, neuron)
+    if not low < high:
+        raise UsageError(
+            f"expected a neuron whose activation differs from image to image, {neuron} is {low:g} "
+            f"for all, as a dead unit is: choose another"
+        )
+    edges = _rounded(np.linspace(low, high, ranges + 1))
     return [
-        band.Bands([band.Band(neuron, float(f"{z1:.4g}"), float(f"{z2:.4g}"))])
+        band.Bands([band.Band(neuron, z1, z2)])
         for z1, z2 in zip(edges[:-1], edges[1:], strict=True)
     ]
+
+
+def _rounded(edges: Array) -> list[float]:
+    """Rising edges to four digits, or to as many more as keep ranges far from zero apart."""
+    width = float(np.diff(edges).min())
+    for digits in range(4, 18):
+        found = [float(f"{edge:.{digits}g}") for edge in edges]
+        if np.abs(found - edges).max() < width / 4:
+            break
+    return found
 
 
 def extent(networks: Networks, neuron: Neuron) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tf_inverse.archive import attributes, schema
 from tf_inverse.archive.schema import DIRECTED, MAX_DIRECTIONS
 from tf_inverse.band import Band, Bands
 from tf_inverse.directions import Direction
@@ -32,10 +33,20 @@ def header(
         settings: What is asked for.
         store: "images" or "codes".
         volume: Whether the summary is to tell how probable the bands are.
+
+    Raises:
+        UsageError: An archive cannot hold such images, or so many targets.
     """
+    shape = networks.image_shape
+    if networks.stored != "uint8" or not schema.fits(schema.COLUMNS["images"], (1, *shape)):
+        raise UsageError(
+            f"expected images of 8 bits, grey or RGB, of at most {schema.MAX_SIDE} pixels a side, "
+            f"for an archive; {networks.name} gives {networks.stored} {list(shape)}: draw without "
+            "an archive, in memory"
+        )
     how = {"store": store} | ({"volume": True} if volume else {})
     nature = unit_nature.told(networks, bands)
-    return {
+    found = {
         "name": f"{' & '.join(map(str, bands))} of {networks.name}",
         "targets": [described(b, networks) for b in bands],
         "settings": settings.asdict() | how,
@@ -47,6 +58,12 @@ def header(
         "yardstick": yardstick.of(networks)._asdict(),
         **({"nature": nature} if nature else {}),
     }
+    try:
+        return attributes.check_header(found)
+    except ValueError as error:
+        raise UsageError(
+            f"expected fewer targets, or shorter names, of an archive: {error}"
+        ) from error
 
 
 def described(target: Band, networks: Networks) -> dict:

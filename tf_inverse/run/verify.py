@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -151,11 +152,12 @@ class _Deviation:
 
     def add(self, stored: np.ndarray, now: np.ndarray) -> None:
         if stored.size:
-            self.largest = max(self.largest, float(np.abs(stored - now).max()))
-            self.scale = max(self.scale, float(np.abs(now).max()))
+            # Python's max would leave out what is not a number; NumPy's keeps it.
+            self.largest = float(np.maximum(self.largest, np.abs(stored - now).max()))
+            self.scale = float(np.maximum(self.scale, np.abs(now).max()))
 
     def small(self) -> bool:
-        return self.largest <= TOLERANCE * self.scale
+        return math.isfinite(self.largest) and self.largest <= TOLERANCE * self.scale
 
 
 def _refuse_others(archive: archives.Archive, networks: Networks, seen: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -135,7 +136,9 @@ def told(volume: Volume) -> str:
 
 def as_dict(volume: Volume) -> dict:
     """What `--json` prints."""
-    curve = {"side": volume.side, "points": [list(point) for point in volume.curve]}
+    # Of codes whose activation is no number the curve has -inf, which JSON does not know.
+    points = [list(point) for point in volume.curve if math.isfinite(point[0])]
+    curve = {"side": volume.side, "points": points}
     return {
         "probability": volume.probability,
         "low": volume.low,

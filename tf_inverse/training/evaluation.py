@@ -98,11 +98,15 @@ def samples(
             scale = measure(networks, (every[unit],))
             for levels in RANGES:
                 z1, z2 = (float(one) for one in np.percentile(found.natural.z[:, unit], levels))
+                row = {"label": labels.names[unit], "z1": z1, "z2": z2}
+                row["range"] = "p{:g}:p{:g}".format(*levels)
+                if z1 == z2:
+                    # The neuron is the same on all of these images: it has no such range.
+                    rows.append(row | {"n": 0, "steps": None, "judges": {}})
+                    continue
                 bands = Bands(Band(every[unit], z1, z2))
                 settings = Settings(n=n, seed=seed, precision="auto")
                 run = sample(networks, bands, settings, scale=scale)
-                row = {"label": labels.names[unit], "z1": z1, "z2": z2}
-                row["range"] = "p{:g}:p{:g}".format(*levels)
                 rows.append(row | _row(found, panel, unit, bands, _until_stuck(run), scale))
             watch.show(count, len(chosen))
     return rows

@@ -57,7 +57,7 @@ def words(figures: dict) -> list[str]:
         x, again = told[f"accuracy{end}"], told[f"on_generated{end}"]
         said.append(f"{judge}{among}: of x {x:.1%}, of G(E(x)) {again:.1%}{_over(again, x)}")
         for range_, mean in figures["means"].items():
-            shares = mean["judges"][judge]
+            shares = mean["judges"].get(judge, {})
             nature, drawn = shares.get(NATURE + end), shares.get(f"samples{end}")
             if nature is not None and drawn is not None:
                 said.append(
