@@ -531,6 +531,24 @@ def test_check_prints_what_judges_say(trained, data, monkeypatch, capsys):
     assert "expected --neurons of 1 or more, got 0" in capsys.readouterr().err
 
 
+def test_check_goes_on_past_a_neuron_that_never_changes(trained, monkeypatch):
+    monkeypatch.setattr(evaluation, "Settings", functools.partial(Settings, patience=1, K=4))
+    networks, (x, _) = storage.load(trained / "pair"), world(64, 1)
+    last = networks.classifier.get_layer("fc8")
+    kernel, bias = last.get_weights()
+    kernel[:, 0] = 0
+    last.set_weights([kernel, bias])
+    panel = [judges.load(trained / "judge.keras").labelled(("sea", "sky"))]
+    rows = evaluation.samples(networks, panel, answers.asked(networks, panel, x), 3)
+    assert [(row["label"], row["n"]) for row in rows[:2]] == [("sea", 0), ("sea", 0)]
+    assert [row["z1"] < row["z2"] for row in rows] == [False, False, True, True]
+    means = verdict.means(rows)
+    assert {one["neurons"] for one in means.values()} == {2}
+    figures = {"agreement": 1.0, "accuracy": 1.0, "means": verdict.means(rows[:2])}
+    said = verdict.words(figures | {"judges": {"judge": {"accuracy": 1.0, "on_generated": 1.0}}})
+    assert said[-1].startswith("p90:p98: 0 of 1 neurons reached")
+
+
 def test_weights_of_an_unfinished_training_are_a_beginning(data, tmp_path, monkeypatch, capsys):
     """What a shorter training begins with is what the state has; other sizes are refused."""
     words = ("classifier", data, tmp_path / "a", "--size=8", "--code=4", "--width=0.125")
