@@ -36,16 +36,21 @@ def fresh_names() -> Iterator[None]:
 
     It counts all layers that a process ever made. A layer that another one makes for itself, as the
     softmax within attention, would have another name in every process that loads its file.
+
+    Afterwards names are as they were before, after an error too: Keras leaves the scope of a layer
+    open whose name TensorFlow refuses, and every later layer of the process would be named in it.
     """
     from keras.src.backend.common import global_state
 
-    key = "object_name_uids"
-    before = global_state.get_global_attribute(key)
-    global_state.set_global_attribute(key, collections.defaultdict(int))
+    counts, scopes = "object_name_uids", "name_scope_stack"
+    before = global_state.get_global_attribute(counts)
+    opened = list(global_state.get_global_attribute(scopes) or [])
+    global_state.set_global_attribute(counts, collections.defaultdict(int))
     try:
         yield
     finally:
-        global_state.set_global_attribute(key, before)
+        global_state.set_global_attribute(counts, before)
+        global_state.set_global_attribute(scopes, opened)
 
 
 def is_functional(model: keras.layers.Layer) -> bool:

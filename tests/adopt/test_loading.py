@@ -401,3 +401,6 @@ def test_names_that_tensorflow_does_not_take_are_told(tmp_path):
     f.save(tmp_path / "f.keras")
     with pytest.raises(RefusedInput, match="'fc 1' is not a valid .*scope name.*save it with such"):
         adopt.adopt(tmp_path / "f.keras", generator())
+    later = layers.Dense(2, name="later")
+    later.build((None, 3))
+    assert later.kernel.path == "later/kernel"

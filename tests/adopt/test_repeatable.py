@@ -48,7 +48,9 @@ def classifier(before=None, after=None, first=()):
         h = layer(h)
     h = layers.Conv2D(6, 3, strides=2, activation="relu", name="conv")(h / 255.0)
     h = h if before is None else Always(before)(h)
-    h = layers.Dense(8, activation="relu", name="fc")(layers.Flatten(name="flat")(h))
+    # No unit is silent: what dropout leaves of it would be the same.
+    fc = layers.Dense(8, activation="softplus", name="fc")
+    h = fc(layers.Flatten(name="flat")(h))
     h = h if after is None else Always(after)(h)
     return keras.Model(x, layers.Dense(3, name="top")(h), name="net")
 

@@ -76,7 +76,7 @@ def test_a_new_field_is_among_the_inputs_of_an_export_and_on_its_card(longer, ti
     assert "extra" not in endpoints.INPUTS["step"] and "extra" not in card.MEANING
     ends, meaning = loaded_anew(endpoints), loaded_anew(card).MEANING
     assert ends.INPUTS["step"][: len(pool.FIELDS)] == tuple(pool.FIELDS)
-    exported = Exported(tiny, ("fc3",), Settings(), None, (), ((),))
+    exported = Exported(tiny, ("fc3",), Settings(), None, (), ((),), None)
     spec = ends.specs(exported)["extra"]
     assert (spec.dtype, spec.shape.as_list()) == (tf.float32, [None, None])
     assert meaning["extra"] == "an added field"

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 import tf_inverse.layers.registered  # noqa: F401  registers the layers that Keras lacks
+from tf_inverse import private
 from tf_inverse.errors import RefusedInput
 from tf_inverse.networks.keras_file import keras2
 
@@ -45,7 +46,7 @@ def inspected(text: str, older: bool, hdf5: bool) -> dict:
 
 def declared(entry: dict) -> int:
     """Numbers in the variables of the model that a configuration declares; takes no memory."""
-    with tf.Graph().as_default():
+    with tf.Graph().as_default(), private.fresh_names():
         model = keras.models.model_from_json(json.dumps(entry))
         return sum(math.prod(variable.shape) for variable in model.variables)
 
