@@ -66,7 +66,11 @@ def _conv(attributes: Attributes, x: Tensor, W: Tensor, b: Tensor | None = None)
         # ONNX orders outputs by their input's channel, as TensorFlow does.
         times = W.shape[0] // groups
         kernel = tf.reshape(kernel, (*W.shape[2:], groups, times))
-        h = tf.nn.depthwise_conv2d(h, kernel, [1, *strides, 1], "VALID", dilations=dilations)
+        # Of dilations and strides together TensorFlow makes other numbers, and warns at most.
+        after = strides[0] if max(dilations) > 1 else 1
+        step = strides[0] // after
+        h = tf.nn.depthwise_conv2d(h, kernel, [1, step, step, 1], "VALID", dilations=dilations)
+        h = h[:, ::after, ::after]
     else:
         # On a CPU TensorFlow has no gradient of a convolution in groups.
         parts = zip(tf.split(h, groups, 3), tf.split(kernel, groups, 3), strict=True)
