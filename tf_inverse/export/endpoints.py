@@ -85,7 +85,7 @@ def make(exported: Exported) -> dict[str, Any]:
             made[name] = traced(checks.shapes(function, wanted), input_signature=wanted)
 
     put(views(exported, shared) | runs(exported, shared))
-    put(near.runs(exported, shared, made["sample"]))
+    put(near.runs(exported, shared, made["sample"], given))
     return made
 
 

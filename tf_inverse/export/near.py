@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
@@ -24,13 +25,16 @@ ENOUGH = 4
 """Codes for each sample and each row of the pool."""
 
 
-def runs(exported: Exported, shared: Shared, sample: Endpoint) -> dict[str, Endpoint]:
+def runs(
+    exported: Exported, shared: Shared, sample: Endpoint, specs: Mapping[str, tf.TensorSpec]
+) -> dict[str, Endpoint]:
     """The endpoints, not yet traced; none where the export has no deck.
 
     Args:
         exported: What is fixed.
         shared: Parts of the endpoints.
         sample: The endpoint of that name, traced.
+        specs: Of every input by name, from `endpoints.specs`.
     """
     networks = exported.networks
     if exported.deck is None:
@@ -39,23 +43,23 @@ def runs(exported: Exported, shared: Shared, sample: Endpoint) -> dict[str, Endp
     def look(c: Tensor, neurons: Tensor) -> Tensor:
         return shared.read(shared.images(c), neurons)[1]
 
-    wanted = [
-        tf.TensorSpec((None, 4), tf.int32),
-        tf.TensorSpec((None, 2), tf.float32),
-        tf.TensorSpec((), tf.int64),
-        tf.TensorSpec((), tf.int32),
-        tf.TensorSpec((), tf.int32),
-    ]
     made = dealing.make(exported.deck, look, networks.codes.limits)
     # Traced once for both endpoints: its graph, and the codes in it, are in the file once.
+    wanted = [specs[name] for name in ("neurons", "ranges", "seed", "rows", "count")]
     deal = traced(made, input_signature=wanted)
+
+    def asked(
+        neurons: Tensor, ranges: Tensor, seed: Tensor, rows: Tensor, count: Tensor
+    ) -> list[Tensor]:
+        """What `deal` is told before the number of codes, once it is known to be sound."""
+        with tf.control_dependencies(checks.asked(exported, neurons, ranges, rows, count)):
+            return [tf.identity(one) for one in (neurons, ranges, seed, rows)]
 
     def starts(
         neurons: Tensor, ranges: Tensor, rows: Tensor, count: Tensor, seed: Tensor
     ) -> dict[str, Tensor]:
-        with tf.control_dependencies(checks.asked(exported, neurons, ranges, rows, count)):
-            asked = [tf.identity(one) for one in (neurons, ranges, seed, rows)]
-        c, aims = deal(*asked, ENOUGH * (count + rows))
+        told = asked(neurons, ranges, seed, rows, count)
+        c, aims = deal(*told, ENOUGH * (count + rows))
         return {"codes": c, "aims": aims}
 
     def draw(
@@ -67,13 +71,12 @@ def runs(exported: Exported, shared: Shared, sample: Endpoint) -> dict[str, Endp
         limit: Tensor,
         seed: Tensor,
     ) -> dict[str, Tensor]:
-        with tf.control_dependencies(checks.asked(exported, neurons, ranges, rows, count)):
-            asked = [tf.identity(one) for one in (neurons, ranges, seed, rows)]
+        told = asked(neurons, ranges, seed, rows, count)
         # No more than so many steps can take: a request for many samples and few steps is small.
         chunks = tf.maximum(limit, 0) // loops.STEPS + 2
         most = 2 * tf.cast(rows, tf.int64) * tf.minimum(chunks, 1 << 20)
         number = tf.minimum(ENOUGH * tf.cast(count + rows, tf.int64), most)
-        c, aims = deal(*asked, tf.cast(number, tf.int32))
+        c, aims = deal(*told, tf.cast(number, tf.int32))
         return sample(neurons, ranges, sd, c, aims, rows, count, limit)
 
     return {"starts": starts, "draw": draw}

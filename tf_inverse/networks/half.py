@@ -16,7 +16,9 @@ def fitting(values: Array) -> Array:
     """The values in half precision, or in float32 where their largest is no normal number of that.
 
     Args:
-        values: Of any shape and any type of fractions.
+        values: Of any shape and type; whole numbers, as states of random numbers, stay as they are.
     """
+    if values.dtype.kind != "f":
+        return values
     most = float(np.abs(values).max(initial=0.0))
     return values.astype(np.float16 if most == 0.0 or LEAST <= most <= MOST else np.float32)

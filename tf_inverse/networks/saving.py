@@ -79,10 +79,7 @@ def _write(group: h5py.Group, key: str, tensor: Tensor) -> None:
 
 def rounded(model: Model) -> Model:
     """The model with every weight at its nearest half-precision value; changed in place."""
-    weights = model.get_weights()
-    model.set_weights(
-        [w if w.dtype.kind != "f" else half.fitting(w).astype(w.dtype) for w in weights]
-    )
+    model.set_weights([half.fitting(w).astype(w.dtype) for w in model.get_weights()])
     return model
 
 
@@ -106,9 +103,7 @@ def _halved(data: bytes) -> bytes:
 
         def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
             if isinstance(item, h5py.Dataset):
-                whole = item.dtype.kind != "f"
-                data = item[()] if whole else half.fitting(item[()])
-                target.create_dataset(name, data=data, track_times=False)
+                target.create_dataset(name, data=half.fitting(item[()]), track_times=False)
             else:
                 target.require_group(name)
             target[name].attrs.update(item.attrs)

@@ -42,16 +42,18 @@ def squares(a, b):
     return np.square(a).sum(1)[:, None] + np.square(b).sum(1) - 2.0 * a @ b.T
 
 
+def kernel(a, b, width):
+    """Gaussian kernel of rows, [n, m]."""
+    return np.exp(-squares(a, b) / (2.0 * width**2))
+
+
 def discrepancy(a, b, width):
     """The unbiased squared maximum mean discrepancy of rows a and b."""
 
-    def kernel(x, y):
-        return np.exp(-squares(x, y) / (2.0 * width**2))
-
     def within(x):
-        return (kernel(x, x).sum() - len(x)) / (len(x) * (len(x) - 1))
+        return (kernel(x, x, width).sum() - len(x)) / (len(x) * (len(x) - 1))
 
-    return within(a) + within(b) - 2.0 * kernel(a, b).mean()
+    return within(a) + within(b) - 2.0 * kernel(a, b, width).mean()
 
 
 def main(judge: str, data: str, pair: str = "cifar10", seed: str = "1") -> None:

@@ -20,6 +20,7 @@ import argparse
 import pathlib
 import tempfile
 
+import hidden
 import keras
 import numpy as np
 import tensorflow as tf
@@ -35,19 +36,13 @@ SIDE, EACH, K, PATIENCE, LEAST = 10, 3, 50, 1500, 5
 HOW = ("random", "near")
 
 
-def kernel(a, b, width):
-    """Gaussian kernel of rows of features, [n, m]."""
-    squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2.0 * a @ b.T
-    return np.exp(-squares / (2.0 * width**2))
-
-
 def alike(features, cells, width):
     """Mean kernel of two different rows of one cell."""
     found = []
     for cell in set(cells):
         mine = features[cells == cell]
         if len(mine) > 1:
-            pairs = kernel(mine, mine, width)
+            pairs = hidden.kernel(mine, mine, width)
             found.append(pairs[~np.eye(len(mine), dtype=bool)].mean())
     return np.mean(found)
 
@@ -80,11 +75,10 @@ def planes(networks, one, seed, folder):
             ours, natures = np.mean(shares, axis=0)
             rows, others = features[np.concatenate(mine)], one.features[np.concatenate(theirs)]
             cells = np.repeat(np.arange(len(mine)), [len(part) for part in mine])
-            pairs = [kernel(a, b, width).mean() for a in (rows, others) for b in (rows, others)]
             print(
                 f"| {targets} | {how} | {len(set(at))} of {SIDE * SIDE} | {len(x)} "
                 f"| {outcome.summary['steps']} | {ours / natures:.2f} "
-                f"| {pairs[0] + pairs[3] - pairs[1] - pairs[2]:.3f} "
+                f"| {hidden.discrepancy(rows, others, width):.3f} "
                 f"| {alike(rows, cells, width):.2f} / {alike(others, cells, width):.2f} |",
                 flush=True,
             )
