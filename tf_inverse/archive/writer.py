@@ -18,6 +18,7 @@ from tf_inverse.archive import (
     open_files,
     run_folder,
     schema,
+    side_file,
 )
 from tf_inverse.archive.columns import Piece
 from tf_inverse.archive.lock import Lock
@@ -45,7 +46,7 @@ class Writer:
         header: The fields of `attributes.GIVEN`. settings["store"] = "codes" keeps thumbnails in
             place of images.
         overwrite: Start anew where an archive or a run exists. A finished archive stays until the
-            new one takes its place.
+            new one takes its place, and then goes with what was said of it (`side_file`).
         resume: Carry on an unfinished run, or a finished one with fewer samples than are asked
             for; start where neither exists.
         natural: Optional reference over natural images: activations [N, p], encodings [N, dE],
@@ -166,7 +167,8 @@ class Writer:
             merge.write(temporary, self.header, summary, self._pieces)
             mark = attributes.to_json({"sha256": atomic.checksum(temporary)})
             atomic.write(self.folder / run_folder.FINISHED, mark.encode())
-            atomic.publish(temporary, self.path)
+            with side_file.replacing(self.path):
+                atomic.publish(temporary, self.path)
         with contextlib.suppress(OSError):  # what is left is recognised as spent by its mark
             run_folder.sweep(self.folder)
         return self.path
