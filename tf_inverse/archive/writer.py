@@ -25,6 +25,9 @@ from tf_inverse.archive.lock import Lock
 from tf_inverse.errors import InverseSetError, UsageError
 from tf_inverse.tensors import StrPath
 
+WORLD = ("checksums", "network", "versions", "yardstick")
+"""Fields of a header of which a run that goes on finds what it has, not what the archive tells."""
+
 
 class StorageError(InverseSetError, OSError):
     """The disk is full, read-only or gone; the message says what is safe and how to go on."""
@@ -276,6 +279,10 @@ class Writer:
         if attributes.YARDSTICK in self.header and attributes.YARDSTICK not in stored:
             lines.append("yardstick: absent there, as in runs of an earlier version")
         if lines:
+            # Targets and settings are stored; weights and versions have to be had once more.
+            stored_all = not any(line.startswith(WORLD) for line in lines)
+            how = f"; tf-inverse resume {self.path} goes on as it began" if stored_all else ""
             raise UsageError(
-                f"{self.path} cannot be carried on, it was made differently: {'; '.join(lines)}"
+                f"{self.path} cannot be carried on, it was made differently: "
+                f"{'; '.join(lines)}{how}"
             )

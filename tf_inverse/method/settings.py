@@ -9,6 +9,7 @@ from typing import NamedTuple
 from tf_inverse.compute.precision import PRECISIONS
 from tf_inverse.errors import UsageError
 from tf_inverse.method.rule import RULE
+from tf_inverse.version import BEFORE
 
 
 class Preset(NamedTuple):
@@ -37,8 +38,6 @@ METHODS = tuple(PRESETS)
 BOUNDS = ("both", "paper")
 DISTANCES = ("encodings", "images", "codes", "none")
 STARTS = ("random", "near", "auto")
-BEFORE = {"starts": "random", "candidates": 1, "quality": 0.05}
-"""What runs had before they could be told: an archive that says nothing of these had these."""
 
 
 @dataclass(frozen=True)
