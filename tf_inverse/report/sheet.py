@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -9,6 +10,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from tf_inverse.tensors import Array
+
+MOST_LINES = 12
+"""Of one heading: what is longer ends in three dots."""
 
 PAPER, INK, FAINT = (255, 255, 255), (24, 26, 31), (104, 109, 120)
 
@@ -169,7 +173,12 @@ def _wrap(
     room, lines = layout.width - 2 * layout.margin, [""]
     for word in str(text).split():
         longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and font.getlength(longer) > room:
+        # No letter is narrower than a pixel: what has more letters than the room has pixels is not
+        # measured, for labels out of files may be of any length.
+        if lines[-1] and (len(longer) > room or font.getlength(longer) > room):
+            if len(lines) == MOST_LINES:
+                lines[-1] += " ..."
+                break
             lines.append(word)
         else:
             lines[-1] = longer
@@ -178,11 +187,12 @@ def _wrap(
 
 def _fitted(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: float) -> str:
     """The text, cut with three dots where it is wider than the room."""
-    if font.getlength(text) <= room:
+    if len(text) <= room and font.getlength(text) <= room:
         return text
-    while text and font.getlength(text + "...") > room:
-        text = text[:-1]
-    return text + "..."
+    fits = bisect.bisect_right(
+        range(int(room)), room, key=lambda letters: font.getlength(text[: letters + 1] + "...")
+    )
+    return text[:fits] + "..."
 
 
 def _draw_title(
