@@ -51,7 +51,7 @@ class Counting:
 @pytest.mark.parametrize("text", ["x" * 20_000, "Wi" * 40, "short", "", "i" * 50, "e\u0301" * 3000])
 def test_a_text_is_cut_where_letter_after_letter_would_be_dropped(text):
     font, dropped = Counting(), text
-    cut = sheet._fitted(text, font, 200)
+    cut = sheet.fitted(text, font, 200)
     if font.font.getlength(text) > 200:
         dropped = text[:200]
         while font.font.getlength(dropped + "...") > 200:

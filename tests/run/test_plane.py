@@ -1,6 +1,7 @@
 """The plane of two neurons: which cells are filled, what is told of the others, and the command."""
 
 import dataclasses
+import io
 import json
 import re
 
@@ -19,7 +20,8 @@ from tf_inverse.method.plane import Search
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import starts
 from tf_inverse.networks.codes import Codes
-from tf_inverse.report import cells
+from tf_inverse.report import cells, sheet
+from tf_inverse.report import plane as pictures
 from tf_inverse.run import plane, plane_command
 from tf_inverse.run.verify import verify
 
@@ -258,6 +260,18 @@ def test_an_archive_that_says_otherwise_is_refused(linear, change, said):
         opened.settings = opened.settings | change
         with pytest.raises(RefusedInput, match=said):
             cells.of(opened)
+
+
+def test_names_of_any_length_stay_within_the_picture(linear):
+    with archive.open(linear[2].path) as opened:
+        sizes = set()
+        for label in (None, "ship", "w" * 3000):
+            opened.targets = [target | {"label": label} for target in opened.targets]
+            with Image.open(io.BytesIO(pictures.picture(opened))) as drawn:
+                pixels = np.asarray(drawn)
+            sizes.add(pixels.shape)
+            assert (pixels[:, -8:] == sheet.PAPER).all() and (pixels[:, :8] == sheet.PAPER).all()
+        assert len(sizes) == 1
 
 
 def test_the_medoid_of_a_cell_has_the_least_squared_distances(linear):
