@@ -269,7 +269,8 @@ class Writer:
         if self.header != stored:
             run_folder.write_header(self.folder, self.header)
         if self._pieces:
-            self.state = run_folder.read_state(self._pieces[-1].path)
+            with open_files.Files() as files:
+                self.state = run_folder.read_state(files, self._pieces[-1].path)
 
     def _check_same_run(self, stored: dict) -> None:
         lines = attributes.differences(
