@@ -29,6 +29,8 @@ def experiment(
     between codes; figure8, no diversity; figure9, the fast scheme; size, the time of the paper's
     networks.
 
+    Stopped, the same command goes on after the last of its runs that ended.
+
     Examples:
         tf-inverse experiment table1 --network=caffenet
         tf-inverse experiment figure1 --n=50 --out=ranges

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import commands
 import keras
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from tf_inverse.tools import cli
 from tf_inverse import archive
 from tf_inverse.archive import Samples
 from tf_inverse.band import Band, Bands, Neuron
-from tf_inverse.errors import UsageError
-from tf_inverse.experiments import command, neurons, page, paper, recipes
+from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.experiments import command, neurons, page, paper, recipes, runner
+from tf_inverse.experiments.ledger import Ledger
 from tf_inverse.experiments.runner import Lab, inside, plain
 from tf_inverse.judging import judges
 from tf_inverse.method.normalization import measure
@@ -253,6 +255,68 @@ def test_refusals(tmp_path, tiny_folder):
     with pytest.raises(FileExistsError, match="range-1.h5 exists; give --overwrite or another"):
         command.run("figure1", *given)
     assert mine.read_bytes() == b"mine"
+
+
+def figures(path):
+    """What an experiment came to, without the seconds that it took."""
+    data = json.loads((path / "figure4.json").read_text())
+    return data | {"rows": [{k: v for k, v in r.items() if k != "seconds"} for r in data["rows"]]}
+
+
+def test_a_stopped_experiment_goes_on_after_the_last_run_that_ended(
+    tiny_folder, tmp_path, capsys, loaded_once, monkeypatch
+):
+    """The same command does the others alone, and comes to what it would have come to."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    flags = ["figure4", f"--network={tiny_folder}", "--K=3", "--precision=float32"]
+    assert commands.run("experiment", *flags, "--n=6", f"--out={whole}") == 0
+    real, calls = runner.sample, []
+
+    def stopped(*args, **options):
+        calls.append(args)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(*args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "sample", stopped)
+        assert commands.run("experiment", *flags, "--n=6", f"--out={parts}") == 130
+        assert "the same command goes on" in capsys.readouterr().err
+        assert commands.run("experiment", *flags, "--n=7", f"--out={parts}") == 2
+        assert "n: 6 there, 7 now" in capsys.readouterr().err
+        other = parts / "range-1.h5"
+        other.write_bytes(b"mine")
+        assert commands.run("experiment", *flags, "--n=6", f"--out={parts}") == 2
+        assert "range-1.h5 exists" in capsys.readouterr().err and other.read_bytes() == b"mine"
+        other.unlink()
+        # What another hand has changed is not taken for what was done.
+        (parts / "alone-2.h5").write_bytes(b"damaged")
+        assert commands.run("experiment", *flags, "--n=6", f"--out={parts}") == 0
+    assert "going on after 2 runs that are done" in capsys.readouterr().err and len(calls) == 5
+    assert figures(parts) == figures(whole)
+    names = {path.name for path in whole.iterdir()}
+    assert names == {path.name for path in parts.iterdir()} and "figure4.runs.json" not in names
+    for path in whole.glob("*.h5"):
+        assert (parts / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("contents", "said"),
+    [
+        ("{", "not valid JSON"),
+        ("[]", "expected tf_inverse experiment version 1"),
+        ('{"format": "tf_inverse experiment", "version": 1, "settings": {}}', "settings and runs"),
+        (
+            '{"format": "tf_inverse experiment", "version": 1, "settings": {}, "runs": {"a": 3}}',
+            "expected a row of each run",
+        ),
+    ],
+)
+def test_a_damaged_ledger_is_refused(tmp_path, contents, said):
+    (tmp_path / "figure1.runs.json").write_text(contents)
+    with pytest.raises(RefusedInput, match=said):
+        Ledger(tmp_path, "figure1")
+    assert not Ledger(tmp_path, "figure1", anew=True).owns(tmp_path / "a.h5")
 
 
 def test_the_command_of_a_page_tells_the_precision_that_was_asked_for():
