@@ -216,6 +216,18 @@ def test_print_shows_every_image(one):
     assert empty == 0
 
 
+def test_print_is_dark_on_white_whatever_the_screen_shows(one):
+    """Browsers print no background: the light letters of the dark theme would be lost."""
+    ink = "return getComputedStyle(document.body).color"
+    while "232, 234, 238" not in one.execute_script(ink):
+        by_id(one, "theme").click()
+    one.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        assert "24, 26, 31" in one.execute_script(ink)
+    finally:
+        one.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
 def test_every_control_has_a_name(one):
     controls = one.find_elements(By.CSS_SELECTOR, "button, select, input, canvas")
     assert all(control.accessible_name for control in controls if control.is_displayed())
