@@ -197,6 +197,25 @@ def test_batch_norm_is_folded(tmp_path):
     np.testing.assert_allclose(model(x), expected, rtol=1e-5, atol=1e-5)
 
 
+def test_dag_layers_join_along_the_axis_that_they_say(tmp_path):
+    """The file's own names of classes are labels, of whatever number they are."""
+    fields = [(n, object) for n in ("name", "type", "inputs", "outputs", "params", "block")]
+    rows = [
+        (f"by{dim}", "dagnn.Concat", cell(["data", "data"]), cell([f"x{dim}"]), cell([]), block)
+        for dim, block in ((1, {"dim": 1.0}), (2, {"dim": 2.0}), (3, {"numInputs": 2.0}))
+    ]
+    classes = {"name": cell(["a b", "c, d", "e", "f", "g", "h"])}
+    content = {"params": cell([]), "meta": META | {"classes": classes}}
+    for i, row in enumerate(rows):
+        content["layers"] = np.array([row], fields)[None]
+        scipy_io.savemat(tmp_path / "m.mat", content)
+        made = matconvnet.to_keras(tmp_path / "m.mat")
+        x = np.random.default_rng(i).uniform(0, 255, (1, 12, 14, 3)).astype("f4")
+        pixels = x - META["normalization"]["averageImage"]
+        np.testing.assert_array_equal(made.model(x), np.concatenate([pixels, pixels], i + 1))
+    assert made.labels.names == ("a b", "c, d", "e", "f", "g", "h")
+
+
 def test_average_image_is_resized_corner_to_corner():
     ramp = np.linspace(0, 10, 11, dtype="f4")[:, None, None] * np.ones((1, 11, 3), "f4")
     mean = matconvnet._mean({"averageImage": ramp}, (3, 6, 11))

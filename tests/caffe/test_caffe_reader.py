@@ -1,5 +1,7 @@
 """The weight reader against bytes that the protobuf package writes, and against damage."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from oracles import caffe_cv2, caffe_files
@@ -115,7 +117,16 @@ def test_means(tmp_path):
     blob = BlobProto(num=1, channels=3, height=4, width=5, data=image.ravel().tolist())
     (tmp_path / "m.binaryproto").write_bytes(blob.SerializeToString())
     np.save(tmp_path / "m.npy", image.astype("f8"))
-    for name in ("m.binaryproto", "m.npy"):
+    np.save(tmp_path / "blob.npy", image[None])
+    names = ["m.binaryproto", "m.npy", "blob.npy"]
+    with contextlib.suppress(ImportError):
+        import scipy.io
+
+        # ppgn's is (H, W, C); MatCaffe's has the axes of a blob in MATLAB, (W, H, C).
+        scipy.io.savemat(tmp_path / "p.mat", {"image_mean": image.transpose(1, 2, 0)})
+        scipy.io.savemat(tmp_path / "c.mat", {"mean_data": image.transpose(2, 1, 0)})
+        names += ["p.mat", "c.mat"]
+    for name in names:
         np.testing.assert_array_equal(means.read(tmp_path / name), image.transpose(1, 2, 0))
 
 
@@ -129,6 +140,7 @@ def test_mean_values_are_one_or_three_numbers(text):
     "array, message",
     [
         (np.zeros((2, 2)), r"expected \(C, H, W\)"),
+        (np.zeros((2, 3, 2, 2)), r"expected \(C, H, W\)"),
         (np.zeros((5, 2, 2)), "1 or 3 channels"),
         (np.full((3, 2, 2), np.nan), "1 or 3 channels"),
         (np.zeros((3, 2, 2), "O"), "holds Python objects"),

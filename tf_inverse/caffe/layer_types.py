@@ -189,7 +189,7 @@ KINDS = {
     "Eltwise": Kind(shape_layers.eltwise_options, shape_layers.eltwise_shapes, bottoms=_MANY),
     "Slice": Kind(shape_layers.slice_options, shape_layers.slice_shapes, tops=_MANY),
     "Split": Kind(_numbers(), _same, tops=_MANY),
-    "Flatten": Kind(shape_layers.flatten_options, shape_layers.flatten_shapes),
+    "Flatten": Kind(shape_layers.flatten_options, shape_layers.reshape_shapes),
     "Reshape": Kind(shape_layers.reshape_options, shape_layers.reshape_shapes),
     "Permute": Kind(shape_layers.permute_options, shape_layers.permute_shapes),
     "Tile": Kind(shape_layers.tile_options, shape_layers.tile_shapes),

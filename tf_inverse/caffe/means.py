@@ -41,8 +41,8 @@ def read(path: str | os.PathLike) -> np.ndarray:
     """A mean image [H, W, C], its channels in the order of the file.
 
     Args:
-        path: `.binaryproto`; `.npy` of (C, H, W), as Caffe's; or `.mat` with one array (H, W, C),
-            as ppgn's.
+        path: `.binaryproto`; `.npy` of (C, H, W) or (1, C, H, W), as Caffe's; or `.mat` with one
+            array (H, W, C), as ppgn's, or `mean_data` (W, H, C), as MatCaffe's.
 
     Raises:
         RefusedInput: Of another form, damaged, or not an image of 1 or 3 channels.
@@ -61,6 +61,7 @@ def read(path: str | os.PathLike) -> np.ndarray:
 
 def _npy(path: StrPath) -> Array:
     array = npy.mapped(path)
+    array = array[0] if array.ndim == 4 and len(array) == 1 else array
     if array.ndim != 3 or array.size > MOST_PIXELS or array.dtype.kind != "f":
         raise RefusedInput(f"expected (C, H, W) numbers in {path}, got {array.shape}")
     return array.transpose(1, 2, 0)
@@ -69,10 +70,13 @@ def _npy(path: StrPath) -> Array:
 def _mat(path: StrPath) -> Array:
     from tf_inverse.caffe import mat
 
-    arrays = [v for v in mat.read(path).values() if isinstance(v, np.ndarray) and v.ndim == 3]
-    if len(arrays) != 1 or arrays[0].dtype.kind != "f" or arrays[0].size > MOST_PIXELS:
-        raise RefusedInput(f"expected one array (H, W, C) in {path}, got {len(arrays)}")
-    return arrays[0]
+    variables = mat.read(path).items()
+    found = [(name, v) for name, v in variables if isinstance(v, np.ndarray) and v.ndim == 3]
+    if len(found) != 1 or found[0][1].dtype.kind != "f" or found[0][1].size > MOST_PIXELS:
+        raise RefusedInput(f"expected one array (H, W, C) in {path}, got {len(found)}")
+    name, array = found[0]
+    # MatCaffe's own mean image lies as its blobs do, on its side.
+    return array.transpose(1, 0, 2) if name == "mean_data" else array
 
 
 class Pixels(NamedTuple):
