@@ -185,7 +185,16 @@ def test_the_files_own_state_chooses_too():
         planned(INPUT + layer("ReLU", "include { } exclude { }"))
 
 
+ROWS = layer("Flatten", "flatten_param { axis: 2 }", "f")
+MAPS = layer("Pooling", "pooling_param { global_pooling: true }", "p") + layer(
+    "Flatten", name="v", bottom="p"
+)
 REFUSED = [
+    *(
+        (ROWS + layer(kind, bottom="f"), "expected an input (C,) or (C, H, W), got (3, 64)")
+        for kind in ("BatchNorm", "Scale", "Bias", "PReLU")
+    ),
+    (ROWS + MAPS + layer("Scale", "scale_param { axis: 0 }", bottom="f v"), "(C,) or (C, H, W)"),
     (conv("num_output: 4 kernel_size: 3 kernel_h: 3 kernel_w: 3"), "or kernel_h and kernel_w"),
     (conv("num_output: 4 kernel_size: 3 pad: 1 pad_h: 0 pad_w: 0"), "or pad_h and pad_w"),
     (conv("num_output: 4 num_output: 5 kernel_size: 3"), "expected num_output once, got [4, 5]"),
