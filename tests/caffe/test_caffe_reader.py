@@ -152,6 +152,18 @@ def test_bad_mean_arrays(tmp_path, array, message):
         means.read(tmp_path / "m.npy")
 
 
+def test_a_mean_image_is_no_larger_than_images_are(tmp_path):
+    side = 4097
+    sides = b"".join(map(caffe_files.varint, (1, 1, side, side)))
+    head = caffe_files.field(7, caffe_files.field(1, sides))
+    with open(tmp_path / "m.binaryproto", "wb") as file:
+        size = 4 * side * side
+        file.write(head + caffe_files.varint(5 << 3 | 2) + caffe_files.varint(size))
+        file.truncate(file.tell() + size)
+    with pytest.raises(RefusedInput, match=r"expected a mean image .* got \(1, 1, 4097, 4097\)"):
+        means.read(tmp_path / "m.binaryproto")
+
+
 def test_real_means(shared_data):
     folder = shared_data / "caffe" / "means"
     mean = means.read(folder / "ilsvrc_2012_mean.npy")
@@ -173,6 +185,7 @@ HEADS = {
     b"MATLAB 5.0 MAT-file": "convert matconvnet",
     b"\x0a\x03abc": "found no layer",
     b"\xff" * 40: "damaged or truncated",
+    b'name: "LeNet"\nlayer {\n}\n': "is text; is it the prototxt",
 }
 
 
