@@ -429,7 +429,7 @@ def test_the_command_line_refuses_words_that_cannot_be(server, capsys):
     for words, message in (
         (["fetch"], "expected names, as in tf-inverse fetch caffenet; --list shows all"),
         (["fetch", "a", "b", "--from=c"], "expected one name of a file with --from"),
-        (["fetch", "vgg"], "expected one of caffenet"),
+        (["fetch", "caffenet", "vgg"], "mean to fetch, got 'vgg'"),
         (["fetch", "mean", "--from=nothing"], "expected a file, found none at nothing"),
     ):
         with pytest.raises(SystemExit) as stopped:
