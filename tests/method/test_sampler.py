@@ -16,6 +16,7 @@ from tf_inverse.errors import SeedsNotFound, Stalled, Unreachable, UsageError
 from tf_inverse.method import loops, normalization, sampler
 from tf_inverse.method.sampler import Samples, sample
 from tf_inverse.method.settings import Settings
+from tf_inverse.networks import yardstick
 from tf_inverse.networks.codes import Codes, Stream, draw, generator
 
 METHODS = ("renewal", "paper", "langevin")
@@ -223,6 +224,43 @@ def test_hopeless_cases_end_with_what_was_reached(change, words, method, kind, m
     assert error.exit_code == 3 and error.found == 0
     if np.isfinite(error.best).all():
         assert f"reached {error.best[0]:.4g}" in text and error.best[0] < 1e3
+
+
+class Overflowing(keras.layers.Layer):
+    """What a layer that overflows for some inputs does: NaN where the first number is large."""
+
+    def call(self, x):
+        return x * keras.ops.where(x[:, :1] > 0.2, np.nan, 1.0)
+
+
+def overflowing(encoder):
+    """The tiny pair whose encoder overflows, before the target's layer or beside it."""
+    tiny = worlds.tiny_networks()
+    fc2, fc3 = (tiny.classifier.get_layer(name).output for name in ("fc2", "fc3"))
+    encoding = Overflowing(name="enc")(fc2)
+    heads = {"beside": [fc3, encoding], "before": keras.layers.Dense(4, name="fc4")(encoding)}
+    classifier = keras.Model(tiny.classifier.input, heads[encoder])
+    return dataclasses.replace(tiny, classifier=classifier, encoder="enc", labels=None)
+
+
+@pytest.mark.parametrize(("encoder", "layer"), [("before", "fc4"), ("beside", "fc3")])
+def test_rows_that_overflow_do_not_spoil_the_others(encoder, layer):
+    networks, neuron = overflowing(encoder), Neuron(layer, 2)
+    c = draw(networks, normalization.COUNT, generator(normalization.SEED, 0))
+    e, z = networks.score(worlds.images(networks, c), (neuron,))
+    sound = np.isfinite(e).all(axis=1)
+    assert 0 < (~sound).sum() < len(c) / 4
+    scale = normalization.measure(networks, (neuron,))
+    z = z[sound, 0].astype(np.float64)
+    np.testing.assert_allclose(
+        [scale.e_sd, scale.z_mean[0], scale.z_sd[0]],
+        [np.sqrt(e[sound].astype(np.float64).var(axis=0).mean()), z.mean(), z.std()],
+        rtol=1e-4,
+    )
+    assert yardstick.of(networks).count == sound.sum()
+    band = Band(neuron, *(float(q) for q in np.quantile(z, (0.6, 0.95))))
+    _, samples = run(networks, (band,), n=20, K=10)
+    assert len(samples.images) == 20 and np.isfinite(samples.encodings).all()
 
 
 def test_zero_gradient_ends_at_once_without_diversity():

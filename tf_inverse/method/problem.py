@@ -189,7 +189,13 @@ class Problem(NamedTuple):
         return view, tf.reshape(tf.map_fn(send_back, parts, **one_by_one), tf.shape(c))
 
     def scaled(self, e: Tensor) -> Tensor:
-        """Encodings per dimension and per natural standard deviation."""
+        """Encodings per dimension and per natural standard deviation.
+
+        A row that is not finite gets zeros: its numbers would reach all other rows through the sums
+        over pairs, and all later ones through the mean of the samples.
+        """
+        sound = tf.reduce_all(tf.math.is_finite(e), axis=-1, keepdims=True)
+        e = tf.where(sound, e, 0.0)
         return e / (self.e_sd * tf.sqrt(tf.cast(tf.shape(e)[-1], e.dtype)))
 
     def feasible(self, z: Tensor, target: Target) -> Tensor:
