@@ -297,7 +297,7 @@ def finite(rows: Array) -> Array:
 
     A network may overflow for a few inputs, which are not to spoil what is measured on the others.
     """
-    sound = np.isfinite(rows).reshape(len(rows), -1).all(axis=1)
+    sound = np.isfinite(rows).all(axis=tuple(range(1, np.ndim(rows))))
     return sound if sound.any() else ~sound
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 import math
 
 import drawing
@@ -175,8 +176,9 @@ def test_keras_optimizer_in_place_of_the_normalised_step(tiny, bands, whole, met
 
 
 def test_an_unknown_optimizer_is_refused(tiny, bands):
-    with pytest.raises(UsageError, match="name of a Keras optimizer, as adam, got 'volcano'"):
-        run(tiny, bands, optimizer="volcano")
+    for name in ("volcano", "LossScaleOptimizer"):
+        with pytest.raises(UsageError, match=f"of a Keras optimizer, as adam, got '{name}'"):
+            run(tiny, bands, optimizer=name)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -327,12 +329,31 @@ def test_scale_is_measured_on_random_codes(tiny):
         ({"mu0": float("inf")}, "expected mu0 > 0, got inf"),
         ({"a": float("nan")}, "expected a > 0, got nan"),
         ({"diversity": -1.0}, "expected diversity >= 0, got -1.0"),
+        ({"beta": "0.1"}, "expected beta > 0, got '0.1'"),
+        ({"mu0": None}, "expected mu0 > 0, got None"),
+        ({"quality": True}, "expected quality >= 0, got True"),
+        ({"chunk": 2.5}, "expected chunk to be a whole number >= 1, got 2.5"),
+        ({"chunk": 3}, "expected chunk to divide K = 10, got 3"),
     ],
 )
 def test_settings_refuse_what_cannot_be(options, words):
     with pytest.raises(UsageError) as refused:
         Settings(**options)
     assert words in str(refused.value)
+
+
+def test_settings_of_numpys_numbers_are_plain():
+    """An archive holds settings as text, which NumPy's numbers have no form for."""
+    given = {"n": np.int64(3), "K": np.uint8(4), "chunk": np.int32(2), "beta": np.float32(0.5)}
+    found = Settings(**given, diversity=np.float64(0.25))
+    assert json.loads(json.dumps(found.asdict())) == Settings(
+        n=3, K=4, chunk=2, beta=0.5, diversity=0.25
+    ).asdict() | {"n": 3}
+
+
+def test_without_a_neuron_there_is_nothing_to_sample(tiny):
+    with pytest.raises(UsageError, match="at least one neuron with its range to sample, got none"):
+        run(tiny, ())
 
 
 def test_the_papers_preset():

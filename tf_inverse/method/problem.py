@@ -90,7 +90,7 @@ def optimizer(name: str | None, rate: float, shape: tuple[int, int]) -> Optimize
         return None
     try:
         made = keras.optimizers.get({"class_name": name, "config": {"learning_rate": rate}})
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, KeyError):  # KeyError: one that is made of other optimizers
         raise UsageError(f"expected the name of a Keras optimizer, as adam, got {name!r}") from None
     codes = keras.Variable(tf.zeros(shape))
     made.build([codes])
