@@ -226,6 +226,15 @@ def test_name_outside_the_folder(network):
             storage.load(network)
 
 
+def test_whole_numbers_beyond_floats(network):
+    place = network / "network.json"
+    entries = json.loads(place.read_text())
+    entries["codes"]["bounds"] = [-(10**400), 1]
+    place.write_text(json.dumps(entries))
+    with pytest.raises(RefusedInput, match="expected JSON in .*: a whole number of 402 digits"):
+        storage.load(network)
+
+
 def test_no_code_without_tensorflow(network):
     """Looking at a folder's manifest loads neither TensorFlow nor a model."""
     code = (

@@ -83,13 +83,15 @@ def measure_each(networks: Networks, neurons: tuple[Neuron, ...]) -> list[Scale]
 
 
 def _looked(networks: Networks, neurons: tuple[Neuron, ...]) -> tuple[Array, View]:
-    """Random codes, and a View of them in float64."""
+    """Random codes, and a View in float64 of those whose encodings are finite."""
     layers = tuple(n.layer for n in neurons)
     look = networks.looking(layers)
     c = codes.draw(networks, COUNT, codes.generator(SEED, 0))
     views = [look(tf.constant(c[i : i + BATCH]), index(neurons)) for i in range(0, COUNT, BATCH)]
+    x = np.concatenate([v.x for v in views])
     e, z, s = (np.concatenate([v[i] for v in views]).astype(np.float64) for i in (1, 2, 3))
-    return c, View(np.concatenate([v.x for v in views]), e, z, s)
+    sound = diversity.finite(e)
+    return c, View(x[sound], e[sound], z[sound], s[sound])
 
 
 def _scale(networks: Networks, neurons: tuple[Neuron, ...], c: Array, view: View) -> Scale:
@@ -106,7 +108,9 @@ def _scale(networks: Networks, neurons: tuple[Neuron, ...], c: Array, view: View
 def _of_neurons(
     networks: Networks, neurons: tuple[Neuron, ...], z: Array, s: Array
 ) -> dict[str, Any]:
-    """The fields of a Scale that are of the neurons, from what random codes give, [COUNT, p]."""
+    """The fields of a Scale that are of the neurons, from what random codes give, [n, p]."""
+    sound = diversity.finite(np.concatenate([z, s], axis=1))
+    z, s = z[sound], s[sound]
     mean, sd = z.mean(axis=0), z.std(axis=0)
     known = [networks.nature(neuron) for neuron in neurons]
     units = [unit for unit in known if unit is not None and unit.sd > 0]
