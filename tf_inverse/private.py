@@ -84,8 +84,9 @@ def calls(layer: keras.layers.Layer) -> list[Any]:
 
 
 def nodes(model: Model) -> list[Any]:
-    """The calls of layers that make up a functional or sequential model, the last ones first."""
-    return [node for nodes in functional(model)._nodes_by_depth.values() for node in nodes]
+    """The calls of layers that make up a functional or sequential model, in the order it runs."""
+    depths = functional(model)._nodes_by_depth
+    return [node for depth in sorted(depths, reverse=True) for node in depths[depth]]
 
 
 def history(tensor: keras.KerasTensor) -> Any:
