@@ -195,7 +195,7 @@ def test_the_probability_of_a_range_under_a_large_bank():
 def test_what_the_law_forbids(linear):
     with pytest.raises(UsageError, match="float32 for method langevin"):
         Settings(method="langevin", precision="bfloat16")
-    with pytest.raises(Unreachable, match="largest activation reached"):
+    with pytest.raises(Unreachable, match="nearest activation reached"):
         rows(linear, [Band(Neuron("f", 0), 40.0, 41.0)])
 
 

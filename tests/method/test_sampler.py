@@ -221,7 +221,7 @@ def test_hopeless_cases_end_with_what_was_reached(change, words, method, kind, m
     with pytest.raises(kind, match=words) as ended:
         run(hopeless(*change), (band,), method=method, patience=2 if method == "paper" else 8)
     error, text = ended.value, str(ended.value)
-    assert "fc3:1@1000:2000: largest activation reached" in text and "found 0" in text
+    assert "fc3:1@1000:2000: nearest activation reached" in text and "found 0" in text
     assert "random codes' mean" in text and "Choose a range nearer" in text and "\n" not in text
     assert error.exit_code == 3 and error.found == 0
     if np.isfinite(error.best).all():
@@ -263,6 +263,15 @@ def test_rows_that_overflow_do_not_spoil_the_others(encoder, layer):
     band = Band(neuron, *(float(q) for q in np.quantile(z, (0.6, 0.95))))
     _, samples = run(networks, (band,), n=20, K=10)
     assert len(samples.images) == 20 and np.isfinite(samples.encodings).all()
+
+
+def test_of_a_range_below_the_smallest_activation_is_told(tiny, band, activations):
+    below, usual = Band(Neuron("fc3", 1), -2e3, -1e3), band(worlds.NEURON, 0.1, 0.9)
+    with pytest.raises(Unreachable, match=rf"never reached: {below}\. Choose") as ended:
+        run(tiny, (below, usual), patience=8)
+    reached = ended.value.best
+    assert f"{below}: nearest activation reached {reached[0]:.4g}" in str(ended.value)
+    assert reached[0] < np.median(activations(below.neuron)) and usual.z1 <= reached[1] <= usual.z2
 
 
 def test_zero_gradient_ends_at_once_without_diversity():
