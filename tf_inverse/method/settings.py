@@ -10,6 +10,7 @@ from typing import NamedTuple
 from tf_inverse.compute.precision import PRECISIONS
 from tf_inverse.errors import UsageError
 from tf_inverse.method.rule import RULE
+from tf_inverse.version import BEFORE
 
 
 class Preset(NamedTuple):
@@ -45,8 +46,6 @@ REAL = {"beta": "> 0", "mu0": "> 0", "a": "> 0", "diversity": ">= 0", "quality":
 """Settings that are other numbers, none of them infinite, and what they have to be."""
 OPEN = ("beta", "candidates", "chunk", "quality")
 """Numbers that may be left out."""
-BEFORE = {"starts": "random", "candidates": 1, "quality": 0.05}
-"""What runs had before they could be told: an archive that says nothing of these had these."""
 
 
 @dataclass(frozen=True)
