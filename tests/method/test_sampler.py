@@ -14,7 +14,7 @@ from drawing import equal, one_image
 
 from tf_inverse.band import Band, Neuron
 from tf_inverse.errors import SeedsNotFound, Stalled, Unreachable, UsageError
-from tf_inverse.method import loops, normalization, sampler
+from tf_inverse.method import fidelity, loops, normalization, sampler
 from tf_inverse.method.sampler import Samples, sample
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import yardstick
@@ -232,7 +232,7 @@ class Overflowing(keras.layers.Layer):
     """What a layer that overflows for some inputs does: NaN where the first number is large."""
 
     def call(self, x):
-        return x * keras.ops.where(x[:, :1] > 0.2, np.nan, 1.0)
+        return x * keras.ops.cast(keras.ops.where(x[:, :1] > 0.2, np.nan, 1.0), x.dtype)
 
 
 def overflowing(encoder):
@@ -261,8 +261,11 @@ def test_rows_that_overflow_do_not_spoil_the_others(encoder, layer):
     )
     assert yardstick.of(networks).count == sound.sum()
     band = Band(neuron, *(float(q) for q in np.quantile(z, (0.6, 0.95))))
-    _, samples = run(networks, (band,), n=20, K=10)
+    _, samples = run(networks, (band,), n=20, K=10, chunk=5 if encoder == "beside" else None)
     assert len(samples.images) == 20 and np.isfinite(samples.encodings).all()
+    # Half precision is judged by the codes that are numbers in float32.
+    errors = fidelity.measure(networks, (neuron,), "bfloat16")
+    assert errors.encodings < 0.5 and errors.activations[0] < scale.z_sd[0]
 
 
 def test_of_a_range_below_the_smallest_activation_is_told(tiny, band, activations):
