@@ -9,7 +9,7 @@ import lzma
 import pathlib
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any, cast
 
 from tf_inverse.caffe import caffemodel, download, weight_check, weight_file
@@ -17,7 +17,11 @@ from tf_inverse.caffe.sources import Form, Source
 from tf_inverse.errors import ConversionError, RefusedInput, reason
 from tf_inverse.tensors import StrPath
 
-PACKED = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
+PACKED: dict[bytes, Callable[..., Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZ": bz2.open,
+    b"\xfd7": lzma.open,
+}
 MOST_READ = 8 << 20
 """Bytes of an archive's list, or of a header in it; a member is copied in smaller parts."""
 
