@@ -12,7 +12,7 @@ from scipy import stats
 
 from tf_inverse.band import Band, Bands, Neuron
 from tf_inverse.errors import RefusedInput, Unreachable, UsageError
-from tf_inverse.method import langevin
+from tf_inverse.method import chains, langevin
 from tf_inverse.method.kernel import Kernel
 from tf_inverse.method.normalization import measure
 from tf_inverse.method.sampler import sample
@@ -173,6 +173,19 @@ def test_a_bank_is_sampled_with_its_kernels():
     assert fits(z[:, 0], cdf)
     # The second entry says which half of the bank a row is of: both are equally likely.
     assert abs(np.mean(c[:, 1] > 0.5) - 0.5) < 0.06
+
+
+def test_rows_are_far_apart_where_chains_forget_slowly():
+    """One and a half autocorrelation times: 1.8 / 0.2 rounds where neighbours correlate by 0.8."""
+    rng, x = np.random.default_rng(2), np.zeros((50, 400, 1))
+    for t in range(1, 400):
+        x[:, t] = 0.8 * x[:, t - 1] + rng.standard_normal((50, 1))
+    free, constant = rng.standard_normal(x.shape), np.zeros_like(x)
+    assert 11 <= chains.spacing(x[:, 50:]) <= 16 and chains.spacing(free) <= 2
+    # The slowest statistic decides; one that never changes tells nothing.
+    every = np.concatenate([free, x, constant], axis=2)[:, 50:]
+    assert chains.spacing(every) == chains.spacing(x[:, 50:])
+    assert chains.spacing(np.repeat(free[:, :1], 400, axis=1)) == chains.MOST_APART
 
 
 def test_hops_with_unequal_chances_leave_all_members_alike():

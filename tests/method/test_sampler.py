@@ -12,9 +12,9 @@ import pytest
 import worlds
 from drawing import equal, one_image
 
-from tf_inverse.band import Band, Neuron
+from tf_inverse.band import Band, Bands, Neuron
 from tf_inverse.errors import SeedsNotFound, Stalled, Unreachable, UsageError
-from tf_inverse.method import fidelity, loops, normalization, sampler
+from tf_inverse.method import fidelity, keeper, loops, normalization, sampler
 from tf_inverse.method.sampler import Samples, sample
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import yardstick
@@ -30,7 +30,7 @@ def run(networks, bands, state=None, **options):
 
 @pytest.fixture(scope="module")
 def bands(band):
-    return (band(worlds.NEURON),)
+    return Bands([band(worlds.NEURON)])
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +89,26 @@ def test_resumed_from_any_batch_equals_uninterrupted(tiny, bands, whole, method)
 def test_raised_n_continues_as_if_it_had_been_asked_for(tiny, bands, whole, method, n):
     """The first run stops in the middle of a chunk; the rest of that chunk is not lost."""
     batches, first = run(tiny, bands, method=method, n=n)
-    rest = run(tiny, bands, batches[-1].state, method=method)[1]
-    assert equal(Samples.joined([first, rest]), whole[method][1])
+    # More, twice: the second time from a state that had a part of that chunk already.
+    parts, state = [first], batches[-1].state
+    for more in (n + 1, N):
+        batches, found = run(tiny, bands, state, method=method, n=more)
+        parts, state = [*parts, found], batches[-1].state
+    assert equal(Samples.joined(parts), whole[method][1])
+
+
+def test_what_lies_within_rounding_of_an_end_is_no_sample(tiny, bands):
+    """1e-5 of the larger end, at most a quarter of the range; and what is no number is none."""
+    e = np.zeros((6, 7), np.float32)
+    e[5, 3] = np.nan
+    for z1, z2, slack in ((100.0, 200.0, 2e-3), (100.0, 100.001, 0.00025)):
+        band, scale = Band(worlds.NEURON, z1, z2), normalization.measure(tiny, bands.neurons)
+        kept = keeper.Keeper(tiny, Bands([band]), Settings(n=9), None, scale)
+        ends = z1, z1 + 0.9 * slack, z1 + 1.1 * slack, z2 - 1.1 * slack, z2 - 0.9 * slack
+        z = np.array([*ends, (z1 + z2) / 2])[:, None]
+        images = np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1)
+        scored = Samples(images, np.zeros((6, 6)), e, z, np.arange(6), np.arange(6))
+        assert kept.take(scored, np.zeros((6, 6))).steps.tolist() == [2, 3]
 
 
 @pytest.mark.parametrize("method", METHODS[:2])
