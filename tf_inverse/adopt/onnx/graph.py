@@ -115,9 +115,18 @@ def _applied(kind: str, attributes: dict[str, Any], taken: list[Any]) -> tuple[A
         given: Any = open_shapes.OPEN[kind](*taken)
     else:
         with tf.init_scope() if now else contextlib.nullcontext():
-            given = file.OPERATORS[kind](attributes, *taken)
+            given = file.OPERATORS[kind](attributes, *_tensors(kind, taken))
     found = given if isinstance(given, tuple) else (given,)
     return tuple(_known(x) if now or not tf.is_tensor(x) else x for x in found)
+
+
+def _tensors(kind: str, taken: list[Any]) -> list[Any]:
+    """What an operator takes: weights as tensors where it takes no arrays of NumPy's."""
+    if kind not in file.OF_TENSORS:
+        return taken
+    is_float = (isinstance(x, np.ndarray) and x.dtype.kind == "f" for x in taken)
+    pairs = zip(taken, is_float, strict=True)
+    return [tf.convert_to_tensor(x) if own else x for x, own in pairs]
 
 
 def _sized(x: Any, shape: list[int | None] | None) -> Any:
