@@ -146,6 +146,8 @@ def test_ranges_in_natural_units(natural):
         ("fc3:1@2:2", "expected z1 < z2, both finite, got z1=2, z2=2"),
         ("fc3:1@nan:2", "expected z1 < z2, both finite, got z1=nan"),
         ("fc3:1@1:inf", "expected z1 < z2, both finite, got z1=1, z2=inf"),
+        ("fc3:1@-1e39:2", "holds float32 numbers, as activations are, got z1=-1e+39, z2=2.0"),
+        ("fc3:1@1.00000001:1.00000002", "got z1=1.00000001, z2=1.00000002 for fc3:1: give a wider"),
         ("fc3:1@low:3", "(p95) or deviations (+2sd) for the range of 'fc3:1@low:3', got 'low'"),
         ("fc3:1@2sd:3", "or deviations (+2sd)"),
         ("fc3:1@p5:p9", "'fc3:1@p5:p9': network tiny stores no natural statistics of fc3:1"),

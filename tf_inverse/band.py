@@ -57,7 +57,8 @@ class Band:
     """A neuron with the range [z1, z2] that its activation is to lie in.
 
     Raises:
-        UsageError: z1 is not below z2, or one of them is not a finite number.
+        UsageError: z1 is not below z2, one of them is not a finite number, or no float32 number,
+            as activations are, lies between them.
     """
 
     neuron: Neuron
@@ -70,9 +71,24 @@ class Band:
                 f"expected z1 < z2, both finite, got z1={self.z1:g}, z2={self.z2:g} "
                 f"for {self.neuron}"
             )
+        if not _holds_float32(self.z1, self.z2):
+            raise UsageError(
+                f"expected a range that holds float32 numbers, as activations are, got "
+                f"z1={self.z1!r}, z2={self.z2!r} for {self.neuron}: give a wider one"
+            )
 
     def __str__(self) -> str:
         return f"{self.neuron}@{self.z1:g}:{self.z2:g}"
+
+
+def _holds_float32(z1: float, z2: float) -> bool:
+    """Whether both ends are within the limits of float32, and one of its numbers between them."""
+    if max(abs(z1), abs(z2)) > float(np.finfo(np.float32).max):
+        return False
+    first = np.float32(z1)
+    if float(first) < z1:
+        first = np.nextafter(first, np.float32(np.inf))
+    return float(first) <= z2
 
 
 class Range(NamedTuple):
