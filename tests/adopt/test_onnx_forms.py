@@ -97,6 +97,9 @@ def test_a_quantised_file_rounds_as_onnx_runtime_and_has_gradients(tmp_path):
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     (want,) = onnxruntime.InferenceSession(path, options).run(None, {"x": X})
     np.testing.assert_allclose(model(X), want, rtol=1e-4, atol=1e-5)
+    # A pair is no layer of its own: the layer before it gives what comes out of the pair.
+    layers = list(model.get_layer("graph").outputs)
+    assert layers == ["x_q", "a", "r", "p", "f", ""]
     x = tf.constant(X)
     with tf.GradientTape() as tape:
         tape.watch(x)
@@ -120,6 +123,20 @@ def test_outputs_that_are_no_numbers_are_told_in_words(tmp_path):
     path = written(tmp_path / "nan.onnx", plain(), weights)
     with pytest.raises(RefusedInput, match=r"output y is no number \(NaN\) for images of noise"):
         loading.open(path, "classifier")
+
+
+def test_names_may_be_of_any_letters(tmp_path):
+    """TensorFlow's scopes take those of ASCII alone; others become lines."""
+    nodes, weights = plain("entrée"), {"W": W.astype("f4"), "V": V.astype("f4")}
+    nodes[0][2][0] = nodes[1][1][0] = "bloc é/conv"
+    path = written(tmp_path / "n.onnx", nodes, weights)
+    model = onnx.load(path)
+    model.graph.input[0].name = "entrée"
+    onnx.save(model, path)
+    got = loading.open(path, "classifier").model
+    assert next(iter(got.get_layer("graph").outputs)) == "bloc__/conv"
+    (want,) = onnxruntime.InferenceSession(path).run(None, {"entrée": X})
+    np.testing.assert_allclose(got(X), want, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["MatMulInteger", "QLinearConv"])
