@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 WEIGHTS = "model.weights.h5"
 MEMBERS = {"config.json", "metadata.json", WEIGHTS}
 ASSETS = "assets/layers/"
-QUANTISED = '"QuantizedDTypePolicy"'
 MAX_CONFIG = 16 << 20  # bytes
 MAX_WEIGHTS = 16 << 30
 
@@ -90,7 +89,7 @@ def load(path: StrPath, trust: bool = False) -> keras.Model:
         private.fill(model)
         _load_weights(model, path)
     except Exception as error:  # Keras raises almost anything for a damaged file
-        raise _refused(path, contents.version, error, QUANTISED in contents.config) from error
+        raise _refused(path, contents.version, error) from error
     for layer in private.layers(model):
         # Keras does this for the layers of an .h5 file's model, not for those of a model within.
         if hasattr(layer, "finalize_state"):
@@ -128,6 +127,13 @@ def _load_weights(model: keras.Model, path: StrPath) -> None:
 def _stored_weights(path: StrPath) -> Iterator[StoredMember]:
     with open(path, "rb") as whole, zipfile.ZipFile(whole) as archive:
         yield StoredMember(whole, archive.getinfo(WEIGHTS))
+
+
+def _is_quantised(path: StrPath) -> bool:
+    if _is_hdf5(path):
+        return False  # older than any that Keras can quantise
+    with _stored_weights(path) as member, h5py.File(member, "r") as file:
+        return weights.quantised(file, path)
 
 
 def _is_hdf5(path: StrPath) -> bool:
@@ -204,9 +210,7 @@ def _check_members(archive: zipfile.ZipFile, path: StrPath, trust: bool) -> set[
     return assets
 
 
-def _refused(
-    path: StrPath, version: str, error: Exception, quantised: bool = False
-) -> InverseSetError:
+def _refused(path: StrPath, version: str, error: Exception) -> InverseSetError:
     """The refusal of a model: why, who saved it where that is the reason, and the way out."""
     from tf_inverse.networks.keras_file import config, keras2
 
@@ -218,11 +222,11 @@ def _refused(
     if keras2.is_older(version):
         saved = f"Keras {version or '1 or 2'} saved it and Keras 3 cannot read it"
         return RefusedInput(f"{path}: {saved} ({reason(error)}); {config.WAY_OUT}")
-    if quantised and "could not be loaded" in str(error):
+    if "could not be loaded" in str(error) and _is_quantised(path):
         return RefusedInput(
-            f"{path}: quantised layers within other layers, as in attention, are saved by Keras and "
-            f"not loaded; make the network anew, quantize() it likewise, load_weights() this file "
-            f"and export() a SavedModel, or give what it was before it was quantised"
+            f"{path}: Keras saves quantised layers within other layers, as in attention, and does "
+            f"not load them; make the network anew, quantize() it likewise, load_weights() this "
+            f"file and export() a SavedModel, or give what it was before it was quantised"
         )
     if "Could not locate" in str(error):  # a class or a function of the user's own
         way_out = f"; {config.WAY_OUT}"
