@@ -23,6 +23,20 @@ def discs(activations, side, rng):
     return np.where(inside[..., None], colour, ground).astype(np.uint8)
 
 
+def header(n=24, seed=0, targets=(TARGET,)):
+    """What the archive of n samples says of its run."""
+    return {
+        "name": "specimen",
+        "targets": list(targets),
+        "settings": {"K": 10, "method": "renewal"},
+        "versions": {"tf_inverse": "0.1.0"},
+        "checksums": {"classifier.keras": "ab" * 32},
+        "network": "discs",
+        "seed": seed,
+        "asked": n,
+    }
+
+
 def write(
     path,
     n=24,
@@ -33,6 +47,7 @@ def write(
     summary=None,
     groups=(),
     directions=None,
+    overwrite=False,
     **more,
 ):
     """Writes an archive of n samples, with more fields of its header, and returns it opened.
@@ -48,16 +63,6 @@ def write(
     if groups:
         encodings += 20 * np.eye(16, dtype=np.float32)[np.repeat(np.arange(len(groups)), groups)]
     steps, chain = np.arange(n, dtype=np.int64) * 2, np.arange(n, dtype=np.int32) % 5
-    header = {
-        "name": "specimen",
-        "targets": list(targets),
-        "settings": {"K": 10, "method": "renewal"},
-        "versions": {"tf_inverse": "0.1.0"},
-        "checksums": {"classifier.keras": "ab" * 32},
-        "network": "discs",
-        "seed": seed,
-        "asked": n,
-    } | more
     reference = {
         "activations": rng.normal(low - 6, 3, (100, len(targets))).astype(np.float32),
         "encodings": rng.normal(size=(10, 16)).astype(np.float32),
@@ -66,7 +71,9 @@ def write(
         images, rng.normal(size=(n, 4)).astype(np.float32), encodings, z, steps, chain
     )
     reference = reference if natural else None
-    with archive.Writer(path, header, natural=reference, directions=directions) as writer:
+    head = header(n, seed, targets) | more
+    first = {"natural": reference, "directions": directions}
+    with archive.Writer(path, head, overwrite=overwrite, **first) as writer:
         writer.append(samples, {})
         writer.finish({"steps": 2 * n, "bandwidth": 3.0} if summary is None else summary)
     return archive.open(path)

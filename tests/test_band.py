@@ -4,6 +4,7 @@ import dataclasses
 import math
 import pickle
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -82,6 +83,41 @@ def test_labels_with_commas_do_not_split():
     assert split(f"fc3:{LABEL}@0:1, fc3:cat@1:2") == [f"fc3:{LABEL}@0:1", "fc3:cat@1:2"]
 
 
+@pytest.fixture(scope="module")
+def named():
+    """A pair whose layers have names that hold what parts a target elsewhere."""
+    x = keras.Input((8, 8, 3))
+    h = keras.layers.Conv2D(3, 3, name="première convolution")(x)
+    h = keras.layers.Flatten(name="flat")(h)
+    h = keras.layers.Dense(4, name="a:b, 2@x")(h)
+    f = keras.Model(x, keras.layers.Dense(4, name='the "last"')(h))
+    return worlds.tiny_networks(classifier=f, encoder="flat", labels=None)
+
+
+def test_layers_of_any_name(named):
+    bands = (
+        Band(Neuron("première convolution", 2, (0, 5)), 1, 2),
+        Band(Neuron("a:b, 2@x", 3), -1, 0.5),
+        Band(Neuron('the "last"', 1), 0, 1),
+        Band(Neuron("flat", 7), 0, 1),
+    )
+    assert parse(", ".join(map(str, bands)), named) == bands
+    for one in bands:
+        assert parse(str(one), named) == (one,)
+    assert [str(one.neuron) for one in bands] == [
+        '"première convolution":2,0,5',
+        '"a:b, 2@x":3',
+        "'the \"last\"':1",
+        "flat:7",
+    ]
+    # Names with blanks alone need no quotes where something else tells where they begin.
+    text = "première convolution:2,0,5@1:2, flat:7@0:1 première convolution:0,1,1@3:4"
+    first, second, third = parse(text, named)
+    assert (first, second) == (bands[0], bands[3])
+    assert third == Band(Neuron("première convolution", 0, (1, 1)), 3, 4)
+    assert split("première convolution:2") == ["première convolution:2"]
+
+
 def test_ranges_in_natural_units(natural):
     assert parse("fc3:0@p10:p99.5", natural)[0] == Band(Neuron("fc3", 0), 100, 995)
     assert parse("fc3:0@-0.5sd:+2sd", natural)[0] == Band(Neuron("fc3", 0), 4, 9)
@@ -110,6 +146,8 @@ def test_ranges_in_natural_units(natural):
         ("fc3:1@2:2", "expected z1 < z2, both finite, got z1=2, z2=2"),
         ("fc3:1@nan:2", "expected z1 < z2, both finite, got z1=nan"),
         ("fc3:1@1:inf", "expected z1 < z2, both finite, got z1=1, z2=inf"),
+        ("fc3:1@-1e39:2", "holds float32 numbers, as activations are, got z1=-1e+39, z2=2.0"),
+        ("fc3:1@1.00000001:1.00000002", "got z1=1.00000001, z2=1.00000002 for fc3:1: give a wider"),
         ("fc3:1@low:3", "(p95) or deviations (+2sd) for the range of 'fc3:1@low:3', got 'low'"),
         ("fc3:1@2sd:3", "or deviations (+2sd)"),
         ("fc3:1@p5:p9", "'fc3:1@p5:p9': network tiny stores no natural statistics of fc3:1"),

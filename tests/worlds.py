@@ -29,12 +29,14 @@ def tiny_networks(seed=0, code=6, size=8, classes=4, **changes):
     y = keras.layers.Rescaling(60.0, offset=128.0, name="pixels")(y)
     generator = keras.Model(codes, keras.layers.Reshape((size, size, 3), name="x")(y), name="gen")
     options = {
+        "classifier": classifier,
+        "generator": generator,
         "name": "tiny",
         "encoder": "fc2",
         "codes": Codes("normal", code),
         "labels": ("fc3", ("cat", "dog", "ship", "toilet tissue, toilet paper")[:classes]),
     }
-    return Networks(classifier=classifier, generator=generator, **(options | changes))
+    return Networks(**(options | changes))
 
 
 def images(networks, codes):

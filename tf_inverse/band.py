@@ -2,7 +2,9 @@
 
 The text form of a target is `LAYER:UNIT@Z1:Z2`, for a unit of a convolution
 `LAYER:UNIT,ROW,COLUMN@Z1:Z2` (the centre where no position is given; `mean` or `max` over the map
-in the place of `ROW,COLUMN`). UNIT is a number, from zero, or a label; or a direction, which is a
+in the place of `ROW,COLUMN`). The name of a layer stands in quotes, single or double, where it
+holds commas, colons or @; one with blanks needs none where its target is the only one, or where all
+targets tell their ranges. UNIT is a number, from zero, or a label; or a direction, which is a
 sum of units (`ship-airplane`, `ship-0.5*airplane`) or an array in a file (`@FILE.npy`). Z1 and Z2
 are activations, percentiles of natural images (`p95`) or standard deviations above their mean
 (`+2sd`). Several targets, separated by commas or spaces, mean their intersection (section 3.5).
@@ -21,7 +23,7 @@ import numpy as np
 from tf_inverse import directions, grammar, unit_names
 from tf_inverse.directions import Direction
 from tf_inverse.errors import UsageError
-from tf_inverse.neuron import Neuron, linear, placed
+from tf_inverse.neuron import Neuron, linear, placed, unquoted
 from tf_inverse.tensors import Array
 
 if TYPE_CHECKING:
@@ -29,11 +31,20 @@ if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
 
 FORM = "LAYER:UNIT@Z1:Z2 (for example fc8:ship@8:10)"
-SEPARATOR = re.compile(r"[,\s]+(?=[^\s,:@]+:)")
+QUOTED = r"\"[^\"]+\"|'[^']+'"
+SEPARATOR = re.compile(rf"[,\s]+(?=(?:{QUOTED}|[^\s,:@]+):)")
+BEGUN = re.compile(rf"(?:{QUOTED}|(?![\"'])[^,:@]*):")
+"""A text that holds the whole name of its layer, so that what comes after it is another target."""
+
+ENDED = re.compile(r"(.*@[^:@]+:\s*[^\s,:@]+)([,\s]+)[^\s,:@][^,:@]*", re.DOTALL)
+"""A target with its range, and the first words of the next one's layer."""
+
 TARGET = re.compile(
     # The path of a file may hold what parts a target elsewhere.
-    r"(?P<layer>[^\s,:@]+):(?P<unit>@.+?\.npy(?:\[\d+\])?(?:,[^:@]+)?|@?[^:@]+)"
-    r"(?:@(?P<z1>[^:@]+):(?P<z2>[^:@]+))?"
+    rf"(?P<layer>{QUOTED}|[^\s,:@][^,:@]*):"
+    r"(?P<unit>@.+?\.npy(?:\[\d+\])?(?:,[^:@]+)?|@?[^:@]+)"
+    r"(?:@(?P<z1>[^:@]+):(?P<z2>[^:@]+))?",
+    re.DOTALL,
 )
 POSITION = re.compile(r"(?P<unit>.+?),\s*(?:(?P<row>\d+),\s*(?P<column>\d+)|(?P<over>mean|max))")
 RELATIVE = re.compile(r"p(\d+(?:\.\d+)?)|([+-]\d+(?:\.\d+)?)sd")
@@ -46,7 +57,8 @@ class Band:
     """A neuron with the range [z1, z2] that its activation is to lie in.
 
     Raises:
-        UsageError: z1 is not below z2, or one of them is not a finite number.
+        UsageError: z1 is not below z2, one of them is not a finite number, or no float32 number,
+            as activations are, lies between them.
     """
 
     neuron: Neuron
@@ -59,9 +71,24 @@ class Band:
                 f"expected z1 < z2, both finite, got z1={self.z1:g}, z2={self.z2:g} "
                 f"for {self.neuron}"
             )
+        if not _holds_float32(self.z1, self.z2):
+            raise UsageError(
+                f"expected a range that holds float32 numbers, as activations are, got "
+                f"z1={self.z1!r}, z2={self.z2!r} for {self.neuron}: give a wider one"
+            )
 
     def __str__(self) -> str:
         return f"{self.neuron}@{self.z1:g}:{self.z2:g}"
+
+
+def _holds_float32(z1: float, z2: float) -> bool:
+    """Whether both ends are within the limits of float32, and one of its numbers between them."""
+    if max(abs(z1), abs(z2)) > float(np.finfo(np.float32).max):
+        return False
+    first = np.float32(z1)
+    if float(first) < z1:
+        first = np.nextafter(first, np.float32(np.inf))
+    return float(first) <= z2
 
 
 class Range(NamedTuple):
@@ -145,8 +172,18 @@ def split(text: str) -> list[str]:
 
     >>> split("fc8:ship@8:10, conv5:196,6,6@170:200")
     ['fc8:ship@8:10', 'conv5:196,6,6@170:200']
+    >>> split("first layer:3@1:2, 'second, last':5@0:1")
+    ['first layer:3@1:2', "'second, last':5@0:1"]
     """
-    return [part for part in SEPARATOR.split(text.strip()) if part]
+    text, parts, start = text.strip(), [], 0
+    for mark in SEPARATOR.finditer(text):
+        part = text[start : mark.start()]
+        if part and not BEGUN.match(part):
+            continue  # a layer's name goes on after its blank
+        ended = ENDED.fullmatch(part)
+        parts.append(ended[1] if ended else part)
+        start = start + ended.end(2) if ended else mark.end()
+    return [part for part in (*parts, text[start:]) if part]
 
 
 def parse(text: str, networks: Networks) -> Bands:
@@ -219,7 +256,7 @@ def ranges(text: str, networks: Networks) -> Iterator[Range]:
 
 def _neurons(match: re.Match[str], networks: Networks) -> Iterator[Neuron]:
     # By its full path, as labels and natural statistics have it, however short it was written.
-    layer, unit = networks.layer_path(match["layer"]), match["unit"].strip()
+    layer, unit = networks.layer_path(unquoted(match["layer"])), match["unit"].strip()
     shape, labels = networks.layer_shape(layer), networks.names(layer)
     position = POSITION.fullmatch(unit)
     at: tuple[int, int] | str | None = None

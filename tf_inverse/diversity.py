@@ -292,6 +292,15 @@ def matrix(values: Array, name: str) -> Array:
     return found
 
 
+def finite(rows: Array) -> Array:
+    """Which of the rows [n, ...] are finite numbers, [n] booleans; all of them where none is.
+
+    A network may overflow for a few inputs, which are not to spoil what is measured on the others.
+    """
+    sound = np.isfinite(rows).all(axis=tuple(range(1, np.ndim(rows))))
+    return sound if sound.any() else ~sound
+
+
 def centred(encodings: Array) -> Array:
     """Encodings in float64 about their mean, [n, d]."""
     e = matrix(encodings, "encodings")

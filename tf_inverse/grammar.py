@@ -141,10 +141,10 @@ def sides(flag: str, text: str, least: int = 1) -> tuple[int, ...]:
 def names(text: str | None) -> tuple[str, ...]:
     """The words of a list with commas; none where there is no list.
 
-    >>> names("fc8,,prob"), names(None)
+    >>> names("fc8, prob,"), names(None)
     (('fc8', 'prob'), ())
     """
-    return tuple(filter(None, (text or "").split(",")))
+    return tuple(filter(None, (part.strip() for part in (text or "").split(","))))
 
 
 def lines(what: str, path: StrPath) -> list[str]:

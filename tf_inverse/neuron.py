@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from tf_inverse.directions import Direction
@@ -32,7 +33,25 @@ class Neuron(NamedTuple):
 
     def __str__(self) -> str:
         at = self.at if isinstance(self.at, str) else ",".join(map(str, self.at or ()))
-        return f"{self.layer}:{self.unit}" + (f",{at}" if at else "")
+        return f"{quoted(self.layer)}:{self.unit}" + (f",{at}" if at else "")
+
+
+def quoted(layer: str) -> str:
+    """A layer's name as targets have it: in quotes where it holds what parts a target.
+
+    >>> print(quoted("block1/conv"), quoted("my layer"), quoted('the "last" one'))
+    block1/conv "my layer" 'the "last" one'
+    """
+    if not re.search(r"[\s,:@]|^[\"']", layer):
+        return layer
+    return f"'{layer}'" if '"' in layer else f'"{layer}"'
+
+
+def unquoted(text: str) -> str:
+    """The name of a layer that a target tells, with or without quotes."""
+    text = text.strip()
+    is_quoted = len(text) > 2 and text[0] == text[-1] and text[0] in "\"'"
+    return text[1:-1] if is_quoted else text
 
 
 def linear(neuron: Neuron, networks: Networks) -> Neuron:

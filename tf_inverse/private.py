@@ -11,10 +11,11 @@ import collections
 import contextlib
 import functools
 import io
+import math
 import os
 import types
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from tf_inverse.tensors import Model, Tensor
@@ -83,8 +84,9 @@ def calls(layer: keras.layers.Layer) -> list[Any]:
 
 
 def nodes(model: Model) -> list[Any]:
-    """The calls of layers that make up a functional or sequential model, the last ones first."""
-    return [node for nodes in functional(model)._nodes_by_depth.values() for node in nodes]
+    """The calls of layers that make up a functional or sequential model, in the order it runs."""
+    depths = functional(model)._nodes_by_depth
+    return [node for depth in sorted(depths, reverse=True) for node in depths[depth]]
 
 
 def history(tensor: keras.KerasTensor) -> Any:
@@ -143,6 +145,53 @@ def tie_gradients() -> None:
 def is_cast(weight: keras.Variable) -> bool:
     """Whether layers cast a variable to the precision that they compute in."""
     return weight._autocast
+
+
+@contextlib.contextmanager
+def unfilled(allow: Callable[[int], None]) -> Iterator[None]:
+    """While open, variables of new models take no memory, on any backend; see `fill`.
+
+    Keras has a scope for that, but whatever leaves such a scope later fills all variables that were
+    ever made in one, those of models that were refused too.
+
+    Args:
+        allow: Is called with all numbers that the variables have together, whenever there is one
+            more; what it raises ends the making of the model.
+    """
+    import keras
+    from keras.src.backend.common import global_state
+
+    class Waiting(list):
+        numbers = 0
+
+        def append(self, variable: keras.Variable) -> None:
+            self.numbers += math.prod(variable.shape)
+            allow(self.numbers)
+            super().append(variable)
+
+    name = "uninitialized_variables"
+    before = global_state.get_global_attribute(name)
+    global_state.set_global_attribute(name, Waiting())
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        global_state.set_global_attribute(name, before)
+
+
+def fill(model: Model) -> None:
+    """Gives memory to the variables of a model that was made in `unfilled`.
+
+    Where a variable starts at random numbers it gets zeros: they are as good for whoever reads its
+    weights from a file, and drawing them takes longer than reading.
+    """
+    import keras
+    from keras.src.initializers.random_initializers import RandomInitializer
+
+    for variable in model.variables:
+        if isinstance(variable._initializer, RandomInitializer):
+            variable._initializer = keras.initializers.Zeros()
+        variable._deferred_initialize()
 
 
 def load_weights(model: Model, weights: io.RawIOBase) -> None:

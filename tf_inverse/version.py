@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import platform
+from typing import Any
 
 __version__ = "0.1.0"
+
+BEFORE: dict[str, Any] = {"starts": "random", "candidates": 1, "quality": 0.05}
+"""Settings of runs before they could be told: an archive that says nothing of these had these."""
 
 
 def versions() -> dict[str, str]:

@@ -48,7 +48,8 @@ def adopt(
             red, green and blue; or caffe, tf, torch, as Keras's preprocess_input has them.
         codes: Starting codes, normal, uniform or noise; normal, or as the generator's folder says.
         bounds: Smallest and largest entry of a code, 0:30; 0: where there is no largest.
-        crop: Side of the centre square cut from the generator's image.
+        crop: Side of the centre square cut from the generator's image; 0 for none, also where the
+            generator's folder has one.
         fixed: Values of further inputs, NAME=VALUE, several with commas: a number, which stands for
             the one-hot row of a label; numbers with blanks between; or a file, a picture or .npy.
         labels: File with a label a line, for the units of the output; the classes of the images,

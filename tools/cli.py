@@ -8,6 +8,7 @@ runs; every value is read as the command's annotation says; and the return value
 from __future__ import annotations
 
 import ast
+import contextlib
 import errno
 import importlib
 import io
@@ -15,7 +16,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from tf_inverse.tools import flags, quiet, usage
+from tf_inverse.tools import flags, quiet, shown, usage
 
 from tf_inverse.errors import InverseSetError, UsageError, printable
 from tf_inverse.layers import registration
@@ -76,7 +77,8 @@ def main(argv: list[str] | None = None) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     argv = sys.argv[1:] if argv is None else list(argv)
     try:
-        sys.exit(_run(argv))
+        with contextlib.redirect_stdout(shown.Shown(sys.stdout)):
+            sys.exit(_run(argv))
     except InverseSetError as error:
         _fail(error, error.exit_code)
     except REFUSED as error:

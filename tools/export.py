@@ -38,20 +38,19 @@ def export(
     """
     import json as jsons
 
-    from tf_inverse import band
+    from tf_inverse import band, grammar
     from tf_inverse import export as library
     from tf_inverse.caffe import published
-    from tf_inverse.grammar import say
     from tf_inverse.method.settings import Settings
     from tf_inverse.networks import starts
 
     asked = Settings(**settings)
-    named = tuple(layers.split(",")) if layers else None
+    named = grammar.names(layers) or None
     networks = published.load(network, trust=trust)
     along = band.neurons(directions or "", networks)
     how = {"version": version, "overwrite": overwrite, "directions": along}
     if lacking := starts.lacking(networks, asked):
-        say(lacking)
+        grammar.say(lacking)
     figures = library.write(networks, out, named, asked, **how)
     if json:
         print(jsons.dumps(figures | {"out": out}))

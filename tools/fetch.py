@@ -27,9 +27,11 @@ def fetch(*names: str, list: bool = False, from_: str | None = None) -> None:
     if not names or (from_ and len(names) != 1):
         wanted = "one name of a file with --from" if from_ else "names"
         raise UsageError(f"expected {wanted}, as in tf-inverse fetch caffenet; --list shows all")
-    for name in names:
-        if from_:
-            print(fetching.bring(name, from_).path)
-            continue
-        for part in published.parts(name):
-            print(fetching.fetch(part).path)
+    if from_:
+        print(fetching.bring(names[0], from_).path)
+        return
+    parts = [part for name in names for part in published.parts(name)]
+    for part in parts:
+        fetching.known(part)
+    for part in dict.fromkeys(parts):
+        print(fetching.fetch(part).path)

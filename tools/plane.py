@@ -39,7 +39,7 @@ def plane(
     The first target goes across, the second up. Codes that reached a cell are where the search for
     those beside it begins. It writes an archive, OUT.png with one image a cell, and OUT.html.
 
-    Stopped, it keeps what it found, and the same command goes on.
+    Stopped, it keeps what it found, and `tf-inverse resume` goes on.
 
     Examples:
         tf-inverse plane --targets="fc8:ship, fc8:airplane"

@@ -9,7 +9,7 @@ def resume(
     device: str = "auto",
     trust: bool = False,
 ) -> int:
-    """Goes on with a run that was interrupted, or with a finished one to more images.
+    """Goes on with a run that was interrupted, or with a finished sample to more images.
 
     Examples:
         tf-inverse resume samples.h5
@@ -17,7 +17,7 @@ def resume(
 
     Args:
         archive: Archive, OUT.h5, finished or not.
-        n: Images in all; as many as were asked for by default.
+        n: Images in all; as many as were asked for by default. Not of a plane.
         network: The network it was drawn with, a shipped name or a folder; its own by default.
         json: Print one JSON object instead of a table.
         device: auto, cpu, gpu, or gpu:1 and the like, as of sample.

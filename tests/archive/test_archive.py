@@ -13,7 +13,7 @@ import pytest
 from oracles.archive_samples import NATURAL, header, rows, samples, state
 
 from tf_inverse import archive
-from tf_inverse.archive import attributes, chunk_reader, schema
+from tf_inverse.archive import atomic, attributes, chunk_reader, schema
 from tf_inverse.archive.writer import StorageError
 from tf_inverse.errors import RefusedInput, UsageError
 
@@ -397,6 +397,25 @@ with archive.Writer(sys.argv[1], header(400)) as out:
     except StorageError as error:
         print(error)
 """
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError(28, "full")])
+def test_a_file_whose_writing_was_stopped_leaves_nothing(tmp_path, monkeypatch, stop):
+    (tmp_path / "a").write_bytes(b"before")
+    (tmp_path / "b").write_bytes(b"other")
+
+    def stopped(source, target, *_):
+        target.write(b"half")
+        raise stop
+
+    monkeypatch.setattr(atomic.shutil, "copyfileobj", stopped)
+    with pytest.raises((KeyboardInterrupt, OSError)):
+        atomic.copy(tmp_path / "b", tmp_path / "a")
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+    assert (tmp_path / "a").read_bytes() == b"before"
+    monkeypatch.undo()
+    atomic.copy(tmp_path / "b", tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == b"other"
 
 
 @pytest.mark.parametrize(("limit", "act"), [(50_000, "append"), (200_000, "finish")])

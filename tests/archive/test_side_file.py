@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import specimen
 
+from tf_inverse import archive
 from tf_inverse.archive import atomic, side_file
 from tf_inverse.archive.lock import Lock
 from tf_inverse.errors import RefusedInput
@@ -45,6 +46,29 @@ def test_of_another_archive_it_is_refused_and_kept(path):
     with pytest.raises(FileExistsError, match=r"tells of another a\.h5"):
         side_file.put(path, "maps", {"maps": np.zeros((12, 2))}, {})
     assert side_file.beside(path).read_bytes() == kept
+
+
+def test_an_archive_that_is_replaced_takes_it_along(path, monkeypatch):
+    """By another archive, once that is in place; what spoke of neither archive stays."""
+    side_file.put(path, "judge", {"classes": np.arange(12)}, {})
+    kept, stays = side_file.beside(path), side_file.beside(path).read_bytes()
+    specimen.write(path, 12, overwrite=True)
+    assert kept.read_bytes() == stays and "judge" in side_file.sections(path)
+    with monkeypatch.context() as patch, pytest.raises(archive.StorageError):
+        patch.setattr(atomic, "publish", full)
+        specimen.write(path, 12, seed=1, overwrite=True)
+    assert kept.read_bytes() == stays
+    archive.Writer(path, specimen.header(), overwrite=True).close()  # no sample was found
+    assert "judge" in side_file.sections(path)
+    specimen.write(path, 12, seed=1, overwrite=True)
+    assert not kept.exists() and side_file.sections(path) == {}
+    kept.write_bytes(stays)
+    specimen.write(path, 12, seed=2, overwrite=True)
+    assert kept.read_bytes() == stays
+
+
+def full(temporary, target):
+    raise OSError(28, "No space left on device")
 
 
 @pytest.mark.parametrize(

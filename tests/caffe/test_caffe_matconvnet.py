@@ -1,5 +1,8 @@
 """MatConvNet files of each form give what the Caffe network they were made from gives."""
 
+import struct
+import zlib
+
 import h5py
 import numpy as np
 import pytest
@@ -194,6 +197,25 @@ def test_batch_norm_is_folded(tmp_path):
     np.testing.assert_allclose(model(x), expected, rtol=1e-5, atol=1e-5)
 
 
+def test_dag_layers_join_along_the_axis_that_they_say(tmp_path):
+    """The file's own names of classes are labels, of whatever number they are."""
+    fields = [(n, object) for n in ("name", "type", "inputs", "outputs", "params", "block")]
+    rows = [
+        (f"by{dim}", "dagnn.Concat", cell(["data", "data"]), cell([f"x{dim}"]), cell([]), block)
+        for dim, block in ((1, {"dim": 1.0}), (2, {"dim": 2.0}), (3, {"numInputs": 2.0}))
+    ]
+    classes = {"name": cell(["a b", "c, d", "e", "f", "g", "h"])}
+    content = {"params": cell([]), "meta": META | {"classes": classes}}
+    for i, row in enumerate(rows):
+        content["layers"] = np.array([row], fields)[None]
+        scipy_io.savemat(tmp_path / "m.mat", content)
+        made = matconvnet.to_keras(tmp_path / "m.mat")
+        x = np.random.default_rng(i).uniform(0, 255, (1, 12, 14, 3)).astype("f4")
+        pixels = x - META["normalization"]["averageImage"]
+        np.testing.assert_array_equal(made.model(x), np.concatenate([pixels, pixels], i + 1))
+    assert made.labels.names == ("a b", "c, d", "e", "f", "g", "h")
+
+
 def test_average_image_is_resized_corner_to_corner():
     ramp = np.linspace(0, 10, 11, dtype="f4")[:, None, None] * np.ones((1, 11, 3), "f4")
     mean = matconvnet._mean({"averageImage": ramp}, (3, 6, 11))
@@ -260,6 +282,20 @@ def test_refusals(tmp_path):
         mat.read(tmp_path / "none.mat")
 
 
+def repeated(file, item, count):
+    """A cell of references, all to the same item."""
+    cells = file.create_dataset("again", (count, 1), h5py.ref_dtype)
+    cells.attrs["MATLAB_class"] = np.bytes_("cell")
+    cells[...] = item.ref
+
+
+def empty(file):
+    """MATLAB's empty array, to which any number of items may refer."""
+    item = file.create_dataset("#refs#/none", data=np.zeros(2, "u8"))
+    item.attrs["MATLAB_empty"] = np.uint8(1)
+    return item
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -268,6 +304,8 @@ def test_refusals(tmp_path):
         (lambda f: f["meta"].__setitem__("round", f["meta"]), "is there under two names"),
         (lambda f: f.create_dataset("a", (9,), "f4", external=[("x", 0, 36)]), "in other files"),
         (lambda f: f.create_dataset("#refs#/z", (1 << 40,), "f4", chunks=(9,)), "at most 429496"),
+        (lambda f: repeated(f, f["meta/normalization/averageImage"], 9), "again and again"),
+        (lambda f: repeated(f, empty(f), 100_000), "at most 100000 items"),
     ],
 )
 def test_files_that_stand_for_more_than_they_hold_are_refused(tmp_path, change, words):
@@ -276,6 +314,58 @@ def test_files_that_stand_for_more_than_they_hold_are_refused(tmp_path, change, 
         change(file)
     with pytest.raises(RefusedInput, match=words):
         mat.read(tmp_path / "m.mat")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_scipy_writes_is_read_as_it_was(tmp_path, packed):
+    grid = np.empty((2, 2), object)
+    grid[...] = [["a", np.arange(3.0)], [{"k": np.zeros((0, 3))}, cell([])]]
+    content = {
+        "numbers": np.arange(6.0).reshape(2, 3),
+        "complex": np.array([[1 + 2j]]),
+        "text": "of several words",
+        "grid": grid,
+        "structs": np.array([(1.0, "x"), (2.0, "y")], [("n", object), ("a long name", object)]),
+    }
+    scipy_io.savemat(tmp_path / "m.mat", content, do_compression=packed)
+    found = mat.read(tmp_path / "m.mat")
+    for name in ("numbers", "complex"):
+        np.testing.assert_array_equal(found[name], content[name])
+    assert found["text"] == "of several words" and [s["a long name"] for s in found["structs"]] == [
+        "x",
+        "y",
+    ]
+    first, second, third, last = found["grid"]  # in MATLAB's order, columns first
+    assert first == "a" and second["k"].shape == (0, 3) and last == []
+    np.testing.assert_array_equal(third, [[0, 1, 2]])
+
+
+def element(kind, data):
+    return struct.pack("<II", kind, len(data)) + data + bytes(-len(data) % 8)
+
+
+def head(sides):
+    """The flags of a cell, its sides and its empty name."""
+    return element(6, struct.pack("<II", 1, 0)) + element(5, struct.pack("<2i", *sides)) + bytes(8)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("sides", "words"),
+    [((1, 1), "at most 12 levels"), ((1 << 15, 1 << 15), "at most 100000 items")],
+)
+def test_cells_that_would_end_the_process_are_refused(tmp_path, packed, sides, words):
+    """SciPy reads a cell in a cell by a function that calls itself, 50,000 times here."""
+    level, deep = head(sides), 50_000
+    variable = b"".join(
+        struct.pack("<II", 14, len(level) + i * (len(level) + 8)) + level for i in range(deep)[::-1]
+    )
+    variable = element(15, zlib.compress(variable, 1)) if packed else variable
+    path = tmp_path / "m.mat"
+    path.write_bytes(b"MATLAB 5.0".ljust(124) + b"\0\1IM" + variable)
+    with pytest.raises(RefusedInput, match=words) as caught:
+        mat.read(path)
+    assert str(path) in str(caught.value)
 
 
 @pytest.mark.parametrize("key", ["imageSize", "averageImage"])

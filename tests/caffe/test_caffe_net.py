@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from oracles import caffe_files
 from oracles.caffe_text import INPUT, conv, layer, planned
@@ -19,11 +20,14 @@ def test_text_format():
         # a comment with { braces
         name: "a" 'b'  # strings side by side are one
         f: 1.5e-1; g: -3, h: [1, 2 3] on: true enum: MAX hex: 0x10 e: [] nan: nan
-        m { x: 1 } m < x: 2 > m: { x: 3 }
+        m { x: 1 } m < x: 2 > m: { x: 3 } below: -0x10 eight: 010 f: 2 least: -inf off: False
+        escaped: "\\303\\251 \\\\ \\"q\\" \\x41\\n"
         """
     )
     assert message.word("name") == "ab"
-    assert message.number("f", 0) == 0.15
+    assert message.numbers("f") == [0.15, 2] and message.all("least", float) == [-np.inf]
+    assert message.integer("below", 0, -99) == -16 and message.integer("eight", 0) == 8
+    assert not message.flag("off", True) and message.word("escaped") == 'é \\ "q" A\n'
     assert message.integer("g", 0, -5) == -3
     assert message.integers("h") == [1, 2, 3]
     assert message.flag("on", False) and message.flag("absent", True)
@@ -66,7 +70,8 @@ def test_files_that_are_no_prototxt(tmp_path):
     for data, message in (
         (b"", "is empty"),
         (b"<html>", "web page"),
-        (b"name: \xff\xfe", "is it the .caffemodel"),
+        (b"\x0a\x03net\x00\x00\x80\x3f", "is it the .caffemodel"),
+        (b"name: \xff\xfe", "line 1: expected a prototxt"),
         (b"a" * 2_000_001, "at most 2000000 bytes"),
     ):
         path.write_bytes(data)
@@ -74,6 +79,13 @@ def test_files_that_are_no_prototxt(tmp_path):
             prototxt.read(path)
     with pytest.raises(FileNotFoundError):
         prototxt.read(tmp_path / "none")
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "utf-8-sig", "utf-8"])
+def test_comments_may_be_of_any_encoding(tmp_path, encoding):
+    path = tmp_path / "net.prototxt"
+    path.write_bytes("name: 'a' # 卷积层".encode(encoding))
+    assert prototxt.read(path).fields == {"name": ["a"]}
 
 
 @pytest.mark.parametrize("version", [0, 1])
@@ -133,6 +145,8 @@ def test_settings_of_two_sides():
     options = made.steps[0].options
     assert options["kernel"] == (3, 5) and options["strides"] == (2, 1)
     assert options["pads"] == (1, 1, 2, 2) and made.steps[0].outputs == ((2, 4, 8),)
+    alone = planned(INPUT + conv("num_output: 2 kernel_h: 1 kernel_w: 5 pad_w: 2"))
+    assert alone.steps[0].options["pads"] == (0, 0, 2, 2)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +185,16 @@ def test_the_files_own_state_chooses_too():
         planned(INPUT + layer("ReLU", "include { } exclude { }"))
 
 
+ROWS = layer("Flatten", "flatten_param { axis: 2 }", "f")
+MAPS = layer("Pooling", "pooling_param { global_pooling: true }", "p") + layer(
+    "Flatten", name="v", bottom="p"
+)
 REFUSED = [
+    *(
+        (ROWS + layer(kind, bottom="f"), "expected an input (C,) or (C, H, W), got (3, 64)")
+        for kind in ("BatchNorm", "Scale", "Bias", "PReLU")
+    ),
+    (ROWS + MAPS + layer("Scale", "scale_param { axis: 0 }", bottom="f v"), "(C,) or (C, H, W)"),
     (conv("num_output: 4 kernel_size: 3 kernel_h: 3 kernel_w: 3"), "or kernel_h and kernel_w"),
     (conv("num_output: 4 kernel_size: 3 pad: 1 pad_h: 0 pad_w: 0"), "or pad_h and pad_w"),
     (conv("num_output: 4 num_output: 5 kernel_size: 3"), "expected num_output once, got [4, 5]"),
@@ -235,7 +258,10 @@ REFUSED = [
     (layer("Reshape", "reshape_param { }"), "a shape for all axes"),
     (layer("Slice", "slice_param { slice_point: 3 }", top="a b"), "2 parts of 3"),
     (layer("Concat", "concat_param { axis: 0 }"), "axis from 1 to 3, got 0"),
-    (layer("Flatten", "flatten_param { axis: 2 }"), "axis 1 to end_axis -1"),
+    (layer("Flatten", "flatten_param { axis: 3 end_axis: 2 }"), "end_axis not before axis"),
+    (layer("Flatten", "flatten_param { axis: 0 }"), "axis from 1 to 3, got 0"),
+    (conv("num_output: 4 kernel_h: 3"), "kernel_h and kernel_w, got (3, None)"),
+    (layer("Pooling", "pooling_param { kernel_size: 3 pad_h: 1 }"), "or pad_h and pad_w"),
     (layer("Scale", "scale_param { axis: 2 }"), "one value a channel"),
     (layer("BatchNorm", "batch_norm_param { use_global_stats: false }"), "use_global_stats: true"),
     (layer("InnerProduct", "inner_product_param { num_output: 2 transpose: true }"), "transpose"),

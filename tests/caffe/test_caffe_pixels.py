@@ -124,3 +124,10 @@ def test_the_size_of_images_is_read_where_the_data_layer_says_it(kind, settings,
 
     text = f'layer {{ name: "d" type: "{kind}" top: "data" {settings} }}' + layer("ReLU")
     assert net_parameter.understand(prototxt.parse(text)).inputs == {"data": shape}
+
+
+@pytest.mark.parametrize("scale", [0.0, float("nan"), float("-inf")])
+def test_a_scale_that_leaves_nothing_of_pixels_is_refused(scale):
+    for described, given in ((None, scale), (feeds.Transform(scale=scale), None)):
+        with pytest.raises(UsageError, match="expected a --scale other than 0, got"):
+            means.choose(described, None, given)

@@ -1,5 +1,7 @@
 """The weight reader against bytes that the protobuf package writes, and against damage."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from oracles import caffe_cv2, caffe_files
@@ -115,7 +117,16 @@ def test_means(tmp_path):
     blob = BlobProto(num=1, channels=3, height=4, width=5, data=image.ravel().tolist())
     (tmp_path / "m.binaryproto").write_bytes(blob.SerializeToString())
     np.save(tmp_path / "m.npy", image.astype("f8"))
-    for name in ("m.binaryproto", "m.npy"):
+    np.save(tmp_path / "blob.npy", image[None])
+    names = ["m.binaryproto", "m.npy", "blob.npy"]
+    with contextlib.suppress(ImportError):
+        import scipy.io
+
+        # ppgn's is (H, W, C); MatCaffe's has the axes of a blob in MATLAB, (W, H, C).
+        scipy.io.savemat(tmp_path / "p.mat", {"image_mean": image.transpose(1, 2, 0)})
+        scipy.io.savemat(tmp_path / "c.mat", {"mean_data": image.transpose(2, 1, 0)})
+        names += ["p.mat", "c.mat"]
+    for name in names:
         np.testing.assert_array_equal(means.read(tmp_path / name), image.transpose(1, 2, 0))
 
 
@@ -129,6 +140,7 @@ def test_mean_values_are_one_or_three_numbers(text):
     "array, message",
     [
         (np.zeros((2, 2)), r"expected \(C, H, W\)"),
+        (np.zeros((2, 3, 2, 2)), r"expected \(C, H, W\)"),
         (np.zeros((5, 2, 2)), "1 or 3 channels"),
         (np.full((3, 2, 2), np.nan), "1 or 3 channels"),
         (np.zeros((3, 2, 2), "O"), "holds Python objects"),
@@ -138,6 +150,18 @@ def test_bad_mean_arrays(tmp_path, array, message):
     np.save(tmp_path / "m.npy", array, allow_pickle=True)
     with pytest.raises(RefusedInput, match=message):
         means.read(tmp_path / "m.npy")
+
+
+def test_a_mean_image_is_no_larger_than_images_are(tmp_path):
+    side = 4097
+    sides = b"".join(map(caffe_files.varint, (1, 1, side, side)))
+    head = caffe_files.field(7, caffe_files.field(1, sides))
+    with open(tmp_path / "m.binaryproto", "wb") as file:
+        size = 4 * side * side
+        file.write(head + caffe_files.varint(5 << 3 | 2) + caffe_files.varint(size))
+        file.truncate(file.tell() + size)
+    with pytest.raises(RefusedInput, match=r"expected a mean image .* got \(1, 1, 4097, 4097\)"):
+        means.read(tmp_path / "m.binaryproto")
 
 
 def test_real_means(shared_data):
@@ -161,6 +185,7 @@ HEADS = {
     b"MATLAB 5.0 MAT-file": "convert matconvnet",
     b"\x0a\x03abc": "found no layer",
     b"\xff" * 40: "damaged or truncated",
+    b'name: "LeNet"\nlayer {\n}\n': "is text; is it the prototxt",
 }
 
 

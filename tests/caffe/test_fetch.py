@@ -341,6 +341,22 @@ def test_broken_archives_are_refused(server, data):
     assert not any("caffemodel" in name for name in left() if not name.startswith("."))
 
 
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])
+def test_an_archive_takes_no_more_memory_than_a_part_of_it(server, pack):
+    """The header says nine megabytes of what follows it, and that is what is there."""
+    head = tarfile.TarInfo("x")
+    head.type, head.size = tarfile.XHDTYPE, 9 << 20
+    large = io.BytesIO()
+    with tarfile.open(fileobj=large, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("fc6/generator.caffemodel"))
+    server.files["/archive"] = pack(head.tobuf() + bytes(9 << 20) + large.getvalue())
+    with pytest.raises(RefusedInput, match="expected headers of at most 8388608 bytes"):
+        get(server, "/archive", checksum=None, member="fc6/generator.caffemodel")
+    server.files["/archive"] = pack(gzip.decompress(archives()["tar"]))
+    fetched = get(server, "/archive", checksum=None, member="fc6/generator.caffemodel")
+    assert fetched.path.read_bytes() == DATA
+
+
 def test_archives_without_the_member_are_refused(server):
     server.files["/archive"] = archives()["zip"]
     with pytest.raises(RefusedInput, match="expected one pool5/generator.caffemodel in it"):
@@ -413,7 +429,7 @@ def test_the_command_line_refuses_words_that_cannot_be(server, capsys):
     for words, message in (
         (["fetch"], "expected names, as in tf-inverse fetch caffenet; --list shows all"),
         (["fetch", "a", "b", "--from=c"], "expected one name of a file with --from"),
-        (["fetch", "vgg"], "expected one of caffenet"),
+        (["fetch", "caffenet", "vgg"], "mean to fetch, got 'vgg'"),
         (["fetch", "mean", "--from=nothing"], "expected a file, found none at nothing"),
     ):
         with pytest.raises(SystemExit) as stopped:

@@ -124,6 +124,27 @@ CASES = {
         lambda x: naive.permuted(x[None], (0, 2, 3, 1)).ravel(),
         True,
     ),
+    "Flatten rows and columns": (
+        layer("Flatten", "flatten_param { axis: 2 }"),
+        lambda x: x.reshape(4, 30),
+        True,
+    ),
+    "Flatten all but columns": (
+        layer("Flatten", "flatten_param { end_axis: -2 }"),
+        lambda x: x.reshape(24, 5),
+        True,
+    ),
+    "Flatten to the last axis, flattened": (
+        layer("Flatten", "flatten_param { axis: -2 end_axis: 3 }", "f")
+        + layer("Flatten", "flatten_param { axis: 1 end_axis: 2 }", bottom="f"),
+        np.ravel,
+        True,
+    ),
+    "Flatten one axis": (
+        layer("Flatten", "flatten_param { axis: 2 end_axis: 2 }"),
+        lambda x: x,
+        True,
+    ),
     "Interp": (
         layer("Interp", "interp_param { height: 11 width: 9 }"),
         lambda x: naive.interpolation(x, 11, 9),

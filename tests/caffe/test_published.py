@@ -13,7 +13,7 @@ from tf_inverse.caffe import checksums, fetch, published, sources
 from tf_inverse.errors import ConversionError, RefusedInput, UsageError
 from tf_inverse.experiments import neurons, recipes
 from tf_inverse.experiments.runner import Lab
-from tf_inverse.networks import storage
+from tf_inverse.networks import storage, yardstick
 
 
 @pytest.fixture
@@ -67,6 +67,8 @@ def test_a_name_is_fetched_converted_sampled_and_used_offline(web, capsys):
     assert entries["source"]["generator"]["published"] == "deepsim-fc6"
     assert "research purposes only" in entries["licence"] and entries["default"] == sources.VOLCANO
     assert entries["codes"] == {"kind": "noise", "size": 256, "bounds": [0.0, 30.0]}
+    # So that no run measures it again.
+    assert entries["yardstick"]["source"] == yardstick.RANDOM
     capsys.readouterr()
     assert run("fetch", "--list") == 0
     lines = capsys.readouterr().out.splitlines()

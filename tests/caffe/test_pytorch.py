@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 from oracles import torch_files
-from oracles.torch_files import group, named, number, tensor, text
+from oracles.torch_files import group, named, number, old_text, tensor, text
 
 from tf_inverse.caffe import weight_file
 from tf_inverse.caffe.pytorch import checkpoint, zip_entries
@@ -73,6 +73,51 @@ def test_a_tensor_may_be_a_view_of_its_storage(file):
     np.testing.assert_array_equal(checkpoint.read(file).tensors["a"], [[2, 5, 8], [3, 6, 9]])
 
 
+ORDERED = named("collections", "OrderedDict")
+
+
+def parameter(key, array):
+    """A tensor that is trained, as `dict(module.named_parameters())` holds it."""
+    whole = group(tensor(key, array, True), b"\x88", ORDERED + b")R")
+    return named("torch._utils", "_rebuild_parameter") + whole + b"R"
+
+
+def pair(name, value):
+    return b"](" + old_text(name) + value + b"e"
+
+
+FIRST, MOMENTUM, LAST = ARRAYS["conv1.weight"], np.arange(6.0), ARRAYS["conv1.bias"]
+SAVED = {
+    "with its optimizer": b"}("
+    + (text("epoch") + number(7) + text("optimizer"))
+    + (b"}(" + text("momentum") + tensor("1", MOMENTUM, True) + b"u")
+    + (text("state_dict") + b"}(" + text("a.weight") + tensor("0", FIRST, True))
+    + (text("a.bias") + tensor("2", LAST, True) + b"uu."),
+    "parameters": b"}("
+    + (text("a.weight") + parameter("0", FIRST) + text("b.weight") + tensor("1", MOMENTUM, True))
+    + (text("a.bias") + parameter("2", LAST) + b"u."),
+    "by Python 2": ORDERED
+    + group(
+        b"]("
+        + pair("a.weight", tensor("0", FIRST, True).replace(b"tensor_v2", b"tensor"))
+        + pair("b.weight", tensor("1", MOMENTUM, True))
+        + pair("a.bias", tensor("2", LAST, True))
+        + b"e"
+    )
+    + b"R.",
+}
+
+
+@pytest.mark.parametrize("form", WRITERS)
+@pytest.mark.parametrize("saved", SAVED)
+def test_what_else_pytorch_and_its_users_save(file, form, saved):
+    arrays = {"0": FIRST, "1": MOMENTUM, "2": LAST}
+    WRITERS[form](file, arrays, b"\x80\x02" + SAVED[saved])
+    tensors = checkpoint.read(file).tensors
+    np.testing.assert_array_equal(tensors["a.weight"], FIRST)
+    np.testing.assert_array_equal(tensors["a.bias"], LAST)
+
+
 def pickled(*items):
     return b"\x80\x02}(" + b"".join(items) + b"u."
 
@@ -103,6 +148,14 @@ HOSTILE = {
     "missing": (pickled(text("a"), tensor("7", ONE)), "storage '7' are missing"),
     "no tensors": (pickled(text("a"), number(1)), "expected tensors by name"),
     "key": (b"\x80\x02}()" + number(1) + b"u.", "keys are not texts"),
+    "list for a dictionary": (
+        b"\x80\x02" + ORDERED + group(b"](" + number(1) + b"e") + b"R.",
+        "an item of a dictionary is no pair",
+    ),
+    "no parameter": (
+        pickled(text("a"), named("torch._utils", "_rebuild_parameter") + group(text("b")) + b"R"),
+        "calls something that is no tensor",
+    ),
     "no mark": (b"\x80\x02}u.", "damaged"),
     "cut": (b"\x80\x02}(", "damaged"),
     "empty": (b".", "nothing on its stack"),

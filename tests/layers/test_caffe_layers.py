@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from oracles import caffe_naive as naive
 
+from tf_inverse.errors import UsageError
 from tf_inverse.layers import caffe_layers, pixels
 from tf_inverse.layers.convolution import Convolution, convolution, deconvolution
 from tf_inverse.networks.saving import Frugal
@@ -162,6 +163,14 @@ def test_centre_crop_begins_at_fourteen_as_ppgns():
     np.testing.assert_array_equal(pixels.centre_crop(mean, 227, 227), mean[14:241, 14:241])
     with pytest.raises(ValueError, match="at least 300 x 300"):
         pixels.centre_crop(mean, 300, 300)
+
+
+def test_one_mean_is_that_of_every_channel():
+    made = generator.generator("norm1", (117.0,))
+    np.testing.assert_array_equal(made.get_layer("pixels").mean, [117, 117, 117])
+    for grey in (np.zeros((256, 256, 1)), np.zeros(4), np.float32(3)):
+        with pytest.raises(UsageError, match="expected a mean of 3 channels"):
+            pixels.centre_crop(grey, 240, 240)
 
 
 @pytest.mark.parametrize(

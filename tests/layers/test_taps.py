@@ -152,3 +152,31 @@ def test_step_of_a_recurrent_layer_is_no_layer_of_ours():
     z = networks.outputs(x, ("lstm",))[1]["lstm"]
     np.testing.assert_allclose(z, keras.Model(f.inputs[0], h)(x), rtol=1e-4, atol=1e-6)
     assert networks.encoder == "lstm" and index((Neuron("lstm", 1),)).shape == (1, 3)
+
+
+def test_shapes_that_keras_knows_are_those_that_a_run_gives(monkeypatch):
+    """In the order of a run as well: what comes last is the default target."""
+    x = keras.Input((9, 8, 3))
+    h = keras.layers.Conv2D(4, 3, strides=2, name="early")(x)
+    side = keras.layers.GlobalMaxPooling2D(name="side")(h)
+    h = keras.layers.Conv2D(5, 3, padding="same", activation="relu", name="late")(h)
+    h = keras.layers.GlobalAveragePooling2D(name="pool")(keras.layers.BatchNormalization()(h))
+    both = keras.layers.Concatenate(name="both")([keras.ops.tanh(side), h])
+    model = keras.Model(x, keras.layers.Dense(2, name="top")(both))
+    known = taps.shapes(model)
+    monkeypatch.setattr(taps, "_is_told", lambda layer: False)
+    assert list(known.items()) == list(taps.shapes(model).items())
+    assert known["early"] == (4, 3, 4) and known["both"] == (9,) and list(known)[-1] == "top"
+
+
+def test_a_layer_of_the_users_own_is_run_whatever_it_says_of_its_shape():
+    class Wrong(keras.layers.Layer):
+        def call(self, x):
+            return x[:, :2]
+
+        def compute_output_shape(self, shape):
+            return (shape[0], 7)
+
+    x = keras.Input((5,))
+    model = keras.Model(x, Wrong(name="wrong")(x))
+    assert taps.shapes(model) == {"wrong": (2,)}

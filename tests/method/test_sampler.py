@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 import math
 
 import drawing
@@ -16,6 +17,7 @@ from tf_inverse.errors import SeedsNotFound, Stalled, Unreachable, UsageError
 from tf_inverse.method import loops, normalization, sampler
 from tf_inverse.method.sampler import Samples, sample
 from tf_inverse.method.settings import Settings
+from tf_inverse.networks import yardstick
 from tf_inverse.networks.codes import Codes, Stream, draw, generator
 
 METHODS = ("renewal", "paper", "langevin")
@@ -180,8 +182,9 @@ def test_keras_optimizer_in_place_of_the_normalised_step(tiny, bands, whole, met
 
 
 def test_an_unknown_optimizer_is_refused(tiny, bands):
-    with pytest.raises(UsageError, match="name of a Keras optimizer, as adam, got 'volcano'"):
-        run(tiny, bands, optimizer="volcano")
+    for name in ("volcano", "LossScaleOptimizer"):
+        with pytest.raises(UsageError, match=f"of a Keras optimizer, as adam, got '{name}'"):
+            run(tiny, bands, optimizer=name)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -241,6 +244,43 @@ def test_hopeless_cases_end_with_what_was_reached(
     assert error.exit_code == 3 and error.found == 0
     if np.isfinite(error.best).all():
         assert f"reached {error.best[0]:.4g}" in text and error.best[0] < 1e3
+
+
+class Overflowing(keras.layers.Layer):
+    """What a layer that overflows for some inputs does: NaN where the first number is large."""
+
+    def call(self, x):
+        return x * keras.ops.where(x[:, :1] > 0.2, np.nan, 1.0)
+
+
+def overflowing(encoder):
+    """The tiny pair whose encoder overflows, before the target's layer or beside it."""
+    tiny = worlds.tiny_networks()
+    fc2, fc3 = (tiny.classifier.get_layer(name).output for name in ("fc2", "fc3"))
+    encoding = Overflowing(name="enc")(fc2)
+    heads = {"beside": [fc3, encoding], "before": keras.layers.Dense(4, name="fc4")(encoding)}
+    classifier = keras.Model(tiny.classifier.input, heads[encoder])
+    return dataclasses.replace(tiny, classifier=classifier, encoder="enc", labels=None)
+
+
+@pytest.mark.parametrize(("encoder", "layer"), [("before", "fc4"), ("beside", "fc3")])
+def test_rows_that_overflow_do_not_spoil_the_others(encoder, layer):
+    networks, neuron = overflowing(encoder), Neuron(layer, 2)
+    c = draw(networks, normalization.COUNT, generator(normalization.SEED, 0))
+    e, z = networks.score(worlds.images(networks, c), (neuron,))
+    sound = np.isfinite(e).all(axis=1)
+    assert 0 < (~sound).sum() < len(c) / 4
+    scale = normalization.measure(networks, (neuron,))
+    z = z[sound, 0].astype(np.float64)
+    np.testing.assert_allclose(
+        [scale.e_sd, scale.z_mean[0], scale.z_sd[0]],
+        [np.sqrt(e[sound].astype(np.float64).var(axis=0).mean()), z.mean(), z.std()],
+        rtol=1e-4,
+    )
+    assert yardstick.of(networks).count == sound.sum()
+    band = Band(neuron, *(float(q) for q in np.quantile(z, (0.6, 0.95))))
+    _, samples = run(networks, (band,), n=20, K=10)
+    assert len(samples.images) == 20 and np.isfinite(samples.encodings).all()
 
 
 def test_zero_gradient_ends_at_once_without_diversity(hopeless):
@@ -307,12 +347,31 @@ def test_scale_is_measured_on_random_codes(tiny):
         ({"mu0": float("inf")}, "expected mu0 > 0, got inf"),
         ({"a": float("nan")}, "expected a > 0, got nan"),
         ({"diversity": -1.0}, "expected diversity >= 0, got -1.0"),
+        ({"beta": "0.1"}, "expected beta > 0, got '0.1'"),
+        ({"mu0": None}, "expected mu0 > 0, got None"),
+        ({"quality": True}, "expected quality >= 0, got True"),
+        ({"chunk": 2.5}, "expected chunk to be a whole number >= 1, got 2.5"),
+        ({"chunk": 3}, "expected chunk to divide K = 10, got 3"),
     ],
 )
 def test_settings_refuse_what_cannot_be(options, words):
     with pytest.raises(UsageError) as refused:
         Settings(**options)
     assert words in str(refused.value)
+
+
+def test_settings_of_numpys_numbers_are_plain():
+    """An archive holds settings as text, which NumPy's numbers have no form for."""
+    given = {"n": np.int64(3), "K": np.uint8(4), "chunk": np.int32(2), "beta": np.float32(0.5)}
+    found = Settings(**given, diversity=np.float64(0.25))
+    assert json.loads(json.dumps(found.asdict())) == Settings(
+        n=3, K=4, chunk=2, beta=0.5, diversity=0.25
+    ).asdict() | {"n": 3}
+
+
+def test_without_a_neuron_there_is_nothing_to_sample(tiny):
+    with pytest.raises(UsageError, match="at least one neuron with its range to sample, got none"):
+        run(tiny, ())
 
 
 def test_the_papers_preset():

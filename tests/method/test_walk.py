@@ -87,6 +87,20 @@ def test_advance_hands_back_the_feasible_rows_of_every_step():
     assert all(world.feasible(c) for c in buffer.c[:n].numpy())
 
 
+def test_steps_stay_finite_where_every_candidate_is_feasible():
+    """Four standard deviations for the code as a whole at most, or the first step where longer."""
+    _, problem, _ = linear("both")
+    everywhere = worlds.target((-1e30, 1e30), (-1e30, 1e30))
+    c = np.random.default_rng(6).standard_normal((3, W.shape[1]))
+    advance = walk.make_advance(problem, 1.0, 200)
+    for first, most in ((0.1, 4.0 / np.sqrt(W.shape[1])), (9.0, 9.0)):
+        state = start(c, np.zeros((3, 4)))._replace(beta=tf.constant(first))
+        state, buffer, _, _ = advance(state, everywhere)
+        assert int(buffer.count) == 600
+        assert float(state.beta) == pytest.approx(most)
+        assert np.abs(state.c).max() < 200 * most * W.shape[1] + 10
+
+
 @pytest.mark.parametrize("penalized", [True, False])
 def test_without_the_penalty_the_walk_leaves_the_region(penalized):
     """The paper's own remark: diversity alone drives every code out."""

@@ -149,7 +149,7 @@ def test_h5_is_checked_before_keras_sees_it(files, tmp_path):
     def endless(file):
         file["model_weights"]["a"] = file["model_weights"]["b"] = file["model_weights"]
 
-    refused("declares .* weights and stores", huge)
+    refused("declares .* weights or more and stores", huge)
     refused("is an external link, expected data", elsewhere)
     refused("is there under two names", endless)
     refused("holds weights alone", lambda file: file.attrs.__delitem__("model_config"))

@@ -1,7 +1,9 @@
 """Names of units: a pair is taken as labels wherever a network gets them."""
 
 import dataclasses
+import json
 
+import commands
 import pytest
 import worlds
 
@@ -32,3 +34,24 @@ def test_an_entry_is_read_as_it_was_written():
 def test_labels_of_another_form_are_refused(tiny, wrong):
     with pytest.raises(UsageError, match=r"expected labels \(layer, names of its units\)"):
         dataclasses.replace(tiny, labels=wrong)
+
+
+@pytest.mark.parametrize(
+    ("layer", "count", "said"),
+    [
+        ("fc9", 4, "the labels of tiny are of no layer: expected a layer of tiny, got 'fc9'"),
+        ("fc3", 3, "expected 4 labels for the units of fc3, got 3"),
+        ("conv1", 6, "expected 5 labels for the units of conv1, got 6"),
+    ],
+)
+def test_labels_that_fit_no_layer_are_refused_where_a_folder_is_loaded(
+    tmp_path, capsys, layer, count, said
+):
+    folder = worlds.write(tmp_path / "tiny")
+    manifest = json.loads((folder / "network.json").read_text())
+    manifest["labels"] = {"layer": layer, "names": [str(i) for i in range(count)]}
+    (folder / "network.json").write_text(json.dumps(manifest))
+    out = tmp_path / "a.h5"
+    flags = (f"--network={folder}", "--targets=fc3:0@0:1", "--device=cpu")
+    assert commands.run("sample", str(out), *flags) == 2
+    assert said in capsys.readouterr().err and not out.exists()

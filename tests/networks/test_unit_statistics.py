@@ -1,5 +1,6 @@
 """Listing of layers and units, and ladders, on a tiny pair."""
 
+import dataclasses
 import json
 
 import keras
@@ -13,7 +14,7 @@ from tf_inverse.method.settings import Settings
 from tf_inverse.networks import unit_statistics
 from tf_inverse.networks.natural import LEVELS, Natural
 from tf_inverse.report import tables
-from tf_inverse.run import job, ranges
+from tf_inverse.run import job, plane, ranges
 
 
 @pytest.fixture(scope="module")
@@ -92,16 +93,32 @@ def test_rungs_are_adjacent_and_go_beyond_nature():
         ranges.rungs(networks, "fc3:cat", 1)
 
 
-def test_rungs_of_a_unit_far_from_zero_and_of_one_that_never_changes(monkeypatch):
+def test_rungs_of_a_unit_far_from_zero(monkeypatch):
     networks = worlds.tiny_networks()
     monkeypatch.setattr(ranges, "extent", lambda *_: (5000.0, 5001.0))
     steps = ranges.rungs(networks, "fc3:cat", 5)
     edges = [(step[0].z1, step[0].z2) for step in steps]
     np.testing.assert_allclose(edges, [(5000 + i / 5, 5000.2 + i / 5) for i in range(5)], atol=0.05)
     assert [low for low, _ in edges[1:]] == [high for _, high in edges[:-1]]
-    monkeypatch.setattr(ranges, "extent", lambda *_: (0.0, 0.0))
-    with pytest.raises(UsageError, match="fc3:0 is 0 for all, as a dead unit is"):
+
+
+@pytest.mark.parametrize("least", [0.0, 1e-6])
+def test_a_unit_that_never_changes_has_no_edges(least):
+    """Nor has one that changes by no more than single precision rounds."""
+    networks = worlds.tiny_networks()
+    kernel, bias = networks.classifier.get_layer("fc3").get_weights()
+    kernel[:, 0], bias[0] = kernel[:, 0] * least, 5.0
+    networks.classifier.get_layer("fc3").set_weights([kernel, bias])
+    of_codes = "fc3:0 is 5 for all of random codes, as a dead unit is"
+    with pytest.raises(UsageError, match=of_codes):
         ranges.rungs(networks, "fc3:cat", 5)
+    with pytest.raises(UsageError, match=of_codes):
+        plane.plan(networks, "fc3:dog, fc3:cat", 2, 2, 1, 10)
+    natural = dataclasses.replace(networks, natural=worlds.natural(networks))
+    with pytest.raises(UsageError, match="fc3:0 is 5 for all of natural images, as a dead"):
+        ranges.rungs(natural, "fc3:cat", 5)
+    with pytest.raises(UsageError, match="is 5 at p50 and at p99.8 alike, as a dead unit is"):
+        plane.plan(natural, "fc3:dog, fc3:cat", 2, 2, 1, 10)
 
 
 def test_several_targets_are_rungs_of_their_own_then_together(networks):

@@ -4,6 +4,7 @@ Each function takes the path of a valid archive of 12 samples and of a bait file
 opened, and changes the first. CASES: name -> (function, words of the refusal).
 """
 
+import json
 import os
 import zlib
 
@@ -199,6 +200,13 @@ def deep_json(path, bait):
 def json_with_nan(path, bait):
     with h5py.File(path, "a") as file:
         text(file, "settings", '{"K":NaN}')
+
+
+@case("attribute targets is not valid JSON")
+def json_with_a_number_beyond_floats(path, bait):
+    with h5py.File(path, "a") as file:
+        targets = json.loads(file.attrs["targets"])
+        text(file, "targets", json.dumps([targets[0] | {"z1": -(10**400)}]))
 
 
 def text(file, name, value):

@@ -18,6 +18,11 @@ def text(value):
     return b"X" + struct.pack("<I", len(data)) + data
 
 
+def old_text(value):
+    """A text of Python 2."""
+    return b"U" + bytes([len(value)]) + value.encode()
+
+
 def number(value):
     return b"J" + struct.pack("<i", value)
 
@@ -84,14 +89,14 @@ def write(path, arrays, pickle=None, compress=False, more=(), prefix="archive/")
             archive.writestr(name, data)
 
 
-def write_legacy(path, arrays):
-    """Write the form of before PyTorch 1.6."""
+def write_legacy(path, arrays, pickle=None):
+    """Write the form of before PyTorch 1.6; `pickle` is in place of the state dict's."""
     out = io.BytesIO()
     out.write(MAGIC)
     out.write(b"\x80\x02M\xe9\x03.")
     little = text("protocol_version") + number(1001) + text("little_endian") + b"\x88"
     out.write(b"\x80\x02}(" + little + b"u.")
-    out.write(state_dict(arrays, legacy=True))
+    out.write(pickle or state_dict(arrays, legacy=True))
     keys = b"".join(text(str(i)) for i in range(len(arrays)))
     out.write(b"\x80\x02](" + keys + b"e.")
     for array in arrays.values():

@@ -125,9 +125,9 @@ def test_a_direction_is_a_unit_with_a_name(tmp_path):
     names = ["fc8:ship-airplane", "fc8:@file.npy"]
     assert [unit.name for unit in catalogue.of(tmp_path).units] == names
     atlases.index(tmp_path, entries)
-    assert [(unit.name, unit.number) for unit in catalogue.of(tmp_path).units] == [
-        ("fc8:ship-airplane", "ship-airplane"),
-        ("fc8:@file.npy", "@file.npy"),
+    assert [(unit.name, unit.numbers) for unit in catalogue.of(tmp_path).units] == [
+        ("fc8:ship-airplane", ("ship-airplane",)),
+        ("fc8:@file.npy", ("@file.npy",)),
     ]
 
 

@@ -100,6 +100,20 @@ def test_units_are_searched_by_label_number_and_name(first):
     assert search(first, "nothing") == []
 
 
+def test_an_intersection_is_found_by_each_of_its_neurons(browser, tmp_path):
+    pairs = {"a.h5": (8, 3), "b.h5": (9, 5)}
+    for name, (one, other) in pairs.items():
+        both = [atlases.target(unit=one, label=None), atlases.target("fc6", other, None)]
+        specimen.write(tmp_path / name, 4, targets=both)
+    opened(browser, site.write(tmp_path).index)
+    names = {key: f"fc8:{pairs[key][0]} and fc6:{pairs[key][1]}" for key in pairs}
+    assert search(browser, "8") == search(browser, "3") == [names["a.h5"]]
+    assert search(browser, "5") == [names["b.h5"]] and search(browser, "4") == []
+    assert search(browser, "fc") == list(names.values())
+    Select(by_id(browser, "layer")).select_by_visible_text("fc6")
+    assert shown(browser) == list(names.values())
+
+
 def test_units_are_filtered_by_layer_and_by_what_became_of_them(first):
     for state, names in (
         ("done", {"ship", "fc6:3", HOSTILE}),

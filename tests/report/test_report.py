@@ -118,7 +118,7 @@ def test_one_sample_and_two_neurons(tmp_path):
 def test_command_reproduces_the_sample(archive):
     assert page_data.command(archive, "a.h5") == (
         "tf-inverse sample a.h5 --network=discs --targets=fc8:ship@8:10 --n=24 --seed=0 "
-        "--K=10 --method=renewal"
+        "--starts=random --candidates=1 --quality=0.05 --K=10 --method=renewal"
     )
 
 

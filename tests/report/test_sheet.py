@@ -37,6 +37,40 @@ def test_rows_have_their_headings_and_nothing_is_cut_off():
     assert (picture == (9, 9, 200)).all(axis=2).sum() == 12 * 96 * 96
 
 
+class Counting:
+    """A typeface that counts the letters that it measures."""
+
+    def __init__(self):
+        self.font, self.letters = sheet.typeface(15), 0
+
+    def getlength(self, text):
+        self.letters += len(text)
+        return self.font.getlength(text)
+
+
+@pytest.mark.parametrize("text", ["x" * 20_000, "Wi" * 40, "short", "", "i" * 50, "e\u0301" * 3000])
+def test_a_text_is_cut_where_letter_after_letter_would_be_dropped(text):
+    font, dropped = Counting(), text
+    cut = sheet.fitted(text, font, 200)
+    if font.font.getlength(text) > 200:
+        dropped = text[:200]
+        while font.font.getlength(dropped + "...") > 200:
+            dropped = dropped[:-1]
+        dropped += "..."
+    assert cut == dropped and font.letters <= 12 * 203
+
+
+def test_a_heading_of_any_length_takes_a_few_lines():
+    """Labels out of files may have thousands of letters, in words or in none."""
+    layout = sheet._Layout(8, (96, 96), 8, 13, 24, 664)
+    for words in ("word " * 6000, "w" * 30_000, " ".join(["w" * 700] * 40)):
+        font = Counting()
+        lines = sheet._wrap(words, font, layout)
+        assert lines[-1].endswith("...") and len(lines) <= sheet.MOST_LINES
+        assert max(map(font.font.getlength, lines)) <= 664 - 48 and font.letters < 120_000
+    assert sheet._wrap("a few words", Counting(), layout) == ["a few words"]
+
+
 def test_a_sheet_is_no_wider_than_its_images():
     images = flat([(9, 9, 200)] * 3)
     sizes = [sheet.contact_sheet(images, list("abc"), columns=n, tile=200).size for n in (3, 5000)]

@@ -1,6 +1,7 @@
 """The plane of two neurons: which cells are filled, what is told of the others, and the command."""
 
 import dataclasses
+import io
 import json
 import re
 
@@ -19,8 +20,9 @@ from tf_inverse.method.plane import Search
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import starts
 from tf_inverse.networks.codes import Codes
-from tf_inverse.report import cells
-from tf_inverse.run import plane
+from tf_inverse.report import cells, sheet
+from tf_inverse.report import plane as pictures
+from tf_inverse.run import plane, plane_command
 from tf_inverse.run.verify import verify
 
 TARGETS = "fc3:dog@p10:p90, fc3:ship@p10:p90"
@@ -149,8 +151,52 @@ def test_the_command_draws_the_plane(tiny_folder, tmp_path, capsys):
     assert f"tf-inverse plane {out.name}" in report.read_text(encoding="utf-8")
     capsys.readouterr()
     assert call("plane", *flags) == 2 and "--overwrite" in capsys.readouterr().err
-    assert call("resume", str(out), f"--network={tiny_folder}", "--device=cpu") == 2
-    assert "tf-inverse plane" in capsys.readouterr().err
+    again = ("resume", str(out), f"--network={tiny_folder}", "--device=cpu")
+    assert call(*again) == 2 and "is a finished plane" in capsys.readouterr().err
+    assert call(*again, "--n=9") == 2 and "expected no --n" in capsys.readouterr().err
+
+
+@pytest.fixture
+def stopping(monkeypatch):
+    """Every plane stops, as if by SIGINT, where this is called with True."""
+    whole = plane_command.fill
+
+    def stop_at_once(wanted):
+        how = {"stop": lambda: True} if wanted else {}
+        monkeypatch.setattr(plane_command, "fill", lambda *a, **o: whole(*a, **o | how))
+
+    return stop_at_once
+
+
+def test_a_stopped_plane_is_resumed_with_what_it_began_with(
+    tiny_folder, tmp_path, capsys, stopping
+):
+    """Whatever the flags' defaults are by then: the archive tells all of them."""
+    whole, out = tmp_path / "whole.h5", tmp_path / "plane.h5"
+    flags = (f"--network={tiny_folder}", f"--targets={TARGETS}", *FLAGS, "--json")
+    assert call("plane", str(whole), *flags, "--seed=3") == 0
+    capsys.readouterr()
+    stopping(True)
+    assert call("plane", str(out), *flags, "--seed=3") == 130
+    said = capsys.readouterr()
+    told = json.loads(said.out)
+    assert told["archive"] is None and told["found"] > 0 and not out.exists()
+    assert f"tf-inverse resume {out} goes on" in said.err
+    stopping(False)
+    assert call("plane", str(out), *flags) == 2
+    assert f"tf-inverse resume {out} goes on as it began" in capsys.readouterr().err
+    assert call("resume", str(out), "--json", "--device=cpu") == 0
+    said = capsys.readouterr()
+    assert "going on as it began: tf-inverse plane plane.h5" in said.err and "--seed=3" in said.err
+    assert "--starts=random" in said.err and json.loads(said.out)["archive"] == str(out)
+    assert out.read_bytes() == whole.read_bytes()
+
+
+def test_json_is_told_of_a_plane_that_reached_nothing(tiny_folder, tmp_path, capsys):
+    flags = (f"--network={tiny_folder}", "--targets=fc3:dog@1e5:2e5, fc3:cat@1e5:2e5", *FLAGS)
+    assert call("plane", str(tmp_path / "none.h5"), *flags, "--patience=20", "--json") == 3
+    told = json.loads(capsys.readouterr().out)
+    assert (told["found"], told["archive"], told["filled"], told["cells"]) == (0, None, 0, 12)
 
 
 @pytest.mark.parametrize(
@@ -214,6 +260,18 @@ def test_an_archive_that_says_otherwise_is_refused(linear, change, said):
         opened.settings = opened.settings | change
         with pytest.raises(RefusedInput, match=said):
             cells.of(opened)
+
+
+def test_names_of_any_length_stay_within_the_picture(linear):
+    with archive.open(linear[2].path) as opened:
+        sizes = set()
+        for label in (None, "ship", "w" * 3000):
+            opened.targets = [target | {"label": label} for target in opened.targets]
+            with Image.open(io.BytesIO(pictures.picture(opened))) as drawn:
+                pixels = np.asarray(drawn)
+            sizes.add(pixels.shape)
+            assert (pixels[:, -8:] == sheet.PAPER).all() and (pixels[:, :8] == sheet.PAPER).all()
+        assert len(sizes) == 1
 
 
 def test_the_medoid_of_a_cell_has_the_least_squared_distances(linear):

@@ -254,3 +254,13 @@ def test_a_letter_that_the_locale_lacks_is_shown_otherwise(monkeypatch):
         cli.main([])
     assert not ended.value.code
     assert shown.buffer.getvalue() == b"br\xfbl\xe9e \\u732b \\udce9.h5\n"
+
+
+def test_a_label_does_not_command_the_terminal(monkeypatch, capsys):
+    """Names in files from elsewhere are printed by many commands, which all print through this."""
+    said = "cat\x1b]0;title\x07\x9b2J\tof \u202etxt\u2069 \u200d br\u00fbl\u00e9e\r\nnext"
+    monkeypatch.setattr(cli, "_run", lambda argv: print(said))
+    with pytest.raises(SystemExit):
+        cli.main([])
+    shown = "cat?]0;title??2J\tof ?txt? \u200d br\u00fbl\u00e9e?\nnext\n"
+    assert capsys.readouterr().out == shown

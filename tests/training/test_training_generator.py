@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import worlds
 from PIL import Image
 from test_training import SIZE, After, run, small, world
 from tf_inverse.tools import cli
@@ -475,6 +476,24 @@ def test_poor_figures_are_called_so():
     for name, value in (("agreement", 0.5), ("feature error", 0.7), ("pixel error", 61.0)):
         assert quality.words(good | {name: value})[-1].startswith(f"poor: {name};")
     assert "figures are rough" in " ".join(quality.words(good | {"images": 25}))
+
+
+@pytest.mark.parametrize(
+    ("activation", "labels", "words"),
+    [
+        (None, None, "the strongest unit of out"),
+        (None, ("out", ("a", "b", "c", "d")), "the classifier's class"),
+        ("softmax", None, "the classifier's class"),
+    ],
+)
+def test_what_a_network_without_classes_answers(activation, labels, words):
+    x = keras.Input((8, 8, 3))
+    h = keras.layers.Dense(5, name="fc")(keras.layers.Flatten()(x))
+    f = keras.Model(x, keras.layers.Dense(4, name="out")(h))
+    if activation:
+        f = keras.Model(x, keras.layers.Softmax(name="prob")(f.output))
+    networks = worlds.tiny_networks(classifier=f, encoder="fc", labels=labels)
+    assert quality.answer(networks) == words
 
 
 # Classifiers of any kind

@@ -13,6 +13,7 @@ from tf_inverse.adopt import (
     defaults,
     facts,
     join,
+    layouts,
     loading,
     nature,
     notes,
@@ -81,7 +82,8 @@ def adopt(
         codes: How codes are drawn: "normal", "uniform", or "noise" (encodings of noise); if left
             out, as the generator's folder says, or "normal".
         bounds: Smallest and largest entry of a code; None for an end that is open.
-        crop: Side of the centre square that is cut from the generator's image.
+        crop: Side of the centre square that is cut from the generator's image; 0 for none. If left
+            out, as the generator's folder says, or none.
         fixed: Values of further inputs of either model, by name: a label, or a picture's file for
             another image of the classifier.
         labels: (layer, names) of units; the output where the layer is None.
@@ -167,8 +169,8 @@ def pair(
             of their size, else normal.
         bounds: Smallest and largest entry of a code; those of the paper's generator for the encoder
             if left out, where codes are encodings of noise.
-        crop: As of `adopt`; 0 for none. If left out the classifier's side, where the image is at
-            most a quarter larger.
+        crop: As of `adopt`; if left out the classifier's side, where it takes squares and the
+            image is at most a quarter larger.
         trust: As of `loading.open`.
 
     Returns:
@@ -187,7 +189,7 @@ def pair(
         known = {built.encoder: built.code_bounds for built in ARCHITECTURES.values()}
         bounds = bounds or known.get(encoder, PPGN_BOUNDS)
     if crop is None:
-        crop = converted.crop_side(f.model, G.model)
+        crop = converted.crop_side(f.picture.size, layouts.image_shape(G.model)[:2])
     G = G._replace(codes=codes, bounds=bounds, crop=crop or None)
     networks = join.join(f, G, encoder, name=name or f.entries.get("name"), opening=opening)
     networks.natural = nature.known(networks, None)

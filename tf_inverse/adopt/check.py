@@ -112,14 +112,26 @@ def images(networks: Networks, values: tuple[float, float], share: float = SHARE
 
 
 def liveliest(networks: Networks, layer: str, seen: Seen) -> Neuron:
-    """The unit of a layer that varies most over random codes, at the centre of a map."""
+    """The unit of a layer that varies most over random codes, at the centre of a map.
+
+    Raises:
+        UsageError: No unit of it is finite for all of them.
+    """
     shape = networks.layer_shape(layer)
     outputs = networks.outputs(tf.constant(stored(seen.images), tf.float32), (layer,))[1][
         layer
     ].numpy()
     centre = tuple(size // 2 for size in shape[:-1])
-    unit = int(outputs[(slice(None), *centre)].std(axis=0).argmax())
-    return placed(Neuron(layer, unit), shape)
+    with np.errstate(invalid="ignore"):
+        spread = outputs[(slice(None), *centre)].astype(np.float64).std(axis=0)
+    finite = np.isfinite(spread)
+    if not finite.any():
+        raise UsageError(
+            f"expected finite activations, no unit of {layer} has them for images of random codes: "
+            f"are weights of {networks.name} not finite, or pixels in another range than "
+            f"--pixels says?"
+        )
+    return placed(Neuron(layer, int(np.where(finite, spread, -1.0).argmax())), shape)
 
 
 def gradient(networks: Networks, neuron: Neuron) -> None:

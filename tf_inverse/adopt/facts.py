@@ -130,7 +130,7 @@ def generator(
         fixed: Values of its further inputs, by name.
         codes: Kind of codes.
         bounds: Smallest and largest entry of a code.
-        crop: Side of the centre square that is cut from its image.
+        crop: Side of the centre square that is cut from its image; 0 for none.
 
     Raises:
         UsageError: It does not give one image from one code, or the image is smaller than the crop.
@@ -148,7 +148,9 @@ def generator(
     pixels = pixel_words.expected("range", pixels or adapters.PIXELS)
     # A folder's generator keeps to the conventions, and may overshoot as it has learned to.
     beyond = 1.0 if entries and pixels == adapters.PIXELS else share
-    crop = crop or (entries.get("generator") or {}).get("crop")
+    if crop is None:
+        crop = (entries.get("generator") or {}).get("crop")
+    crop = crop or None
     image = _cropped(image, crop)
     return Generator(model, size, image, pixels, beyond, fixed, kind, bounds, crop, entries)
 
@@ -158,7 +160,9 @@ def _cropped(image: tuple[int, int, int], crop: int | None) -> tuple[int, int, i
     if crop is None:
         return image
     if not 1 <= crop <= min(rows, columns):
-        raise UsageError(f"expected --crop from 1 to {min(rows, columns)} of {image}, got {crop}")
+        raise UsageError(
+            f"expected --crop from 1 to {min(rows, columns)} of {image}, or 0 for none, got {crop}"
+        )
     return (crop, crop, channels)
 
 

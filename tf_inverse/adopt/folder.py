@@ -10,7 +10,7 @@ import numpy as np
 
 from tf_inverse.adopt import defaults
 from tf_inverse.errors import RefusedInput, UsageError
-from tf_inverse.networks import codes, storage, yardstick
+from tf_inverse.networks import codes, storage
 from tf_inverse.networks.networks import Networks
 from tf_inverse.tensors import Array
 
@@ -44,7 +44,6 @@ def write(
     return storage.save_pair(
         out,
         networks,
-        measure=yardstick.of(networks),
         licence=licence or adopted.measured["licence"],
         source={"measured": adopted.measured},
         half=half,

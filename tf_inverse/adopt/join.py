@@ -9,7 +9,7 @@ import pathlib
 from tf_inverse.adopt import adapters, defaults, ends, facts, loading
 from tf_inverse.errors import UsageError
 from tf_inverse.layers import taps
-from tf_inverse.networks import logits, storage
+from tf_inverse.networks import logits, storage, unit_labels
 from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.natural import Natural
 from tf_inverse.networks.networks import Networks
@@ -163,16 +163,12 @@ def labelled(networks: Networks, labels: facts.Named | None) -> Labels | None:
     """Labels with the full path of their layer, of the output where they name none.
 
     Raises:
-        UsageError: There are more or fewer than the layer has units.
+        UsageError: As of `unit_labels.fitting`.
     """
     if labels is None:
         return None
     layer, names = labels
-    layer = networks.layer_path(layer or defaults.output(networks))
-    count = networks.layer_shape(layer)[-1]
-    if len(names) != count:
-        raise UsageError(f"expected {count} labels for the units of {layer}, got {len(names)}")
-    return Labels(layer, tuple(names))
+    return unit_labels.fitting(Labels(layer or defaults.output(networks), tuple(names)), networks)
 
 
 def statistics(f: facts.Classifier, G: facts.Generator) -> tuple[Natural | None, Natural | None]:

@@ -27,7 +27,8 @@ def write(path: pathlib.Path, data: bytes) -> None:
     """Puts data at path durably; on return it survives kill -9 and a crash of the machine.
 
     Raises:
-        OSError: disk full, folder gone or read-only; path is as it was, no temp file stays.
+        OSError: disk full, folder gone or read-only. Whatever is raised, path is as it was, and no
+            temp file stays.
     """
     with written(path) as file:
         write_all(file.fileno(), data)
@@ -49,7 +50,7 @@ def written(path: pathlib.Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         publish(temporary, path)
-    except Exception:
+    except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
@@ -63,12 +64,9 @@ def write_all(descriptor: int, data: Buffer) -> None:
 
 
 def copy(source: pathlib.Path, path: pathlib.Path) -> None:
-    """Copies a file durably."""
-    temporary = path.with_name(path.name + TEMPORARY)
-    shutil.copyfile(source, temporary)
-    with open(temporary, "rb") as file:
-        os.fsync(file.fileno())
-    publish(temporary, path)
+    """Copies a file durably; raises as `write` does."""
+    with open(source, "rb") as whole, written(path) as file:
+        shutil.copyfileobj(whole, file, 1 << 20)
 
 
 def publish(temporary: pathlib.Path, path: pathlib.Path) -> None:

@@ -53,12 +53,24 @@ def from_json(text: str | bytes, what: str) -> Any:
     """Parses JSON from a file that may be hostile.
 
     Raises:
-        RefusedInput: not JSON, NaN, or nested too deeply.
+        RefusedInput: not JSON, NaN, a whole number of more than 64 bits, or nested too deeply.
     """
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_refuse_constant, parse_int=whole)
     except (ValueError, RecursionError) as error:
         raise RefusedInput(f"{what} is not valid JSON") from error
+
+
+def whole(digits: str) -> int:
+    """A whole number of a JSON file: one of 400 digits is an error wherever a float is made of it.
+
+    Raises:
+        ValueError: It has more than 64 bits.
+    """
+    value = int(digits)
+    if value.bit_length() > 64:
+        raise ValueError(f"a whole number of {len(digits)} digits")
+    return value
 
 
 def _refuse_constant(name: str) -> None:

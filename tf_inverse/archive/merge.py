@@ -70,9 +70,9 @@ def write(path: pathlib.Path, header: dict, summary: dict, pieces: list[Piece]) 
             hdf5.put_attributes(file, _attributes(header, summary, len(columns["steps"])))
             for name, column in columns.items():
                 _join(file, name, column, pieces, files)
-            hdf5.put_state(file, run_folder.read_state(pieces[-1].path))
-            hdf5.put_natural(file, run_folder.read_natural(pieces[0].path))
-            hdf5.put_directions(file, run_folder.read_directions(pieces[0].path))
+            hdf5.put_state(file, run_folder.read_state(files, pieces[-1].path))
+            hdf5.put_natural(file, run_folder.read_natural(files, pieces[0].path))
+            hdf5.put_directions(file, run_folder.read_directions(files, pieces[0].path))
         disk.close()
     except BaseException:
         path.unlink(missing_ok=True)

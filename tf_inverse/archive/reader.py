@@ -145,7 +145,7 @@ def _open_finished(path: pathlib.Path) -> Archive:
     piece = Piece(path, parts.columns["steps"].shape[0], shapes)
     columns = joined([piece], opened)
     archive = Archive(path, header, columns, fields["complete"], summary, opened)
-    return _filled(archive, path, path)
+    return _filled(archive, opened, path, path)
 
 
 def _open_run(path: pathlib.Path) -> Archive:
@@ -154,15 +154,17 @@ def _open_run(path: pathlib.Path) -> Archive:
         raise RefusedInput(f"{path}: no {run_folder.HEADER}, so not the folder of a run")
     pieces, opened = run_folder.pieces(path, header), open_files.Files()
     archive = Archive(path, header, joined(pieces, opened), opened=opened)
-    return _filled(archive, pieces[0].path, pieces[-1].path) if pieces else archive
+    return _filled(archive, opened, pieces[0].path, pieces[-1].path) if pieces else archive
 
 
-def _filled(archive: Archive, first: pathlib.Path, last: pathlib.Path) -> Archive:
+def _filled(
+    archive: Archive, opened: open_files.Files, first: pathlib.Path, last: pathlib.Path
+) -> Archive:
     """Adds what is small: the reference and the state; refuses activations that fit no target."""
-    arrays = run_folder.read_natural(first)
+    arrays = run_folder.read_natural(opened, first)
     archive.natural = Natural(arrays) if arrays else None
-    archive.state = run_folder.read_state(last)
-    archive.directed(run_folder.read_directions(first))
+    archive.state = run_folder.read_state(opened, last)
+    archive.directed(run_folder.read_directions(opened, first))
     if archive.columns:
         width, p = archive.activations[:].shape[1], len(archive.targets)  # also refuses NaN at once
         if width != p:

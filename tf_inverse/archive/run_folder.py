@@ -116,31 +116,30 @@ def _piece(path: pathlib.Path, run: str, start: int) -> Piece:
     return Piece(path, rows, shapes)
 
 
-def read_state(path: pathlib.Path) -> dict:
+def read_state(files: open_files.Files, path: pathlib.Path) -> dict:
     """The state to go on from that a shard or finished file holds: name -> array."""
-    with open_files.opened(path) as parts:
-        return {
-            name: read_array(found, f"{path}: /state/{name}") for name, found in parts.state.items()
-        }
+    return {
+        name: read_array(found, f"{path}: /state/{name}")
+        for name, found in files.parts(path).state.items()
+    }
 
 
-def read_natural(path: pathlib.Path) -> dict:
+def read_natural(files: open_files.Files, path: pathlib.Path) -> dict:
     """The natural images' reference that a shard or finished file holds; {} where it has none."""
-    with open_files.opened(path) as parts:
-        arrays = {
-            name: read_array(found, f"{path}: /natural/{name}")
-            for name, found in parts.natural.items()
-        }
-        return arrays | parts.statistics
+    parts = files.parts(path)
+    arrays = {
+        name: read_array(found, f"{path}: /natural/{name}")
+        for name, found in parts.natural.items()
+    }
+    return arrays | parts.statistics
 
 
-def read_directions(path: pathlib.Path) -> dict[int, np.ndarray]:
+def read_directions(files: open_files.Files, path: pathlib.Path) -> dict[int, np.ndarray]:
     """The targets' directions that a shard or finished file holds, by their place among them."""
-    with open_files.opened(path) as parts:
-        return {
-            place: read_array(found, f"{path}: /{schema.DIRECTION.name}/{place}")
-            for place, found in parts.directions.items()
-        }
+    return {
+        place: read_array(found, f"{path}: /{schema.DIRECTION.name}/{place}")
+        for place, found in files.parts(path).directions.items()
+    }
 
 
 def read_array(found: h5py.h5d.DatasetID, what: str) -> np.ndarray:

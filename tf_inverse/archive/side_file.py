@@ -120,6 +120,26 @@ def sections(path: pathlib.Path | str) -> dict[str, Section]:
         return {name: _section(file, target, name, rows) for name in _names(file, target)}
 
 
+@contextlib.contextmanager
+def replacing(path: pathlib.Path) -> Iterator[None]:
+    """Around what puts another archive at a path: what was said of the one there goes with it.
+
+    The side file is removed once the other archive is in place, so that nothing is lost where that
+    fails. It stays where the other archive is the same bytes, as of a run that was done again, and
+    where it spoke of neither: then it is refused, as of another archive, whenever it is read.
+    """
+    target = beside(path)
+    before = atomic.checksum(path) if target.exists() and path.exists() else None
+    yield
+    if before is None or before == atomic.checksum(path):
+        return
+    with contextlib.suppress(OSError, RefusedInput):
+        with _opened(target) as (_, stored):
+            pass
+        if stored == before:
+            target.unlink()
+
+
 def _other(target: pathlib.Path, path: pathlib.Path) -> str:
     return (
         f"{target} tells of another {path.name}, which was replaced or carried on since: remove "

@@ -18,11 +18,15 @@ from tf_inverse.archive import (
     open_files,
     run_folder,
     schema,
+    side_file,
 )
 from tf_inverse.archive.columns import Piece
 from tf_inverse.archive.lock import Lock
 from tf_inverse.errors import InverseSetError, UsageError
 from tf_inverse.tensors import StrPath
+
+WORLD = ("checksums", "network", "versions", "yardstick")
+"""Fields of a header of which a run that goes on finds what it has, not what the archive tells."""
 
 
 class StorageError(InverseSetError, OSError):
@@ -45,7 +49,7 @@ class Writer:
         header: The fields of `attributes.GIVEN`. settings["store"] = "codes" keeps thumbnails in
             place of images.
         overwrite: Start anew where an archive or a run exists. A finished archive stays until the
-            new one takes its place.
+            new one takes its place, and then goes with what was said of it (`side_file`).
         resume: Carry on an unfinished run, or a finished one with fewer samples than are asked
             for; start where neither exists.
         natural: Optional reference over natural images: activations [N, p], encodings [N, dE],
@@ -166,7 +170,8 @@ class Writer:
             merge.write(temporary, self.header, summary, self._pieces)
             mark = attributes.to_json({"sha256": atomic.checksum(temporary)})
             atomic.write(self.folder / run_folder.FINISHED, mark.encode())
-            atomic.publish(temporary, self.path)
+            with side_file.replacing(self.path):
+                atomic.publish(temporary, self.path)
         with contextlib.suppress(OSError):  # what is left is recognised as spent by its mark
             run_folder.sweep(self.folder)
         return self.path
@@ -264,7 +269,8 @@ class Writer:
         if self.header != stored:
             run_folder.write_header(self.folder, self.header)
         if self._pieces:
-            self.state = run_folder.read_state(self._pieces[-1].path)
+            with open_files.Files() as files:
+                self.state = run_folder.read_state(files, self._pieces[-1].path)
 
     def _check_same_run(self, stored: dict) -> None:
         lines = attributes.differences(
@@ -274,6 +280,10 @@ class Writer:
         if attributes.YARDSTICK in self.header and attributes.YARDSTICK not in stored:
             lines.append("yardstick: absent there, as in runs of an earlier version")
         if lines:
+            # Targets and settings are stored; weights and versions have to be had once more.
+            stored_all = not any(line.startswith(WORLD) for line in lines)
+            how = f"; tf-inverse resume {self.path} goes on as it began" if stored_all else ""
             raise UsageError(
-                f"{self.path} cannot be carried on, it was made differently: {'; '.join(lines)}"
+                f"{self.path} cannot be carried on, it was made differently: "
+                f"{'; '.join(lines)}{how}"
             )

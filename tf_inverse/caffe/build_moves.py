@@ -61,7 +61,9 @@ def split(step: Step, tensors: list[Tensor], name: str) -> list[Tensor]:
 
 
 def flatten(step: Step, tensors: list[Tensor], name: str) -> Tensor:
-    """All numbers in Caffe's order."""
+    """The numbers in Caffe's order, on fewer axes."""
+    if len(step.options["shape"]) > 1:
+        return reshape(step, tensors, name)
     return keras.layers.Flatten(name=name)(axes.caffe_order(step.shapes[0], tensors[0], name))
 
 

@@ -29,6 +29,8 @@ V0 = {1: "name", 2: "type", 50: "blob"}
 BLOB_DIMS, BLOB_FLOATS, BLOB_SHAPE, BLOB_DOUBLES = range(1, 5), 5, 7, 8
 # NVIDIA's fork and OpenCV's shrinkCaffeModel keep numbers as raw bytes beside their type's number.
 BLOB_RAW_TYPE, BLOB_RAW = 10, 12
+MOST_PIXELS = 4096 * 4096
+"""Numbers of a mean image."""
 RAW_TYPES = {0: "<f8", 1: "<f4", 2: "<f2"}
 
 
@@ -91,6 +93,7 @@ def read(path: str | os.PathLike) -> Caffemodel:
                 fields = V1 if number == NET_LAYERS_V1 else V2
                 layers.append(_layer(reader, fields, kind, value))
     except RefusedInput as error:
+        wire_format.expect_binary(path, mapped)
         raise RefusedInput(f"{path} after layer {_last(layers)}: {error}") from None
     if not layers:
         raise RefusedInput(f"expected a .caffemodel, found no layer in {path}")
@@ -104,9 +107,10 @@ def read_mean(path: str | os.PathLike) -> np.ndarray:
     try:
         blob = _blob(wire_format.Reader(mapped), wire_format.BYTES, (0, len(mapped)))
     except RefusedInput as error:
+        wire_format.expect_binary(path, mapped)
         raise RefusedInput(f"{path}: {error}") from None
     shape = blob.shape[1:] if len(blob.shape) == 4 and blob.shape[0] == 1 else blob.shape
-    if len(shape) != 3 or shape[0] not in (1, 3):
+    if len(shape) != 3 or shape[0] not in (1, 3) or blob.values.size > MOST_PIXELS:
         raise RefusedInput(f"expected a mean image of 1 or 3 channels in {path}, got {blob.shape}")
     return np.ascontiguousarray(blob.array(shape).transpose(1, 2, 0))
 

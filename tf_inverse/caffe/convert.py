@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, overload
 
 import keras
@@ -227,12 +227,18 @@ def _role(planned: shape_inference.Plan) -> str:
     )
 
 
-def class_labels(model: Model) -> Labels | None:
-    """Labels of the last layer but a softmax, where a list has one name for each of its units."""
+def class_labels(model: Model, own: Sequence[str] = ()) -> Labels | None:
+    """Labels of the last layer but a softmax, where a list has one name for each of its units.
+
+    Args:
+        model: A classifier.
+        own: Names that its file has; taken where there are as many as units.
+    """
     for layer in reversed(model.layers):
-        names = labels.for_classes(layer.output.shape[-1])
         if isinstance(layer, keras.layers.Softmax):
             continue
+        count = layer.output.shape[-1]
+        names = own if len(own) == count else labels.for_classes(count)
         return Labels(layer.name, tuple(names)) if names else None
     return None
 

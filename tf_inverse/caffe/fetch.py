@@ -78,7 +78,7 @@ def fetch(
         archive.writer.StorageError: The disk is full or read-only.
         archive.lock.LockedError: Another process is fetching the same.
     """
-    source = _known(name, sources)
+    source = known(name, sources)
     folder = _made(cache_folder())
     with _locked(folder, name):
         form, checked = present(source), UNCHECKED
@@ -109,7 +109,7 @@ def bring(
         FileNotFoundError: No such file.
         RefusedInput: Its checksum is that of another file, or it does not open as such a file.
     """
-    source, file = _known(name, sources), pathlib.Path(file)
+    source, file = known(name, sources), pathlib.Path(file)
     if not file.is_file():
         raise FileNotFoundError(f"expected a file, found none at {file}")
     form = _form_of(name, source, file, sources)
@@ -135,7 +135,12 @@ def _checked(source: Source, form: Form) -> str:
     return "; it opens as a mean image" if unpack.is_mean(form) else UNCHECKED
 
 
-def _known(name: str, sources: Mapping[str, Source]) -> Source:
+def known(name: str, sources: Mapping[str, Source] = SOURCES) -> Source:
+    """The source of a name.
+
+    Raises:
+        UsageError: There is none.
+    """
     if name not in sources:
         raise UsageError(f"expected one of {', '.join(sources)} to fetch, got {name!r}")
     return sources[name]

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tf_inverse.errors import ConversionError
-from tf_inverse.tensors import Model
 
 if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
 
 
-def crop_side(f: Model, G: Model) -> int | None:
+def crop_side(wanted: Sequence[int | None], whole: Sequence[int]) -> int | None:
     """The classifier's side, where the generator's image is a little larger: 256 against 227.
 
-    Of an image more than a quarter larger the crop would keep too little: that one is resized.
+    Of an image more than a quarter larger the crop would keep too little: that one is resized. So
+    is one for a classifier of pictures that are no squares, since a crop is a square.
+
+    Args:
+        wanted: Rows and columns that the classifier takes; None where any will do.
+        whole: Rows and columns of the generator's image.
+
+    >>> crop_side((227, 227), (256, 256)), crop_side((227, 227), (256, 400))
+    (227, None)
     """
-    side, whole = f.input_shape[1], G.output_shape[1]
-    return side if side and side < whole <= 1.25 * side else None
+    side = wanted[0]
+    if side is None or wanted[0] != wanted[1] or list(whole) == list(wanted):
+        return None
+    return side if all(side <= one <= 1.25 * side for one in whole) else None
 
 
 def round_trip(networks: Networks) -> list[str]:

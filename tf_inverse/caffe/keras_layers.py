@@ -196,7 +196,7 @@ BUILDERS = {
 
 PARTS = {
     "InnerProduct": ("chw", "flatten"),
-    "Flatten": ("chw",),
+    "Flatten": ("chw", "reshape"),
     "Reshape": ("chw", "reshape"),
     "Scale": ("map",),
     "Bias": ("map",),

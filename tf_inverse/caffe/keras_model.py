@@ -17,7 +17,7 @@ from tf_inverse.caffe.blob_shape import BlobShape
 from tf_inverse.caffe.shape_inference import Plan
 from tf_inverse.errors import ConversionError
 from tf_inverse.layers.pixels import FromPixels, ToPixels, centre_crop
-from tf_inverse.tensors import Array, Tensor
+from tf_inverse.tensors import Tensor
 
 OWN = ("pixels", "code_to_map")
 """Layers that are put around a network."""
@@ -56,7 +56,7 @@ def classifier(
     if len(shape) != 3 or shape[0] not in (1, 3):
         raise ConversionError(f"expected a classifier's input (1 or 3, H, W), got {shape}")
     image = keras.Input((*shape[1:], shape[0]), name=next(iter(plan.inputs)))
-    mean = centre_crop(_per_channel(mean, shape[0]), *shape[1:])
+    mean = centre_crop(mean, *shape[1:], shape[0])
     pixels = FromPixels(channels, mean.shape, scale, name="pixels")
     model = keras.Model(image, _outputs(plan, [pixels(image)]), name=_name(plan))
     pixels.mean.assign(mean)
@@ -82,7 +82,7 @@ def generator(
     image = _outputs(plan, [x])
     if isinstance(image, list) or len(image.shape) != 4 or image.shape[-1] not in (1, 3):
         raise ConversionError("expected a generator with one output, an image of 1 or 3 channels")
-    mean = centre_crop(_per_channel(mean, image.shape[-1]), *image.shape[1:3])
+    mean = centre_crop(mean, *image.shape[1:])
     pixels = ToPixels(channels, mean.shape, scale, name="pixels")
     model = keras.Model(code, pixels(image), name=_name(plan))
     pixels.mean.assign(mean)
@@ -114,14 +114,6 @@ def _only_input(plan: Plan) -> BlobShape:
     if len(plan.inputs) != 1:
         raise ConversionError(f"expected a network with one input, got {list(plan.inputs)}")
     return next(iter(plan.inputs.values()))
-
-
-def _per_channel(mean: ArrayLike, channels: int) -> Array:
-    mean = np.asarray(mean, np.float32)
-    mean = np.repeat(mean, channels) if mean.shape == (1,) else mean
-    if mean.shape[-1] != channels:
-        raise ConversionError(f"expected a mean of {channels} channels, got {mean.shape}")
-    return mean
 
 
 def _name(plan: Plan) -> str:

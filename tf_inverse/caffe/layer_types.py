@@ -97,7 +97,15 @@ def _log_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
     return numbers
 
 
+def _expect_channels_last(layer: Layer, shape: BlobShape) -> None:
+    """Refuse a blob whose channels are not the last axis in Keras, as those of (C, K) are not."""
+    if len(shape) not in (1, 3):
+        raise refuse(layer, "an input (C,) or (C, H, W)", shape)
+
+
 def _prelu_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
+    if not options["channel_shared"]:
+        _expect_channels_last(layer, shapes[0])
     return [shapes[0]], [() if options["channel_shared"] else shapes[0][:1]]
 
 
@@ -108,6 +116,7 @@ def _batch_norm_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
 
 
 def _batch_norm_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
+    _expect_channels_last(layer, shapes[0])
     return [shapes[0]], [shapes[0][:1], shapes[0][:1], (1,)]
 
 
@@ -128,6 +137,8 @@ def _scale_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
 
 
 def _scale_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
+    if shapes[1:] != shapes[:1]:
+        _expect_channels_last(layer, shapes[0])
     if len(shapes) == 2:
         return [shapes[0]], []
     count = 2 if layer.type == "Scale" and options["bias"] else 1
@@ -189,7 +200,7 @@ KINDS = {
     "Eltwise": Kind(shape_layers.eltwise_options, shape_layers.eltwise_shapes, bottoms=_MANY),
     "Slice": Kind(shape_layers.slice_options, shape_layers.slice_shapes, tops=_MANY),
     "Split": Kind(_numbers(), _same, tops=_MANY),
-    "Flatten": Kind(shape_layers.flatten_options, shape_layers.flatten_shapes),
+    "Flatten": Kind(shape_layers.flatten_options, shape_layers.reshape_shapes),
     "Reshape": Kind(shape_layers.reshape_options, shape_layers.reshape_shapes),
     "Permute": Kind(shape_layers.permute_options, shape_layers.permute_shapes),
     "Tile": Kind(shape_layers.tile_options, shape_layers.tile_shapes),

@@ -19,7 +19,6 @@ from tf_inverse.caffe.matconvnet_layers import TYPES, Part
 from tf_inverse.caffe.message import Message
 from tf_inverse.caffe.net_parameter import Layer, Net
 from tf_inverse.errors import ConversionError, RefusedInput, reason
-from tf_inverse.networks.unit_labels import Labels
 from tf_inverse.tensors import Array
 
 # Layers of training; softmaxloss closes networks that were saved as trained.
@@ -58,7 +57,10 @@ def to_keras(path: str | os.PathLike) -> convert.Converted:
         "matconvnet", "classifier", planned, file, means.Pixels(mean, 1.0, "rgb"), files=(path,)
     )
     encoder = "relu6" if any(layer.name == "relu6" for layer in made.model.layers) else None
-    return made._replace(labels=_labels(meta, made.labels), encoder=encoder)
+    # A name is often a number in WordNet, as n03063599: then ImageNet's own words tell more.
+    described, named = (_class_names(meta, key) for key in ("description", "name"))
+    labels = convert.class_labels(made.model, described) or convert.class_labels(made.model, named)
+    return made._replace(labels=labels, encoder=encoder)
 
 
 def _simple(network: dict[str, Any]) -> list[Part]:
@@ -165,12 +167,9 @@ def _mean(normalization: dict[str, Any], size: tuple[int, int, int]) -> Array:
     return mean.astype(np.float32)
 
 
-def _labels(meta: dict[str, Any], known: Labels | None) -> Labels | None:
-    """The file's own names of classes where there are as many as in the labels that are known."""
-    names = _list(_dict(meta.get("classes")).get("description"))
-    if known is None or len(names) != len(known.names):
-        return known
-    return Labels(known.layer, tuple(str(name) for name in names))
+def _class_names(meta: dict[str, Any], key: str) -> list[str]:
+    """The file's own names of classes; none where it has none of that sort."""
+    return [str(name) for name in _list(_dict(meta.get("classes")).get(key))]
 
 
 def _dict(value: object) -> dict[str, Any]:

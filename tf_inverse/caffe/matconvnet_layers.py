@@ -109,6 +109,13 @@ def _lrn(part: Part, shapes: tuple[BlobShape, ...]) -> Options:
     return {"size": int(size), "alpha": alpha * size, "beta": beta, "k": k, "across": True}
 
 
+def _concat(part: Part, shapes: tuple[BlobShape, ...]) -> Options:
+    (dim,) = _row(part.settings, "dim", 1, 3, least=1)
+    if dim > 3:
+        raise ConversionError(f"expected dim from 1 (rows) to 3 (channels), got {dim}")
+    return {"axis": {1: 2, 2: 3, 3: 1}[dim]}
+
+
 def _relu(part: Part, shapes: tuple[BlobShape, ...]) -> Options:
     leak = np.ravel(part.settings.get("leak", 0.0))
     return {"negative_slope": float(leak[0]) if leak.size else 0.0}
@@ -139,7 +146,7 @@ _ONE_WORD = {
     "dropout": _always("Dropout", dropout_ratio=0.5, scale_train=True),
     "softmax": _always("Softmax", axis=1),
     "sigmoid": _always("Sigmoid"),
-    "concat": _always("Concat", axis=1),
+    "concat": Translation("Concat", _concat),
     "sum": _always("Eltwise", operation="SUM", coeff=[]),
 }
 # SimpleNN's names, the older one for LRN, and DagNN's, which has layers that join two.

@@ -16,8 +16,6 @@ from tf_inverse.caffe.feeds import Transform
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.tensors import Array, StrPath
 
-MOST_PIXELS = 4096 * 4096
-
 
 def parse(text: str) -> np.ndarray:
     """One value, or one for each channel: "104,117,123".
@@ -41,8 +39,8 @@ def read(path: str | os.PathLike) -> np.ndarray:
     """A mean image [H, W, C], its channels in the order of the file.
 
     Args:
-        path: `.binaryproto`; `.npy` of (C, H, W), as Caffe's; or `.mat` with one array (H, W, C),
-            as ppgn's.
+        path: `.binaryproto`; `.npy` of (C, H, W) or (1, C, H, W), as Caffe's; or `.mat` with one
+            array (H, W, C), as ppgn's, or `mean_data` (W, H, C), as MatCaffe's.
 
     Raises:
         RefusedInput: Of another form, damaged, or not an image of 1 or 3 channels.
@@ -61,7 +59,8 @@ def read(path: str | os.PathLike) -> np.ndarray:
 
 def _npy(path: StrPath) -> Array:
     array = npy.mapped(path)
-    if array.ndim != 3 or array.size > MOST_PIXELS or array.dtype.kind != "f":
+    array = array[0] if array.ndim == 4 and len(array) == 1 else array
+    if array.ndim != 3 or array.size > caffemodel.MOST_PIXELS or array.dtype.kind != "f":
         raise RefusedInput(f"expected (C, H, W) numbers in {path}, got {array.shape}")
     return array.transpose(1, 2, 0)
 
@@ -69,10 +68,17 @@ def _npy(path: StrPath) -> Array:
 def _mat(path: StrPath) -> Array:
     from tf_inverse.caffe import mat
 
-    arrays = [v for v in mat.read(path).values() if isinstance(v, np.ndarray) and v.ndim == 3]
-    if len(arrays) != 1 or arrays[0].dtype.kind != "f" or arrays[0].size > MOST_PIXELS:
-        raise RefusedInput(f"expected one array (H, W, C) in {path}, got {len(arrays)}")
-    return arrays[0]
+    variables = mat.read(path).items()
+    found = [(name, v) for name, v in variables if isinstance(v, np.ndarray) and v.ndim == 3]
+    if (
+        len(found) != 1
+        or found[0][1].dtype.kind != "f"
+        or found[0][1].size > caffemodel.MOST_PIXELS
+    ):
+        raise RefusedInput(f"expected one array (H, W, C) in {path}, got {len(found)}")
+    name, array = found[0]
+    # MatCaffe's own mean image lies as its blobs do, on its side.
+    return array.transpose(1, 0, 2) if name == "mean_data" else array
 
 
 class Pixels(NamedTuple):
@@ -107,9 +113,13 @@ def choose(
         (what is done, lines that say where it comes from).
 
     Raises:
-        UsageError: The prototxt names a mean image, which is another file, and no mean is given.
+        UsageError: The prototxt names a mean image, which is another file, and no mean is given; or
+            the scale is 0, which leaves nothing of a pixel, or no finite number.
     """
     described, notes = transform or Transform(), []
+    used = described.scale if scale is None else scale
+    if not math.isfinite(used) or used == 0:
+        raise UsageError(f"expected a --scale other than 0, got {used:g}")
     if mean is None and described.mean_file:
         raise UsageError(
             f"expected --mean=FILE: the prototxt takes the mean image {described.mean_file} off "
@@ -130,7 +140,7 @@ def choose(
     if described.mirror:
         notes.append("mirror: left out, since it turns images at random")
     mean = np.zeros(1, np.float32) if mean is None else np.asarray(mean, np.float32)
-    return Pixels(mean, described.scale if scale is None else scale, channels), notes
+    return Pixels(mean, used, channels), notes
 
 
 def _text(mean: Iterable[float]) -> str:

@@ -163,12 +163,8 @@ class Message:
         """A boolean: true or false, or 1 or 0."""
         value = self._single(name, self.all(name, (str, int)), default)
         known: dict[str | int, bool] = {
-            "true": True,
-            "false": False,
-            "t": True,
-            "f": False,
-            1: True,
-            0: False,
+            **dict.fromkeys(("true", "True", "t", 1), True),
+            **dict.fromkeys(("false", "False", "f", 0), False),
         }
         if value not in known:
             raise RefusedInput(f"{self.where}: expected true or false for {name}, got {value!r}")

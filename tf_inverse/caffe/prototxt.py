@@ -13,6 +13,9 @@ MOST_BYTES, MOST_DEPTH = 2_000_000, 20
 
 # Each step of the gap takes one character or one whole comment, so no text makes it backtrack.
 _GAP = re.compile(r"(?:[ \t\r\n,;]|#[^\n]*(?:\n|\Z))*")
+_OCTAL = re.compile("0[0-7]+")
+_ESCAPE = re.compile(rb"\\(?:([0-7]{1,3})|[xX]([0-9a-fA-F]{1,2})|(.))", re.DOTALL)
+_CONTROL = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 _TOKEN = re.compile(
     r"""(?:(?P<word>[A-Za-z_][A-Za-z0-9_]*)
     |(?P<number>[-+]?(?:0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)[fF]?|-inf|-nan)
@@ -37,10 +40,11 @@ def read(path: str | os.PathLike) -> Message:
         raise RefusedInput(f"expected a prototxt of at most {MOST_BYTES} bytes, {path} is larger")
     data = path.read_bytes()
     wire_format.check_head(path, data[:64])
+    if b"\0" in data:
+        raise RefusedInput(f"expected text in UTF-8, {path} is none; is it the .caffemodel?")
     try:
-        return parse(data.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise RefusedInput(f"expected text, {path} is not; is it the .caffemodel?") from None
+        # Caffe passes comments by whatever they are written in. Names are read as in a .caffemodel.
+        return parse(data.decode("utf-8-sig", "replace"))
     except RefusedInput as error:
         raise RefusedInput(f"{path}: {error}") from None
 
@@ -114,7 +118,7 @@ class _Tokens:
         if kind == "number":
             return self.amount(token)
         if kind == "string":
-            return token[1:-1] + self.more_string()
+            return _unescaped(token) + self.more_string()
         if kind != "word":
             raise self.refusal(f"expected a value, got {token or 'the end'!r}")
         return {"inf": float("inf"), "nan": float("nan")}.get(token, token)
@@ -122,17 +126,31 @@ class _Tokens:
     def amount(self, token: str) -> float:
         if len(token) > 40:
             raise self.refusal(f"expected a number, got {len(token)} digits")
-        if token[:2].lower() == "0x":
-            return int(token, 16)
+        digits = token.lstrip("+-")
+        if _OCTAL.fullmatch(digits) or digits[:2].lower() == "0x":
+            return int(token, 8 if _OCTAL.fullmatch(digits) else 16)
         try:
             return int(token)
         except ValueError:
-            return float(token.rstrip("fF"))
+            # The f of 0.5f is no part of the number, that of -inf is.
+            return float(token if digits.isalpha() else token.rstrip("fF"))
 
     def more_string(self) -> str:
         """What other strings follow directly: they are part of the first."""
         parts = []
         while (match := self.next()) and match.lastgroup == "string":
             self._go(match.end())
-            parts.append(match["string"][1:-1])
+            parts.append(_unescaped(match["string"]))
         return "".join(parts)
+
+
+def _unescaped(token: str) -> str:
+    r"""A string without its quotes and escapes; protobuf writes a letter as bytes, \303\251."""
+
+    def byte(match: re.Match[bytes]) -> bytes:
+        octal, hexadecimal, other = match.groups()
+        if other:
+            return _CONTROL.get(other, other)
+        return bytes([int(octal, 8) & 255 if octal else int(hexadecimal, 16)])
+
+    return _ESCAPE.sub(byte, token[1:-1].encode()).decode("utf-8", "replace")

@@ -119,7 +119,7 @@ def _converted(
         generator=G.model,
         encoder=built.encoder,
         codes=Codes("noise", int(np.prod(built.shape)), built.code_bounds),
-        crop=join.crop_side(f.model, G.model),
+        crop=join.crop_side(f.model.input_shape[1:3], G.model.output_shape[1:3]),
         labels=f.labels,
         default=pair.default,
     )

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from tf_inverse.caffe.net_parameter import Layer
 
 
-def _axis(layer: Layer, name: str, rank: int) -> int:
+def _axis(layer: Layer, name: str, rank: int, default: int = 1) -> int:
     """An axis counted from the batch: 1 is the channels; the batch itself is refused."""
-    axis = layer.param.integer(name, 1, -4, 4)
+    axis = layer.param.integer(name, default, -4, 4)
     axis = axis + rank + 1 if axis < 0 else axis
     if not 1 <= axis <= rank:
         raise refuse(layer, f"{name} from 1 to {rank}", axis)
@@ -74,16 +74,12 @@ def slice_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) 
 
 
 def flatten_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:
-    """Flatten of all that follows the batch, in the order C, H, W."""
-    ends = layer.param.integer("axis", 1, -4, 4), layer.param.integer("end_axis", -1, -4, 4)
-    if ends != (1, -1):
-        raise refuse(layer, "axis 1 to end_axis -1", ends)
-    return {}
-
-
-def flatten_shapes(layer: Layer, options: Options, shapes: tuple[BlobShape, ...]) -> Inferred:
-    """One axis with all numbers of the bottom; no blobs."""
-    return [(math.prod(shapes[0]),)], []
+    """The shape in which the axes from `axis` to `end_axis` are one, in the order C, H, W."""
+    old = shapes[0]
+    first, last = _axis(layer, "axis", len(old)), _axis(layer, "end_axis", len(old), -1)
+    if last < first:
+        raise refuse(layer, "end_axis not before axis", (first, last))
+    return {"shape": (*old[: first - 1], math.prod(old[first - 1 : last]), *old[last:])}
 
 
 def reshape_options(layer: Layer, shapes: tuple[BlobShape, ...]) -> Options:

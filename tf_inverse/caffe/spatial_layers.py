@@ -37,12 +37,22 @@ def expect_image(layer: Layer, shape: BlobShape) -> None:
 
 
 def _pair(
-    layer: Layer, field: str, least: int, default: int | None = None, short: str | None = None
+    layer: Layer,
+    field: str,
+    least: int,
+    default: int | None = None,
+    short: str | None = None,
+    absent: int | None = None,
 ) -> tuple[int, int]:
-    """A setting for height and width: field_h and field_w, or one or two values of field."""
+    """A setting for height and width: field_h and field_w, or one or two values of field.
+
+    Where one of field_h and field_w is there alone, the other is `absent`; None refuses that.
+    """
     short = short or field
     height, width = (layer.param.integer(f"{short}_{s}", None, least, 4096) for s in "hw")
     found = layer.param.integers(field, least, 4096)
+    if (height is None) != (width is None) and absent is not None:
+        height, width = (absent if side is None else side for side in (height, width))
     if height is not None and width is not None and not found:
         return height, width
     values = found or ([] if default is None else [default])
@@ -54,7 +64,8 @@ def _pair(
 
 def window(layer: Layer) -> Options:
     """Kernel, strides and pads of a Convolution or Pooling."""
-    pad = _pair(layer, "pad", 0, 0)
+    # Of a convolution, Caffe takes pad_w: 1 without pad_h; of a pooling it wants both.
+    pad = _pair(layer, "pad", 0, 0, absent=None if layer.type == "Pooling" else 0)
     return {
         "kernel": _pair(layer, "kernel_size", 1, short="kernel"),
         "strides": _pair(layer, "stride", 1, 1),

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
+import gzip
+import lzma
 import pathlib
 import tarfile
 import zipfile
-from collections.abc import Iterator
-from typing import IO
+from collections.abc import Callable, Iterator
+from typing import IO, Any, cast
 
 from tf_inverse.caffe import caffemodel, download, weight_check, weight_file
 from tf_inverse.caffe.sources import Form, Source
 from tf_inverse.errors import ConversionError, RefusedInput, reason
 from tf_inverse.tensors import StrPath
+
+PACKED: dict[bytes, Callable[..., Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZ": bz2.open,
+    b"\xfd7": lzma.open,
+}
+MOST_READ = 8 << 20
+"""Bytes of an archive's list, or of a header in it; a member is copied in smaller parts."""
 
 SUFFIXES = (".zip", ".gz", ".tgz", ".tar")
 
@@ -88,16 +99,41 @@ def unpack(archive: pathlib.Path, ending: str, path: pathlib.Path) -> None:
 @contextlib.contextmanager
 def _member(archive: pathlib.Path, ending: str) -> Iterator[IO[bytes]]:
     """The one file of an archive whose path has this ending, as a stream; nothing else leaves."""
-    if zipfile.is_zipfile(archive):
-        with zipfile.ZipFile(archive) as opened:
-            with opened.open(_one(opened.namelist(), ending)) as stream:
-                yield stream
-    else:
-        with tarfile.open(archive) as opened:
-            names = [member.name for member in opened.getmembers() if member.isfile()]
-            found = opened.extractfile(_one(names, ending))
-            assert found is not None, "only a member that is no file has no stream"
-            yield found
+    with contextlib.ExitStack() as stack:
+        if zipfile.is_zipfile(archive):
+            whole = stack.enter_context(open(archive, "rb"))
+            zipped = stack.enter_context(zipfile.ZipFile(cast(IO[bytes], _InParts(whole))))
+            yield stack.enter_context(zipped.open(_one(zipped.namelist(), ending)))
+            return
+        with open(archive, "rb") as file:
+            opener = PACKED.get(file.read(2), open)
+        whole = stack.enter_context(opener(archive, "rb"))
+        opened = stack.enter_context(tarfile.open(fileobj=cast(IO[bytes], _InParts(whole))))
+        names = [member.name for member in opened.getmembers() if member.isfile()]
+        found = opened.extractfile(_one(names, ending))
+        assert found is not None, "only a member that is no file has no stream"
+        yield found
+
+
+class _InParts:
+    """A file of which nobody reads more than `MOST_READ` bytes at once.
+
+    Python's readers of archives take as many bytes into memory as a header of theirs declares: a
+    packed megabyte of zeros as a header of a gigabyte.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes, to the end of the file where no size is given."""
+        data = self._file.read(min(size, MOST_READ + 1) if size >= 0 else MOST_READ + 1)
+        if len(data) > MOST_READ:
+            raise RefusedInput(f"expected headers of at most {MOST_READ} bytes in an archive")
+        return data
 
 
 def _one(names: list[str], ending: str) -> str:

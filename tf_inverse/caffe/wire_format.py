@@ -61,6 +61,20 @@ def release(mapped: mmap.mmap | None) -> None:
             mapped.madvise(mmap.MADV_DONTNEED)
 
 
+def expect_binary(path: str | os.PathLike, mapped: mmap.mmap) -> None:
+    """Refuses text, which is likely the other one of two files that go together.
+
+    Args:
+        path: Of the file.
+        mapped: Its bytes.
+
+    Raises:
+        RefusedInput: It begins with a thousand letters, or has no other bytes.
+    """
+    if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in mapped[:1000]):
+        raise RefusedInput(f"expected a binary file, {path} is text; is it the prototxt?")
+
+
 Value: TypeAlias = int | tuple[int, int]
 """What a field holds: an integer, or where its bytes begin and end."""
 

@@ -107,12 +107,24 @@ def _plus(x: Tensor, mean: Tensor) -> Tensor:
     return tf.nn.bias_add(x, mean)
 
 
-def centre_crop(mean: ArrayLike, height: int, width: int) -> Array:
-    """The middle of a mean image [H, W, C]; a mean of one value a channel stays as it is.
+def centre_crop(mean: ArrayLike, height: int, width: int, channels: int = 3) -> Array:
+    """The middle of a mean image [H, W, C]; of one value a channel, or of a single one, all values.
 
     Rounded down as Caffe and PPGN do: 227 of 256 begins at pixel 14.
+
+    Args:
+        mean: Of the training images: an image, a value for each channel, or one for all.
+        height: Of the images.
+        width: Likewise.
+        channels: Likewise.
+
+    Raises:
+        UsageError: It is smaller, or of another number of channels.
     """
     mean = np.asarray(mean, np.float32)
+    mean = np.repeat(mean, channels) if mean.shape == (1,) else mean
+    if mean.shape[-1:] != (channels,):
+        raise UsageError(f"expected a mean of {channels} channels, got {list(mean.shape)}")
     if mean.ndim == 1:
         return mean
     if mean.shape[0] < height or mean.shape[1] < width:

@@ -143,6 +143,8 @@ class Keeper:
         """The samples in every band that were not there yet, and a mark of each."""
         z = scored.activations
         inside = ((z >= self.low) & (z <= self.high)).all(axis=1)
+        # No distance can be told from an encoding that is no number, and no archive holds one.
+        inside &= np.isfinite(scored.encodings).all(axis=1)
         rows, hashes, seen = [], [], set(self.seen)
         for i in np.flatnonzero(inside):
             mark = digest(scored.images[i])

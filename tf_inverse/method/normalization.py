@@ -35,6 +35,7 @@ class Scale(NamedTuple):
         natural: Whether they are natural.
         x_sd: Standard deviation of images, over all pixels, about each pixel's mean.
         flat: Whether each target is the same for all random codes, p of them.
+        still: Whether each target hardly moves, so that its `z_sd` is 1 for want of one, p of them.
         likely: Whether each target is a probability, p of them.
         s_sd: Standard deviation of what the search goes by, [p]: that of the log-odds over random
             codes for a probability, else `z_sd`.
@@ -49,6 +50,7 @@ class Scale(NamedTuple):
     natural: bool
     x_sd: float = 1.0
     flat: tuple[bool, ...] = ()
+    still: tuple[bool, ...] = ()
     likely: tuple[bool, ...] = ()
     s_sd: np.ndarray | None = None
     e_distance: float = 1.0
@@ -81,13 +83,15 @@ def measure_each(networks: Networks, neurons: tuple[Neuron, ...]) -> list[Scale]
 
 
 def _looked(networks: Networks, neurons: tuple[Neuron, ...]) -> tuple[Array, View]:
-    """Random codes, and a View of them in float64."""
+    """Random codes, and a View in float64 of those whose encodings are finite."""
     layers = tuple(n.layer for n in neurons)
     look = networks.looking(layers)
     c = codes.draw(networks, COUNT, codes.generator(SEED, 0))
     views = [look(tf.constant(c[i : i + BATCH]), index(neurons)) for i in range(0, COUNT, BATCH)]
+    x = np.concatenate([v.x for v in views])
     e, z, s = (np.concatenate([v[i] for v in views]).astype(np.float64) for i in (1, 2, 3))
-    return c, View(np.concatenate([v.x for v in views]), e, z, s)
+    sound = diversity.finite(e)
+    return c, View(x[sound], e[sound], z[sound], s[sound])
 
 
 def _scale(networks: Networks, neurons: tuple[Neuron, ...], c: Array, view: View) -> Scale:
@@ -104,7 +108,9 @@ def _scale(networks: Networks, neurons: tuple[Neuron, ...], c: Array, view: View
 def _of_neurons(
     networks: Networks, neurons: tuple[Neuron, ...], z: Array, s: Array
 ) -> dict[str, Any]:
-    """The fields of a Scale that are of the neurons, from what random codes give, [COUNT, p]."""
+    """The fields of a Scale that are of the neurons, from what random codes give, [n, p]."""
+    sound = diversity.finite(np.concatenate([z, s], axis=1))
+    z, s = z[sound], s[sound]
     mean, sd = z.mean(axis=0), z.std(axis=0)
     known = [networks.nature(neuron) for neuron in neurons]
     units = [unit for unit in known if unit is not None and unit.sd > 0]
@@ -112,6 +118,7 @@ def _of_neurons(
     if natural:
         mean, sd = np.array([u.mean for u in units]), np.array([u.sd for u in units])
     likely = networks.probabilities(tuple(n.layer for n in neurons))
+    still = tuple((~moves(sd, mean)).tolist())
     sd = moving(sd, mean)
     s_sd = np.where(likely, moving(s.std(axis=0), s.mean(axis=0)), sd)
     return {
@@ -119,6 +126,7 @@ def _of_neurons(
         "z_sd": sd.astype(np.float32),
         "natural": natural,
         "flat": tuple((s == s[0]).all(axis=0).tolist()),
+        "still": still,
         "likely": likely,
         "s_sd": s_sd.astype(np.float32),
     }
@@ -126,7 +134,12 @@ def _of_neurons(
 
 def moving(sd: Array, mean: Array) -> Array:
     """The deviations, with 1 for a unit that hardly moves: it still needs a unit of measure."""
-    return np.where(sd > 1e-6 * np.abs(mean), sd, 1.0)
+    return np.where(moves(sd, mean), sd, 1.0)
+
+
+def moves(by: Array | float, about: Array | float) -> Array:
+    """Whether activations that differ by so much about a value differ by more than rounding."""
+    return np.asarray(by > 1e-6 * np.abs(about))
 
 
 def _spread(rows: Array) -> float:

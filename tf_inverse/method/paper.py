@@ -91,9 +91,12 @@ def _seeds(
             return state, info
         if int(info.finite) == 0:
             break
+    # A row whose gradient is no number does not move any more.
+    stuck = settings.K - int(info.finite)
+    which = "none is" if stuck == settings.K else f"{stuck} are not"
     raise SeedsNotFound(
         f"{feasible} of {settings.K} seeds feasible after {int(state.step)} steps"
-        + (", and none is finite" if int(info.finite) == 0 else ""),
+        + (f", and {which} finite" if stuck else ""),
         best,
         int(state.step),
     )

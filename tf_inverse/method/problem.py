@@ -90,7 +90,7 @@ def optimizer(name: str | None, rate: float, shape: tuple[int, int]) -> Optimize
         return None
     try:
         made = keras.optimizers.get({"class_name": name, "config": {"learning_rate": rate}})
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, KeyError):  # KeyError: one that is made of other optimizers
         raise UsageError(f"expected the name of a Keras optimizer, as adam, got {name!r}") from None
     codes = keras.Variable(tf.zeros(shape))
     made.build([codes])
@@ -189,7 +189,13 @@ class Problem(NamedTuple):
         return view, tf.reshape(tf.map_fn(send_back, parts, **one_by_one), tf.shape(c))
 
     def scaled(self, e: Tensor) -> Tensor:
-        """Encodings per dimension and per natural standard deviation."""
+        """Encodings per dimension and per natural standard deviation.
+
+        A row that is not finite gets zeros: its numbers would reach all other rows through the sums
+        over pairs, and all later ones through the mean of the samples.
+        """
+        sound = tf.reduce_all(tf.math.is_finite(e), axis=-1, keepdims=True)
+        e = tf.where(sound, e, 0.0)
         return e / (self.e_sd * tf.sqrt(tf.cast(tf.shape(e)[-1], e.dtype)))
 
     def feasible(self, z: Tensor, target: Target) -> Tensor:

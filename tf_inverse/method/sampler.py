@@ -14,7 +14,7 @@ import numpy as np
 
 from tf_inverse.archive import Samples
 from tf_inverse.band import Band, Bands
-from tf_inverse.errors import Stalled, Unreachable
+from tf_inverse.errors import Stalled, Unreachable, UsageError
 from tf_inverse.method import chains, fidelity, loops, paper
 from tf_inverse.method.choice import Chooser
 from tf_inverse.method.keeper import Batch, Info, Keeper
@@ -58,8 +58,11 @@ def sample(
         Unreachable: No code reaches the band: dead unit, values that are not finite, or too far.
         Stalled: Samples were found, but no more come.
         RefusedInput: The state is damaged, or of other settings or another version.
+        UsageError: There are no bands.
     """
     bands, settings = Bands(bands), (settings or Settings()).sized(networks.codes.size)
+    if not bands:
+        raise UsageError("expected at least one neuron with its range to sample, got none")
     settings = starts.settled(networks, settings)
     scale = scale or measure(networks, bands.neurons)
     settings, why = fidelity.settled(networks, bands, settings)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from tf_inverse.compute.precision import PRECISIONS
 from tf_inverse.errors import UsageError
 from tf_inverse.method.rule import RULE
+from tf_inverse.version import BEFORE
 
 
 class Preset(NamedTuple):
@@ -37,8 +39,13 @@ METHODS = tuple(PRESETS)
 BOUNDS = ("both", "paper")
 DISTANCES = ("encodings", "images", "codes", "none")
 STARTS = ("random", "near", "auto")
-BEFORE = {"starts": "random", "candidates": 1, "quality": 0.05}
-"""What runs had before they could be told: an archive that says nothing of these had these."""
+COUNTS = ("n", "K", "samples_per_seed", "patience", "candidates", "chunk")
+WHOLE = dict.fromkeys(COUNTS, 1) | {"seed": 0}
+"""Settings that are whole numbers, and the smallest of each."""
+REAL = {"beta": "> 0", "mu0": "> 0", "a": "> 0", "diversity": ">= 0", "quality": ">= 0"}
+"""Settings that are other numbers, none of them infinite, and what they have to be."""
+OPEN = ("beta", "candidates", "chunk", "quality")
+"""Numbers that may be left out."""
 
 
 @dataclass(frozen=True)
@@ -124,24 +131,10 @@ class Settings:
             object.__setattr__(self, "starts", "random")
         if self.candidates is None and self.starts != "auto":
             object.__setattr__(self, "candidates", 1)
-        for name, low in (
-            ("n", 1),
-            ("K", 1),
-            ("samples_per_seed", 1),
-            ("patience", 1),
-            ("candidates", 1),
-            ("seed", 0),
-        ):
-            value = getattr(self, name)
-            if name == "candidates" and value is None:
-                continue  # what suits: see `starts.settled`
-            if isinstance(value, bool) or not isinstance(value, int) or not low <= value < 2**63:
-                raise UsageError(f"expected {name} to be a whole number >= {low}, got {value!r}")
-        for name in ("beta", "mu0", "a"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise UsageError(f"expected {name} > 0, got {value!r}")
-        if self.chunk is not None and (self.chunk < 1 or self.K % self.chunk):
+        if self.distance == "none":
+            object.__setattr__(self, "diversity", 0.0)
+        self._make_plain()
+        if self.chunk is not None and self.K % self.chunk:
             raise UsageError(f"expected chunk to divide K = {self.K}, got {self.chunk!r}")
         if self.method == "langevin":
             # What a chain tests has to be what is stored: half precision would change its law.
@@ -156,12 +149,30 @@ class Settings:
                     "expected candidates 1 for method langevin, whose rows have a law that a "
                     f"choice would change, got {self.candidates}"
                 )
-        if self.distance == "none":
-            object.__setattr__(self, "diversity", 0.0)
-        for name in ("diversity", "quality"):
+
+    def _make_plain(self) -> None:
+        """Checks the numbers, and makes plain ones of NumPy's, which archives do not hold as text.
+
+        Raises:
+            UsageError: A number that cannot be.
+        """
+        for name, low in WHOLE.items():
             value = getattr(self, name)
-            if value is not None and not 0 <= value < float("inf"):
-                raise UsageError(f"expected {name} >= 0, got {value!r}")
+            if value is None and name in OPEN:
+                continue
+            whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+            if not whole or not low <= value < 2**63:
+                raise UsageError(f"expected {name} to be a whole number >= {low}, got {value!r}")
+            object.__setattr__(self, name, int(value))
+        for name, form in REAL.items():
+            value = getattr(self, name)
+            if value is None and name in OPEN:
+                continue
+            real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+            if not real or not 0 <= value < float("inf") or (form == "> 0" and value == 0):
+                raise UsageError(f"expected {name} {form}, got {value!r}")
+            plain = value if isinstance(value, int) else float(value)
+            object.__setattr__(self, name, plain)
 
     @property
     def sides(self) -> int:

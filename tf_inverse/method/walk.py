@@ -16,6 +16,7 @@ from tf_inverse.compute.device import compiled
 from tf_inverse.method.buffer import Buffer, empty, put
 from tf_inverse.method.lagrangian import margins, walk_lagrangian
 from tf_inverse.method.problem import Problem, Target, largest
+from tf_inverse.method.rule import RULE
 from tf_inverse.tensors import Tensor
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ def make_step(
         accepted = tf.reduce_mean(tf.cast(feasible, tf.float32))
         # Line P7: longer steps while most candidates are feasible, shorter ones while few are.
         following = beta * tf.exp(ADAPTATION * (accepted - ACCEPTANCE))
+        # Where all candidates are feasible for long, the codes would grow without end.
+        following = tf.minimum(following, tf.maximum(beta, RULE.length / c.shape[1] ** 0.5))
         c, slots = problem.move(c, g, beta, slots)
         return WalkState(c, lam, mu, following, i + 1, slots), info
 

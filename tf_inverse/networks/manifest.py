@@ -6,7 +6,7 @@ import json
 import pathlib
 from typing import Any
 
-from tf_inverse.archive import atomic, json_file
+from tf_inverse.archive import atomic, attributes, json_file
 from tf_inverse.errors import RefusedInput, reason
 from tf_inverse.networks import manifest_fields
 
@@ -37,7 +37,8 @@ def manifest(folder: pathlib.Path) -> dict:
 def _entries(folder: pathlib.Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
-        entries = json.loads(json_file.read(path, MAX_MANIFEST, links=True) or b"null")
+        data = json_file.read(path, MAX_MANIFEST, links=True) or b"null"
+        entries = json.loads(data, parse_int=attributes.whole)
     except (ValueError, RecursionError) as error:
         raise RefusedInput(f"expected JSON in {path}: {reason(error)}") from error
     if not isinstance(entries, dict) or entries.get("format") != FORMAT:

@@ -20,7 +20,7 @@ from tf_inverse.compute.device import traced
 from tf_inverse.compute.precision import exact
 from tf_inverse.errors import UsageError
 from tf_inverse.layers import fast, taps
-from tf_inverse.networks import logits, odds, unit_nature
+from tf_inverse.networks import logits, odds, unit_labels, unit_nature
 from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.natural import Natural, UnitStatistics
 from tf_inverse.networks.neuron_index import Where, index
@@ -115,6 +115,8 @@ class Networks:
             if self.precision != "float32"
         }
         self.layer_shape(self.encoder)
+        if self.labels is not None:
+            unit_labels.fitting(self.labels, self)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

@@ -232,13 +232,13 @@ def save_pair(
     models: Callable[[Model], Any] = lambda model: model,
     **options: Any,
 ) -> pathlib.Path:
-    """Write the folder of a pair; see `save`.
+    """Write the folder of a pair with its yardstick, which no run then has to measure; see `save`.
 
     Args:
         folder: To be made.
         networks: The pair: `networks.Networks`.
         models: What is put in a model's place to be saved: `saving.Frugal`, say.
-        **options: licence, source, measure, half, overwrite, check of `save`.
+        **options: licence, source, half, overwrite, check of `save`.
     """
     return save(
         folder,
@@ -251,6 +251,7 @@ def save_pair(
         labels=networks.labels,
         natural=networks.natural,
         default=networks.default,
+        measure=yardstick.of(networks),
         **options,
     )
 

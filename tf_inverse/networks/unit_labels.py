@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tf_inverse.errors import UsageError
+
+if TYPE_CHECKING:
+    from tf_inverse.networks.networks import Networks
 
 
 class Labels(NamedTuple):
@@ -46,6 +49,24 @@ class Labels(NamedTuple):
     def of(self, layer: str) -> tuple[str, ...] | None:
         """The names of a layer's units; None where other units are labelled."""
         return self.names if layer == self.layer else None
+
+
+def fitting(labels: Labels, networks: Networks) -> Labels:
+    """The labels with the full path of their layer.
+
+    Raises:
+        UsageError: The network has no such layer, or more or fewer units in it than names.
+    """
+    try:
+        path = networks.layer_path(labels.layer)
+        count = networks.layer_shape(path)[-1]
+    except UsageError as error:
+        raise UsageError(f"the labels of {networks.name} are of no layer: {error}") from error
+    if len(labels.names) != count:
+        raise UsageError(
+            f"expected {count} labels for the units of {path}, got {len(labels.names)}"
+        )
+    return labels._replace(layer=path)
 
 
 def _are_names(value: object) -> bool:

@@ -68,8 +68,10 @@ def of_random_codes(networks: Networks) -> Yardstick:
     # In a graph, which lets go of each layer's output when the next has it.
     look, nothing = networks.looking(()), np.zeros((0, 3), np.int32)
     parts = [look(c[i : i + BATCH], nothing).e.numpy() for i in range(0, COUNT, BATCH)]
-    width = diversity.bandwidth(np.concatenate(parts))
-    return Yardstick(width, RANDOM, COUNT) if width > 0 else Yardstick(1.0, NOTHING, COUNT)
+    e = np.concatenate(parts)
+    e = e[diversity.finite(e)]
+    width = diversity.bandwidth(e)
+    return Yardstick(width, RANDOM, len(e)) if width > 0 else Yardstick(1.0, NOTHING, COUNT)
 
 
 def read(entry: dict | None) -> Yardstick | None:

@@ -115,6 +115,12 @@ def figure(key: str, value: Figure) -> str:
     return number(value)
 
 
+def unfinished(found: int, asked: int, steps: int | None) -> dict[str, Figure]:
+    """The figures that `--json` tells of a run without a finished archive, the others unknown."""
+    told = {"found": found, "asked": asked, "steps": steps, "archive": None}
+    return dict.fromkeys(FIGURES) | told
+
+
 def known(columns: Mapping[str, Mapping[str, Figure]]) -> list[str]:
     """The keys of FIGURES that any of several columns of figures has, in their order."""
     return [

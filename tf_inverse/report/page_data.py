@@ -25,6 +25,7 @@ from tf_inverse.report import (
     text,
 )
 from tf_inverse.tensors import Array, StrPath
+from tf_inverse.version import BEFORE
 
 if TYPE_CHECKING:
     from tf_inverse.archive import Archive
@@ -146,16 +147,17 @@ def command(archive: Archive, path: StrPath = "samples.h5") -> str:
     # From the archive's own folder a network of the user's own is where it was, relative to that.
     place = archive.header.get("folder", {}).get("relative", archive.network)
     flags = {"network": place, "targets": targets, "n": archive.asked, "seed": archive.seed}
-    plane = archive.settings.get(cells.PLANE)
+    settings = BEFORE | archive.settings
+    plane = settings.get(cells.PLANE)
     if plane is not None:
         rows, columns = cells.edges(archive).shape
         flags |= {"n": plane.get("each"), "rows": rows, "columns": columns}
-        flags |= {name: archive.settings.get(name) for name in ("K", "patience")}
+        flags |= {name: settings.get(name) for name in ("K", "patience", "starts")}
         parts = [f"--{key}={value}" for key, value in flags.items()]
         return shlex.join(["tf-inverse", "plane", pathlib.Path(path).name, *parts])
     flags |= {
         key: value
-        for key, value in archive.settings.items()
+        for key, value in settings.items()
         if key not in flags and isinstance(value, (str, int, float)) and value != ""
     }
     parts = [f"--{key}={value}" for key, value in flags.items()]

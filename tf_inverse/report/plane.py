@@ -51,8 +51,10 @@ def picture(archive: Archive, summary: dict | None = None) -> bytes:
     size = left + columns * (TILE + GAP) + MARGIN, top + rows * (high + GAP) + 5 * LINE + MARGIN
     drawn = Image.new("RGB", (max(size[0], 460), size[1]), sheet.PAPER)
     draw = ImageDraw.Draw(drawn)
-    draw.text((MARGIN, MARGIN), title(archive), sheet.INK, sheet.typeface(20))
-    draw.text((MARGIN, MARGIN + 2 * LINE), tally(shown), sheet.FAINT, sheet.typeface(13))
+    lines = ((0, title(archive), 20, sheet.INK), (2, tally(shown), 13, sheet.FAINT))
+    for line, words, height, ink in lines:
+        font, room = sheet.typeface(height), drawn.width - 2 * MARGIN
+        draw.text((MARGIN, MARGIN + line * LINE), sheet.fitted(words, font, room), ink, font)
     for cell, members in enumerate(shown.members):
         row, column = divmod(cell, columns)
         corner = left + column * (TILE + GAP), top + (rows - 1 - row) * (high + GAP)
@@ -92,11 +94,17 @@ def _axes(
         at = bottom - i * (high + GAP) - GAP / 2
         draw.line((left - 8, at, left - 4, at), sheet.FAINT)
         draw.text((left - 12, at), "  ".join(label), sheet.FAINT, font, anchor="rm")
-    first, second = (text.neuron(target) for target in archive.targets)
-    middle = left + columns * (TILE + GAP) / 2
-    draw.text((middle, bottom + 2.5 * LINE), f"{first}, across", sheet.INK, name, anchor="ma")
-    above = (MARGIN, top - 2 * LINE)
-    draw.text(above, f"{second}, up", sheet.INK, name)
+    first, second = archive.targets
+    middle, width = left + columns * (TILE + GAP) / 2, draw.im.size[0]
+    across = _named(first, ", across", name, 2 * min(middle, width - middle) - MARGIN)
+    draw.text((middle, bottom + 2.5 * LINE), across, sheet.INK, name, anchor="ma")
+    up = _named(second, ", up", name, width - 2 * MARGIN)
+    draw.text((MARGIN, top - 2 * LINE), up, sheet.INK, name)
+
+
+def _named(target: dict, way: str, font: sheet.Font, room: float) -> str:
+    """A neuron and which way its ranges go, the neuron cut where there is no room."""
+    return sheet.fitted(text.neuron(target), font, room - font.getlength(way)) + way
 
 
 def page(archive: Archive, summary: dict | None = None) -> str:

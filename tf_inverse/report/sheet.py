@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from tf_inverse.tensors import Array
+
+Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+MOST_LINES = 12
+"""Of one heading: what is longer ends in three dots."""
 
 PAPER, INK, FAINT = (255, 255, 255), (24, 26, 31), (104, 109, 120)
 
@@ -163,26 +169,30 @@ def _wrap_title(title: Sequence[str], layout: _Layout) -> list[tuple[str, int]]:
     return lines
 
 
-def _wrap(
-    text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, layout: _Layout
-) -> list[str]:
+def _wrap(text: str, font: Font, layout: _Layout) -> list[str]:
     room, lines = layout.width - 2 * layout.margin, [""]
     for word in str(text).split():
         longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and font.getlength(longer) > room:
+        # No letter is narrower than a pixel: what has more letters than the room has pixels is not
+        # measured, for labels out of files may be of any length.
+        if lines[-1] and (len(longer) > room or font.getlength(longer) > room):
+            if len(lines) == MOST_LINES:
+                lines[-1] += " ..."
+                break
             lines.append(word)
         else:
             lines[-1] = longer
-    return [_fitted(line, font, room) for line in lines]
+    return [fitted(line, font, room) for line in lines]
 
 
-def _fitted(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: float) -> str:
+def fitted(text: str, font: Font, room: float) -> str:
     """The text, cut with three dots where it is wider than the room."""
-    if font.getlength(text) <= room:
+    if len(text) <= room and font.getlength(text) <= room:
         return text
-    while text and font.getlength(text + "...") > room:
-        text = text[:-1]
-    return text + "..."
+    fits = bisect.bisect_right(
+        range(int(room)), room, key=lambda letters: font.getlength(text[: letters + 1] + "...")
+    )
+    return text[:fits] + "..."
 
 
 def _draw_title(
@@ -211,7 +221,7 @@ def _draw_row(
         x = layout.margin + column * (layout.tile[0] + layout.gap)
         y = top + line * _pitch(layout)
         sheet.paste(resized(image, layout.tile), (x, y))
-        text = _fitted(caption, font, layout.tile[0])
+        text = fitted(caption, font, layout.tile[0])
         centre, below = x + layout.tile[0] / 2, y + layout.tile[1] + layout.caption * 3 // 10
         draw.text((centre, below), text, FAINT, font, anchor="ma")
     return bottom
@@ -223,6 +233,6 @@ def resized(image: Array, size: tuple[int, int]) -> Image.Image:
     return picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
 
 
-def typeface(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def typeface(size: float) -> Font:
     """Pillow's own font, so that a sheet looks the same on every machine."""
     return ImageFont.load_default(size)

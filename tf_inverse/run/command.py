@@ -20,7 +20,7 @@ from tf_inverse.grammar import say
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage
 from tf_inverse.report import beside, figure_table, png, standing, text
-from tf_inverse.run import job, natures, ranges, record, signals
+from tf_inverse.run import job, natures, plane_command, ranges, record, signals
 from tf_inverse.run import resume as resuming
 from tf_inverse.run import volume as sizes
 from tf_inverse.tensors import StrPath
@@ -91,7 +91,7 @@ def crowded(networks: Networks, bands: Bands, settings: Settings) -> Settings:
 
 
 def resume(path: StrPath, *, as_json: bool = False, **found: Any) -> int:
-    """`tf-inverse resume`: goes on with a run; returns the exit code, as of `run`.
+    """`tf-inverse resume`: goes on with a run or a plane; returns the exit code, as of `run`.
 
     Args:
         path: The archive, OUT.h5, finished or not; or its run's folder.
@@ -99,6 +99,11 @@ def resume(path: StrPath, *, as_json: bool = False, **found: Any) -> int:
         **found: n, network, device and trust, as of `resume.plan`.
     """
     plan = resuming.plan(path, **found)
+    say(f"going on as it began: {plan.command}")
+    if plan.plane:
+        return plane_command.filled(
+            plan.networks, plan.plane, plan.settings, plan.out, as_json=as_json
+        )
     return run(
         plan.out,
         plan.networks,
@@ -288,9 +293,8 @@ def _unfinished(
 ) -> None:
     """Tells of a run without a finished archive."""
     if as_json:
-        figures = {"found": found, "asked": asked, "archive": None}
         steps = getattr(trouble, "steps", None)
-        print(json.dumps(dict.fromkeys(figure_table.FIGURES) | figures | {"steps": steps}))
+        print(json.dumps(figure_table.unfinished(found, asked, steps)))
     if isinstance(trouble, KeyboardInterrupt):
         how = f"; tf-inverse resume {out} goes on" if found else ""
         say(f"stopped with {found} samples{how}")

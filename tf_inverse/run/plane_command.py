@@ -12,15 +12,16 @@ from tf_inverse import archive
 from tf_inverse.caffe import published
 from tf_inverse.compute import device as devices
 from tf_inverse.compute import progress
-from tf_inverse.errors import UsageError
+from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.grammar import say
 from tf_inverse.method.settings import Settings
 from tf_inverse.report import cells, figure_table, plane, png
 from tf_inverse.run import job, signals
-from tf_inverse.run.plane import Outcome, fill, plan
+from tf_inverse.run.plane import Outcome, Plan, fill, plan
 
 if TYPE_CHECKING:
     from tf_inverse.method.plane import Batch
+    from tf_inverse.networks.networks import Networks
 
 
 def command(
@@ -54,7 +55,7 @@ def command(
         as_json: Print one JSON object.
         overwrite: As of `plane.fill`.
     """
-    began, path = time.monotonic(), job.expect_free(out, "images", overwrite)
+    path = job.expect_free(out, "images", overwrite)
     if not targets:
         raise UsageError("expected two targets, as --targets='fc8:ship, fc8:airplane'")
     # Refuses before TensorFlow takes time to start; how many samples there will be, nobody knows.
@@ -62,6 +63,35 @@ def command(
     devices.choose(device)
     networks = published.load(network, trust)
     asked = plan(networks, targets, rows, columns, each, patience)
+    return filled(networks, asked, settings, path, overwrite=overwrite, as_json=as_json)
+
+
+def filled(
+    networks: Networks,
+    asked: Plan,
+    settings: Settings,
+    path: pathlib.Path,
+    *,
+    overwrite: bool = False,
+    as_json: bool,
+) -> int:
+    """Fills a plane and tells of it; a run that is there goes on.
+
+    Args:
+        networks: The pair to sample.
+        asked: From `plane.plan`.
+        settings: As of `plane.fill`.
+        path: Path of the archive.
+        overwrite: As of `plane.fill`.
+        as_json: Print one JSON object.
+
+    Returns:
+        Exit code: 0, or 130 or 143 where it was stopped.
+
+    Raises:
+        Unreachable: No cell was reached.
+    """
+    began = time.monotonic()
     with signals.deferred(say) as stop:
         show = _Shown(asked.grid.cells)
         try:
@@ -75,14 +105,19 @@ def command(
                 watch=show,
                 stop=stop.__bool__,
             )
-        except KeyboardInterrupt as stopped:
-            say(str(stopped))
+        except (KeyboardInterrupt, Unreachable) as error:
+            if as_json:
+                told = figure_table.unfinished(0, settings.n, getattr(error, "steps", None))
+                print(json.dumps(told | {"cells": asked.grid.cells, "filled": 0}))
+            if isinstance(error, Unreachable):
+                raise
+            say(str(error))
             return stop.exit_code or 130
         finally:
             show.close()
         _tell(path, outcome, as_json, time.monotonic() - began)
     if outcome.stopped:
-        say(f"stopped; the same command goes on with {path}")
+        say(f"stopped; tf-inverse resume {path} goes on")
         return stop.exit_code or 130
     return 0
 
@@ -95,15 +130,16 @@ def _tell(path: pathlib.Path, outcome: Outcome, as_json: bool, seconds: float) -
         }
         for name, contents in drawn.items():
             png.save(name, contents, overwrite=True)
-        figures = outcome.summary | {"seconds": seconds, "archive": str(path)}
+        whole = None if outcome.stopped else str(path)
+        figures = outcome.summary | {"seconds": seconds, "archive": whole}
         shown = cells.of(samples, outcome.summary)
         if as_json:
-            filled = sum(len(rows) > 0 for rows in shown.members)
-            print(json.dumps(figures | {"cells": len(shown.members), "filled": filled}))
+            reached = sum(len(rows) > 0 for rows in shown.members)
+            print(json.dumps(figures | {"cells": len(shown.members), "filled": reached}))
             return
         print(f"{plane.title(samples)}\n{plane.tally(shown)}")
         table = {name: value for name, value in figures.items() if name != cells.PLANE}
-        print(figure_table.table({str(path): table}))
+        print(figure_table.table({str(outcome.path): table}))
         print(", ".join(map(str, drawn)))
 
 

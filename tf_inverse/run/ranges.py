@@ -57,11 +57,6 @@ def rungs(networks: Networks, targets: str, ranges: int) -> list[Bands]:
         raise UsageError(f"expected at least 2 --ranges, got {ranges}")
     neuron = band.neuron("".join(parts), networks)
     low, high = extent(networks, neuron)
-    if not low < high:
-        raise UsageError(
-            f"expected a neuron whose activation differs from image to image, {neuron} is {low:g} "
-            f"for all, as a dead unit is: choose another"
-        )
     edges = _rounded(np.linspace(low, high, ranges + 1))
     return [
         band.Bands([band.Band(neuron, z1, z2)])
@@ -83,15 +78,26 @@ def extent(networks: Networks, neuron: Neuron) -> tuple[float, float]:
     """From the natural median to well beyond the largest natural activation of a neuron.
 
     Without natural statistics, from the mean over random codes upward.
+
+    Raises:
+        UsageError: The neuron is the same for all images.
     """
+    from tf_inverse.method.normalization import measure, moves
+
     unit = networks.nature(neuron)
     if unit:
-        median, largest = unit.percentile(50), unit.percentile(100)
-        return median, largest + BEYOND * (largest - median)
-    from tf_inverse.method.normalization import measure
-
-    scale = measure(networks, (neuron,))
-    return float(scale.z_mean[0]), float(scale.z_mean[0] + DEVIATIONS * scale.z_sd[0])
+        low, largest = unit.percentile(50), unit.percentile(100)
+        high, of = largest + BEYOND * (largest - low), unit.of or "natural images"
+    else:
+        scale = measure(networks, (neuron,))
+        low, of = float(scale.z_mean[0]), "random codes"
+        high = low if scale.still[0] else float(scale.z_mean[0] + DEVIATIONS * scale.z_sd[0])
+    if not moves(high - low, low):
+        raise UsageError(
+            f"expected a neuron whose activation differs from image to image, {neuron} is {low:g} "
+            f"for all of {of}, as a dead unit is: choose another"
+        )
+    return low, high
 
 
 def climb(

@@ -204,7 +204,8 @@ def completed(
     networks.default = default
     measured = adopt.measured(networks, default, seen, adapters.PIXELS)
     measured |= {"licence": licence, "figures": figures}
-    return adopt.Adopted(networks, measured), said + quality.words(figures)
+    said += quality.words(figures, quality.answer(networks))
+    return adopt.Adopted(networks, measured), said
 
 
 def reconstructed(networks: Networks, x: np.ndarray) -> Image.Image:

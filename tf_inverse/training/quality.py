@@ -78,12 +78,27 @@ def _classes(z: Array, middle: Array) -> Array:
     return z.argmax(axis=1) if z.shape[1] > 1 else (z[:, 0] > middle[0]).astype(int)
 
 
-def words(told: dict[str, float]) -> list[str]:
-    """The figures in sentences, the last of which says where they are poor and what helps."""
+def answer(networks: Networks) -> str:
+    """What the classifier answers with, in words: a class, where its units are known to be some."""
+    layer = defaults.output(networks)
+    if networks.labels is not None or len(defaults.ends(networks)) > 1:
+        return "the classifier's class"
+    if networks.layer_shape(layer)[-1] == 1:
+        return f"the side of its median on which {layer}:0 is"
+    return f"the strongest unit of {layer}"
+
+
+def words(told: dict[str, float], answer: str = "the classifier's class") -> list[str]:
+    """The figures in sentences, the last of which says where they are poor and what helps.
+
+    Args:
+        told: From `figures`.
+        answer: From `answer`.
+    """
     mean, chance = told["pixel error of the mean image"], told["by chance"]
     said = [
-        f"of {told['images']:.0f} images x that it was not trained on: the classifier's class on "
-        f"G(E(x)) is that on x for {told['agreement']:.1%} (one class for all: "
+        f"of {told['images']:.0f} images x that it was not trained on: {answer} on "
+        f"G(E(x)) is that on x for {told['agreement']:.1%} (one answer for all: "
         f"{chance:.1%})",
         f"pixel error {told['pixel error']:.1f} of 255 (the mean image: {mean:.1f}), feature error "
         f"{told['feature error']:.1%} of the encoding's variance",

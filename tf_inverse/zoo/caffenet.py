@@ -31,7 +31,7 @@ def caffenet(classes: int = 1000, mean: ArrayLike = IMAGENET_MEAN, name: str = "
 
     Args:
         classes: Outputs of fc8: 1000 for ImageNet, 205 for Places205-CNN.
-        mean: Of the training images, blue first: three values or an image [H, W, 3].
+        mean: Of the training images, blue first: three values, one, or an image [H, W, 3].
         name: Of the model.
 
     Returns:

@@ -152,8 +152,8 @@ def generator(code: str = "fc6", mean: ArrayLike = IMAGENET_MEAN, name: str | No
     Args:
         code: A key of `ARCHITECTURES`. Codes of a convolution, as pool5, are its flattened output
             [H, W, C].
-        mean: Of the training images, blue first: three values or an image [H, W, 3]. It is added,
-            since the network's own output has it taken off.
+        mean: Of the training images, blue first: three values, one, or an image [H, W, 3]. It is
+            added, since the network's own output has it taken off.
         name: Of the model.
 
     Returns:

@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from tf_inverse.caffe.pytorch import pickle_stream, zip_entries
-from tf_inverse.caffe.pytorch.tensors import Tensor
+from tf_inverse.caffe.pytorch.tensors import Storage, Tensor
 from tf_inverse.errors import RefusedInput
 from tf_inverse.tensors import Array
 
@@ -140,17 +140,19 @@ def _zipped(mapped: mmap.mmap) -> _Opened:
 def _legacy(mapped: mmap.mmap) -> _Opened:
     """Magic number, version, the machine's byte order, the object, the storages' keys; numbers."""
     stream = io.BytesIO(mapped[:MOST_BYTES])
-    _, version, machine, root, keys = (pickle_stream.load(stream) for _ in range(5))
+    storages: dict[str, Storage] = {}
+    _, version, machine = (pickle_stream.load(stream) for _ in range(3))
+    # An optimizer's numbers lie between those of the tensors that are wanted.
+    root, keys = pickle_stream.load(stream, storages), pickle_stream.load(stream)
     if version != 1001 or not isinstance(machine, dict) or not isinstance(keys, list):
         raise RefusedInput("expected version 1001 of the form before PyTorch 1.6")
     order: Literal["<", ">"] = "<" if machine.get("little_endian", True) else ">"
-    storages = {tensor.storage.key: tensor.storage for tensor in _tensors(root).values()}
     counts = {key: storage.entries for key, storage in storages.items()}
     sizes = {key: one.entries * one.dtype.itemsize for key, one in storages.items()}
     places, at = {}, stream.tell()
     for key in keys:
         if not isinstance(key, str) or key not in sizes:
-            raise RefusedInput("its list of storages names one that no tensor has")
+            raise RefusedInput("its list of storages names one that nothing refers to")
         # First come eight bytes of the number of entries, which the pickle has told already.
         count = int.from_bytes(mapped[at : at + 8], "little" if order == "<" else "big")
         if count != counts[key]:

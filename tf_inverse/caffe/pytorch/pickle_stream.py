@@ -13,21 +13,26 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from tf_inverse.caffe.pytorch import tensors
-from tf_inverse.caffe.pytorch.tensors import Global
+from tf_inverse.caffe.pytorch.tensors import Global, Storage, Tensor
 from tf_inverse.errors import RefusedInput, reason
 
 MOST_OPERATIONS = 500_000
 
 _ORDERED_DICT = ("collections", "OrderedDict")
-_REBUILD_TENSOR = ("torch._utils", "_rebuild_tensor_v2")
+# The first is of PyTorch before 0.4. Both begin with the same four arguments.
+_REBUILD_TENSOR = (("torch._utils", "_rebuild_tensor"), ("torch._utils", "_rebuild_tensor_v2"))
+# A tensor that is trained, as `named_parameters` gives it in place of a state dict's.
+_REBUILD_PARAMETER = ("torch._utils", "_rebuild_parameter")
+_CALLED = (_ORDERED_DICT, *_REBUILD_TENSOR, _REBUILD_PARAMETER)
 _MARK = object()
 
 
-def load(stream: BinaryIO) -> object:
+def load(stream: BinaryIO, storages: dict[str, Storage] | None = None) -> object:
     """The object that one pickle describes; the stream is left at the pickle's end.
 
     Args:
         stream: Seekable, at the beginning of a pickle.
+        storages: Gets every storage that the pickle names, by its key, whoever uses it.
 
     Returns:
         Dictionaries, lists, tuples, texts, numbers, None and `tensors.Tensor`.
@@ -35,7 +40,7 @@ def load(stream: BinaryIO) -> object:
     Raises:
         RefusedInput: Damaged, or something other than tensors and plain values.
     """
-    machine = _Machine()
+    machine = _Machine({} if storages is None else storages)
     try:
         for count, (operation, argument, _) in enumerate(pickletools.genops(stream)):
             if count >= MOST_OPERATIONS:
@@ -52,9 +57,10 @@ def load(stream: BinaryIO) -> object:
 class _Machine:
     """The stack and the memory of a pickle, with the operations that are allowed."""
 
-    def __init__(self) -> None:
+    def __init__(self, storages: dict[str, Storage]) -> None:
         self.stack: list[object] = []
         self.memory: dict[int, object] = {}
+        self.storages = storages
 
     def pop(self) -> object:
         if not self.stack or self.stack[-1] is _MARK:
@@ -125,10 +131,14 @@ class _Machine:
 
     def _reduce(self, _: object) -> None:
         arguments, called = self.pop(), self.pop()
-        if called == _ORDERED_DICT and arguments == ():
-            self.stack.append({})
-        elif called == _REBUILD_TENSOR and isinstance(arguments, tuple):
+        if not isinstance(called, Global) or not isinstance(arguments, tuple):
+            raise RefusedInput("its pickle calls something that is no tensor")
+        if called == _ORDERED_DICT:
+            self.stack.append(_ordered(arguments))
+        elif called in _REBUILD_TENSOR:
             self.stack.append(tensors.tensor(arguments))
+        elif called == _REBUILD_PARAMETER and isinstance(next(iter(arguments), None), Tensor):
+            self.stack.append(arguments[0])
         else:
             raise RefusedInput("its pickle calls something that is no tensor")
 
@@ -139,7 +149,9 @@ class _Machine:
             raise RefusedInput("its pickle sets the attributes of an object")
 
     def _storage(self, _: object) -> None:
-        self.stack.append(tensors.storage(self.pop()))
+        found = tensors.storage(self.pop())
+        self.storages[found.key] = found
+        self.stack.append(found)
 
 
 _VALUES = {
@@ -150,6 +162,9 @@ _VALUES = {
     "BINFLOAT",
     "BINUNICODE",
     "SHORT_BINUNICODE",
+    # Texts of Python 2.
+    "BINSTRING",
+    "SHORT_BINSTRING",
 }
 _MADE: dict[str, Callable[[], object]] = {
     "NONE": lambda: None,
@@ -180,14 +195,22 @@ def _allowed(module: object, name: object) -> Global:
     if not isinstance(module, str) or not isinstance(name, str):
         raise RefusedInput("its pickle is damaged: a name is no text")
     found = Global(module, name)
-    if found in (_ORDERED_DICT, _REBUILD_TENSOR) or (
-        module == "torch" and name in tensors.STORAGES
-    ):
+    if found in _CALLED or (module == "torch" and name in tensors.STORAGES):
         return found
     raise RefusedInput(
         f"its pickle wants {f'{module[:80]}.{name[:80]}'!r}, which is not allowed: expected "
         f"tensors alone; save them with torch.save(model.state_dict(), FILE)"
     )
+
+
+def _ordered(arguments: tuple[Any, ...]) -> dict[str | int, object]:
+    """An OrderedDict: empty, to be filled, or as Python 2 writes it, of a list of [key, value]."""
+    found: dict[str | int, object] = {}
+    for item in _list(arguments[0]) if arguments else []:
+        if not isinstance(item, list) or len(item) != 2:
+            raise RefusedInput("its pickle is damaged: an item of a dictionary is no pair")
+        _fill(found, item)
+    return found
 
 
 def _fill(target: object, values: list[object]) -> None:

@@ -2,8 +2,9 @@
 
 Keras's safe_mode keeps code out, but not size: a file of a kilobyte may declare layers of
 terabytes, and weights may be links to other files. Here the members, the weights' layout and the
-shapes that the configuration declares are checked, the last in a graph where no variable takes any
-memory. Files of Keras 2, and every `.h5` file, are put into Keras 3's words first (`keras2`).
+shapes that the configuration declares are checked, the last in a model whose variables take no
+memory until they are known to be as many numbers as are stored. Files of Keras 2, and every `.h5`
+file, are put into Keras 3's words first (`keras2`).
 """
 
 from __future__ import annotations
@@ -34,7 +35,6 @@ MEMBERS = {"config.json", "metadata.json", WEIGHTS}
 ASSETS = "assets/layers/"
 MAX_CONFIG = 16 << 20  # bytes
 MAX_WEIGHTS = 16 << 30
-SPARE = 4096  # numbers that a model may hold beside its stored weights, such as seeds' states
 
 
 class Contents(NamedTuple):
@@ -81,13 +81,13 @@ def load(path: StrPath, trust: bool = False) -> keras.Model:
     """
     import keras
 
-    contents, entry = _checked(path, trust)
+    contents, model = _checked(path, trust)
     try:
-        with private.fresh_names():
-            if contents.assets:
+        if contents.assets:
+            with private.fresh_names():
                 return keras.models.load_model(path, compile=False, safe_mode=True)
-            model = keras.models.model_from_json(json.dumps(entry))
-            _load_weights(model, path)
+        private.fill(model)
+        _load_weights(model, path)
     except Exception as error:  # Keras raises almost anything for a damaged file
         raise _refused(path, contents.version, error) from error
     for layer in private.layers(model):
@@ -97,20 +97,17 @@ def load(path: StrPath, trust: bool = False) -> keras.Model:
     return model
 
 
-def _checked(path: StrPath, trust: bool) -> tuple[Contents, dict]:
-    """What a file holds, and the configuration that Keras is to read."""
+def _checked(path: StrPath, trust: bool) -> tuple[Contents, keras.Model]:
+    """What a file holds, and the model that it declares, whose variables take no memory yet."""
     from tf_inverse.networks.keras_file import config, keras2
 
     contents = _contents(path, trust)
     try:
         older = keras2.is_older(contents.version)
         entry = config.inspected(contents.config, older, _is_hdf5(path))
-        declared = config.declared(entry)
+        return contents, config.model(entry, contents.stored)
     except Exception as error:  # Keras raises almost anything for a forged configuration
         raise _refused(path, contents.version, error) from error
-    if declared > contents.stored + SPARE:
-        raise RefusedInput(f"{path}: declares {declared} weights and stores {contents.stored}")
-    return contents, entry
 
 
 def _load_weights(model: keras.Model, path: StrPath) -> None:

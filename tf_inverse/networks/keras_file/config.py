@@ -16,6 +16,11 @@ from tf_inverse.errors import RefusedInput
 from tf_inverse.networks.keras_file import keras2
 
 PROGRAMS = {"Lambda", "__lambda__"}
+SPARE = 4096  # numbers that a model may hold beside its stored weights, such as seeds' states
+TWICE = 2
+"""A layer may make variables that others replace: numbers made on the way may be so many times more
+than those of the model."""
+
 WAY_OUT = (
     "where it was made, write a SavedModel (model.export('FOLDER')), and give that folder with "
     "--trust"
@@ -44,11 +49,39 @@ def inspected(text: str, older: bool, hdf5: bool) -> dict:
     return keras2.translated(entry, older) if older or hdf5 else entry
 
 
-def declared(entry: dict) -> int:
-    """Numbers in the variables of the model that a configuration declares; takes no memory."""
-    with tf.Graph().as_default(), private.fresh_names():
-        model = keras.models.model_from_json(json.dumps(entry))
-        return sum(math.prod(variable.shape) for variable in model.variables)
+def model(entry: dict, stored: int) -> keras.Model:
+    """The model that a configuration declares; its variables take no memory yet.
+
+    Args:
+        entry: From `inspected`.
+        stored: Numbers that the file's weights are.
+
+    Returns:
+        The model; `private.fill` gives memory to its variables.
+
+    Raises:
+        RefusedInput: It declares more numbers than are stored.
+        Exception: Whatever else is wrong with it, from Keras.
+    """
+
+    def allow(declared: int, times: int = TWICE) -> None:
+        if declared > times * (stored + SPARE):
+            raise RefusedInput(f"declares {declared} weights or more and stores {stored}")
+
+    with private.unfilled(allow), private.fresh_names():
+        made = keras.models.model_from_json(json.dumps(entry))
+    allow(sum(math.prod(variable.shape) for variable in made.variables), times=1)
+    if keras.backend.backend() == "tensorflow":
+        _try_names(made)
+    return made
+
+
+def _try_names(model: keras.Model) -> None:
+    """Raises for a layer whose name TensorFlow would refuse as late as in the first graph."""
+    with tf.Graph().as_default():
+        for layer in private.layers(model):
+            with tf.name_scope(layer.name):
+                pass
 
 
 def _parts(entry: Any) -> Iterator[dict[str, Any]]:

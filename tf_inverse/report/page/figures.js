@@ -80,9 +80,14 @@ function buildFacts() {
     if (archives.length > 1) byId("facts").append(make("h3", {}, archive.name));
     archive.facts.forEach(([title, pairs], i) => {
       const rows = pairs.map(([name, value]) => make("tr", {},
-        ...(name ? [make("th", { scope: "row" }, name)] : []), make("td", {}, make("code", {}, value))));
+        ...(name ? [make("th", { scope: "row" }, name)] : []), make("td", {}, make("code", {}, ...unbroken(value)))));
       byId("facts").append(make("details", { open: i === 0 },
         make("summary", {}, title), make("div", { className: "scroll" }, make("table", {}, ...rows))));
     });
   }
+}
+
+// Words of a text in a line each at most, for a browser would break a flag after its hyphens.
+function unbroken(text) {
+  return text.split(" ").flatMap((word, i) => [...(i ? [" "] : []), make("span", {}, word)]);
 }

@@ -21,8 +21,9 @@ function groups() {
   const all = units.map((_, i) => i), order = byId("order").value;
   if (like !== null) return [[`Units like ${unitTitle(units[like])}`, [like, ...units[like].like.map(([i]) => i)]]];
   if (order !== "layer") return [["", all.sort((i, j) => orders[order](units[i], units[j]))]];
-  return [...new Set(units.map((unit) => unit.layer))].map((name) =>
-    [name, all.filter((i) => units[i].layer === name)]);
+  // An intersection stands with the layer of its first neuron.
+  return [...new Set(units.map((unit) => unit.layers[0]))].map((name) =>
+    [name, all.filter((i) => units[i].layers[0] === name)]);
 }
 
 function arrange() {
@@ -36,9 +37,9 @@ function arrange() {
 
 // A number is the number of a unit or part of a label; anything else is part of a name or label.
 function isSearched(i, words) {
-  const { unit, label } = units[i];
+  const { numbers, label } = units[i];
   return words.every((word) => (/^\d+$/.test(word)
-    ? unit === word || label.toLowerCase().includes(word) : haystacks[i].includes(word)));
+    ? numbers.includes(word) || label.toLowerCase().includes(word) : haystacks[i].includes(word)));
 }
 
 const states = {
@@ -52,7 +53,7 @@ function filter() {
   const words = byId("search").value.toLowerCase().split(/\s+/).filter(Boolean);
   const [layer, state] = [byId("layer").value, states[byId("state").value]];
   units.forEach((unit, i) => {
-    tiles[i].hidden = !(isSearched(i, words) && (!layer || unit.layer === layer) && state(unit));
+    tiles[i].hidden = !(isSearched(i, words) && (!layer || unit.layers.includes(layer)) && state(unit));
   });
   let count = 0;
   for (const section of byId("units").children) {
@@ -94,13 +95,13 @@ function recall() {
 }
 
 function tally() {
-  const names = new Set(units.map((unit) => unit.layer)), lacking = units.filter((unit) => !unit.place).length;
+  const names = new Set(units.flatMap((unit) => unit.layers)), lacking = units.filter((unit) => !unit.place).length;
   const words = `${many(units.length, "unit")} of ${many(names.size, "layer")}`;
   return `${words}, each by samples of what excites it to a range` +
     `${lacking ? `; ${lacking} without samples` : ""}. Pictures show medoids of its facets, or unlike samples.`;
 }
 
-for (const name of new Set(units.map((unit) => unit.layer))) {
+for (const name of new Set(units.flatMap((unit) => unit.layers))) {
   byId("layer").append(make("option", { value: name }, name));
 }
 byId("tally").textContent = tally();

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from tf_inverse.archive import atomic_folder, json_file
 from tf_inverse.errors import InverseSetError, RefusedInput, UsageError
+from tf_inverse.neuron import quoted
 from tf_inverse.report import figure_table, html
 from tf_inverse.report.site import card, catalogue, likeness, unit_page
 from tf_inverse.tensors import StrPath
@@ -199,7 +200,7 @@ def _places(units: list[Unit]) -> list[str]:
     for unit in units:
         if unit.layer not in layers:
             layers[unit.layer] = _free(_plain(unit.layer), folders)
-        own = unit.name.removeprefix(f"{unit.layer}:")
+        own = unit.name.removeprefix(f"{quoted(unit.layer)}:")
         places.append(_free(f"unit/{layers[unit.layer]}/{_plain(own)}", pages))
     return places
 

@@ -54,8 +54,9 @@ def missing(unit: Unit, reason: str | None = None) -> dict[str, Any]:
 
 
 def _told(unit: Unit) -> dict[str, Any]:
-    words = {"name": unit.name, "label": unit.label, "layer": unit.layer, "unit": unit.number}
-    return words | {"place": None, "like": []}
+    words = {"name": unit.name, "label": unit.label}
+    places = {"layers": unit.layers, "numbers": unit.numbers}
+    return words | places | {"place": None, "like": []}
 
 
 def picture(archive: Archive, medoids: list[int]) -> bytes:

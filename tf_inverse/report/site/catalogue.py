@@ -44,16 +44,21 @@ class Unit(NamedTuple):
     Attributes:
         name: As people write it, fc8:8.
         label: Of its class, or "".
-        layer: That of the first neuron.
-        number: Of the unit in its layer, or the name of a direction.
+        layers: That of each neuron.
+        numbers: Of each neuron's unit in its layer, or the name of a direction.
         rungs: Its ranges, the main one first.
     """
 
     name: str
     label: str
-    layer: str
-    number: str
+    layers: tuple[str, ...]
+    numbers: tuple[str, ...]
     rungs: list[Rung]
+
+    @property
+    def layer(self) -> str:
+        """The layer under which the unit is listed: its first neuron's."""
+        return self.layers[0]
 
     @property
     def main(self) -> Rung | None:
@@ -119,7 +124,7 @@ def _of_index(folder: pathlib.Path, index: dict[str, Any]) -> Catalogue:
         first = entries[0][1]
         rungs = [_rung(inside, entry) for _, entry in entries]
         name = text.neuron(first | {"label": None})
-        found.append(Unit(name, first["label"] or "", first["layer"], _number(first), rungs))
+        found.append(Unit(name, first["label"] or "", *_neurons([first]), rungs))
     return Catalogue(index["network"], _by_layer(found), [])
 
 
@@ -159,16 +164,17 @@ def _of_archives(folder: pathlib.Path) -> Catalogue:
 def _unit(path: pathlib.Path, one: Archive) -> Unit:
     names = [text.neuron(target | {"label": None}) for target in one.targets]
     labels = [target.get("label") or "" for target in one.targets]
-    first = one.targets[0]
     band = " and ".join(text.band(target) for target in one.targets)
     rung = Rung(path, band, "", "done" if one.complete else "partial", None)
     label = " and ".join(filter(None, labels))
-    return Unit(" and ".join(names), label, first["layer"], _number(first), [rung])
+    return Unit(" and ".join(names), label, *_neurons(one.targets), [rung])
 
 
-def _number(target: dict[str, Any]) -> str:
-    """The unit of a target in its layer, or the name of a direction, as text."""
-    return text.place(target).removeprefix(f"{target['layer']}:")
+def _neurons(targets: list[dict[str, Any]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The layers of targets, and as text their units in these, or the names of directions."""
+    layers = tuple(target["layer"] for target in targets)
+    units = (text.place(t).removeprefix(f"{t['layer']}:") for t in targets)
+    return layers, tuple(units)
 
 
 def _files(folder: pathlib.Path) -> list[pathlib.Path]:

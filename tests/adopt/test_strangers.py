@@ -1,0 +1,67 @@
+"""Networks of strangers: what was silently wrong, or told in words that nobody understands."""
+
+import keras
+import numpy as np
+import pytest
+import worlds
+from keras import layers
+
+from tf_inverse import adopt
+from tf_inverse.adopt import check
+from tf_inverse.caffe import join
+from tf_inverse.errors import UsageError
+from tf_inverse.networks import storage
+
+
+def generator(rows=12, columns=12):
+    c = keras.Input((5,), name="code")
+    h = layers.Dense(rows * columns * 3, activation="tanh", name="fc")(c)
+    return keras.Model(c, layers.Reshape((rows, columns, 3))(h), name="G")
+
+
+def classifier(rows=12, columns=12):
+    x = keras.Input((rows, columns, 3))
+    h = layers.Dense(6, name="fc")(layers.Flatten()(x))
+    return keras.Model(x, layers.Dense(4, name="logits")(h), name="f")
+
+
+def test_a_crop_of_none_comes_before_that_of_the_folder(tmp_path):
+    adopted = adopt.adopt(classifier(8, 8), generator(), "fc", crop=8)
+    folder = adopt.write(adopted, tmp_path / "pair")
+    assert storage.load(folder).crop == 8
+    again = {crop: adopt.adopt(classifier(8, 8), folder, "fc", crop=crop) for crop in (None, 0, 9)}
+    assert [one.networks.crop for one in again.values()] == [8, None, 9]
+    assert again[0].networks.image_shape == (12, 12, 3)
+    with pytest.raises(UsageError, match="--crop from 1 to 12 .*, or 0 for none, got -1"):
+        adopt.adopt(classifier(8, 8), folder, "fc", crop=-1)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "whole", "side"),
+    [
+        ((227, 227), (256, 256), 227),
+        ((227, 227), (227, 256), 227),
+        ((227, 227), (227, 227), None),
+        ((227, 227), (256, 300), None),
+        ((227, 227), (256, 200), None),
+        ((227, 200), (256, 256), None),
+        ((None, None), (256, 256), None),
+    ],
+)
+def test_a_crop_is_a_square_of_both_sides(wanted, whole, side):
+    assert join.crop_side(wanted, whole) == side
+
+
+def test_a_unit_that_is_not_finite_is_not_chosen():
+    f = classifier()
+    W, b = f.get_layer("logits").get_weights()
+    b[1] = np.nan
+    f.get_layer("logits").set_weights([W, b])
+    networks = worlds.tiny_networks(classifier=f, size=12, encoder="fc", labels=None)
+    seen = check.images(networks, (0.0, 255.0), 1.0)
+    z = np.asarray(f(check.stored(seen.images).astype("f4")))
+    spread = z.std(axis=0)
+    assert check.liveliest(networks, "logits", seen).unit == np.nanargmax(spread)
+    f.get_layer("logits").set_weights([W, b + np.nan])
+    with pytest.raises(UsageError, match="no unit of logits has them for images of random codes"):
+        check.liveliest(networks, "logits", seen)
