@@ -46,7 +46,7 @@ def test_n_distinct_images_each_in_the_band_by_plain_keras(tiny, bands, whole, m
     # Chains have been everywhere: where one began says nothing about its rows.
     assert len(found.from_start) == N if method != "langevin" else found.from_start is None
     assert len({x.tobytes() for x in found.images}) == N
-    z = worlds.activation(tiny, found.images, worlds.NEURON)
+    z = worlds.activation(tiny, found.images, worlds.NEURON, 1)
     assert ((z >= bands[0].z1) & (z <= bands[0].z2)).all()
     np.testing.assert_allclose(found.activations[:, 0], z, rtol=1e-4)
     # The stored image is G of the stored code; a value within rounding of .5 may go either way.
