@@ -16,6 +16,7 @@ from tf_inverse.archive import Samples
 from tf_inverse.band import Band, Bands
 from tf_inverse.baselines import activation_maximisation, ppgn, rejection, scoring
 from tf_inverse.errors import Unreachable
+from tf_inverse.experiments.ledger import Ledger, once
 from tf_inverse.judging.judges import Judge
 from tf_inverse.method.fidelity import settled
 from tf_inverse.method.normalization import measure
@@ -55,6 +56,7 @@ class Lab:
         patience: Of our runs, likewise.
         say: Called with a line for each run.
         paths: Archives written so far.
+        ledger: Of the runs that are done, or None: every run is done, then.
     """
 
     networks: Any
@@ -72,6 +74,7 @@ class Lab:
     patience: int | None = None
     say: Any = print
     paths: list[pathlib.Path] = field(default_factory=list)
+    ledger: Ledger | None = None
 
     def settings(self, **options: Any) -> Settings:
         """Of a run: the lab's, with changes."""
@@ -87,6 +90,7 @@ class Lab:
         own |= {name: getattr(self, name) for name in names}
         return Settings(**own | options)
 
+    @once
     def ours(
         self,
         name: str,
@@ -127,6 +131,7 @@ class Lab:
         work = {"method": settings.method, **spent}
         return self._store(name, head, bands, parts, scale, work, trouble)
 
+    @once
     def ppgn(
         self, name: str, bands: Iterable[Band], passes: int, rule: ppgn.Rule = ppgn.CLASS
     ) -> dict:
@@ -143,6 +148,7 @@ class Lab:
         )
         return self._rival(name, "ppgn", bands, found, rule, scale)
 
+    @once
     def ascent(self, name: str, bands: Iterable[Band], passes: int) -> dict:
         """Activation maximisation, with at least as many network passes as ours."""
         bands = Bands(bands)
@@ -154,6 +160,7 @@ class Lab:
         )
         return self._rival(name, "activation maximisation", bands, found, rule, scale)
 
+    @once
     def rejection(self, name: str, bands: Iterable[Band], passes: int) -> dict:
         """Rejection, with two draws (forward alone) for each of our passes (there and back)."""
         bands = Bands(bands)
@@ -208,6 +215,11 @@ class Lab:
         row |= figures.summary(samples, bands, self.settings(), scale, nature)
         row |= inside(samples, bands)
         path = self.out / f"{name}.h5"
+        # Targets that differ in their signs alone have one name; so has a target that comes twice.
+        again = 1
+        while path in self.paths:
+            again += 1
+            path = self.out / f"{name}-{again}.h5"
         head |= origin.told(self.networks.folder, path)
         with archive.Writer(path, head, overwrite=True, natural=nature) as writer:
             writer.append(samples, {})
