@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 import worlds
 
+from tf_inverse.compute.device import traced
 from tf_inverse.method import walk
 
 W = np.array([[1.0, -0.5, 0.25, 0.0], [0.0, 1.0, 1.0, -1.0]])
@@ -42,7 +43,7 @@ def test_step_by_step_equal_to_the_oracle(bound):
     world, problem, target = linear(bound)
     rng = np.random.default_rng(1)
     lam = rng.uniform(0, 3, (4, 4 if bound == "both" else 2)).astype(np.float32)
-    step = tf.function(walk.make_step(problem, 0.5))
+    step = traced(walk.make_step(problem, 0.5))
     state, met = start(inside(rng, world, 4), lam), set()
     for i in range(30):
         if i == 25:
