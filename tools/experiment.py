@@ -40,7 +40,7 @@ def experiment(
         out: Folder for archives and pages; named after the experiment by default.
         network: A name, as cifar10 or caffenet, a folder with network.json, or hf://user/repo.
         targets: LAYER:UNIT@Z1:Z2, several separated by commas, in place of the recipe's neurons.
-        neurons: Most neurons of the recipe.
+        neurons: Most neurons of the recipe; of named targets, all by default.
         n: Images of each run (the paper: 500).
         K: Codes at a time.
         seed: Of all random numbers.

@@ -171,6 +171,15 @@ def test_figures_of_samples(lab, pair):
     assert lab.figures(both, Bands(bands * 2), None)["judge"] is None
 
 
+def test_targets_of_one_name_have_archives_of_their_own(lab):
+    """-3 to 2 and -3 to -2 differ in a sign, which no file's name holds."""
+    names = [plain([Band(worlds.NEURON, -3.0, z2)]) for z2 in (2.0, -2.0)]
+    assert names[0] == names[1]
+    rows = [lab.rejection(names[0], Bands([Band(worlds.NEURON, -3.0, 2.0)]), 3) for _ in names]
+    assert [row["archive"] for row in rows] == [f"{names[0]}.h5", f"{names[0]}-2.h5"]
+    assert all((lab.out / row["archive"]).exists() for row in rows)
+
+
 def test_pair_distance_of_images_in_range_alone():
     e = np.array([[0.0, 0], [3, 4], [100, 100], [0, 8]], np.float32)
     z = np.array([[1.0], [2.0], [2.1], [1.5]], np.float32)
@@ -235,7 +244,24 @@ def test_neurons_come_from_nature(pair):
     together = [b.neuron.unit for b in neurons.together(pair, None)]
     alike = np.corrcoef(z.T) - 2 * np.eye(4)
     assert alike[tuple(together)] == pytest.approx(alike.max())
-    assert neurons.given(pair, "fc3:0@0:1, fc3:2@1:2")[1].neuron.unit == 2
+    three = "fc3:0@0:1, fc3:2@1:2, fc3:1@0:1"
+    assert neurons.given(pair, three)[1].neuron.unit == 2
+    # What is named is run; a recipe of one neuron says that it has no use for more.
+    assert len(neurons.classes(pair, three, None, 2)) == 3 and len(bands) == 3
+    assert len(neurons.classes(pair, three, 1, 2)) == 1 == len(neurons.classes(pair, None, None))
+    with pytest.raises(UsageError, match="expected one target for this recipe, got 3: fc3:0@0"):
+        neurons.single(pair, three)
+    z = z.copy()
+    z[:, together[0]] = 0.5  # a class that no image moves
+    nature = dataclasses.replace(pair.natural, activations={"fc3": z})
+    dead = dataclasses.replace(pair, natural=nature)
+    others = np.delete(np.arange(4), together[0])
+    alike = (np.corrcoef(z[:, others].T) - 2 * np.eye(3)).max()
+    found = [b.neuron.unit for b in neurons.together(dead, None)]
+    assert np.corrcoef(z[:, found].T)[0, 1] == pytest.approx(alike)
+    z[:, others[:2]] = 0.5
+    with pytest.raises(UsageError, match="natural images move 1 of the classes of tiny"):
+        neurons.together(dead, None)
     with pytest.raises(UsageError, match="statistics of a convolution"):
         neurons.hidden(pair, None)
     bare = worlds.tiny_networks()

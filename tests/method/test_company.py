@@ -208,4 +208,4 @@ def test_a_neuron_out_of_reach_is_given_up_and_holds_nobody_up(tiny, activations
     assert first.at == 1 and len(first.samples.images) == 5
     assert last.at == 0 and last.samples is None and not last.dead
     assert last.steps * settings.K >= group.limit(settings)
-    assert "largest activation reached" in str(last.trouble)
+    assert "nearest activation reached" in str(last.trouble)

@@ -155,6 +155,18 @@ def test_a_pool_that_is_tracked_remembers_where_its_rows_began():
     assert renewed > 5 and seen > 5
 
 
+def test_what_an_optimizer_remembers_of_a_row_goes_with_the_row():
+    rng = np.random.default_rng(4)
+    slots = tf.constant(3.0), tf.ones((4, 4))  # a count of steps, and a moment of each entry
+    pool, given = pool_of(rng, 4, 4)._replace(slots=slots), fresh(rng, 8)
+    done, lost = tf.constant([True, False, False, False]), tf.constant([False, False, True, False])
+    after, used = renewal.restart(pool, RULE, done, lost, given)
+    assert int(used) == 2 and float(after.slots[0]) == 3.0
+    np.testing.assert_array_equal(after.slots[1][:, 0], [0, 1, 0, 1])
+    np.testing.assert_array_equal(after.c.numpy()[[0, 2]], given.c[:2])
+    np.testing.assert_array_equal(after.c.numpy()[[1, 3]], pool.c.numpy()[[1, 3]])
+
+
 def test_a_row_that_is_not_finite_is_given_up():
     problem, target = worlds.linear_problem(W, E=E), worlds.target((5, 6), (0, 1))
     rng = np.random.default_rng(4)

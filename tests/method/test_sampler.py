@@ -12,9 +12,9 @@ import pytest
 import worlds
 from drawing import equal, one_image
 
-from tf_inverse.band import Band, Neuron
+from tf_inverse.band import Band, Bands, Neuron
 from tf_inverse.errors import SeedsNotFound, Stalled, Unreachable, UsageError
-from tf_inverse.method import loops, normalization, sampler
+from tf_inverse.method import fidelity, keeper, loops, normalization, sampler
 from tf_inverse.method.sampler import Samples, sample
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import yardstick
@@ -30,7 +30,7 @@ def run(networks, bands, state=None, **options):
 
 @pytest.fixture(scope="module")
 def bands(band):
-    return (band(worlds.NEURON),)
+    return Bands([band(worlds.NEURON)])
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +89,26 @@ def test_resumed_from_any_batch_equals_uninterrupted(tiny, bands, whole, method)
 def test_raised_n_continues_as_if_it_had_been_asked_for(tiny, bands, whole, method, n):
     """The first run stops in the middle of a chunk; the rest of that chunk is not lost."""
     batches, first = run(tiny, bands, method=method, n=n)
-    rest = run(tiny, bands, batches[-1].state, method=method)[1]
-    assert equal(Samples.joined([first, rest]), whole[method][1])
+    # More, twice: the second time from a state that had a part of that chunk already.
+    parts, state = [first], batches[-1].state
+    for more in (n + 1, N):
+        batches, found = run(tiny, bands, state, method=method, n=more)
+        parts, state = [*parts, found], batches[-1].state
+    assert equal(Samples.joined(parts), whole[method][1])
+
+
+def test_what_lies_within_rounding_of_an_end_is_no_sample(tiny, bands):
+    """1e-5 of the larger end, at most a quarter of the range; and what is no number is none."""
+    e = np.zeros((6, 7), np.float32)
+    e[5, 3] = np.nan
+    for z1, z2, slack in ((100.0, 200.0, 2e-3), (100.0, 100.001, 0.00025)):
+        band, scale = Band(worlds.NEURON, z1, z2), normalization.measure(tiny, bands.neurons)
+        kept = keeper.Keeper(tiny, Bands([band]), Settings(n=9), None, scale)
+        ends = z1, z1 + 0.9 * slack, z1 + 1.1 * slack, z2 - 1.1 * slack, z2 - 0.9 * slack
+        z = np.array([*ends, (z1 + z2) / 2])[:, None]
+        images = np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1)
+        scored = Samples(images, np.zeros((6, 6)), e, z, np.arange(6), np.arange(6))
+        assert kept.take(scored, np.zeros((6, 6))).steps.tolist() == [2, 3]
 
 
 @pytest.mark.parametrize("method", METHODS[:2])
@@ -221,7 +239,7 @@ def test_hopeless_cases_end_with_what_was_reached(change, words, method, kind, m
     with pytest.raises(kind, match=words) as ended:
         run(hopeless(*change), (band,), method=method, patience=2 if method == "paper" else 8)
     error, text = ended.value, str(ended.value)
-    assert "fc3:1@1000:2000: largest activation reached" in text and "found 0" in text
+    assert "fc3:1@1000:2000: nearest activation reached" in text and "found 0" in text
     assert "random codes' mean" in text and "Choose a range nearer" in text and "\n" not in text
     assert error.exit_code == 3 and error.found == 0
     if np.isfinite(error.best).all():
@@ -232,7 +250,7 @@ class Overflowing(keras.layers.Layer):
     """What a layer that overflows for some inputs does: NaN where the first number is large."""
 
     def call(self, x):
-        return x * keras.ops.where(x[:, :1] > 0.2, np.nan, 1.0)
+        return x * keras.ops.cast(keras.ops.where(x[:, :1] > 0.2, np.nan, 1.0), x.dtype)
 
 
 def overflowing(encoder):
@@ -261,8 +279,20 @@ def test_rows_that_overflow_do_not_spoil_the_others(encoder, layer):
     )
     assert yardstick.of(networks).count == sound.sum()
     band = Band(neuron, *(float(q) for q in np.quantile(z, (0.6, 0.95))))
-    _, samples = run(networks, (band,), n=20, K=10)
+    _, samples = run(networks, (band,), n=20, K=10, chunk=5 if encoder == "beside" else None)
     assert len(samples.images) == 20 and np.isfinite(samples.encodings).all()
+    # Half precision is judged by the codes that are numbers in float32.
+    errors = fidelity.measure(networks, (neuron,), "bfloat16")
+    assert errors.encodings < 0.5 and errors.activations[0] < scale.z_sd[0]
+
+
+def test_of_a_range_below_the_smallest_activation_is_told(tiny, band, activations):
+    below, usual = Band(Neuron("fc3", 1), -2e3, -1e3), band(worlds.NEURON, 0.1, 0.9)
+    with pytest.raises(Unreachable, match=rf"never reached: {below}\. Choose") as ended:
+        run(tiny, (below, usual), patience=8)
+    reached = ended.value.best
+    assert f"{below}: nearest activation reached {reached[0]:.4g}" in str(ended.value)
+    assert reached[0] < np.median(activations(below.neuron)) and usual.z1 <= reached[1] <= usual.z2
 
 
 def test_zero_gradient_ends_at_once_without_diversity():

@@ -86,7 +86,15 @@ def open(
 
 
 def _is_onnx(source: Model | str | os.PathLike) -> bool:
-    return not isinstance(source, keras.Model) and pathlib.Path(source).suffix == ".onnx"
+    return not isinstance(source, keras.Model) and _onnx_file(pathlib.Path(source)) is not None
+
+
+def _onnx_file(path: pathlib.Path) -> pathlib.Path | None:
+    """The ONNX file that a path names, or the only one in a folder, as exporters write one."""
+    if path.is_dir():
+        found = sorted(path.glob("*.onnx"))
+        return found[0] if len(found) == 1 else None
+    return path if path.suffix.lower() == ".onnx" and path.is_file() else None
 
 
 def _opened_from(
@@ -112,8 +120,10 @@ def _opened_from(
         if (folder / "saved_model.pb").is_file():
             model = frozen_inputs.graph(folder, folder.name, size, SIZES[role], signature=signature)
             return Opened(model, entries)
-        if _is_onnx(path) and path.is_file():
-            return Opened(onnx.model(path, path.stem, size), entries)
+        network = _onnx_file(path)
+        if network is not None and not entries:
+            name = path.name if path.is_dir() else path.stem
+            return Opened(onnx.model(network, name, size), entries)
         if path.suffix == ".pb" and path.is_file():
             return Opened(frozen_inputs.frozen(path, path.stem, size), entries)
     if not entries:

@@ -215,6 +215,11 @@ class Lab:
         row |= figures.summary(samples, bands, self.settings(), scale, nature)
         row |= inside(samples, bands)
         path = self.out / f"{name}.h5"
+        # Targets that differ in their signs alone have one name; so has a target that comes twice.
+        again = 1
+        while path in self.paths:
+            again += 1
+            path = self.out / f"{name}-{again}.h5"
         head |= origin.told(self.networks.folder, path)
         with archive.Writer(path, head, overwrite=True, natural=nature) as writer:
             writer.append(samples, {})

@@ -10,7 +10,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tf_inverse.adopt.onnx import operators, resample, shapes, spatial
+from tf_inverse.adopt.onnx import (
+    attention,
+    half,
+    indexing,
+    operators,
+    quantised,
+    resample,
+    shapes,
+    spatial,
+)
 from tf_inverse.errors import RefusedInput, UsageError, reason
 from tf_inverse.tensors import Array, StrPath
 
@@ -20,7 +29,17 @@ LARGEST = 2 << 30
 OPSET = 13
 """Older files are put into this version of the operators, since which axes are inputs."""
 
-OPERATORS = operators.OPERATORS | spatial.OPERATORS | shapes.OPERATORS | resample.OPERATORS
+OF_TENSORS = operators.OPERATORS | spatial.OPERATORS | attention.OPERATORS
+"""Operators of numbers alone, which are written for tensors; others take NumPy's arrays too."""
+
+TABLES = (
+    OF_TENSORS,
+    shapes.OPERATORS,
+    resample.OPERATORS,
+    indexing.OPERATORS,
+    quantised.OPERATORS,
+)
+OPERATORS = {name: run for table in TABLES for name, run in table.items()}
 
 
 class Contents(NamedTuple):
@@ -31,12 +50,14 @@ class Contents(NamedTuple):
         weights: Arrays by name.
         inputs: Shape and NumPy's type of each input by name; a size that is left open is None.
         outputs: Names of the outputs.
+        changed: Whether the model is no longer that of the file, but has been put into float32.
     """
 
     proto: Any
     weights: dict[str, Array]
     inputs: dict[str, tuple[list[int | None], str]]
     outputs: list[str]
+    changed: bool = False
 
 
 def package(name: str, path: StrPath) -> Any:
@@ -79,9 +100,12 @@ def read(path: StrPath) -> Contents:
     if graph.sparse_initializer:
         raise UsageError(f"expected weights that are not sparse in {path}")
     weights = {one.name: array(one, path) for one in graph.initializer}
+    changed = half.has(proto)
+    if changed:
+        half.as_float32(onnx, proto, weights)
     free = [one for one in graph.input if one.name not in weights]
     inputs = {one.name: _declared(one, path) for one in free}
-    return Contents(proto, weights, inputs, [one.name for one in graph.output])
+    return Contents(proto, weights, inputs, [one.name for one in graph.output], changed)
 
 
 def attributes(node: Any, path: StrPath) -> dict[str, Any]:
@@ -133,6 +157,12 @@ def array(tensor: Any, path: StrPath) -> Array:
 
 def _expect_known(graph: Any, path: StrPath) -> None:
     unknown = sorted(set(_unknown(graph)))
+    if whole := [name for name in unknown if name in quantised.WHOLE]:
+        raise UsageError(
+            f"expected an ONNX file that computes in floats, {path} has {', '.join(whole)}, of "
+            f"whole numbers, which have no gradients: give the file that it was quantised from, or "
+            f"quantise that in pairs (quant_format=QuantFormat.QDQ)"
+        )
     if unknown:
         raise UsageError(
             f"expected an ONNX file of operators that are known here, {path} has "

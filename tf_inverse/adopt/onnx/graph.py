@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse.adopt.onnx import file, open_shapes, spatial
+from tf_inverse.adopt.onnx import file, open_shapes, quantised, spatial
 from tf_inverse.errors import RefusedInput
 from tf_inverse.tensors import Array, StrPath, Tensor
 
@@ -27,7 +27,7 @@ SMALL = 1024
 
 def plain(name: str) -> str:
     """A name of the file's as TensorFlow takes it for an input or an output."""
-    return re.sub(r"\W", "_", name)
+    return re.sub(r"\W", "_", name, flags=re.ASCII)
 
 
 def function(
@@ -55,13 +55,17 @@ def function(
     def run(**inputs: Tensor) -> dict[str, Tensor]:
         values: dict[str, Any] = dict(contents.weights)
         values |= {names[name]: x for name, x in inputs.items()}
+        places: dict[str, str] = {}
         for node, scope, attributes in nodes:
             if absent := [name for name in node.input if name and name not in values]:
                 raise RefusedInput(
                     f"{path}: {node.op_type} takes {absent[0]:.120}, which is absent"
                 )
             taken = [values[name] if name else None for name in node.input]
-            with tf.name_scope(scope):
+            # What a quantised pair gives is what the layer before it gives, as those after take it.
+            within = places.get(node.input[0]) if node.op_type in quantised.OPERATORS else None
+            with tf.name_scope(within or scope) as place:
+                places |= dict.fromkeys(node.output, place)
                 try:
                     given = _applied(node.op_type, attributes, taken)
                 except OverflowError as error:
@@ -115,9 +119,18 @@ def _applied(kind: str, attributes: dict[str, Any], taken: list[Any]) -> tuple[A
         given: Any = open_shapes.OPEN[kind](*taken)
     else:
         with tf.init_scope() if now else contextlib.nullcontext():
-            given = file.OPERATORS[kind](attributes, *taken)
+            given = file.OPERATORS[kind](attributes, *_tensors(kind, taken))
     found = given if isinstance(given, tuple) else (given,)
     return tuple(_known(x) if now or not tf.is_tensor(x) else x for x in found)
+
+
+def _tensors(kind: str, taken: list[Any]) -> list[Any]:
+    """What an operator takes: weights as tensors where it takes no arrays of NumPy's."""
+    if kind not in file.OF_TENSORS:
+        return taken
+    is_float = (isinstance(x, np.ndarray) and x.dtype.kind == "f" for x in taken)
+    pairs = zip(taken, is_float, strict=True)
+    return [tf.convert_to_tensor(x) if own else x for x, own in pairs]
 
 
 def _sized(x: Any, shape: list[int | None] | None) -> Any:
@@ -181,5 +194,5 @@ def channels_first(contents: file.Contents, path: StrPath) -> Callable[[str], bo
 def _scope(node: Any) -> str:
     """A scope's name: the path that PyTorch's older exporter gives a node, or its output's name."""
     name = node.name if "/" in node.name else node.output[0]
-    parts = [re.sub(r"[^\w.-]", "_", part) for part in name.split("/") if part]
+    parts = [re.sub(r"[^\w.-]", "_", part, flags=re.ASCII) for part in name.split("/") if part]
     return "/".join(part if part[0].isalnum() else f"x{part}" for part in parts) or node.op_type

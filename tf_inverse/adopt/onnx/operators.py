@@ -116,6 +116,11 @@ def _log_softmax(attributes: Attributes, x: Tensor) -> Tensor:
     return tf.nn.log_softmax(x, axis=attributes.get("axis", -1))
 
 
+def _is_infinite(attributes: Attributes, x: Tensor) -> Tensor:
+    high = bool(attributes.get("detect_positive", 1)) & (x == float("inf"))
+    return high | (bool(attributes.get("detect_negative", 1)) & (x == float("-inf")))
+
+
 def _by_channel(values: Tensor, x: Tensor) -> Tensor:
     """A value for each channel [C], to be multiplied with x [B, C, ...]."""
     return tf.reshape(values, (-1, *[1] * (x.shape.rank - 2)))
@@ -180,6 +185,10 @@ def _l2(x: Tensor, **options: Any) -> Tensor:
     return tf.sqrt(tf.reduce_sum(tf.square(x), **options))
 
 
+def _log_sum(x: Tensor, **options: Any) -> Tensor:
+    return tf.math.log(tf.reduce_sum(x, **options))
+
+
 def _sum_square(x: Tensor, **options: Any) -> Tensor:
     return tf.reduce_sum(tf.square(x), **options)
 
@@ -208,6 +217,8 @@ OPERATORS: dict[str, Operator] = {
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": _hard_swish,
     "InstanceNormalization": _instance_norm,
+    "IsInf": _is_infinite,
+    "IsNaN": _plain(tf.math.is_nan),
     "LayerNormalization": _layer_norm,
     "LeakyRelu": _leaky,
     "Less": _plain(tf.less),
@@ -216,6 +227,7 @@ OPERATORS: dict[str, Operator] = {
     "LogSoftmax": _log_softmax,
     "MatMul": _matmul,
     "Max": _folded(tf.maximum),
+    "Mean": lambda attributes, *inputs: _folded(tf.add)({}, *inputs) / len(inputs),
     "Min": _folded(tf.minimum),
     "Mish": _plain(lambda x: x * tf.tanh(tf.nn.softplus(x))),
     "Mod": _modulo,
@@ -228,6 +240,8 @@ OPERATORS: dict[str, Operator] = {
     "Reciprocal": _plain(tf.math.reciprocal),
     "ReduceL1": _reduced(_l1),
     "ReduceL2": _reduced(_l2),
+    "ReduceLogSum": _reduced(_log_sum),
+    "ReduceLogSumExp": _reduced(tf.reduce_logsumexp),
     "ReduceMax": _reduced(tf.reduce_max),
     "ReduceMean": _reduced(tf.reduce_mean),
     "ReduceMin": _reduced(tf.reduce_min),
@@ -235,6 +249,7 @@ OPERATORS: dict[str, Operator] = {
     "ReduceSum": _reduced(tf.reduce_sum),
     "ReduceSumSquare": _reduced(_sum_square),
     "Relu": _plain(tf.nn.relu),
+    "Round": _plain(tf.round),
     "Selu": _selu,
     "Sigmoid": _plain(tf.sigmoid),
     "Sign": _plain(tf.sign),
@@ -245,5 +260,8 @@ OPERATORS: dict[str, Operator] = {
     "Sqrt": _plain(tf.sqrt),
     "Sub": _plain(tf.subtract),
     "Sum": _folded(tf.add),
+    "Swish": lambda attributes, x: x * tf.sigmoid(attributes.get("alpha", 1.0) * x),
+    "Tan": _plain(tf.tan),
     "Tanh": _plain(tf.tanh),
+    "Xor": _plain(tf.math.logical_xor),
 }

@@ -169,6 +169,10 @@ def _cast(attributes: Attributes, x: Any) -> Any:
     return x.astype(kind) if isinstance(x, np.ndarray) and kind != "bfloat16" else tf.cast(x, kind)
 
 
+def _cast_like(attributes: Attributes, x: Any, like: Any) -> Any:
+    return x if open_shapes.is_open(x) else tf.cast(x, like.dtype)
+
+
 def _constant(attributes: Attributes) -> Array:
     (value,) = (v for name, v in attributes.items() if name.startswith("value"))
     kind = {float: np.float32, int: np.int64}
@@ -217,6 +221,7 @@ def _where(attributes: Attributes, condition: Any, x: Any, y: Any) -> Any:
 
 OPERATORS: dict[str, Operator] = {
     "Cast": _cast,
+    "CastLike": _cast_like,
     "Concat": _concat,
     "Constant": _constant,
     "ConstantOfShape": _constant_of_shape,

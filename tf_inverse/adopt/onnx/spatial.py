@@ -181,6 +181,15 @@ def _depth_to_space(attributes: Attributes, x: Tensor) -> Tensor:
     return tf.reshape(h, (-1, channels // n**2, rows * n, columns * n))
 
 
+def _space_to_depth(attributes: Attributes, x: Tensor) -> Tensor:
+    _expect_maps(x)
+    n, (_, channels, rows, columns) = attributes["blocksize"], x.shape
+    h = tf.reshape(x, (-1, channels, rows // n, n, columns // n, n))
+    blocks_first = attributes.get("mode", b"DCR") == b"DCR"
+    h = tf.transpose(h, (0, 3, 5, 1, 2, 4) if blocks_first else (0, 1, 3, 5, 2, 4))
+    return tf.reshape(h, (-1, n**2 * channels, rows // n, columns // n))
+
+
 OPERATORS: dict[str, Operator] = {
     "AveragePool": _average_pool,
     "Conv": _conv,
@@ -190,4 +199,5 @@ OPERATORS: dict[str, Operator] = {
     "GlobalMaxPool": _whole(tf.reduce_max),
     "LRN": _response_norm,
     "MaxPool": _max_pool,
+    "SpaceToDepth": _space_to_depth,
 }

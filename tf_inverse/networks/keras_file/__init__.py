@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 WEIGHTS = "model.weights.h5"
 MEMBERS = {"config.json", "metadata.json", WEIGHTS}
 ASSETS = "assets/layers/"
+QUANTISED = '"QuantizedDTypePolicy"'
 MAX_CONFIG = 16 << 20  # bytes
 MAX_WEIGHTS = 16 << 30
 
@@ -89,7 +90,7 @@ def load(path: StrPath, trust: bool = False) -> keras.Model:
         private.fill(model)
         _load_weights(model, path)
     except Exception as error:  # Keras raises almost anything for a damaged file
-        raise _refused(path, contents.version, error) from error
+        raise _refused(path, contents.version, error, QUANTISED in contents.config) from error
     for layer in private.layers(model):
         # Keras does this for the layers of an .h5 file's model, not for those of a model within.
         if hasattr(layer, "finalize_state"):
@@ -203,7 +204,9 @@ def _check_members(archive: zipfile.ZipFile, path: StrPath, trust: bool) -> set[
     return assets
 
 
-def _refused(path: StrPath, version: str, error: Exception) -> InverseSetError:
+def _refused(
+    path: StrPath, version: str, error: Exception, quantised: bool = False
+) -> InverseSetError:
     """The refusal of a model: why, who saved it where that is the reason, and the way out."""
     from tf_inverse.networks.keras_file import config, keras2
 
@@ -215,6 +218,12 @@ def _refused(path: StrPath, version: str, error: Exception) -> InverseSetError:
     if keras2.is_older(version):
         saved = f"Keras {version or '1 or 2'} saved it and Keras 3 cannot read it"
         return RefusedInput(f"{path}: {saved} ({reason(error)}); {config.WAY_OUT}")
+    if quantised and "could not be loaded" in str(error):
+        return RefusedInput(
+            f"{path}: quantised layers within other layers, as in attention, are saved by Keras and "
+            f"not loaded; make the network anew, quantize() it likewise, load_weights() this file "
+            f"and export() a SavedModel, or give what it was before it was quantised"
+        )
     if "Could not locate" in str(error):  # a class or a function of the user's own
         way_out = f"; {config.WAY_OUT}"
     elif "valid root scope name" in str(error) or "valid scope name" in str(error):

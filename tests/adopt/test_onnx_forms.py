@@ -1,0 +1,181 @@
+"""ONNX files in other forms than float32: half, quantised, in a folder, without numbers."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_inverse.adopt import loading
+from tf_inverse.adopt.onnx import quantised
+from tf_inverse.errors import RefusedInput, UsageError
+
+if any(importlib.util.find_spec(name) is None for name in ("onnx", "onnxruntime")):
+    pytest.skip("needs onnx and onnxruntime: the extra onnx", allow_module_level=True)
+
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+FLOAT, HALF = TensorProto.FLOAT, TensorProto.FLOAT16
+rng = np.random.default_rng(0)
+W, V = (rng.standard_normal(shape) / 5 for shape in ((4, 3, 3, 3), (5, 4)))
+X = rng.standard_normal((3, 3, 8, 8)).astype("f4")
+
+
+def written(path, nodes, weights, kind=FLOAT, opset=19):
+    """A file of one input `x` of pictures and one output `y` of five numbers."""
+    graph = helper.make_graph(
+        [helper.make_node(*parts, **attributes) for *parts, attributes in nodes],
+        "net",
+        [helper.make_tensor_value_info("x", kind, ["n", 3, 8, 8])],
+        [helper.make_tensor_value_info("y", kind, ["n", 5])],
+        [numpy_helper.from_array(np.asarray(one), name) for name, one in weights.items()],
+    )
+    opsets = [helper.make_opsetid("", opset)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=9), path)
+    return path
+
+
+def plain(h="x", w="W", v="V"):
+    return [
+        ("Conv", [h, w], ["a"], {"pads": [1, 1, 1, 1]}),
+        ("Relu", ["a"], ["r"], {}),
+        ("GlobalAveragePool", ["r"], ["p"], {}),
+        ("Flatten", ["p"], ["f"], {}),
+        ("Gemm", ["f", v], ["y"], {"transB": 1}),
+    ]
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_half_precision_computes_in_float32(tmp_path, inside):
+    """As if the file's weights had been float32, with casts of its own or without."""
+    kind = HALF if inside else FLOAT
+    nodes, weights = plain(), {"W": W.astype("f2"), "V": V.astype("f2")}
+    if not inside:
+        nodes = plain("half")
+        nodes[-1][2][0] = "z"
+        nodes = [
+            ("Cast", ["x"], ["half"], {"to": HALF}),
+            *nodes,
+            ("Cast", ["z"], ["y"], {"to": FLOAT}),
+        ]
+    path = written(tmp_path / "half.onnx", nodes, weights, kind)
+    model = loading.open(path, "classifier").model
+    assert model.input.dtype == model.outputs[0].dtype == "float32"
+    assert model.get_layer("graph").rows is None
+    wide = {name: one.astype("f4") for name, one in weights.items()}
+    same = written(tmp_path / "wide.onnx", plain(), wide)
+    (want,) = onnxruntime.InferenceSession(same).run(None, {"x": X})
+    np.testing.assert_allclose(model(X), want, rtol=1e-5, atol=1e-6)
+
+
+def pairs(name, scale, zero):
+    """The two nodes of a pair, and their constants."""
+    constants = {f"{name}_s": np.float32(scale), f"{name}_z": zero}
+    taken = list(constants)
+    quantise = ("QuantizeLinear", [name, *taken], [f"{name}_q"], {})
+    return [quantise, ("DequantizeLinear", [f"{name}_q", *taken], [f"{name}_d"], {})], constants
+
+
+def test_a_quantised_file_rounds_as_onnx_runtime_and_has_gradients(tmp_path):
+    first, more = pairs("x", 0.02, np.uint8(128))
+    second, others = pairs("a", 0.03, np.int8(-128))
+    scales = np.abs(W).max(axis=(1, 2, 3)).astype("f4") / 127
+    weights = {
+        "Wq": np.round(W / scales[:, None, None, None]).astype("i1"),
+        "Ws": scales,
+        "Wz": np.zeros(4, "i1"),
+        "V": V.astype("f4"),
+    }
+    nodes = plain("x_d", "W")
+    nodes[1:2] = [*second, ("Relu", ["a_d"], ["r"], {})]
+    nodes = [*first, ("DequantizeLinear", ["Wq", "Ws", "Wz"], ["W"], {"axis": 0}), *nodes]
+    path = written(tmp_path / "q.onnx", nodes, weights | more | others)
+    model = loading.open(path, "classifier").model
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    (want,) = onnxruntime.InferenceSession(path, options).run(None, {"x": X})
+    np.testing.assert_allclose(model(X), want, rtol=1e-4, atol=1e-5)
+    # A pair is no layer of its own: the layer before it gives what comes out of the pair.
+    layers = list(model.get_layer("graph").outputs)
+    assert layers == ["x_q", "a", "r", "p", "f", ""]
+    x = tf.constant(X)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        s = model(x)[:, 2]
+    assert np.count_nonzero(tape.gradient(s, x)) > X.size // 2
+
+
+def test_the_gradient_of_rounding_is_that_of_a_line_within_its_ends():
+    """Halves round to the even number; beyond the ends whole numbers stay, without a slope."""
+    x = tf.constant([-80.0, -1.3, 0.2, 0.25, 0.75, 31.0, 90.0])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        q = quantised.OPERATORS["QuantizeLinear"]({}, x, np.float32(0.5), np.int8(0))
+    np.testing.assert_array_equal(q, [-128, -3, 0, 0, 2, 62, 127])
+    np.testing.assert_array_equal(tape.gradient(q, x), [0, 2, 2, 2, 2, 2, 0])
+
+
+def test_outputs_that_are_no_numbers_are_told_in_words(tmp_path):
+    weights = {"W": W.astype("f4"), "V": V.astype("f4")}
+    weights["V"][3] = np.nan
+    path = written(tmp_path / "nan.onnx", plain(), weights)
+    with pytest.raises(RefusedInput, match=r"output y is no number \(NaN\) for images of noise"):
+        loading.open(path, "classifier")
+
+
+def test_names_may_be_of_any_letters(tmp_path):
+    """TensorFlow's scopes take those of ASCII alone; others become lines."""
+    nodes, weights = plain("entrée"), {"W": W.astype("f4"), "V": V.astype("f4")}
+    nodes[0][2][0] = nodes[1][1][0] = "bloc é/conv"
+    path = written(tmp_path / "n.onnx", nodes, weights)
+    model = onnx.load(path)
+    model.graph.input[0].name = "entrée"
+    onnx.save(model, path)
+    got = loading.open(path, "classifier").model
+    assert next(iter(got.get_layer("graph").outputs)) == "bloc__/conv"
+    (want,) = onnxruntime.InferenceSession(path).run(None, {"entrée": X})
+    np.testing.assert_allclose(got(X), want, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["MatMulInteger", "QLinearConv"])
+def test_operators_of_whole_numbers_are_refused_with_a_way_out(tmp_path, kind):
+    path = written(tmp_path / "w.onnx", [(kind, ["x", "x"], ["y"], {})], {})
+    with pytest.raises(UsageError, match=f"{kind}, of whole numbers.*QuantFormat.QDQ"):
+        loading.open(path, "classifier")
+
+
+def test_the_one_file_in_a_folder_is_taken(tmp_path):
+    """As optimum writes it: model.onnx beside config.json."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    weights = {"W": W.astype("f4"), "V": V.astype("f4")}
+    path = written(folder / "model.onnx", plain(), weights)
+    (folder / "config.json").write_text("{}")
+    model = loading.open(folder, "classifier").model
+    assert model.name == "mine"
+    np.testing.assert_array_equal(model(X), loading.open(path, "classifier").model(X))
+
+
+def test_attention_as_opset_23_has_it(tmp_path):
+    """Against the same products and softmax in NumPy, in float64."""
+    tokens = {"shape": np.array([-1, 16, 12], np.int64), "V": V.astype("f4"), "two": np.array([1])}
+    tokens["up"] = rng.standard_normal((12, 12)).astype("f4") / 3
+    tokens["down"] = rng.standard_normal((12, 5)).astype("f4") / 3
+    heads = {"q_num_heads": 3, "kv_num_heads": 3}
+    nodes = [
+        ("Reshape", ["x", "shape"], ["t"], {}),
+        ("MatMul", ["t", "up"], ["k"], {}),
+        ("Attention", ["t", "k", "t"], ["h"], heads),
+        ("ReduceMean", ["h", "two"], ["m"], {"keepdims": 0}),
+        ("MatMul", ["m", "down"], ["y"], {}),
+    ]
+    path = written(tmp_path / "a.onnx", nodes, tokens, opset=23)
+    got = loading.open(path, "classifier").model(X)
+    t = X.reshape(3, 16, 12).astype(np.float64)
+    parts = [one.reshape(3, 16, 3, 4) for one in (t, t @ tokens["up"], t)]
+    scores = np.einsum("bqhd,bkhd->bhqk", *parts[:2]) / 2
+    share = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+    h = np.einsum("bhqk,bkhd->bqhd", share, parts[2]).reshape(3, 16, 12)
+    np.testing.assert_allclose(got, h.mean(1) @ tokens["down"], rtol=1e-4, atol=1e-5)

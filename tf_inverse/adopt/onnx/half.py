@@ -1,0 +1,61 @@
+"""ONNX files in half precision, put into float32, in which everything computes that decides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tf_inverse.tensors import Array
+
+FLOAT = 1
+HALVES = (10, 16)
+"""Numbers of ONNX's types float16 and bfloat16."""
+
+
+def has(proto: Any) -> bool:
+    """Whether a model holds weights, or computes, in half precision."""
+    graph = proto.graph
+    if any(one.data_type in HALVES for one in graph.initializer):
+        return True
+    values = (*graph.input, *graph.output, *graph.value_info)
+    if any(one.type.tensor_type.elem_type in HALVES for one in values):
+        return True
+    return any(_is_half(one) for node in graph.node for one in node.attribute)
+
+
+def _is_half(attribute: Any) -> bool:
+    if attribute.HasField("t"):
+        return attribute.t.data_type in HALVES
+    return attribute.name in ("to", "dtype") and attribute.i in HALVES
+
+
+def as_float32(onnx: Any, proto: Any, weights: dict[str, Array]) -> None:
+    """Puts a model's weights, casts and declared types into float32, in place.
+
+    Args:
+        onnx: The package.
+        proto: The `onnx.ModelProto`. All its weights are inside it afterwards.
+        weights: Its weights by name, which are replaced likewise.
+    """
+    graph = proto.graph
+    for name, one in weights.items():
+        weights[name] = one.astype(np.float32) if _kind(one) in ("float16", "bfloat16") else one
+    del graph.initializer[:]
+    graph.initializer.extend(
+        onnx.numpy_helper.from_array(np.asarray(one), name) for name, one in weights.items()
+    )
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        if value.type.tensor_type.elem_type in HALVES:
+            value.type.tensor_type.elem_type = FLOAT
+    for node in graph.node:
+        for attribute in filter(_is_half, node.attribute):
+            if attribute.HasField("t"):
+                numbers = onnx.numpy_helper.to_array(attribute.t).astype(np.float32)
+                attribute.t.CopyFrom(onnx.numpy_helper.from_array(numbers, attribute.t.name))
+            else:
+                attribute.i = FLOAT
+
+
+def _kind(one: Array) -> str:
+    return np.asarray(one).dtype.name
