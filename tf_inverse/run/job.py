@@ -1,7 +1,7 @@
 """A run: networks and targets in, samples out, into an archive or into memory.
 
 Nothing is printed here. Whoever calls hands in functions for what a run has to say; the command
-line (`run.command`) prints, a program (`run.draw`) warns.
+line (`run.printed`) prints, a program (`run.draw`) warns.
 """
 
 from __future__ import annotations
