@@ -5,9 +5,9 @@
 # - ROAD counts the first batch alone. Of 200 images it gives the accuracy over the first 64, as its
 #   batch_size is 64 by default; another batch_size or order of the images gives another score.
 # - SensitivityN's correlation is that of the first batch, too.
-# - AttributionLocalisation(weighted=True) multiplies by the object's share of all images of the batch
-#   but the first two, in place of its share of the image: infinite for one or two images, and the smaller
-#   the more images there are.
+# - AttributionLocalisation(weighted=True) multiplies by the object's share of all values of the batch
+#   but those of its first two images, in place of its share of the image: infinite for one or two
+#   images, and the smaller the more images there are.
 # - PointingGame tells an image without an object as a hit, where 0.5.3 gave nan.
 #
 # Why: ROAD and SensitivityN read evaluation_scores[0], which now is a batch; AttributionLocalisation

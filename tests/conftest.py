@@ -1,5 +1,6 @@
 """Fixtures that several files share: data beside the repository, the tiny pair, its bands."""
 
+import gc
 import os
 import pathlib
 import random
@@ -40,6 +41,17 @@ LONG = (
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """One process more than there are processors: it works while another waits.
+
+    Tests wait for the disk, for processes that they start, and at the end for the last file.
+    """
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None  # xdist reads it
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
     """A test meets the same weights each time: Keras draws layers' seeds from Python's `random`."""
@@ -50,6 +62,15 @@ def pytest_collection_modifyitems(items):
     """Files in the order of `LONG`, then the others as they came."""
     order = {name: place for place, name in enumerate(LONG)}
     items.sort(key=lambda item: order.get(item.path.name, len(LONG)))
+
+
+def pytest_collection_finish():
+    """What imports made stays to the end: no search for unused cycles goes through it again.
+
+    Keras searches for them at each layer that it quantises, and pytest ten times as it ends.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -71,7 +71,7 @@ def test_shell_lines_run_in_order_in_one_folder(server, tmp_path, monkeypatch, c
 
 
 @pytest.mark.parametrize("block", book.blocks(README, "python"))
-def test_python_blocks_run(block, tmp_path, monkeypatch, capsys):
+def test_python_blocks_run(block, tmp_path, monkeypatch, capsys, loaded_once):
     monkeypatch.chdir(tmp_path)
     assert block.count("n=20") == 1
     exec(compile(block.replace("n=20", "n=4"), "README.md", "exec"), {})

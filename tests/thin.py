@@ -16,6 +16,8 @@ from oracles import caffe_files, deepsim_torch, torch_files
 
 from tf_inverse.caffe import convert, sources
 from tf_inverse.experiments import runner
+from tf_inverse.method import normalization
+from tf_inverse.networks import yardstick
 from tf_inverse.zoo import caffenet, generator
 
 NARROWER = 16
@@ -44,11 +46,12 @@ def _thin(one, code, thin):
 
 
 def apply(monkeypatch):
-    """Make the package's tables thin while a test runs, and the codes of an experiment few."""
+    """Make the package's tables thin while a test runs, and the codes few that units come from."""
     monkeypatch.setattr(generator, "ARCHITECTURES", architectures())
     monkeypatch.setattr(caffenet, "WIDTHS", WIDTHS)
     # Each is the encoding of noise of 227 x 227 pixels, which stays as large.
-    monkeypatch.setattr(runner, "USUAL", 20)
+    for module, count in ((runner, "USUAL"), (normalization, "COUNT"), (yardstick, "COUNT")):
+        monkeypatch.setattr(module, count, 20)
 
 
 def caffenet_shapes(classes=1000, widths=WIDTHS):

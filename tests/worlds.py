@@ -45,8 +45,8 @@ def images(networks, codes):
     return np.round(np.clip(x, 0, 255)).astype(np.uint8)
 
 
-def activation(networks, images, neuron, batch=1):
-    """Activations [n] of stored images, by plain Keras calls of one image at a time."""
+def activation(networks, images, neuron, batch=16):
+    """Activations [n] of stored images, by plain Keras calls of a few images at a time."""
     output = networks.classifier.get_layer(neuron.layer).output
     model = keras.Model(networks.classifier.input, output)
     parts = [images[i : i + batch].astype(np.float32) for i in range(0, len(images), batch)]

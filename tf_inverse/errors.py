@@ -20,7 +20,7 @@ class Unreachable(InverseSetError):
     """No sample, or fewer than asked, lie in the band.
 
     Attributes:
-        best: Largest activation reached of each target, [p].
+        best: Activation reached of each target that is nearest to its range, [p].
         steps: Gradient steps taken.
         found: Samples found and kept.
     """

@@ -48,10 +48,14 @@ def convert(
         overwrite: Replace an existing folder.
     """
     from tf_inverse.caffe import command
+    from tf_inverse.errors import UsageError
 
+    files = [file for file in (weights, caffemodel, mat) if file]
+    if len(files) > 1:
+        raise UsageError(f"expected one file of weights, got {', '.join(files)}")
     made, folder = command.convert(
         kind,
-        weights or caffemodel or mat,
+        files[0] if files else None,
         prototxt=prototxt,
         mean=mean,
         scale=scale,

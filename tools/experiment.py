@@ -29,6 +29,8 @@ def experiment(
     between codes; figure8, no diversity; figure9, the fast scheme; size, the time of the paper's
     networks.
 
+    Stopped, the same command goes on after the last of its runs that ended.
+
     Examples:
         tf-inverse experiment table1 --network=caffenet
         tf-inverse experiment figure1 --n=50 --out=ranges
@@ -38,7 +40,7 @@ def experiment(
         out: Folder for archives and pages; named after the experiment by default.
         network: A name, as cifar10 or caffenet, a folder with network.json, or hf://user/repo.
         targets: LAYER:UNIT@Z1:Z2, several separated by commas, in place of the recipe's neurons.
-        neurons: Most neurons of the recipe.
+        neurons: Most neurons of the recipe; of named targets, all by default.
         n: Images of each run (the paper: 500).
         K: Codes at a time.
         seed: Of all random numbers.

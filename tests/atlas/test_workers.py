@@ -7,7 +7,6 @@ import socket
 import types
 
 import pytest
-import worlds
 
 from tf_inverse.archive import atlas_index
 from tf_inverse.atlas import driver, index, plan, targets, workers
@@ -17,8 +16,8 @@ from tf_inverse.networks import storage
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory):
-    return worlds.write(tmp_path_factory.mktemp("pair") / "tiny")
+def network(tiny_folder):
+    return tiny_folder
 
 
 def made(folder, network, n=3):

@@ -346,7 +346,8 @@ def element(kind, data):
 
 def head(sides):
     """The flags of a cell, its sides and its empty name."""
-    return element(6, struct.pack("<II", 1, 0)) + element(5, struct.pack("<2i", *sides)) + bytes(8)
+    flags, name = element(6, struct.pack("<II", 1, 0)), element(1, b"")
+    return flags + element(5, struct.pack("<2i", *sides)) + name
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -366,6 +367,30 @@ def test_cells_that_would_end_the_process_are_refused(tmp_path, packed, sides, w
     with pytest.raises(RefusedInput, match=words) as caught:
         mat.read(path)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"numbers": 300}, "element of type 300"),
+        ({"numbers": 9 | 5 << 16}, "element of type"),
+        ({"sides": 300}, "element of type 300"),
+        ({"kind": 5}, "array of class 5"),
+        ({"kind": 99}, "array of class 99"),
+        ({"outer": 13}, "found an element of type 13"),
+        ({"size": 1 << 20}, "cut off"),
+    ],
+)
+def test_types_that_scipy_looks_up_beyond_its_list_are_refused(tmp_path, change, words):
+    """One array of two numbers, [1, 2]: the first case ends SciPy's process."""
+    it = {"numbers": 9, "sides": 5, "kind": 6, "outer": 14, "size": 16} | change
+    parts = element(6, struct.pack("<II", it["kind"], 0))
+    parts += element(it["sides"], struct.pack("<2i", 1, 2)) + element(1, b"x")
+    parts += struct.pack("<II", it["numbers"], it["size"]) + struct.pack("<2d", 1, 2)
+    path = tmp_path / "m.mat"
+    path.write_bytes(b"MATLAB 5.0".ljust(124) + b"\0\1IM" + element(it["outer"], parts))
+    with pytest.raises(RefusedInput, match=words):
+        mat.read(path)
 
 
 @pytest.mark.parametrize("key", ["imageSize", "averageImage"])

@@ -38,7 +38,34 @@ def test_no_less_than_all_layers_put_out_there_and_back(tiny):
 def test_memory_of_this_machine():
     with open("/proc/meminfo") as lines:
         total = int(next(lines).split()[1]) * 1024
-    assert device.memory() == pytest.approx(total, rel=0.01)
+    assert device.memory() == pytest.approx(min([total, *device.allowed()]), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("groups", "limits", "expected"),
+    [
+        ("0::/job/step", {"job/memory.max": "4096", "job/step/memory.max": "max"}, [4096]),
+        ("0::/../elsewhere", {"memory.max": "5000"}, [5000]),  # a container's own root
+        (
+            "9:cpu:/a\n4:cpuacct,memory:/docker/1f\n0::/",
+            {"memory/memory.limit_in_bytes": "7000", "cpu/a/memory.limit_in_bytes": "1"},
+            [7000],
+        ),
+        ("0::/", {}, []),
+    ],
+)
+def test_memory_that_a_container_may_have(tmp_path, monkeypatch, groups, limits, expected):
+    """Limits as Linux writes them, of version 2 and of version 1 (cgroups(7), memory.rst)."""
+    listed = tmp_path / "cgroup"
+    listed.write_text(groups)
+    for name, text in limits.items():
+        file = tmp_path / "fs" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{text}\n")
+    found = device.allowed(listed, tmp_path / "fs")
+    assert found == expected and device.allowed(tmp_path / "none") == []
+    monkeypatch.setattr(device, "allowed", lambda: found)
+    assert device.memory() <= min(found, default=math.inf)
 
 
 def test_memory_of_a_gpu(monkeypatch):

@@ -39,6 +39,12 @@ def xla():
     device.choose("cpu")
 
 
+@pytest.fixture(scope="module")
+def networks():
+    """A tiny pair for what XLA compiles: each graph is compiled once."""
+    return worlds.tiny_networks()
+
+
 @pytest.fixture
 def gpus(monkeypatch):
     """A TensorFlow that finds two GPUs, and notes what it is told."""
@@ -116,8 +122,8 @@ def test_xla_is_for_gpus_unless_told(monkeypatch):
     [{}, {"precision": "bfloat16", "chunk": 2}, {"optimizer": "adam"}, {"method": "paper"}],
     ids=["renewal", "bfloat16", "adam", "paper"],
 )
-def test_loops_run_under_xla(band, xla, options):
-    networks, target = worlds.tiny_networks(), band(worlds.NEURON)
+def test_loops_run_under_xla(networks, band, xla, options):
+    target = band(worlds.NEURON)
     settings = Settings(n=8, K=K, **options)
     found = [b.samples for b in sample(networks, (target,), settings)]
     images = np.concatenate([samples.images for samples in found])
@@ -125,9 +131,9 @@ def test_loops_run_under_xla(band, xla, options):
     assert len(images) == 8 and ((z >= target.z1) & (z <= target.z2)).all()
 
 
-def test_xla_takes_the_same_steps(tiny, band, xla):
+def test_xla_takes_the_same_steps(networks, tiny, band, xla):
     """As many, from the same codes; the arithmetic differs in its last bits alone."""
-    networks, target = worlds.tiny_networks(), band(worlds.NEURON)
+    target = band(worlds.NEURON)
     xla_batch = next(sample(networks, (target,), Settings(n=8, K=K)))
     device.choose("cpu", xla=False)
     batch = next(sample(tiny, (target,), Settings(n=8, K=K)))
@@ -265,7 +271,7 @@ def test_what_decides_is_never_tf32(monkeypatch):
     """TF32 is off while images are scored, and as it was before and after."""
     networks, config, seen = worlds.tiny_networks(), tf.config.experimental, []
     read = networks.read
-    scored = tf.function(read)
+    scored = tf.function(read, autograph=False)
 
     def watched(*arguments):
         seen.append(config.tensor_float_32_execution_enabled())

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import commands
 import keras
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from tf_inverse.tools import cli
 from tf_inverse import archive
 from tf_inverse.archive import Samples
 from tf_inverse.band import Band, Bands, Neuron
-from tf_inverse.errors import UsageError
-from tf_inverse.experiments import command, neurons, page, paper, recipes
+from tf_inverse.errors import RefusedInput, UsageError
+from tf_inverse.experiments import command, neurons, page, paper, recipes, runner
+from tf_inverse.experiments.ledger import Ledger
 from tf_inverse.experiments.runner import Lab, inside, plain
 from tf_inverse.judging import judges
 from tf_inverse.method.normalization import measure
@@ -106,6 +108,8 @@ def test_the_other_recipes(pair, tmp_path, name, targets, methods):
     assert [row["method"] for row in outcome.rows] == methods
     ours = [row for row in outcome.rows if row["method"] not in RIVALS[1:]]
     assert all(row["in_range"] == 1 for row in ours if row["found"])
+    if name == "figure2":  # a draw is a look forward, half of a pass there and back
+        assert outcome.rows[3]["passes"] == 2 * outcome.rows[0]["passes"]
     full = sum(row["found"] == 3 for row in ours)
     assert full >= (2 if name == "figure1" else len(ours))
     text = command.write(tmp_path, name, outcome, "tf-inverse", "tiny")
@@ -167,6 +171,24 @@ def test_figures_of_samples(lab, pair):
     assert figures["code_norm"] == pytest.approx(norms / 2.35, rel=0.05)  # E |N(0, 1)^6|
     both = samples._replace(activations=np.repeat(z, 2, axis=1))
     assert lab.figures(both, Bands(bands * 2), None)["judge"] is None
+
+
+def test_targets_of_one_name_have_archives_of_their_own(lab):
+    """-3 to 2 and -3 to -2 differ in a sign, which no file's name holds."""
+    names = [plain([Band(worlds.NEURON, -3.0, z2)]) for z2 in (2.0, -2.0)]
+    assert names[0] == names[1]
+    bands = [Bands([Band(worlds.NEURON, -3.0, z2)]) for z2 in (2.0, 3.0)]
+    ledger = Ledger(lab.out, "figure1")
+
+    def run():
+        one = dataclasses.replace(lab, runs=set(), ledger=ledger)
+        return [one.rejection(names[0], band, 3) for band in bands]
+
+    rows = run()
+    assert [row["archive"] for row in rows] == [f"{names[0]}.h5", f"{names[0]}-2.h5"]
+    assert all((lab.out / row["archive"]).exists() for row in rows)
+    # The same once more finds each as it was.
+    assert rows[0]["neuron"] != rows[1]["neuron"] and run() == rows
 
 
 def test_pair_distance_of_images_in_range_alone():
@@ -233,7 +255,24 @@ def test_neurons_come_from_nature(pair):
     together = [b.neuron.unit for b in neurons.together(pair, None)]
     alike = np.corrcoef(z.T) - 2 * np.eye(4)
     assert alike[tuple(together)] == pytest.approx(alike.max())
-    assert neurons.given(pair, "fc3:0@0:1, fc3:2@1:2")[1].neuron.unit == 2
+    three = "fc3:0@0:1, fc3:2@1:2, fc3:1@0:1"
+    assert neurons.given(pair, three)[1].neuron.unit == 2
+    # What is named is run; a recipe of one neuron says that it has no use for more.
+    assert len(neurons.classes(pair, three, None, 2)) == 3 and len(bands) == 3
+    assert len(neurons.classes(pair, three, 1, 2)) == 1 == len(neurons.classes(pair, None, None))
+    with pytest.raises(UsageError, match="expected one target for this recipe, got 3: fc3:0@0"):
+        neurons.single(pair, three)
+    z = z.copy()
+    z[:, together[0]] = 0.5  # a class that no image moves
+    nature = dataclasses.replace(pair.natural, activations={"fc3": z})
+    dead = dataclasses.replace(pair, natural=nature)
+    others = np.delete(np.arange(4), together[0])
+    alike = (np.corrcoef(z[:, others].T) - 2 * np.eye(3)).max()
+    found = [b.neuron.unit for b in neurons.together(dead, None)]
+    assert np.corrcoef(z[:, found].T)[0, 1] == pytest.approx(alike)
+    z[:, others[:2]] = 0.5
+    with pytest.raises(UsageError, match="natural images move 1 of the classes of tiny"):
+        neurons.together(dead, None)
     with pytest.raises(UsageError, match="statistics of a convolution"):
         neurons.hidden(pair, None)
     bare = worlds.tiny_networks()
@@ -253,6 +292,68 @@ def test_refusals(tmp_path, tiny_folder):
     with pytest.raises(FileExistsError, match="range-1.h5 exists; give --overwrite or another"):
         command.run("figure1", *given)
     assert mine.read_bytes() == b"mine"
+
+
+def figures(path):
+    """What an experiment came to, without the seconds that it took."""
+    data = json.loads((path / "figure4.json").read_text())
+    return data | {"rows": [{k: v for k, v in r.items() if k != "seconds"} for r in data["rows"]]}
+
+
+def test_a_stopped_experiment_goes_on_after_the_last_run_that_ended(
+    tiny_folder, tmp_path, capsys, loaded_once, monkeypatch
+):
+    """The same command does the others alone, and comes to what it would have come to."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    flags = ["figure4", f"--network={tiny_folder}", "--K=3", "--precision=float32"]
+    assert commands.run("experiment", *flags, "--n=6", f"--out={whole}") == 0
+    real, calls = runner.sample, []
+
+    def stopped(*args, **options):
+        calls.append(args)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(*args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "sample", stopped)
+        assert commands.run("experiment", *flags, "--n=6", f"--out={parts}") == 130
+        assert "the same command goes on" in capsys.readouterr().err
+        assert commands.run("experiment", *flags, "--n=7", f"--out={parts}") == 2
+        assert "n: 6 there, 7 now" in capsys.readouterr().err
+        other = parts / "range-1.h5"
+        other.write_bytes(b"mine")
+        assert commands.run("experiment", *flags, "--n=6", f"--out={parts}") == 2
+        assert "range-1.h5 exists" in capsys.readouterr().err and other.read_bytes() == b"mine"
+        other.unlink()
+        # What another hand has changed is not taken for what was done.
+        (parts / "alone-2.h5").write_bytes(b"damaged")
+        assert commands.run("experiment", *flags, "--n=6", f"--out={parts}") == 0
+    assert "going on after 2 runs that are done" in capsys.readouterr().err and len(calls) == 5
+    assert figures(parts) == figures(whole)
+    names = {path.name for path in whole.iterdir()}
+    assert names == {path.name for path in parts.iterdir()} and "figure4.runs.json" not in names
+    for path in whole.glob("*.h5"):
+        assert (parts / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("contents", "said"),
+    [
+        ("{", "not valid JSON"),
+        ("[]", "expected tf_inverse experiment version 1"),
+        ('{"format": "tf_inverse experiment", "version": 1, "settings": {}}', "settings and runs"),
+        (
+            '{"format": "tf_inverse experiment", "version": 1, "settings": {}, "runs": {"a": 3}}',
+            "expected a row of each run",
+        ),
+    ],
+)
+def test_a_damaged_ledger_is_refused(tmp_path, contents, said):
+    (tmp_path / "figure1.runs.json").write_text(contents)
+    with pytest.raises(RefusedInput, match=said):
+        Ledger(tmp_path, "figure1")
+    assert not Ledger(tmp_path, "figure1", anew=True).owns(tmp_path / "a.h5")
 
 
 def test_the_command_of_a_page_tells_the_precision_that_was_asked_for():

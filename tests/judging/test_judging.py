@@ -27,7 +27,7 @@ NAMES = ("cat", "dog", "ship", "toilet tissue, toilet paper")
 def drawn(tiny_folder, tmp_path_factory):
     """An archive of the tiny pair, and a folder for files beside it."""
     path = tmp_path_factory.mktemp("judged") / "a.h5"
-    words = (f"--network={tiny_folder}", "--targets=fc3:dog@p50:p90", "--n=12", "--K=6")
+    words = (f"--network={tiny_folder}", "--targets=fc3:dog@p50:p90", "--n=12", "--K=4")
     assert run("sample", str(path), *words, "--precision=float32") == 0
     return path
 

@@ -1,25 +1,26 @@
 """`import tf_inverse` alone lets Keras load our files, and itself waits for no Keras."""
 
+import functools
 import pathlib
 import subprocess
 import sys
 
 import keras
 import pytest
+from commands import Child
 
 from tf_inverse.layers import caffe_layers, fork_layers, pixels
 
 ROOT = pathlib.Path(__file__).parents[2]
 HEAVY = "assert not {'keras', 'tensorflow'} & set(sys.modules)"
-ORDERS = {
-    # TensorFlow looks for Keras before it imports it: the hook must outlast that.
-    "before Keras": f"import sys, tf_inverse; {HEAVY}; import tensorflow as tf; tf.keras",
-    "after Keras": "import sys, keras, tf_inverse",
-}
+# TensorFlow looks for Keras before it imports it: the hook must outlast that.
+BEFORE = f"import sys, tf_inverse; {HEAVY}; import tensorflow as tf; tf.keras"
+AFTER = "import sys, tf_inverse"
 LOAD = """
 import keras, numpy as np
 print(keras.saving.load_model(sys.argv[1])(np.float32([[[[-3, 0, 300]]]])))
 """
+LOADED = "[[[[-1.  0.  7.]]]]"
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +33,18 @@ def file(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("order", ORDERS)
-def test_keras_loads_our_files_after_import_tf_inverse_alone(file, order):
-    command = [sys.executable, "-c", ORDERS[order] + LOAD, str(file)]
+def test_keras_loads_our_files_after_import_tf_inverse_alone(file):
+    command = [sys.executable, "-c", BEFORE + LOAD, str(file)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "[[[[-1.  0.  7.]]]]" in done.stdout
+    assert LOADED in done.stdout
+
+
+def test_keras_that_was_imported_first_loads_our_files(file):
+    """In a process that began with Keras, and then imported the command, as it happens."""
+    code, out, errors = Child(file, cwd=ROOT, main=functools.partial(exec, AFTER + LOAD)).ended()
+    assert code == 0, errors[-2000:]
+    assert LOADED in out
 
 
 def test_a_failed_import_of_keras_may_be_tried_again(tmp_path):

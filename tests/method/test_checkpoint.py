@@ -56,12 +56,15 @@ def test_any_number_of_rows_where_any_will_do():
         entry({}, "seen", np.uint64, (None,))
 
 
-def test_resume_refuses_and_leaves_the_archive_as_it_was(tmp_path, capsys, monkeypatch):
+def test_resume_refuses_and_leaves_the_archive_as_it_was(
+    tiny_folder, tmp_path, capsys, monkeypatch, loaded_once
+):
     monkeypatch.chdir(tmp_path)
-    assert run("sample", "a.h5", "--targets=fc8:ship@p50:p90", "--n=10") == 0
+    words = (f"--network={tiny_folder}", "--targets=fc3:dog@p50:p90", "--n=10", "--K=4")
+    assert run("sample", "a.h5", *words) == 0
     with h5py.File("a.h5", "a") as archive:
         del archive["state/short"]
     before = (tmp_path / "a.h5").read_bytes()
     assert run("resume", "a.h5", "--n=20") == 4
-    assert "expected short, float32 [10, 1]" in capsys.readouterr().err
+    assert "expected short, float32 [4, 1]" in capsys.readouterr().err
     assert (tmp_path / "a.h5").read_bytes() == before

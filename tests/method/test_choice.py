@@ -108,10 +108,9 @@ def test_the_chosen_are_those_that_determinants_choose(pair, bands, whole):
 
 
 @pytest.mark.parametrize("inside", [True, False], ids=["many in range", "the nearest"])
-def test_without_a_weight_the_chosen_are_as_typical_as_nature(band, inside):
+def test_without_a_weight_the_chosen_are_as_typical_as_nature(pair, band, inside):
     """The first power whose choice excites other units no more rarely than natural images do."""
-    networks = worlds.tiny_networks()
-    networks = worlds.tiny_networks(natural=worlds.natural(networks))
+    networks = pair
     one, natural = band(worlds.NEURON, 0.5, 0.9), networks.natural
     z, known = natural.activations["fc3"], natural.layers["fc3"][2]
     if not inside:  # so that few natural images lie in the range, and the nearest count

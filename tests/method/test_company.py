@@ -7,6 +7,7 @@ import tensorflow as tf
 import worlds
 
 from tf_inverse.band import Band
+from tf_inverse.compute.device import traced
 from tf_inverse.method import company, group, lagrangian, renewal
 from tf_inverse.method import pool as pools
 from tf_inverse.method.rule import RULE
@@ -75,8 +76,8 @@ def test_each_neurons_rows_step_as_a_pool_of_their_own():
     for g in (0, 1):
         first = pools.init(c[OWNER == g], t[OWNER == g], 2, 5, rule.mu0)
         alone[g] = first._replace(total=several.total[g], found=several.found[g])
-    step = tf.function(renewal.make_step(posed, rule, company.GROUP))
-    single = tf.function(renewal.make_step(posed, rule))
+    step = traced(renewal.make_step(posed, rule, company.GROUP))
+    single = traced(renewal.make_step(posed, rule))
     spare = rng.standard_normal((8, 4)).astype("f4"), rng.uniform(size=(8, 1)).astype("f4")
     samples = 0
     for _ in range(20):
@@ -151,7 +152,7 @@ def test_a_row_of_its_own_neuron_sees_what_that_neuron_sees(shape, kind):
     read = odds.of_units if kind != "plain" else neuron_index.activations
     given = {"plain": tf.identity, "softmax": tf.nn.softmax, "sigmoid": tf.sigmoid}[kind]
 
-    @tf.function
+    @traced
     def both(h):
         z = given(h)
         return read(z, places), read(z, tf.gather(places, owner)[:, tf.newaxis])
@@ -208,4 +209,4 @@ def test_a_neuron_out_of_reach_is_given_up_and_holds_nobody_up(tiny, activations
     assert first.at == 1 and len(first.samples.images) == 5
     assert last.at == 0 and last.samples is None and not last.dead
     assert last.steps * settings.K >= group.limit(settings)
-    assert "largest activation reached" in str(last.trouble)
+    assert "nearest activation reached" in str(last.trouble)

@@ -49,6 +49,17 @@ def test_r_hat_tells_of_places_and_of_spreads():
     assert diagnostics.r_hat(x * np.array([[1], [1], [1], [4]])) > 1.1
 
 
+def test_rows_of_chains_of_unlike_lengths_are_worth_alike():
+    """The last rows of the longer chain are left out where figures are made, and counted after."""
+    x, more = autoregressive(0.6, 2, 40), autoregressive(0.6, 2, 3, seed=1)
+    z = np.concatenate([x[0], x[1], more[1]])[:, None]
+    found = diagnostics.of_sample(z, np.zeros((83, 2)), np.repeat([0, 1, 1], (40, 40, 3)))
+    assert found["ess"] == pytest.approx(diagnostics.effective_size(x) / 80 * 83)
+    assert found["r_hat"] == pytest.approx(diagnostics.r_hat(x))
+    short = diagnostics.of_sample(z[:47], np.zeros((47, 2)), np.repeat([0, 1], (40, 7)))
+    assert short == {"ess": None, "r_hat": None}
+
+
 @pytest.mark.parametrize(
     "x", [np.ones((4, 20)), np.zeros((4, 7)), np.full((4, 20), np.nan), np.eye(4, 3)]
 )

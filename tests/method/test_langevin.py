@@ -1,6 +1,7 @@
 """Rows with a law: against closed forms of linear, logistic, curved and intersected bands."""
 
 import dataclasses
+import types
 
 import keras
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import stats
 
 from tf_inverse.band import Band, Bands, Neuron
 from tf_inverse.errors import RefusedInput, Unreachable, UsageError
-from tf_inverse.method import langevin
+from tf_inverse.method import chains, langevin
 from tf_inverse.method.kernel import Kernel
 from tf_inverse.method.normalization import measure
 from tf_inverse.method.sampler import sample
@@ -174,6 +175,38 @@ def test_a_bank_is_sampled_with_its_kernels():
     assert abs(np.mean(c[:, 1] > 0.5) - 0.5) < 0.06
 
 
+def test_rows_are_far_apart_where_chains_forget_slowly():
+    """One and a half autocorrelation times: 1.8 / 0.2 rounds where neighbours correlate by 0.8."""
+    rng, x = np.random.default_rng(2), np.zeros((50, 400, 1))
+    for t in range(1, 400):
+        x[:, t] = 0.8 * x[:, t - 1] + rng.standard_normal((50, 1))
+    free, constant = rng.standard_normal(x.shape), np.zeros_like(x)
+    assert 11 <= chains.spacing(x[:, 50:]) <= 16 and chains.spacing(free) <= 2
+    # The slowest statistic decides; one that never changes tells nothing.
+    every = np.concatenate([free, x, constant], axis=2)[:, 50:]
+    assert chains.spacing(every) == chains.spacing(x[:, 50:])
+    assert chains.spacing(np.repeat(free[:, :1], 400, axis=1)) == chains.MOST_APART
+
+
+def test_hops_with_unequal_chances_leave_all_members_alike():
+    """Detailed balance: equally many go from each member to another as come from there."""
+    K, q, law = 30_000, np.array([0.7, 0.2, 0.1]), types.SimpleNamespace(code=lambda u, i: u)
+    rng = np.random.default_rng(9)
+    hop = langevin.make_moves(worlds.linear_problem(np.ones(D)), law)["hop"]
+    aim = langevin.Aim(worlds.target((-99.0, 99.0)), np.zeros((2, 1), bool), 0.0)
+    before = np.arange(K, dtype=np.int32) % 3
+    walkers = langevin.Walkers(tf.zeros((K, D)), tf.constant(before))
+    j, chance = rng.choice(3, K, p=q).astype(np.int32), rng.random(K).astype(np.float32)
+    after, _ = hop(walkers, aim, None, tf.constant(j), chance, 0.0, tf.constant(q, tf.float32))
+    flow = np.zeros((3, 3))
+    np.add.at(flow, (before, after.i.numpy()), 3 / K)
+    expected = np.minimum.outer(q, q)  # q_j min(1, q_i / q_j)
+    np.testing.assert_allclose(
+        flow[[0, 0, 1], [1, 2, 2]], expected[[0, 0, 1], [1, 2, 2]], atol=0.01
+    )
+    np.testing.assert_allclose(flow, flow.T, atol=0.015)
+
+
 def test_the_probability_of_a_range_under_a_large_bank():
     """As many members as codes that are split: hops may not depend on where the codes are."""
     networks = world(lambda x: x[:, :1])
@@ -186,16 +219,21 @@ def test_the_probability_of_a_range_under_a_large_bank():
     scale = measure(networks, bands.neurons)
     found = []
     for seed in range(8):
-        *_, last = Splitting(Kernel(networks, bands, Settings(seed=seed), scale), 1000).stages()
+        kernel = Kernel(networks, bands, Settings(seed=seed), scale)
+        *_, last = Splitting(kernel, 1000).stages()
         found.append(last.probability)
     # Each alone is off by 13 %, by its own estimate; the mean of eight by 5 %.
     assert np.mean(found) == pytest.approx(truth, rel=0.15)
+    kernel.hops_to(np.array([3, 3, 7], np.int32))  # whoever was not met counts as half a one
+    assert kernel.q.sum() == pytest.approx(1) and kernel.q[[3, 7, 0]] * 253 == pytest.approx(
+        [2.5, 1.5, 0.5]
+    )
 
 
 def test_what_the_law_forbids(linear):
     with pytest.raises(UsageError, match="float32 for method langevin"):
         Settings(method="langevin", precision="bfloat16")
-    with pytest.raises(Unreachable, match="largest activation reached"):
+    with pytest.raises(Unreachable, match="nearest activation reached"):
         rows(linear, [Band(Neuron("f", 0), 40.0, 41.0)])
 
 

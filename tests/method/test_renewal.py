@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 import worlds
 
+from tf_inverse.compute.device import traced
 from tf_inverse.method import pool as pool_module
 from tf_inverse.method import renewal
 from tf_inverse.method.rule import Rule
@@ -77,13 +78,13 @@ def test_step_by_step_equal_to_the_rule(bound):
     world = oracle.World(W, E, *np.array(ENDS).T, SD, bound, e_sd=2.0, c_sd=0.5)
     problem = worlds.linear_problem(W, bound, E)._replace(e_sd=2.0, c_sd=0.5)
     target, rng = worlds.target(*ENDS, sd=SD), np.random.default_rng(1)
-    step = tf.function(renewal.make_step(problem, RULE))
+    step = traced(renewal.make_step(problem, RULE))
     pool, spare, used = pool_of(rng, 4, 4 if bound == "both" else 2), fresh(rng, 200), 0
     total, samples = np.zeros(5), 0
     for _ in range(30):
         before = pool
         C, lam, mu, done, short, stride = expected_step(world, pool, RULE)
-        left = pool_module.Fresh(*(rows[used:] for rows in spare))
+        left = pool_module.Fresh(*(rows[used : used + 4] for rows in spare))  # one a row will do
         pool, (view, found, report) = step(pool, target, left)
         first = used
         np.testing.assert_array_equal(found, done)
@@ -153,6 +154,18 @@ def test_a_pool_that_is_tracked_remembers_where_its_rows_began():
         np.testing.assert_array_equal(buffer.start[0][:count], before[buffer.chain[:count].numpy()])
         renewed, seen = renewed + new.sum(), seen + count
     assert renewed > 5 and seen > 5
+
+
+def test_what_an_optimizer_remembers_of_a_row_goes_with_the_row():
+    rng = np.random.default_rng(4)
+    slots = tf.constant(3.0), tf.ones((4, 4))  # a count of steps, and a moment of each entry
+    pool, given = pool_of(rng, 4, 4)._replace(slots=slots), fresh(rng, 8)
+    done, lost = tf.constant([True, False, False, False]), tf.constant([False, False, True, False])
+    after, used = renewal.restart(pool, RULE, done, lost, given)
+    assert int(used) == 2 and float(after.slots[0]) == 3.0
+    np.testing.assert_array_equal(after.slots[1][:, 0], [0, 1, 0, 1])
+    np.testing.assert_array_equal(after.c.numpy()[[0, 2]], given.c[:2])
+    np.testing.assert_array_equal(after.c.numpy()[[1, 3]], pool.c.numpy()[[1, 3]])
 
 
 def test_a_row_that_is_not_finite_is_given_up():

@@ -12,9 +12,9 @@ import pytest
 import worlds
 from drawing import equal, one_image
 
-from tf_inverse.band import Band, Neuron
+from tf_inverse.band import Band, Bands, Neuron
 from tf_inverse.errors import SeedsNotFound, Stalled, Unreachable, UsageError
-from tf_inverse.method import loops, normalization, sampler
+from tf_inverse.method import fidelity, keeper, loops, normalization, sampler
 from tf_inverse.method.sampler import Samples, sample
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import yardstick
@@ -30,7 +30,7 @@ def run(networks, bands, state=None, **options):
 
 @pytest.fixture(scope="module")
 def bands(band):
-    return (band(worlds.NEURON),)
+    return Bands([band(worlds.NEURON)])
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_n_distinct_images_each_in_the_band_by_plain_keras(tiny, bands, whole, m
     # Chains have been everywhere: where one began says nothing about its rows.
     assert len(found.from_start) == N if method != "langevin" else found.from_start is None
     assert len({x.tobytes() for x in found.images}) == N
-    z = worlds.activation(tiny, found.images, worlds.NEURON)
+    z = worlds.activation(tiny, found.images, worlds.NEURON, 1)
     assert ((z >= bands[0].z1) & (z <= bands[0].z2)).all()
     np.testing.assert_allclose(found.activations[:, 0], z, rtol=1e-4)
     # The stored image is G of the stored code; a value within rounding of .5 may go either way.
@@ -89,16 +89,40 @@ def test_resumed_from_any_batch_equals_uninterrupted(tiny, bands, whole, method)
 def test_raised_n_continues_as_if_it_had_been_asked_for(tiny, bands, whole, method, n):
     """The first run stops in the middle of a chunk; the rest of that chunk is not lost."""
     batches, first = run(tiny, bands, method=method, n=n)
-    rest = run(tiny, bands, batches[-1].state, method=method)[1]
-    assert equal(Samples.joined([first, rest]), whole[method][1])
+    # More, twice: the second time from a state that had a part of that chunk already.
+    parts, state = [first], batches[-1].state
+    for more in (n + 1, N):
+        batches, found = run(tiny, bands, state, method=method, n=more)
+        parts, state = [*parts, found], batches[-1].state
+    assert equal(Samples.joined(parts), whole[method][1])
+
+
+def test_what_lies_within_rounding_of_an_end_is_no_sample(tiny, bands):
+    """1e-5 of the larger end, at most a quarter of the range; and what is no number is none."""
+    e = np.zeros((6, 7), np.float32)
+    e[5, 3] = np.nan
+    for z1, z2, slack in ((100.0, 200.0, 2e-3), (100.0, 100.001, 0.00025)):
+        band, scale = Band(worlds.NEURON, z1, z2), normalization.measure(tiny, bands.neurons)
+        kept = keeper.Keeper(tiny, Bands([band]), Settings(n=9), None, scale)
+        ends = z1, z1 + 0.9 * slack, z1 + 1.1 * slack, z2 - 1.1 * slack, z2 - 0.9 * slack
+        z = np.array([*ends, (z1 + z2) / 2])[:, None]
+        images = np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1)
+        scored = Samples(images, np.zeros((6, 6)), e, z, np.arange(6), np.arange(6))
+        assert kept.take(scored, np.zeros((6, 6))).steps.tolist() == [2, 3]
+
+
+@pytest.fixture(scope="module")
+def banked(tiny):
+    """A tiny pair whose codes begin at those of a bank of nine."""
+    bank = np.random.default_rng(3).standard_normal((9, 6)).astype(np.float32)
+    nature = dataclasses.replace(worlds.natural(tiny), bank=bank, layers={})
+    return worlds.tiny_networks(codes=Codes("bank", 6), natural=nature)
 
 
 @pytest.mark.parametrize("method", METHODS[:2])
-def test_how_far_codes_went_is_told_in_deviations_of_codes(tiny, bands, method):
+def test_how_far_codes_went_is_told_in_deviations_of_codes(banked, bands, method):
     """Codes begin at the bank's: of the paper's rows they are known, of the pool's one of them."""
-    bank = np.random.default_rng(3).standard_normal((9, 6)).astype(np.float32)
-    nature = dataclasses.replace(worlds.natural(tiny), bank=bank, layers={})
-    networks = worlds.tiny_networks(codes=Codes("bank", 6), natural=nature)
+    networks, bank = banked, banked.natural.bank
     _, found = run(networks, bands, method=method, n=15)
     sd = normalization.measure(networks, (worlds.NEURON,)).c_sd
     ways = [[math.dist(c, b) / (sd * 6**0.5) for b in bank.tolist()] for c in found.codes.tolist()]
@@ -190,15 +214,25 @@ def test_the_literal_bound_exceeds_z2(tiny, band, method):
     assert (z >= low[0].z1).all() and (z > low[0].z2).any()
 
 
-def hopeless(bias, kernel=None):
-    """The tiny pair with unit 1 of fc3 changed: its bias, and a kernel of one value."""
+@pytest.fixture(scope="module")
+def hopeless():
+    """(bias, kernel) -> a tiny pair with unit 1 of fc3 changed: its bias, a kernel of one value.
+
+    It is one pair whose weights are others each time: its graphs are traced once.
+    """
     networks = worlds.tiny_networks()
-    weights, biases = networks.classifier.get_layer("fc3").get_weights()
-    biases[1] = bias
-    if kernel is not None:
-        weights[:, 1] = kernel
-    networks.classifier.get_layer("fc3").set_weights([weights, biases])
-    return networks
+    layer = networks.classifier.get_layer("fc3")
+    own = layer.get_weights()
+
+    def changed(bias, kernel=None):
+        weights, biases = (array.copy() for array in own)
+        biases[1] = bias
+        if kernel is not None:
+            weights[:, 1] = kernel
+        layer.set_weights([weights, biases])
+        return networks
+
+    return changed
 
 
 @pytest.mark.parametrize(
@@ -215,13 +249,15 @@ def hopeless(bias, kernel=None):
     ],
     ids=["far", "dead", "nan"],
 )
-def test_hopeless_cases_end_with_what_was_reached(change, words, method, kind, monkeypatch):
+def test_hopeless_cases_end_with_what_was_reached(
+    hopeless, change, words, method, kind, monkeypatch
+):
     monkeypatch.setattr("tf_inverse.method.loops.ROUND", 10)
     band = Band(Neuron("fc3", 1), 1e3, 2e3)
     with pytest.raises(kind, match=words) as ended:
         run(hopeless(*change), (band,), method=method, patience=2 if method == "paper" else 8)
     error, text = ended.value, str(ended.value)
-    assert "fc3:1@1000:2000: largest activation reached" in text and "found 0" in text
+    assert "fc3:1@1000:2000: nearest activation reached" in text and "found 0" in text
     assert "random codes' mean" in text and "Choose a range nearer" in text and "\n" not in text
     assert error.exit_code == 3 and error.found == 0
     if np.isfinite(error.best).all():
@@ -232,7 +268,7 @@ class Overflowing(keras.layers.Layer):
     """What a layer that overflows for some inputs does: NaN where the first number is large."""
 
     def call(self, x):
-        return x * keras.ops.where(x[:, :1] > 0.2, np.nan, 1.0)
+        return x * keras.ops.cast(keras.ops.where(x[:, :1] > 0.2, np.nan, 1.0), x.dtype)
 
 
 def overflowing(encoder):
@@ -261,21 +297,33 @@ def test_rows_that_overflow_do_not_spoil_the_others(encoder, layer):
     )
     assert yardstick.of(networks).count == sound.sum()
     band = Band(neuron, *(float(q) for q in np.quantile(z, (0.6, 0.95))))
-    _, samples = run(networks, (band,), n=20, K=10)
+    _, samples = run(networks, (band,), n=20, K=10, chunk=5 if encoder == "beside" else None)
     assert len(samples.images) == 20 and np.isfinite(samples.encodings).all()
+    # Half precision is judged by the codes that are numbers in float32.
+    errors = fidelity.measure(networks, (neuron,), "bfloat16")
+    assert errors.encodings < 0.5 and errors.activations[0] < scale.z_sd[0]
 
 
-def test_zero_gradient_ends_at_once_without_diversity():
+def test_of_a_range_below_the_smallest_activation_is_told(tiny, band, activations):
+    below, usual = Band(Neuron("fc3", 1), -2e3, -1e3), band(worlds.NEURON, 0.1, 0.9)
+    with pytest.raises(Unreachable, match=rf"never reached: {below}\. Choose") as ended:
+        run(tiny, (below, usual), patience=8)
+    reached = ended.value.best
+    assert f"{below}: nearest activation reached {reached[0]:.4g}" in str(ended.value)
+    assert reached[0] < np.median(activations(below.neuron)) and usual.z1 <= reached[1] <= usual.z2
+
+
+def test_zero_gradient_ends_at_once_without_diversity(hopeless):
     with pytest.raises(Unreachable, match="gradient from the target to the code is zero"):
         run(hopeless(0.5, 0.0), (Band(Neuron("fc3", 1), 1, 2),), diversity=0.0)
 
 
-def test_natural_mean_and_deviation_are_told():
-    networks = worlds.tiny_networks()
-    networks.natural = worlds.natural(networks)
+def test_natural_mean_and_deviation_are_told(hopeless, monkeypatch):
+    networks = hopeless(0.0)
+    monkeypatch.setattr(networks, "natural", worlds.natural(networks))
     unit = networks.natural.unit(worlds.NEURON)
     with pytest.raises(Unreachable, match=f"natural mean {unit.mean:.4g}, s.d. {unit.sd:.4g}"):
-        run(networks, (Band(worlds.NEURON, 1e3, 2e3),), patience=5)
+        run(networks, (Band(worlds.NEURON, 1e3, 2e3),), patience=8)
 
 
 def test_stalled_keeps_what_was_found(tiny):

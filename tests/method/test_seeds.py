@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 import worlds
 
+from tf_inverse.compute.device import traced
 from tf_inverse.errors import SeedsNotFound
 from tf_inverse.method import loops, seeds
 from tf_inverse.method.sampler import sample
@@ -29,7 +30,7 @@ def linear(bound, p=2, d=4, K=3):
 def test_step_by_step_equal_to_the_oracle(bound):
     """Every step of two rounds, each from the codes and multipliers that the code itself had."""
     world, problem, target, c = linear(bound)
-    step = tf.function(seeds.make_step(problem, BETA, 0.5))
+    step = traced(seeds.make_step(problem, BETA, 0.5))
     state = seeds.init(c, 2, 4 if bound == "both" else 2, MU0)
     assert not np.any(state.lam) and float(state.mu) == MU0
     pace = oracle.Pace(world)

@@ -79,6 +79,16 @@ def test_students_quantile(freedom):
     assert student_95(freedom) == pytest.approx(stats.t.ppf(0.95, freedom), rel=4e-3)
 
 
+def test_the_interval_is_that_of_a_log_normal_estimate_of_the_right_mean():
+    """Of X = p exp(s Z - s^2 / 2), whose relative variance exp(s^2) - 1 is told by 11 families."""
+    variance = 0.2
+    s = np.sqrt(np.log1p(splitting.ALLOWANCE * variance))
+    stage = splitting.Stage(1e-3, 0.0, variance, 11, None)
+    ends = 1e-3 * np.exp(s**2 / 2 + np.array([-1, 1]) * stats.t.ppf(0.95, 10) * s)
+    np.testing.assert_allclose(stage.interval, ends, rtol=2e-3)
+    assert splitting.Stage(0.9, 0.0, variance, 11, None).interval[1] == 1.0
+
+
 def test_equal_shares_are_what_a_level_holds():
     first = normal_splitting(stats.norm.isf(1e-4), 0)[0]
     assert first.probability == pytest.approx(splitting.SHARE)

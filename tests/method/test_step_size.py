@@ -1,10 +1,12 @@
 """The pool's steps: their length in closed form, no throwing to and fro, and giving up."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 import worlds
 from test_renewal import RULE, fresh, pool_of
 
+from tf_inverse.compute.device import traced
 from tf_inverse.method import renewal, step_size
 
 
@@ -59,7 +61,7 @@ def test_a_steep_neuron_is_not_thrown_over_its_band():
     problem, target = worlds.linear_problem(w), worlds.target((3.0, 3.4), sd=[20.0])
     rng, found = np.random.default_rng(0), 0
     pool = pool_of(rng, 6, 2, 16, 1, 16)
-    step = tf.function(renewal.make_step(problem, RULE._replace(diversity=1e-4)))
+    step = traced(renewal.make_step(problem, RULE._replace(diversity=1e-4)))
     for _ in range(40):
         pool, (_, done, _) = step(pool, target, fresh(rng, 6, 16, 1))
         found += int(np.sum(done))
@@ -67,26 +69,32 @@ def test_a_steep_neuron_is_not_thrown_over_its_band():
     assert found >= 6 * 40 / 5
 
 
-def test_a_row_that_comes_no_nearer_starts_again():
+@pytest.fixture(scope="module")
+def constant():
+    """The step where a unit is the same everywhere: one graph for several tests."""
+    return traced(renewal.make_step(worlds.linear_problem(np.zeros(4)), RULE))
+
+
+def test_a_row_that_comes_no_nearer_starts_again(constant):
     """A unit that is the same everywhere: 20 steps after the first look, not 300."""
-    problem, target = worlds.linear_problem(np.zeros(4)), worlds.target((1.0, 2.0))
+    target = worlds.target((1.0, 2.0))
     rng = np.random.default_rng(1)
-    pool, step = pool_of(rng, 3, 2, 4, 1, 4), tf.function(renewal.make_step(problem, RULE))
+    pool = pool_of(rng, 3, 2, 4, 1, 4)
     for i in range(RULE.stall + 1):
-        pool, (_, done, report) = step(pool, target, fresh(rng, 3, 4, 1))
+        pool, (_, done, report) = constant(pool, target, fresh(rng, 3, 4, 1))
         assert not np.any(done)
         assert int(report.restarts) == (3 if i == RULE.stall else 0)
     np.testing.assert_array_equal(pool.age, [0, 0, 0])
 
 
-def test_a_row_in_the_band_whose_aim_is_out_of_reach_is_a_sample():
+def test_a_row_in_the_band_whose_aim_is_out_of_reach_is_a_sample(constant):
     """The unit gives 0 whatever comes in; the band holds 0 at its end, the aims lie elsewhere."""
-    problem, target = worlds.linear_problem(np.zeros(4)), worlds.target((0.0, 2.0))
+    target = worlds.target((0.0, 2.0))
     rng = np.random.default_rng(2)
-    pool, step = pool_of(rng, 3, 2, 4, 1, 4), tf.function(renewal.make_step(problem, RULE))
+    pool = pool_of(rng, 3, 2, 4, 1, 4)
     pool = pool._replace(t=tf.constant([[0.9], [0.9], [0.1]]))
     took = []
     for i in range(RULE.stall + 1):
-        pool, (_, done, _) = step(pool, target, fresh(rng, 3, 4, 1))
+        pool, (_, done, _) = constant(pool, target, fresh(rng, 3, 4, 1))
         took += [i] * int(np.sum(done[:2]))
     assert took == [RULE.stall] * 2

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 import worlds
 
+from tf_inverse.compute.device import traced
 from tf_inverse.method import walk
-from tf_inverse.method.problem import largest
 
 W = np.array([[1.0, -0.5, 0.25, 0.0], [0.0, 1.0, 1.0, -1.0]])
 E = np.random.default_rng(0).standard_normal((5, 4)).round(3)
@@ -43,7 +43,7 @@ def test_step_by_step_equal_to_the_oracle(bound):
     world, problem, target = linear(bound)
     rng = np.random.default_rng(1)
     lam = rng.uniform(0, 3, (4, 4 if bound == "both" else 2)).astype(np.float32)
-    step = tf.function(walk.make_step(problem, 0.5))
+    step = traced(walk.make_step(problem, 0.5))
     state, met = start(inside(rng, world, 4), lam), set()
     for i in range(30):
         if i == 25:
@@ -68,19 +68,21 @@ def test_advance_hands_back_the_feasible_rows_of_every_step():
     seeds = inside(np.random.default_rng(2), world, 4)
     state = one = start(seeds, np.zeros((4, 4)))
     state, buffer, best, finite = walk.make_advance(problem, 0.5, 6)(state, target)
-    step, codes, steps, rows, largest = walk.make_step(problem, 0.5), [], [], [], -np.inf
+    step, codes, steps, rows, seen = walk.make_step(problem, 0.5), [], [], [], []
     for _ in range(6):
         c, i = one.c.numpy(), int(one.step)
         one, info = step(one, target)
         (at,) = np.nonzero(info.feasible.numpy())
         codes, rows, steps = [*codes, *c[at]], [*rows, *at], [*steps, *[i] * len(at)]
-        largest = np.maximum(largest, info.z.numpy().max(axis=0))
+        seen += [*info.z.numpy()]
     n = int(buffer.count)
     assert n == len(codes) > 6
     np.testing.assert_allclose(buffer.c[:n], codes, atol=1e-5)
     np.testing.assert_array_equal(buffer.steps[:n], steps)
     np.testing.assert_array_equal(buffer.chain[:n], rows)
-    np.testing.assert_allclose(best, largest, rtol=1e-5)
+    beyond = np.maximum(world.z1 - seen, 0) + np.maximum(seen - world.z2, 0)
+    assert (beyond.min(axis=0) == 0).all()
+    assert np.all((world.z1 <= best) & (best <= world.z2))
     np.testing.assert_allclose(state.c, one.c, atol=1e-5)
     assert int(finite) == 24
     assert all(world.feasible(c) for c in buffer.c[:n].numpy())
@@ -115,11 +117,13 @@ def test_without_the_penalty_the_walk_leaves_the_region(penalized):
         assert at_the_end == 0 and not any(world.feasible(c) for c in state.c.numpy())
 
 
-def test_a_row_that_is_no_number_hides_no_other_rows_activation():
-    """The largest activation is what an error tells; a code that overflows is not reached."""
+def test_the_nearest_activation_is_what_an_error_tells():
+    """Above the range the smallest one, below it the largest; what is no number hides no other."""
     z = np.array([[np.nan, 1.0], [3.0, np.inf], [-2.0, 0.5], [np.inf, np.nan]], np.float32)
-    np.testing.assert_array_equal(largest(tf.constant(z)), [3.0, 1.0])
-    assert float(largest(tf.constant([[np.nan]]))[0]) == -np.inf
+    for z1, expected in ((5, (3.0, 1.0)), (-5, (-2.0, 0.5)), (0.75, (3.0, 1.0))):
+        found = worlds.target((z1, z1 + 1), (z1, z1 + 1)).nearest(tf.constant(z))
+        np.testing.assert_array_equal(found, expected)
+    assert float(worlds.target((0, 1)).nearest(tf.constant([[np.nan]]))[0]) == -np.inf
     world, problem, target = linear("both")
     c = inside(np.random.default_rng(3), world, 3)
     seen = []

@@ -10,6 +10,7 @@ import tensorflow as tf
 import worlds
 
 from tf_inverse.band import Band, Bands, Neuron
+from tf_inverse.compute.device import traced
 from tf_inverse.errors import UsageError
 from tf_inverse.method import loops
 from tf_inverse.method.lagrangian import penalty, seeds_lagrangian
@@ -142,7 +143,7 @@ def test_two_passes_over_chunks_give_the_same_gradient(method):
         return seeds_lagrangian(e, view.s, lam, 10.0)
 
     whole = problem.descend(c, target, lagrangian)
-    chunked = tf.function(problem._replace(chunk=4).descend)(c, target, lagrangian)
+    chunked = traced(problem._replace(chunk=4).descend)(c, target, lagrangian)
     np.testing.assert_allclose(chunked[0].z, whole[0].z, rtol=1e-6)
     np.testing.assert_allclose(chunked[1], whole[1], rtol=1e-5, atol=1e-6)
     assert np.all(chunked[2])

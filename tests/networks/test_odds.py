@@ -153,8 +153,7 @@ def test_where_probabilities_are_found(name, tmp_path):
     assert networks.probabilities((layer,)) == (expected,)
     if expected:
         c = tf.constant(rng.standard_normal((4, 6)), tf.float32)
-        look = tf.function(lambda c: networks.look(c, (layer,), index((Neuron(layer, 1),))))
-        view = look(c)
+        view = networks.looking((layer,))(c, index((Neuron(layer, 1),)))
         np.testing.assert_allclose(view.z, tf.sigmoid(view.s), rtol=1e-4)
         assert view.e.dtype == tf.float32 and 0 < float(tf.reduce_min(view.z))
 

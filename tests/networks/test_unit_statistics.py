@@ -18,8 +18,8 @@ from tf_inverse.run import job, plane, ranges
 
 
 @pytest.fixture(scope="module")
-def networks():
-    return worlds.tiny_networks()
+def networks(tiny):
+    return tiny
 
 
 def natural(images=50):
@@ -131,7 +131,7 @@ def test_climb_draws_what_was_found(networks, tmp_path):
     low, high = ranges.extent(networks, ranges.rungs(networks, "fc3:cat", 2)[0][0].neuron)
     near = f"fc3:cat@{low - (high - low) / 12:g}:{low + (high - low) / 12:g}"
     steps = ranges.rungs(networks, f"{near}, fc3:dog@1e6:2e6", 2)
-    settings = Settings(n=4, K=4, patience=20)
+    settings = Settings(n=4, K=2, patience=20)
     troubles = ranges.climb(tmp_path / "out", networks, steps[:2], settings)
     assert len(troubles) == 1 and "fc3:1@1e+06:2e+06" in troubles[0]
     assert len(archive.open(tmp_path / "out" / "rung-1.h5")) == 4
@@ -142,7 +142,7 @@ def test_climb_draws_what_was_found(networks, tmp_path):
         ranges.climb(tmp_path / "out", networks, steps, Settings(n=4))
     # A rung that is out of reach now is not shown by what an earlier ladder found under its name.
     again = [steps[1], steps[1], steps[0]]
-    settings = Settings(n=4, K=4, patience=20)
+    settings = Settings(n=4, K=2, patience=20)
     troubles = ranges.climb(tmp_path / "out", networks, again, settings, overwrite=True)
     shown = (tmp_path / "out" / "ladder.html").read_text()
     assert len(troubles) == 2 and shown.count('"captions":') == page.count('"captions":') == 1

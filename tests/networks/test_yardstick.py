@@ -82,7 +82,7 @@ def test_one_yardstick_in_runs_of_all_neurons_and_in_what_compares_them(
     expected = storage.load(tiny_folder).yardstick
     paths = [tmp_path / "a.h5", tmp_path / "b.h5"]
     for path, targets, n in zip(paths, ("fc3:dog@p50:p90", "fc3:cat@p50:p90"), (4, 6), strict=True):
-        words = (f"--network={tiny_folder}", f"--targets={targets}", f"--n={n}", "--K=5")
+        words = (f"--network={tiny_folder}", f"--targets={targets}", f"--n={n}", "--K=4")
         assert run("sample", str(path), *words, "--precision=float32") == 0
         opened = archive.open(path)
         assert opened.header["yardstick"] == expected._asdict()
@@ -92,6 +92,6 @@ def test_one_yardstick_in_runs_of_all_neurons_and_in_what_compares_them(
     figures = json.loads(capsys.readouterr().out)
     assert {one["bandwidth"] for one in figures.values()} == {expected.bandwidth}
     assert {one["common"] for one in figures.values()} == {4}
-    drawn = draw(str(tiny_folder), "fc3:dog@p50:p90", n=4, K=5, precision="float32")
+    drawn = draw(str(tiny_folder), "fc3:dog@p50:p90", n=4, K=4, precision="float32")
     assert drawn.summary["bandwidth"] == expected.bandwidth
     assert drawn.summary["vendi"] == archive.open(paths[0]).summary["vendi"]

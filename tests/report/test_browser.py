@@ -216,6 +216,18 @@ def test_print_shows_every_image(one):
     assert empty == 0
 
 
+def test_print_is_dark_on_white_whatever_the_screen_shows(one):
+    """Browsers print no background: the light letters of the dark theme would be lost."""
+    ink = "return getComputedStyle(document.body).color"
+    while "232, 234, 238" not in one.execute_script(ink):
+        by_id(one, "theme").click()
+    one.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        assert "24, 26, 31" in one.execute_script(ink)
+    finally:
+        one.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
 def test_every_control_has_a_name(one):
     controls = one.find_elements(By.CSS_SELECTOR, "button, select, input, canvas")
     assert all(control.accessible_name for control in controls if control.is_displayed())
@@ -376,3 +388,23 @@ def test_a_click_on_a_cell_of_a_plane_shows_its_samples(browser, tmp_path):
     assert np.reshape(shown, (3, 3))[::-1].tolist() == counts.tolist() and sum(shown) == 30
     assert "<b>truck</b>" in browser.find_element(By.ID, "where").text
     assert browser.get_log("browser") == []
+
+
+@pytest.mark.parametrize("columns", [6, 40])
+def test_a_plane_is_no_wider_than_a_phone(browser, tmp_path, columns):
+    """Six columns side by side; forty are to be pushed to and fro, and the page is not."""
+    targets = [specimen.TARGET, specimen.TARGET | {"unit": 9}]
+    made = specimen.write(tmp_path / "a.h5", 30, targets=targets)
+    edges = {"across": np.linspace(7, 11, columns + 1).tolist(), "up": [7.0, 9.0, 11.0]}
+    made.settings["plane"] = edges
+    (tmp_path / "plane.html").write_text(plane.page(made), encoding="utf-8")
+    phone = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    try:
+        browser.get((tmp_path / "plane.html").as_uri())
+        box = "const box = document.getElementById('grid');"
+        widths = f"{box} return [document.documentElement.scrollWidth, box.scrollWidth]"
+        page, grid = browser.execute_script(widths)
+        assert page <= 390 and (grid <= 390) == (columns == 6)
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

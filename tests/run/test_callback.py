@@ -75,7 +75,7 @@ def test_training_goes_on_where_nothing_is_found():
         networks.generator, "fc3:1@1e8:2e8", encoder="fc2", settings=Settings(n=2, K=2, patience=20)
     )
     trained(networks, watcher, epochs=1)
-    assert "largest activation reached" in watcher.trouble[0]
+    assert "nearest activation reached" in watcher.trouble[0]
     assert not len(watcher.samples[0].images)
 
 

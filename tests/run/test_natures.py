@@ -78,7 +78,7 @@ def test_a_site_scores_images_for_all_its_units_together(capsys):
 
 
 def test_a_ladder_has_a_row_of_nature_below_each_rung():
-    flags = ["--network=tiny", "--targets=fc3:2", "--ranges=2", "--n=3", "--K=3"]
+    flags = ["--network=tiny", "--targets=fc3:2", "--ranges=2", "--n=3"]
     assert run("ladder", "plain", *flags) in (0, 3)
     assert run("ladder", "with", *flags, "--nature=photos") in (0, 3)
     heights = [Image.open(f"{name}/ladder.png").height for name in ("plain", "with")]

@@ -71,7 +71,7 @@ def test_the_command_tells_what_plain_draws_find(tiny_folder, capsys, truth, mon
 
 
 def test_a_range_beyond_reach_says_how_far_it_came(loaded):
-    with pytest.raises(Unreachable, match="of the codes lie in the range.*largest activation"):
+    with pytest.raises(Unreachable, match="of the codes lie in the range.*nearest activation"):
         volume.estimate(loaded, Bands([Band(Neuron("fc3", 2), 1e3, 2e3)]), particles=100)
     with pytest.raises(UsageError, match="particles of at least 100, got 10"):
         volume.estimate(loaded, parse(TARGET, loaded), particles=10)

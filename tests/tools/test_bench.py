@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import bench
+import bench_worker
 import keras
 import numpy as np
 import pytest
@@ -44,26 +45,33 @@ def test_work_of_a_step():
     assert bench.work(10) == pytest.approx(2 * 2 * 10 * counted, rel=0.01)
 
 
-def test_a_worker_does_its_work_when_told():
-    with bench.Worker("product", precision="float32", side=64) as worker:
-        assert worker.told["first"] > 0 and worker.seconds == []
-        worker.once()
-        worker.once()
-    assert len(worker.seconds) == 2 and worker.process.returncode == 0
-    assert min(worker.seconds) <= worker.median <= max(worker.seconds)
-
-
 def test_a_worker_that_fails_says_why():
     with pytest.raises(bench.InverseSetError, match="a process of the bench ended: .*leap"):
         bench.Worker("leap")
 
 
-def test_a_run_is_told_in_full(tiny_folder):
+def test_a_worker_does_its_work_when_told_and_tells_a_run_in_full(tiny_folder):
     options = {"network": str(tiny_folder), "n": 3, "K": 4, "precision": "float32"}
     with bench.Worker("run", **options) as worker:
         told = worker.told
+        assert told["first"] > 0 and worker.seconds == []
+        worker.once()
+        worker.once()
+    assert len(worker.seconds) == 2 and worker.process.returncode == 0
+    assert min(worker.seconds) <= worker.median <= max(worker.seconds)
     assert told["found"] == 3 and told["steps"] > 0 and told["precision"] == "float32"
     assert 0 < told["first_chunk"] <= told["first"] and told["peak_mb"] > 100
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_what_the_machine_can_do_is_a_product_of_two_matrices(precision, monkeypatch):
+    """In that precision; the graph of the first go serves the second."""
+    seen, real = [], tf.matmul
+    monkeypatch.setattr(tf, "matmul", lambda a, b: seen.append((a, b)) or real(a, b))
+    go = bench_worker.KINDS["product"](precision, side=64)
+    assert go() is None and go() is None
+    ((a, b),) = seen
+    assert a.dtype == b.dtype == precision and a.shape == b.shape == (64, 64)
 
 
 def test_figures_as_a_table_and_as_json(capsys):

@@ -160,11 +160,13 @@ def test_maps_are_learned_and_the_classifier_is_not(tmp_path):
     before = [w.copy() for w in model.get_weights()]
     networks = own.untrained(facts.classifier(loading.open(model, "classifier")), "hidden")
     features = compared.features(networks, ("conv",))
-    options = TRAINING | {"epochs": 12, "batch": 16, "rate": 1e-2, "disc_start": 12}
+    # Passes are few, since a picture and a state are written after each, and long.
+    options = TRAINING | {"epochs": 3, "batch": 16, "rate": 1e-2, "disc_start": 3}
+    several = np.tile(x, (4, 1, 1, 1))
     errors = {}
     for channels in (0, 4):
         folder = tmp_path / str(channels)
-        made = runs.train_generator(features, x, folder, {}, appearance=channels, **options)
+        made = runs.train_generator(features, several, folder, {}, appearance=channels, **options)
         c = features(tf.constant(x, tf.float32))[-1]
         if channels:
             c = tf.concat([c, made.appearance(x.astype("f4"))], axis=1)

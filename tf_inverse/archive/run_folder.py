@@ -128,8 +128,7 @@ def read_natural(files: open_files.Files, path: pathlib.Path) -> dict:
     """The natural images' reference that a shard or finished file holds; {} where it has none."""
     parts = files.parts(path)
     arrays = {
-        name: read_array(found, f"{path}: /natural/{name}")
-        for name, found in parts.natural.items()
+        name: read_array(found, f"{path}: /natural/{name}") for name, found in parts.natural.items()
     }
     return arrays | parts.statistics
 

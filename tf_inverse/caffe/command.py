@@ -135,10 +135,10 @@ def _converted(
 
 
 def _expect_unset(kind: str, flags: Mapping[str, Any]) -> None:
-    """Refuse flags that only `convert caffe` looks at: other networks bring these along."""
-    if kind == "caffe":
-        return
-    own = dict(OWN)
+    """Refuse flags that a kind does not look at: most networks bring along what `caffe` is told."""
+    if kind != "generator" and flags["code"] != "fc6":
+        raise UsageError(f"expected no --code for {kind}: it tells which generator is converted")
+    own = {} if kind == "caffe" else dict(OWN)
     if kind == "matconvnet":
         own |= {"mean": None, "prototxt": None, "ignore": None}
     for flag, usual in own.items():

@@ -1,7 +1,7 @@
 """Reads `.mat` files into plain Python: MAT v5 through SciPy (an extra), v7.3 through h5py.
 
 Structs become dictionaries, struct arrays and cells lists, text str; numbers stay arrays in
-MATLAB's order of axes. Nothing in a file is executed: objects and function handles are refused.
+MATLAB's order of axes. Nothing in a file is executed: objects and functions are their fields.
 """
 
 from __future__ import annotations

@@ -20,9 +20,13 @@ from tf_inverse.errors import RefusedInput
 MOST_DEPTH, MOST_ITEMS = 12, 100_000
 BEGIN = 128  # bytes before the first variable
 MATRIX, COMPRESSED = 14, 15
-CELL, STRUCT, OBJECT, SPARSE, FUNCTION, OPAQUE = 1, 2, 3, 5, 16, 17
-NUMBERS = range(4, 16)
-"""Classes of an array of characters or numbers; `SPARSE` has two arrays of places before them."""
+CELL, STRUCT, OBJECT, FUNCTION, OPAQUE = 1, 2, 3, 16, 17
+PLAIN = (4, *range(6, 16))
+"""Classes of an array of characters or numbers."""
+
+TYPES = (*range(1, 8), 9, 12, 13, 16, 17, 18)
+"""Types of the elements that hold numbers or letters. SciPy looks up any other number, too, in a
+list in C without asking whether it is in there."""
 
 COMPLEX = 1 << 11
 MOST_SIDES = 8
@@ -109,9 +113,9 @@ def _content(elements: _Elements) -> int:
             elements.data()  # its class
         width, names = elements.integers()[:1], elements.data()
         return math.prod(sides) * (len(names) // max(*width, 1))
-    if kind not in NUMBERS:
+    if kind not in PLAIN:
         raise RefusedInput(f"found an array of class {kind}, which no network has")
-    for _ in range((3 if kind == SPARSE else 1) + bool(flags & COMPLEX)):
+    for _ in range(1 + bool(flags & COMPLEX)):
         elements.skip()
     return 0
 
@@ -143,20 +147,25 @@ class _Elements:
 
     def skip(self) -> None:
         """Passes by the next element, of any size."""
-        kind, size = self.tag()
-        left = 0 if kind >> 16 else size + -size % 8
+        _, left, _ = self._plain()
         while left:
             left -= len(self.read(min(PIECE, left)))
 
     def data(self) -> bytes:
-        """The next element, which is small: up to four bytes may lie in the tag itself."""
+        """The next element, which is small."""
+        inside, left, size = self._plain()
+        if left > PIECE:
+            raise RefusedInput(f"expected a name or sides of an array, got {left} bytes")
+        return (inside or self.read(left))[:size]
+
+    def _plain(self) -> tuple[bytes, int, int]:
+        """(bytes in the tag itself, up to four; bytes after it; bytes of data) of an element."""
         tag = self.read(8)
         kind, size = struct.unpack(f"{self.order}II", tag)
-        if kind >> 16:
-            return tag[4 : 4 + (kind >> 16)]
-        if size > PIECE:
-            raise RefusedInput(f"expected a name or sides of an array, got {size} bytes")
-        return self.read(size + -size % 8)[:size]
+        few = kind >> 16
+        if kind & 0xFFFF not in TYPES or few > 4:
+            raise RefusedInput(f"found an element of type {kind}, which no array has")
+        return (tag[4:], 0, few) if few else (b"", size + -size % 8, size)
 
     def integers(self) -> tuple[int, ...]:
         """The next element as integers of 32 bits."""

@@ -7,7 +7,9 @@ what it holds has been decided in float32 wherever it was found.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pathlib
 import re
 from collections.abc import Callable
 from typing import Any
@@ -124,10 +126,41 @@ def traced(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
 
 
 def memory() -> int:
-    """Bytes of memory of the device that was chosen."""
+    """Bytes of memory of the device that was chosen; of a CPU's, what this process may have."""
     if not on_gpu():
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return min([os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), *allowed()])
     return private.gpu_memory()
+
+
+def allowed(
+    groups: pathlib.Path = pathlib.Path("/proc/self/cgroup"),
+    root: pathlib.Path = pathlib.Path("/sys/fs/cgroup"),
+) -> list[int]:
+    """Bytes that control groups of Linux let this process have, as in containers and clusters.
+
+    A process that takes more is killed, however much memory the machine has.
+
+    Args:
+        groups: File that names the process's groups.
+        root: Folder where they are mounted, of version 1 or 2.
+
+    Returns:
+        A limit for each group that sets one, with those that the process's own groups are in.
+    """
+    found = []
+    with contextlib.suppress(OSError):
+        for line in groups.read_text(encoding="utf-8").splitlines():
+            _, kinds, path = line.split(":", 2)
+            if kinds and "memory" not in kinds.split(","):
+                continue
+            place = root / "memory/memory.limit_in_bytes" if kinds else root / "memory.max"
+            # Within a container its own group is mounted as the root, whatever the path says.
+            parts = [part for part in path.split("/") if part not in ("", "..")]
+            for depth in range(len(parts) + 1):
+                file = place.parent.joinpath(*parts[:depth], place.name)
+                with contextlib.suppress(OSError, ValueError):  # ValueError: "max", for no limit
+                    found.append(int(file.read_text(encoding="utf-8")))
+    return found
 
 
 def peak_memory() -> int | None:

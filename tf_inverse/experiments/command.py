@@ -6,7 +6,6 @@ import contextlib
 import json
 import pathlib
 import shlex
-import sys
 from typing import TYPE_CHECKING, Any
 
 from tf_inverse import archive
@@ -14,11 +13,14 @@ from tf_inverse.caffe import published
 from tf_inverse.compute import precision as precisions
 from tf_inverse.errors import UsageError
 from tf_inverse.experiments import page, paper
+from tf_inverse.experiments.ledger import Ledger
 from tf_inverse.experiments.recipes import RECIPES
 from tf_inverse.experiments.runner import Lab
+from tf_inverse.grammar import say
 from tf_inverse.judging import judges
 from tf_inverse.report import png
 from tf_inverse.tensors import StrPath
+from tf_inverse.version import versions
 
 if TYPE_CHECKING:
     from tf_inverse.experiments.recipes import Outcome
@@ -35,7 +37,7 @@ def run(
     trust: bool = False,
     **options: Any,
 ) -> int:
-    """One recipe.
+    """One recipe; one that was stopped goes on after the last of its runs that ended.
 
     Args:
         name: Of `RECIPES`.
@@ -52,8 +54,9 @@ def run(
         0, or 3 where a run found fewer samples than asked.
 
     Raises:
-        UsageError: No such recipe, or fewer than one neuron.
-        FileExistsError: The outcome is there, or archives are, and overwrite is not set.
+        UsageError: No such recipe, fewer than one neuron, or what was stopped had other settings.
+        FileExistsError: The outcome is there, or archives of something else are, and overwrite is
+            not set.
     """
     if name not in RECIPES:
         raise UsageError(f"expected one of {', '.join(RECIPES)}, got {name!r}")
@@ -61,27 +64,39 @@ def run(
     if neurons is not None and neurons < 1:
         raise UsageError(f"expected --neurons of 1 or more, got {neurons}")
     out = pathlib.Path(out or name)
+    ledger = Ledger(out, name, anew=overwrite)
     # Recipes share names of archives: another one's, or the user's own, would be replaced.
-    for there in (out / f"{name}.json", *sorted(out.glob("*.h5"))):
+    others = (path for path in sorted(out.glob("*.h5")) if not ledger.owns(path))
+    for there in (out / f"{name}.json", *others):
         if there.exists() and not overwrite:
             raise FileExistsError(f"{there} exists; give --overwrite or another --out")
     # The paper's size has networks of its own.
     networks = None if name == "size" else published.load(network, trust)
+    told = networks.name if networks else "CaffeNet's shapes, random weights"
+    asked = options | {"precision": None if precision == "auto" else precision}
+    command = typed(name, network if networks else None, judge, asked)
     lab = Lab(
         networks=networks,
         out=out,
         judge=judges.load(judge, trust=trust) if judge else None,
         precision=precisions.resolve(precision),
-        say=lambda line: print(line, file=sys.stderr, flush=True),
+        say=say,
+        ledger=ledger,
         **options,
     )
     out.mkdir(parents=True, exist_ok=True)
-    outcome = RECIPES[name](lab)
-    asked = options | {"precision": None if precision == "auto" else precision}
-    command = typed(name, network if networks else None, judge, asked)
-    told = networks.name if networks else "CaffeNet's shapes, random weights"
+    begun = options | {"network": told, "judge": judge, "precision": lab.precision}
+    sources = {"checksums": networks.checksums if networks else {}, "versions": versions()}
+    if done := ledger.begin(begun | sources):
+        say(f"{out}: going on after {done} runs that are done")
+    try:
+        outcome = RECIPES[name](lab)
+    except KeyboardInterrupt:
+        say(f"stopped; the same command goes on with {out}")
+        raise
     text = write(out, name, outcome, command, told)
     data = record(name, outcome, told)
+    ledger.close()
     print(json.dumps(data) if as_json else text)
     return 3 if any("trouble" in row for row in outcome.rows) else 0
 

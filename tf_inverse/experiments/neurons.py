@@ -57,8 +57,16 @@ def given(networks: Networks, targets: str | None) -> list[Band]:
     return found
 
 
-def classes(networks: Networks, targets: str | None, most: int) -> list[Band]:
+def classes(
+    networks: Networks, targets: str | None, most: int | None, usual: int = 1
+) -> list[Band]:
     """Class neurons, each with a high range.
+
+    Args:
+        networks: The pair.
+        targets: Those that a user names, or None.
+        most: How many to take at most, or None for all that are named.
+        usual: How many to take where neither is said.
 
     Raises:
         UsageError: The pair has no labels or no natural statistics, and no targets were named.
@@ -66,6 +74,7 @@ def classes(networks: Networks, targets: str | None, most: int) -> list[Band]:
     named = given(networks, targets)
     if named:
         return named[:most]
+    most = most or usual
     if is_caffenet(networks):
         return [Band(Neuron("fc8", unit), *paper.RANGE) for unit in paper.CLASSES[:most]]
     if is_places(networks):
@@ -73,6 +82,18 @@ def classes(networks: Networks, targets: str | None, most: int) -> list[Band]:
     layer, names = _labels(networks)
     units = range(min(most, len(names)))
     return [natural(networks, Neuron(layer, unit), HIGH) for unit in units]
+
+
+def single(networks: Networks, targets: str | None) -> Band:
+    """The one class neuron of a recipe that has no use for more.
+
+    Raises:
+        UsageError: As of `classes`; or several targets were named.
+    """
+    found = classes(networks, targets, None)
+    if len(found) > 1:
+        raise UsageError(f"expected one target for this recipe, got {len(found)}: {targets}")
+    return found[0]
 
 
 def natural(networks: Networks, neuron: Neuron, levels: tuple[str, str]) -> Band:
@@ -114,9 +135,17 @@ def together(networks: Networks, targets: str | None) -> list[Band]:
     nature = _statistics(networks)
     # The bank is drawn at random; what follows it was chosen for its activations.
     z = nature.activations[layer][: nature.typical].astype(np.float64)
-    alike = np.asarray(np.corrcoef(z.T))
-    np.fill_diagonal(alike, -1)
-    pair = np.unravel_index(np.argmax(alike[: len(names), : len(names)]), alike.shape)
+    z = z[:, : len(names)]
+    # A class that no image moves is correlated with none.
+    moved = np.flatnonzero(np.ptp(z, axis=0))
+    if len(moved) < 2:
+        raise UsageError(
+            f"expected --targets: natural images move {len(moved)} of the classes of "
+            f"{networks.name}, and an intersection takes two"
+        )
+    alike = np.asarray(np.corrcoef(z[:, moved].T))
+    np.fill_diagonal(alike, -2)
+    pair = moved[list(np.unravel_index(np.argmax(alike), alike.shape))]
     return [natural(networks, Neuron(layer, int(unit)), MODERATE) for unit in sorted(pair)]
 
 
@@ -126,8 +155,8 @@ def across(networks: Networks, targets: str | None) -> list[Band]:
     if named:
         return named
     if is_caffenet(networks):
-        return [classes(networks, None, 1)[0], hidden(networks, None)[0]]
-    chosen = (classes(networks, None, 1)[0], hidden(networks, None)[0])
+        return [single(networks, None), hidden(networks, None)[0]]
+    chosen = (single(networks, None), hidden(networks, None)[0])
     return [natural(networks, one.neuron, MODERATE) for one in chosen]
 
 

@@ -71,7 +71,7 @@ def _beside_ppgn(lab: Lab, bands: Bands, rule: ppgn.Rule = ppgn.CLASS) -> list[d
 def table1(lab: Lab) -> Outcome:
     """Ten class neurons: mean pair distance beside PPGN's."""
     rows = []
-    for target in neurons.classes(lab.networks, lab.targets, lab.neurons or 10):
+    for target in neurons.classes(lab.networks, lab.targets, lab.neurons, 10):
         rows += _beside_ppgn(lab, Bands([target]))
     ours, count = rows[::2], len(rows[::2])
     # A neuron of which one of the two found no images, or one alone, has no ratio.
@@ -123,7 +123,7 @@ def _enough(ratios: Sequence[float], count: int) -> Any:
 
 def figure1(lab: Lab) -> Outcome:
     """One class neuron from natural to extreme ranges."""
-    first = neurons.classes(lab.networks, lab.targets, 1)[0]
+    first = neurons.single(lab.networks, lab.targets)
     rungs = ranges.rungs(lab.networks, str(first.neuron), 6)
     rows = [lab.ours(f"range-{i}", bands) for i, bands in enumerate(rungs, 1)]
     full = sum(row["found"] >= lab.n for row in rows)
@@ -135,7 +135,7 @@ def figure1(lab: Lab) -> Outcome:
 def figure2(lab: Lab) -> Outcome:
     """Class neurons: ours and every rival."""
     rows = []
-    for target in neurons.classes(lab.networks, lab.targets, lab.neurons or 2):
+    for target in neurons.classes(lab.networks, lab.targets, lab.neurons, 2):
         bands = Bands([target])
         label = plain(bands)
         rows += _beside_ppgn(lab, bands)
@@ -195,7 +195,7 @@ def figure5(lab: Lab) -> Outcome:
 
 def figure6(lab: Lab) -> Outcome:
     """Class neurons of another classifier: the paper's is Places205-CNN; here, what is given."""
-    chosen = neurons.classes(lab.networks, lab.targets, lab.neurons or 2)
+    chosen = neurons.classes(lab.networks, lab.targets, lab.neurons, 2)
     rows = [lab.ours(f"neuron-{i}", Bands([one])) for i, one in enumerate(chosen, 1)]
     text = "The paper shows Places205-CNN here; this shows class neurons of the pair given."
     return Outcome("Figure 6: another classifier", text, rows, [_all_found(lab, rows)])
@@ -204,7 +204,7 @@ def figure6(lab: Lab) -> Outcome:
 def figure7(lab: Lab) -> Outcome:
     """Eq. 13, distances between codes, beside eq. 5, by the paper's method."""
     rows, claims = [], []
-    for target in neurons.classes(lab.networks, lab.targets, lab.neurons or 2):
+    for target in neurons.classes(lab.networks, lab.targets, lab.neurons, 2):
         bands = Bands([target])
         label = plain(bands)
         for distance in ("encodings", "codes"):
@@ -240,7 +240,7 @@ def _eq13(label: str, eq5: dict[str, Any], eq13: dict[str, Any]) -> list[Claim]:
 
 def figure8(lab: Lab) -> Outcome:
     """Eq. 14, no diversity term, from one start; eq. 5 from the same."""
-    target = Bands(neurons.classes(lab.networks, lab.targets, 1)[:1])
+    target = Bands(neurons.single(lab.networks, lab.targets))
     scale = measure(lab.networks, target.neurons)
     one, rows = _one_start(lab, scale), []
     for name, distance in (("eq5", "encodings"), ("eq14", "none")):
@@ -277,7 +277,7 @@ def _one_start(lab: Lab, scale: Scale) -> Networks:
 
 def figure9(lab: Lab) -> Outcome:
     """Section 4.3: all n samples at once (eq. 15) beside the fast scheme, and renewal."""
-    target = Bands(neurons.classes(lab.networks, lab.targets, 1)[:1])
+    target = Bands(neurons.single(lab.networks, lab.targets))
     # A third more work, so only where all n at once would take much memory.
     chunk = lab.K if lab.n > AT_ONCE and lab.n % lab.K == 0 else None
     runs: tuple[tuple[str, dict[str, Any]], ...] = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pathlib
 import re
 import time
@@ -16,6 +17,7 @@ from tf_inverse.archive import Samples
 from tf_inverse.band import Band, Bands
 from tf_inverse.baselines import activation_maximisation, ppgn, rejection, scoring
 from tf_inverse.errors import Unreachable
+from tf_inverse.experiments.ledger import Ledger, once
 from tf_inverse.judging.judges import Judge
 from tf_inverse.method.fidelity import settled
 from tf_inverse.method.normalization import measure
@@ -54,7 +56,8 @@ class Lab:
         diversity: Weight of diversity in our runs, likewise.
         patience: Of our runs, likewise.
         say: Called with a line for each run.
-        paths: Archives written so far.
+        runs: Names of the runs so far, which are those of their archives.
+        ledger: Of the runs that are done, or None: every run is done, then.
     """
 
     networks: Any
@@ -71,7 +74,18 @@ class Lab:
     diversity: float | None = None
     patience: int | None = None
     say: Any = print
-    paths: list[pathlib.Path] = field(default_factory=list)
+    runs: set[str] = field(default_factory=set)
+    ledger: Ledger | None = None
+
+    def begin(self, name: str) -> str:
+        """The name of a run that begins: another one than those of the runs before it.
+
+        Targets that differ in their signs alone have one name, and a target may come twice.
+        """
+        numbered = (f"{name}-{again}" for again in itertools.count(2))
+        free = next(one for one in itertools.chain([name], numbered) if one not in self.runs)
+        self.runs.add(free)
+        return free
 
     def settings(self, **options: Any) -> Settings:
         """Of a run: the lab's, with changes."""
@@ -87,6 +101,7 @@ class Lab:
         own |= {name: getattr(self, name) for name in names}
         return Settings(**own | options)
 
+    @once
     def ours(
         self,
         name: str,
@@ -127,6 +142,7 @@ class Lab:
         work = {"method": settings.method, **spent}
         return self._store(name, head, bands, parts, scale, work, trouble)
 
+    @once
     def ppgn(
         self, name: str, bands: Iterable[Band], passes: int, rule: ppgn.Rule = ppgn.CLASS
     ) -> dict:
@@ -143,6 +159,7 @@ class Lab:
         )
         return self._rival(name, "ppgn", bands, found, rule, scale)
 
+    @once
     def ascent(self, name: str, bands: Iterable[Band], passes: int) -> dict:
         """Activation maximisation, with at least as many network passes as ours."""
         bands = Bands(bands)
@@ -154,6 +171,7 @@ class Lab:
         )
         return self._rival(name, "activation maximisation", bands, found, rule, scale)
 
+    @once
     def rejection(self, name: str, bands: Iterable[Band], passes: int) -> dict:
         """Rejection, with two draws (forward alone) for each of our passes (there and back)."""
         bands = Bands(bands)
@@ -212,7 +230,6 @@ class Lab:
         with archive.Writer(path, head, overwrite=True, natural=nature) as writer:
             writer.append(samples, {})
             writer.finish(row)
-        self.paths.append(path)
         return row | {"archive": path.name}
 
     def figures(self, samples: Samples, bands: Iterable[Band], scale: Scale) -> dict:

@@ -34,7 +34,7 @@ MEANING = {
     "steps": "gradient step at which each was found",
     "chain": "row of the pool that found it",
     "taken": "gradient steps in all",
-    "best": "largest activation met, a neuron",
+    "best": "activation met that is nearest to its range, a neuron",
 }
 MEANING |= {name: field.meaning for name, field in FIELDS.items()}
 MEANING["found"] += "; of sample, how many there are"

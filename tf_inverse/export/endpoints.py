@@ -187,7 +187,7 @@ def runs(exported: Exported, shared: Shared) -> dict[str, Endpoint]:
             )
             fresh = Fresh(codes[used : used + 2 * rows], aims[used : used + 2 * rows])
             pool, buffer, report = shared.advance(pool, target, fresh)
-            used, best = used + report.used, tf.maximum(best, report.best)
+            used, best = used + report.used, target.nearest(tf.stack([best, report.best]))
             kept = add(kept, buffer, target, rows, shared.read, settings.bound)
         found = tf.minimum(count, tf.shape(kept.chain)[0])
         return {

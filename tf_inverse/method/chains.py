@@ -108,7 +108,7 @@ def langevin_chains(
             after,
             step,
             taken,
-            view.z.max(axis=0),
+            kernel.nearest(view.z),
         )
         before = after
 
@@ -126,7 +126,7 @@ def _row(kernel: Kernel, here: Chains) -> tuple[View, Array, Chains]:
 
 
 def _started(kernel: Kernel, K: int) -> Iterator[tuple[Chains | None, int, Array]]:
-    """Chains (None until they are there), steps taken and largest activations, as they go on."""
+    """Chains (None until they are there), steps taken and nearest activations, as they go on."""
     start = Splitting(kernel, max(START if kernel.law.members == 1 else START_OF_BANK, K))
     last: splitting.Stage | None = None
     for stage in start.stages():
@@ -153,10 +153,10 @@ def _started(kernel: Kernel, K: int) -> Iterator[tuple[Chains | None, int, Array
             history.append(np.concatenate([view.z, c @ along], axis=1))
         step = start.passes + (t + 1) * len(cycle)
         if t % TELL == TELL - 1 and t < ADAPT + MEASURE - 1:
-            yield None, step, view.z.max(axis=0)
+            yield None, step, kernel.nearest(view.z)
     apart = spacing(np.stack(history, axis=1))
     numbers = (np.int64(number) for number in (0, apart, step))
-    yield Chains(*walkers, angles, kernel.q.copy(), *numbers), step, view.z.max(axis=0)
+    yield Chains(*walkers, angles, kernel.q.copy(), *numbers), step, kernel.nearest(view.z)
 
 
 def spacing(history: Array) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 import tensorflow as tf
 
 from tf_inverse.method.pool import Field, Fresh, PoolState
-from tf_inverse.method.problem import Target, largest
+from tf_inverse.method.problem import Target, nearest
 from tf_inverse.networks.neuron_index import of_rows
 from tf_inverse.tensors import Tensor
 
@@ -86,9 +86,9 @@ class Company:
         """How many of the rows of a mask [K] there are."""
         return tf.reduce_sum(tf.cast(rows, tf.int32))
 
-    def largest(self, pool: PoolState, z: Tensor) -> Tensor:
-        """The largest activation of each neuron, [p]."""
-        return largest(z)
+    def nearest(self, pool: PoolState, target: Target, z: Tensor) -> Tensor:
+        """The activation nearest to its range of each neuron, [p], out of z [K, p]."""
+        return target.nearest(z)
 
     def columns(self, pool: PoolState) -> tuple[Tensor, ...]:
         """What a buffer keeps of each sample's row."""
@@ -165,9 +165,9 @@ class Group(Company):
         counted = self._own(pool) * tf.cast(rows, tf.float32)[:, tf.newaxis]
         return tf.cast(tf.reduce_sum(counted, axis=0), tf.int32)
 
-    def largest(self, pool: Any, z: Tensor) -> Tensor:
-        """The largest activation of each neuron, [G]; minus infinity where it has no row."""
-        return largest(tf.where(self._own(pool) > 0.0, z, -float("inf")))
+    def nearest(self, pool: Any, target: Target, z: Tensor) -> Tensor:
+        """The same of each neuron, [G]; minus infinity where it has no row."""
+        return nearest(tf.where(self._own(pool) > 0.0, z, -float("inf")), target.beyond(z))
 
     def columns(self, pool: Any) -> tuple[Tensor, ...]:
         """Where a sample's row began, and the neuron it serves."""

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
+from tf_inverse import diversity
 from tf_inverse.band import Bands
 from tf_inverse.compute import arithmetic
 from tf_inverse.compute.device import traced
@@ -104,6 +105,11 @@ def measure(networks: Networks, neurons: tuple[Neuron, ...], precision: str) -> 
         nothing = np.full(len(neurons), np.nan)
         return Errors(np.nan, np.nan, nothing, nothing, reason(error))
     e, z = networks.read(x_lower, layers, where)
+    # What is no number in float32 either says nothing of the half precision.
+    sound = diversity.finite(np.concatenate([e, z], axis=1))
+    x, x_lower, e, e_lower, z, z_lower = (
+        np.asarray(rows)[sound] for rows in (x, x_lower, e, e_lower, z, z_lower)
+    )
     size = np.sqrt(np.mean(np.square(z), axis=0))
     apart = np.sqrt(np.mean(np.square(z_lower - z), axis=0))
     return Errors(_share(x_lower, x), _share(e_lower, e), apart, size)

@@ -164,7 +164,7 @@ class Pool:
         self.asked = len(bands)
         self.open = np.arange(size) < self.asked
         self.quiet, self.mute, self.broken = (np.zeros(size, np.int64) for _ in range(3))
-        self.best = np.full(size, -np.inf)
+        self.best = np.full(size, -np.inf, np.float32)
         targets = [loops.target(*pair) for pair in zip(singles, scales, strict=True)]
         z1, z2, sd = (tf.concat(column, axis=0) for column in list(zip(*targets, strict=True))[1:4])
         self.target = Target(index(filled.neurons), z1, z2, sd, targets[0].likely)
@@ -209,7 +209,7 @@ class Pool:
         self.rows.took(self.given[2].owner.numpy()[: int(report.used)])
         taken = self.state.spent.numpy() - spent
         got = self._keep(buffer)
-        self.best = np.maximum(self.best, report.best)
+        self.best = self.target.nearest(np.stack([self.best, report.best])).numpy()
         self.quiet = np.where(got, 0, self.quiet + taken)
         self.mute = np.where(report.alive.numpy() > 0, 0, self.mute + taken)
         self.broken = np.where(report.finite.numpy() > 0, 0, self.broken + taken)

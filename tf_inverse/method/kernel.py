@@ -117,6 +117,10 @@ class Kernel:
         walkers, counts, scores, view, c = tf.nest.map_structure(np.asarray, found)
         return walkers, counts / max(1, rounds * K), scores, view, c
 
+    def nearest(self, z: Array) -> Array:
+        """The activation of each target that is nearest to its range, [p], out of z [K, p]."""
+        return self.target.nearest(z).numpy()
+
     def hops_to(self, members: Array) -> None:
         """Have hops go mostly to these members of the bank, [any] int32.
 

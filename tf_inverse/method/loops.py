@@ -51,7 +51,7 @@ class Chunk(NamedTuple):
         after: State after them.
         step: Gradient steps of the run so far.
         taken: Gradient steps of this chunk.
-        best: Largest activation of each target, [p].
+        best: Activation of each target that is nearest to its range, [p].
         restarts: Rows given up.
         mu: Penalty weight.
         trouble: Why no sample will ever come, or None.

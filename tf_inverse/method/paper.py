@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tf_inverse.errors import SeedsNotFound
 from tf_inverse.method import loops, seeds, stored_state, walk
-from tf_inverse.method.problem import Target, largest
+from tf_inverse.method.problem import Target
 from tf_inverse.networks.codes import Stream
 from tf_inverse.tensors import Array
 
@@ -82,10 +82,10 @@ def _seeds(
     )
     p = len(bands)
     state = seeds.init(start, p, settings.sides * p, settings.mu0, slots)
-    best = np.full(len(bands), -np.inf)
+    best = np.full(len(bands), -np.inf, np.float32)
     for _ in range(loops.rule(settings).patience):
         state, info = round_(state, aim)
-        best = np.maximum(best, largest(info.z).numpy())
+        best = aim.nearest(tf.concat([[best], info.z], axis=0)).numpy()
         feasible = int(np.sum(info.feasible))
         if feasible == settings.K:
             return state, info

@@ -42,6 +42,14 @@ class Target(NamedTuple):
         """Activations [p] or [K, p] as the search measures them: log-odds of probabilities."""
         return z if self.likely is None else tf.where(self.likely, log_odds(z), z)
 
+    def beyond(self, z: Tensor) -> Tensor:
+        """How far beyond its range each activation of z [K, p] lies, [K, p]; 0 within it."""
+        return tf.nn.relu(self.z1 - z) + tf.nn.relu(z - self.z2)
+
+    def nearest(self, z: Tensor) -> Tensor:
+        """The activation of each target that is nearest to its range, [p]: see `nearest`."""
+        return nearest(z, self.beyond(z))
+
     def short(self, s: Tensor, aim: Tensor, w: Tensor) -> Tensor:
         """How far short of an aim a row is as the search measures it, [K, p].
 
@@ -236,9 +244,16 @@ class Problem(NamedTuple):
         return tf.clip_by_value(c, self.low, self.high)
 
 
-def largest(z: Tensor) -> Tensor:
-    """The largest activation of each target, [p], out of z [K, p].
+def nearest(z: Tensor, beyond: Tensor) -> Tensor:
+    """The activation of each target that is nearest to its range, [p], out of z [K, p].
 
     Rows that are no numbers are left out; minus infinity where no row is one.
+
+    Args:
+        z: Activations, [K, p].
+        beyond: How far beyond its range each is: `Target.beyond`; [K, p] or [K, 1].
     """
-    return tf.reduce_max(tf.where(tf.math.is_finite(z), z, -float("inf")), axis=0)
+    sound = tf.math.is_finite(z)
+    row = tf.argmin(tf.where(sound, beyond, float("inf")), axis=0)
+    found = tf.gather(tf.transpose(z), row, batch_dims=1)
+    return tf.where(tf.reduce_any(sound, axis=0), found, -float("inf"))

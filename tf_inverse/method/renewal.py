@@ -45,7 +45,7 @@ class Report(NamedTuple):
     """Figures of some steps.
 
     Attributes:
-        best: Largest activation of each target, [p].
+        best: Activation of each target that is nearest to its range, [p].
         finite: Rows with a finite gradient, summed over the steps; of a group, [G] for each neuron.
         alive: Rows with a gradient that is not zero, likewise.
         restarts: Rows that were given up.
@@ -208,7 +208,7 @@ def make_step(problem: Problem, rule: Rule, company: Company = ALONE) -> Step:
         lost = ~done & (stalled | (moved.age >= rule.patience) | ~finite)
         after, used = restart(moved, rule, done, lost, fresh, company)
         alive = tf.reduce_any(gradient != 0.0, axis=1) | done
-        report = _report(company, pool, view, finite, alive, lost, used)
+        report = _report(company, pool, target, view, finite, alive, lost, used)
         return after, PoolInfo(view, done, report)
 
     return step
@@ -217,6 +217,7 @@ def make_step(problem: Problem, rule: Rule, company: Company = ALONE) -> Step:
 def _report(
     company: Company,
     pool: PoolState,
+    target: Target,
     view: View,
     finite: Tensor,
     alive: Tensor,
@@ -224,7 +225,7 @@ def _report(
     used: Tensor,
 ) -> Report:
     return Report(
-        best=company.largest(pool, view.z),
+        best=company.nearest(pool, target, view.z),
         finite=company.count(pool, finite),
         alive=company.count(pool, alive),
         restarts=tf.reduce_sum(tf.cast(lost, tf.int32)),
@@ -271,7 +272,7 @@ def make_advance(
             pool, info = step(pool, target, _left(fresh, used))
             now, buffer = info.report, put(buffer, info.view.x, c, i, info.done, start)
             report = Report(
-                tf.maximum(report.best, now.best),
+                target.nearest(tf.stack([report.best, now.best])),
                 report.finite + now.finite,
                 report.alive + now.alive,
                 report.restarts + now.restarts,

@@ -71,14 +71,14 @@ def sample(
     kind = Chooser if (settings.candidates or 1) > 1 else Keeper
     keeper = kind(networks, bands, settings, state, scale)
     chunks = METHODS[settings.method](networks, bands, settings, scale, state)
-    best, quiet = np.full(len(bands), -np.inf), 0
+    aim, best, quiet = loops.target(bands, scale), np.full(len(bands), -np.inf, np.float32), 0
     while keeper.found < settings.n:
         try:
             chunk = next(chunks)
         except Unreachable as error:
-            best = np.maximum(best, error.best)
+            best = aim.nearest(np.stack([best, error.best])).numpy()
             raise explained(error, bands, scale, best, keeper.found) from None
-        best = np.maximum(best, chunk.best)
+        best = aim.nearest(np.stack([best, chunk.best])).numpy()
         known = keeper.known
         batch = keeper.keep(chunk)
         yield batch
@@ -103,7 +103,7 @@ def explained(
     parts, source = [], "natural" if scale.natural else "random codes'"
     columns = (bands, best, scale.z_mean, scale.z_sd, scale.flat)
     for band, reached, mean, sd, flat in zip(*columns, strict=True):
-        parts.append(f"{band}: largest activation reached {reached:.4g}, {source} mean {mean:.4g}")
+        parts.append(f"{band}: nearest activation reached {reached:.4g}, {source} mean {mean:.4g}")
         if not flat or scale.natural:
             parts[-1] += f", s.d. {sd:.4g}"
         if flat:
@@ -116,9 +116,9 @@ def explained(
 
 
 def _missed(bands: Bands, best: np.ndarray) -> str:
-    """Which bands of an intersection no code was in: those whose lower end was never reached."""
+    """Which bands of an intersection no code was in."""
     pairs = zip(bands, best, strict=True)
-    missed = [str(band) for band, reached in pairs if not reached >= band.z1]  # or is NaN
+    missed = [str(band) for band, reached in pairs if not band.z1 <= reached <= band.z2]
     if missed:
         return f"never reached: {', '.join(missed)}"
-    return "each lower end was reached, but never all ranges at once"
+    return "each range was reached, but never all at once"

@@ -8,7 +8,6 @@ import numpy as np
 
 from tf_inverse.method import langevin, splitting
 from tf_inverse.method.kernel import STREAMS, Kernel, adapted
-from tf_inverse.method.problem import largest
 from tf_inverse.networks.codes import generator
 
 BATCH = 100
@@ -33,7 +32,7 @@ class Splitting:
 
     Attributes:
         passes: Network passes of `BATCH` codes taken so far.
-        best: Largest activation of each target met, [p].
+        best: Activation of each target that is nearest to its range, [p].
     """
 
     def __init__(
@@ -41,7 +40,7 @@ class Splitting:
     ):
         self.kernel, self.watch, self.passes = kernel, watch, 0
         self.size = -(-size // BATCH) * BATCH
-        self.best = np.full(len(kernel.target.z1), -np.inf)
+        self.best = np.full(len(kernel.target.z1), -np.inf, np.float32)
         self.rng = generator(kernel.seed, STREAMS["splitting"])
         self.cycle = kernel.cycles["splitting"]
         self.angles = np.array([FIRST_ANGLE] * len(self.cycle))
@@ -78,7 +77,7 @@ class Splitting:
                 self.angles = adapted(self.angles, self.cycle, accepted, 0.5)
             self.passes += rounds * len(self.cycle) + (rounds == 0)
             self.watch(self.passes)
-            self.best = np.maximum(self.best, largest(view.z).numpy())
+            self.best = self.kernel.nearest(np.concatenate([[self.best], view.z]))
             parts.append((*moved, scores, view.z, np.zeros(len(scores), np.int64)))
         return splitting.Population(*map(np.concatenate, zip(*parts, strict=True)))
 

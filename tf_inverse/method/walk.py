@@ -15,7 +15,7 @@ import tensorflow as tf
 from tf_inverse.compute.device import compiled
 from tf_inverse.method.buffer import Buffer, empty, put
 from tf_inverse.method.lagrangian import margins, walk_lagrangian
-from tf_inverse.method.problem import Problem, Target, largest
+from tf_inverse.method.problem import Problem, Target
 from tf_inverse.method.rule import RULE
 from tf_inverse.tensors import Tensor
 
@@ -101,7 +101,7 @@ def make_advance(
 
     Returns:
         Compiled advance(state, target) -> (state, Buffer, best [p], finite): the samples found, the
-        largest activation met, and how many rows had a finite gradient.
+        activations nearest to the ranges, and how many rows had a finite gradient.
     """
     step = make_step(problem, diversity)
 
@@ -114,7 +114,7 @@ def make_advance(
             c, i = state.c, state.step
             state, info = step(state, target)
             buffer = put(buffer, info.x, c, i, info.feasible)
-            best = tf.maximum(best, largest(info.z))
+            best = target.nearest(tf.concat([[best], info.z], axis=0))
             finite += info.finite
         return state, buffer, best, finite
 

@@ -99,7 +99,7 @@ def estimate(
     if stage.lost:
         reached = ", ".join(f"{b}: {z:.4g}" for b, z in zip(bands, splitting.best, strict=True))
         raise Unreachable(
-            f"{unreached(stage)}; largest activation reached by {splitting.passes} passes of "
+            f"{unreached(stage)}; nearest activation reached by {splitting.passes} passes of "
             f"{BATCH} codes: {reached}. Choose a range nearer to it",
             splitting.best,
             splitting.passes,

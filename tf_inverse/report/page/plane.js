@@ -49,6 +49,7 @@ function draw() {
   document.getElementById("tally").textContent = plane.tally;
   document.getElementById("caption").textContent =
     `across: ${plane.neurons[0]}; up: ${plane.neurons[1]}`;
+  document.getElementById("plane").style.setProperty("--columns", plane.columns);
   const body = made("tbody", document.getElementById("plane"));
   for (let row = plane.rows - 1; row >= 0; row--) {
     const line = made("tr", body);
