@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import worlds
 from keras import layers
+from PIL import Image
 
 from tf_inverse import adopt
 from tf_inverse.adopt import check, ends, loading
@@ -98,3 +99,24 @@ def test_the_encoding_of_one_member_of_an_ensemble_is_told():
     assert any(told in line for line in adopt.adopt(f, generator()).measured["notes"])
     named = adopt.adopt(f, generator(), "one/fc").measured["notes"]
     assert not any("joins the answers" in line for line in named)
+
+
+def test_labels_in_another_order_than_units_are_doubted(tmp_path):
+    """Folders are read by their names; a classifier's units are in an order of its own."""
+    x = keras.Input((12, 12, 3))
+    h = layers.GlobalAveragePooling2D(name="means")(x)
+    f = keras.Model(x, layers.Dense(3, use_bias=False, name="logits")(h), name="f")
+    f.get_layer("logits").set_weights([np.eye(3, dtype="f4")[:, [2, 0, 1]]])  # blue, red, green
+    images = np.random.default_rng(0).integers(0, 200, (60, 12, 12, 3))
+    for i, name in enumerate(("red", "green", "blue")):
+        (tmp_path / name).mkdir()
+        for j, image in enumerate(images[i::3]):
+            image[..., i] += 55
+            Image.fromarray(image.astype("u1")).save(tmp_path / name / f"{j}.png")
+    told = adopt.adopt(f, generator(), "means", images=tmp_path).measured["notes"]
+    # In the order of their names: blue, green, red.
+    expected = "images of green excite unit 2 most, which is labelled red; --labels"
+    assert any(expected in line for line in told)
+    labels = (None, ("blue", "red", "green"))
+    told = adopt.adopt(f, generator(), "means", images=tmp_path, labels=labels).measured["notes"]
+    assert not any("another order" in line for line in told)
