@@ -125,6 +125,24 @@ def test_outputs_that_are_no_numbers_are_told_in_words(tmp_path):
         loading.open(path, "classifier")
 
 
+def test_as_many_numbers_as_there_are_images(tmp_path):
+    """A range over images, as PyTorch's newer exporter makes it, leaves their number open."""
+    weights = {"W": W.astype("f4"), "V": V.astype("f4")}
+    weights |= {"zero": np.array(0), "one": np.array(1)}
+    nodes = [
+        ("Shape", ["x"], ["s"], {}),
+        ("Gather", ["s", "zero"], ["n"], {}),
+        ("Range", ["zero", "n", "one"], ["i"], {}),
+        ("Gather", ["x", "i"], ["same"], {}),
+        *plain("same"),
+    ]
+    path = written(tmp_path / "r.onnx", nodes, weights)
+    model = loading.open(path, "classifier").model
+    assert model.get_layer("graph").rows is None
+    (want,) = onnxruntime.InferenceSession(path).run(None, {"x": X})
+    np.testing.assert_allclose(model(X), want, rtol=1e-4, atol=1e-5)
+
+
 def test_names_may_be_of_any_letters(tmp_path):
     """TensorFlow's scopes take those of ASCII alone; others become lines."""
     nodes, weights = plain("entrée"), {"W": W.astype("f4"), "V": V.astype("f4")}

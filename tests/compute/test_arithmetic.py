@@ -265,6 +265,16 @@ def test_a_layer_that_cannot_compute_in_half_precision():
     assert "does not compute in bfloat16" in why and "\n" not in why and "float32" in why
 
 
+def test_an_antialiased_resize_has_its_gradient_in_half_precision():
+    """TensorFlow's own raises TypeError there: what a classifier of smaller images is made with."""
+    x = keras.Input(SHAPE)
+    h = layers.Flatten()(layers.Resizing(4, 4, antialias=True)(x))
+    model = keras.Model(x, layers.Dense(3)(h))
+    networks, bands = pair(model, width=1.0)
+    *_, batch = sample(networks, bands, Settings(n=3, K=3, precision="bfloat16"))
+    assert len(batch.samples.images) == 3
+
+
 def test_a_layer_that_computes_something_else_in_half_precision():
     networks, bands = pair(of_a(Lossy()))
     kept, why = fidelity.settled(networks, bands, Settings(precision="float16"))

@@ -12,6 +12,7 @@ import numpy as np
 from tf_inverse import private
 from tf_inverse.errors import UsageError
 from tf_inverse.layers import taps
+from tf_inverse.layers.frozen_inputs import Graph
 from tf_inverse.networks import logits
 from tf_inverse.tensors import Model
 
@@ -87,7 +88,8 @@ def with_features(f: keras.Model, sae: keras.Model, layer: str) -> tuple[keras.M
             already.
     """
     path = taps.resolve(layer, taps.shapes(f), f.name)
-    name = path.rpartition("/")[2] + FEATURES
+    prefix, inside = _place(f, path)
+    name = inside.rpartition("/")[2] + FEATURES
 
     def attach(h: keras.KerasTensor) -> list[keras.KerasTensor]:
         takes = sae.inputs[0].shape
@@ -109,7 +111,7 @@ def with_features(f: keras.Model, sae: keras.Model, layer: str) -> tuple[keras.M
             f"expected --sae-layer at the top of {f.name}, or of the model within that gives its "
             f"output; {path} is elsewhere, or has several outputs"
         )
-    return made, path + FEATURES
+    return made, prefix + name
 
 
 def exposed(f: keras.Model, layer: str) -> tuple[keras.Model, keras.KerasTensor]:
@@ -140,6 +142,21 @@ def exposed(f: keras.Model, layer: str) -> tuple[keras.Model, keras.KerasTensor]
     return made, made.outputs[-1]
 
 
+def members(f: keras.Model) -> list[str]:
+    """Names of the models whose answers a classifier joins, as an ensemble does; none of another.
+
+    Args:
+        f: Takes images; its first output counts.
+    """
+    history = private.history(f.outputs[0])
+    if private.is_functional(history.operation):
+        return members(history.operation)
+    joined = private.calls(history.operation)[history.node_index].input_tensors
+    makers = [private.history(one).operation for one in joined]
+    each = [one.name for one in makers if private.is_functional(one)]
+    return each if len(each) == len(makers) > 1 else []
+
+
 def _beside(
     f: keras.Model,
     path: str,
@@ -158,33 +175,52 @@ def _beside(
         None where the layer is in a model within that does not give the output, or where `_given`
         has nothing of it.
     """
-    prefix, _, name = path.rpartition("/")
+    prefix, name = _place(f, path)
+    new = name.rpartition("/")[2] + ending
 
     def edit(model: Model) -> Model | None:
         h = _given(model, name)
         if h is None:
             return None
-        _expect_new(model, name + ending)
+        _expect_new(model, new)
         outputs = [*model.outputs, *attach(h)]
         return keras.Model(private.functional(model).input, outputs, name=model.name)
 
     made = _edited(f, edit) if prefix else edit(f)
-    return made if made is not None and path + ending in taps.shapes(made) else None
+    return made if made is not None and prefix + new in taps.shapes(made) else None
+
+
+def _place(f: keras.Model, path: str) -> tuple[str, str]:
+    """Path of the model that a layer is in, with its slash, and the layer's name in that model.
+
+    A layer of a SavedModel's graph has that of the graph before its own, `graph/conv`.
+    """
+    graphs = [one for one, layer in taps.walk(f) if isinstance(layer, Graph)]
+    own = next((one for one in graphs if path.startswith(f"{one}/")), path)
+    prefix = own[: len(own) - len(own.rpartition("/")[2])]
+    return prefix, path.removeprefix(prefix)
 
 
 def _given(model: Model, name: str) -> keras.KerasTensor | None:
-    """What a layer at the top of a model gives there.
+    """What a layer at the top of a model, or of a graph there, gives.
 
     None where it is not there, or not once, or gives several tensors; and of a map with its
     channels first, since everything else here has them last.
     """
     if not private.is_functional(model):
         return None
-    calls = [node for layer in model.layers if layer.name == name for node in _calls(model, layer)]
+    own, _, within = name.partition("/")
+    layers = [layer for layer in model.layers if layer.name == own]
+    calls = [node for layer in layers for node in _calls(model, layer)]
     outputs: list[keras.KerasTensor] = list(calls[0].outputs) if len(calls) == 1 else []
+    if len(outputs) > 1 and isinstance(layers[0], Graph):
+        names = keras.tree.flatten({key: key for key in layers[0].outputs})
+        outputs = [h for key, h in zip(names, outputs, strict=True) if key == within]
+    elif within:
+        return None
     if len(outputs) != 1:
         return None
-    turned = len(outputs[0].shape) == 4 and name in taps.channels_first(dict(taps.walk(model)))
+    turned = len(outputs[0].shape) == 4 and own in taps.channels_first(dict(taps.walk(model)))
     return None if turned else outputs[0]
 
 

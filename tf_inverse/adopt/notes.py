@@ -84,6 +84,13 @@ def chosen(networks: Networks, asked: bool) -> list[str]:
             f"every layer but the last has a map: the encoding is what {layer} takes, which is "
             f"layer {networks.encoder}; another: --encoder=LAYER"
         )
+    each = ends.members(f)
+    own = [name for name in each if f"/{name}/" in f"/{networks.encoder}"]
+    if not asked and own:
+        said.append(
+            f"the classifier joins the answers of {' and '.join(each)}: the encoding is that of "
+            f"{own[0]} alone, layer {networks.encoder}; another: --encoder=LAYER"
+        )
     last = defaults.outputs(f, networks.shapes)[0]
     kind, before = logits.kind(dict(taps.walk(f)).get(last)), logits.before(f, last)
     if before is not None:

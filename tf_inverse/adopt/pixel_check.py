@@ -60,8 +60,12 @@ def doubts(
     if not ways:
         return []
     if photos and photos.classes is not None and _are_labels(networks, photos.names):
-        shares = _shares(networks, ways, images, photos.classes)
+        some = _spread(len(images), LABELLED)
+        given, classes = _given(networks, ways, images[some]), photos.classes[some]
+        shares = {name: float(np.mean(units == classes)) for name, units in given.items()}
         best = max(shares, key=lambda name: shares[name])
+        if line := _of_order(photos.names, given[said], classes, MORE * shares[best]):
+            return [line]
         if shares[best] > max(MORE * shares[said], shares[said] + LEAST_MORE):
             return [
                 f"--pixels={best} may be meant: {shares[best]:.0%} of the images are then given to "
@@ -101,14 +105,34 @@ def _are_labels(networks: Networks, names: tuple[str, ...]) -> bool:
     return known and len(networks.layer_shape(defaults.output(networks))) == 1
 
 
-def _shares(
-    networks: Networks, ways: dict[str, Change], images: Array, classes: Array
-) -> dict[str, float]:
-    """How many of the images are given to their class, by the words of the pixels."""
-    some, read = _spread(len(images), LABELLED), _reader(networks, defaults.output(networks))
-    x, y = images[some], classes[some]
-    z = {name: read(way, x) for name, way in ways.items()}
-    return {name: float(np.mean(one.argmax(axis=-1) == y)) for name, one in z.items()}
+def _given(networks: Networks, ways: dict[str, Change], images: Array) -> dict[str, Array]:
+    """The strongest unit of each image [N], by the words of the pixels."""
+    read = _reader(networks, defaults.output(networks))
+    return {name: read(way, images).argmax(axis=-1) for name, way in ways.items()}
+
+
+def _of_order(names: tuple[str, ...], units: Array, classes: Array, least: float) -> str | None:
+    """A sentence where units know the classes of images, but in another order than their names.
+
+    Args:
+        names: Of the classes, in their order.
+        units: Strongest unit of each image.
+        classes: Class of each image.
+        least: Share of the images which another order is to have right.
+    """
+    counts = np.zeros((len(names), len(names)), int)
+    np.add.at(counts, (classes, units), 1)
+    own = counts.argmax(axis=1)
+    if len(set(own)) < len(names) or (own == np.arange(len(names))).all():
+        return None
+    if counts.max(axis=1).sum() <= least * len(units):
+        return None
+    first = int(np.flatnonzero(own != np.arange(len(names)))[0])
+    return (
+        f"labels may be in another order than units: images of {names[first]} excite unit "
+        f"{own[first]} most, which is labelled {names[own[first]]}; --labels tells the names of "
+        f"units in their order"
+    )
 
 
 def _ways(said: pixels.Pixels, channels: int, given: int) -> Iterator[tuple[str, Change]]:

@@ -141,6 +141,8 @@ def _plain(layer: keras.layers.Layer) -> bool:
 def _wanted(layer: keras.layers.Layer, model: Model, precision: str) -> str:
     # A model without weights of its own hands its inputs on as they come: pixels stay exact.
     exact = isinstance(layer, _EXACT) or (layer is model and not _weights(layer))
+    # TensorFlow has no gradient of an antialiased resize in half precision.
+    exact = exact or getattr(layer, "antialias", False)
     return "float32" if exact else precision
 
 

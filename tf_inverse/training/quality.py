@@ -17,6 +17,8 @@ AGREEMENT, ERROR = 0.5, 0.5
 """A generator is poor whose agreement covers less than the first of the way from chance to 1, or
 whose feature error is above the second."""
 
+CLASS = "the classifier's class"
+
 FEW = 100
 """Fewer images than these tell little."""
 
@@ -82,13 +84,13 @@ def answer(networks: Networks) -> str:
     """What the classifier answers with, in words: a class, where its units are known to be some."""
     layer = defaults.output(networks)
     if networks.labels is not None or len(defaults.ends(networks)) > 1:
-        return "the classifier's class"
+        return CLASS
     if networks.layer_shape(layer)[-1] == 1:
         return f"the side of its median on which {layer}:0 is"
     return f"the strongest unit of {layer}"
 
 
-def words(told: dict[str, float], answer: str = "the classifier's class") -> list[str]:
+def words(told: dict[str, float], answer: str = CLASS) -> list[str]:
     """The figures in sentences, the last of which says where they are poor and what helps.
 
     Args:
@@ -96,10 +98,10 @@ def words(told: dict[str, float], answer: str = "the classifier's class") -> lis
         answer: From `answer`.
     """
     mean, chance = told["pixel error of the mean image"], told["by chance"]
+    one = "class" if answer == CLASS else "answer"
     said = [
         f"of {told['images']:.0f} images x that it was not trained on: {answer} on "
-        f"G(E(x)) is that on x for {told['agreement']:.1%} (one answer for all: "
-        f"{chance:.1%})",
+        f"G(E(x)) is that on x for {told['agreement']:.1%} (one {one} for all: {chance:.1%})",
         f"pixel error {told['pixel error']:.1f} of 255 (the mean image: {mean:.1f}), feature error "
         f"{told['feature error']:.1%} of the encoding's variance",
     ]

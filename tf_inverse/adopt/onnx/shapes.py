@@ -186,11 +186,15 @@ def _constant_of_shape(attributes: Attributes, shape: Any) -> Any:
     return tf.fill(sizes, value) if open_shapes.is_open(shape) else np.full(sizes, value)
 
 
-def _range(attributes: Attributes, start: Any, limit: Any, step: Any) -> Array:
-    if not all(isinstance(one, np.ndarray) and one.dtype != object for one in (start, limit, step)):
+def _range(attributes: Attributes, start: Any, limit: Any, step: Any) -> Any:
+    ends = (start, limit, step)
+    if not all(isinstance(one, np.ndarray) for one in ends):
         raise NotImplementedError("a range that is computed from the image")
+    if any(open_shapes.is_open(one) for one in ends):
+        # As many numbers as there are images, of the type that shapes have.
+        return tf.range(*(tf.cast(open_shapes.listed(one.reshape(1))[0], tf.int64) for one in ends))
     kind = start.dtype  # NumPy counts in 64 bits, and TensorFlow joins no numbers of two types
-    start, limit, step = (one.item() for one in (start, limit, step))
+    start, limit, step = (one.item() for one in ends)
     open_shapes.few([abs(limit - start) // max(abs(step), 1e-9)])
     return np.arange(start, limit, step).astype(kind)
 
