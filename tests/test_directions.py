@@ -78,6 +78,14 @@ def test_a_label_that_is_a_sign_ends_no_sum():
         weights("ship-", (*LABELS, "-"))
 
 
+@pytest.mark.parametrize(("shape", "at"), [((4, 6, 3), (1, 5)), ((5, 3), (0, 4))])
+def test_a_direction_of_one_number_of_all_is_a_unit_at_its_place(shape, at):
+    """Also of maps that are no squares, and of tokens, which stand in one row."""
+    values = np.zeros(shape, np.float32)
+    values[(*at, 2)[-len(shape) :]] = 1.0
+    assert placed(Neuron("any", Direction("one", values)), shape) == Neuron("any", 2, at)
+
+
 def test_a_direction_is_its_numbers():
     values = np.array([1, 0, -2.5], np.float64)
     one, other = Direction("one", values), Direction("two", values.astype("f4"))

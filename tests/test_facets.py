@@ -112,7 +112,9 @@ def test_as_many_facets_as_asked_and_no_more_than_rows():
 def test_twins_are_one_facet(e):
     found = facets.of(e)
     assert found.members.tolist() == [0] * len(e) and found.shares.tolist() == [1]
-    assert len(facets.of(e, len(e)).medoids) == len(e)  # also where all of them are twins
+    # Also where all of them are twins: each medoid is of a facet of its own.
+    every = facets.of(e, len(e))
+    assert sorted(every.medoids) == [*range(len(e))] and (every.shares == 1 / len(e)).all()
 
 
 def test_polysemanticity_is_the_vendi_score_of_medoids_as_often_as_their_shares():

@@ -39,6 +39,11 @@ def test_blocks_do_not_change_the_result(encodings, monkeypatch):
     assert parts == pytest.approx(whole, rel=1e-12)
 
 
+def test_no_row_is_apart_from_itself():
+    e = np.random.default_rng(3).normal(size=(50, 40)) * 1e6
+    assert all((np.diag(part, start) == 0).all() for start, part in metrics.square_blocks(e))
+
+
 def test_twins_are_seen_by_the_nearest_distance_alone(encodings):
     twice = np.concatenate([encodings, encodings])
     assert metrics.nearest_distance(twice) < 1e-5
@@ -154,6 +159,7 @@ def test_coverage_is_the_largest_gap_to_the_uniform_distribution():
     gap = np.abs((z <= grid).mean(axis=0) - (grid - 8) / 2).max()
     assert metrics.coverage(z, [8], [10])[0] == pytest.approx(gap, abs=2e-4)
     assert metrics.coverage(np.full((9, 1), 8.0), [8], [10])[0] == 1
+    assert metrics.coverage(np.full((9, 1), 12.0), [8], [10])[0] == 1  # beyond the band
     assert np.isnan(metrics.coverage(z, [8], [np.inf])[0])
 
 

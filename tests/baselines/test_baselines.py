@@ -1,5 +1,6 @@
 """Each step of the rivals against NumPy, and what their samples promise."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,7 +11,7 @@ from tf_inverse import diversity
 from tf_inverse.band import Band, Neuron
 from tf_inverse.baselines import activation_maximisation, bank, ppgn, rejection, scoring
 from tf_inverse.errors import UsageError
-from tf_inverse.networks import yardstick
+from tf_inverse.networks import domains, yardstick
 
 CLASS, HIDDEN = Neuron("fc8", 1), Neuron("conv1", 2, (4, 1))
 
@@ -184,6 +185,30 @@ def test_the_bank_gives_its_own_codes_in_range_and_a_varied_choice_of_them():
     others = [np.random.default_rng(i).permutation(len(inside))[:10] for i in range(20)]
     scores = [diversity.vendi(everything.encodings[rows], h) for rows in others]
     assert diversity.vendi(few.encodings, h) > max(scores)
+
+
+def test_what_overflowed_is_no_sample(pair):
+    """Codes that are no numbers, and images that the network makes none of."""
+    c = np.zeros((3, oracle.D), np.float32)
+    c[1, 2] = np.nan
+    x = np.zeros((3, *pair.image_shape), np.float32)
+    x[1] = np.nan
+    found = scoring.samples(pair, (CLASS,), x, c, np.arange(3), np.arange(3))
+    assert found.steps.tolist() == [0, 2] == found.chain.tolist()
+    assert found.images.dtype == np.uint8 and np.isfinite(found.activations).all()
+
+
+def test_rivals_of_a_network_of_vectors_store_its_inputs():
+    v = keras.Input((4,), name="v")
+    networks = domains.vectors(keras.Model(v, keras.layers.Dense(2, name="f")(v)))
+    neuron = Neuron("f", 0)
+    rule = activation_maximisation.Rule(n_iters=3, lr=0.1)
+    ((found, _),) = activation_maximisation.sample(networks, neuron, rule, starts=2)
+    chains = ppgn.sample(networks, neuron, ppgn.Rule(n_iters=6, eps1=0.0, high=1.0), chains=2)
+    for samples in (found, *(some for some, _ in chains)):
+        assert samples.images.dtype == np.float32 and (samples.images % 1 > 0).any()
+        drawn = networks.generator(samples.codes).numpy()
+        np.testing.assert_allclose(samples.images, drawn, rtol=1e-5)
 
 
 def test_place_is_the_naive_one():

@@ -105,6 +105,16 @@ def test_a_file_is_loaded_as_keras_loads_it(tmp_path):
     np.testing.assert_array_equal(got(images), expected(images))
 
 
+def test_a_quantised_attention_is_told_with_the_way_out(tmp_path):
+    """Keras saves it without a word, and then says that its weights are not in the file."""
+    x = keras.Input((4, 3))
+    made = keras.Model(x, keras.layers.MultiHeadAttention(2, 3)(x, x))
+    made.quantize("int8")
+    made.save(tmp_path / "net.keras")
+    with pytest.raises(RefusedInput, match=r"Keras saves quantised layers .*export\(\)"):
+        keras_file.load(tmp_path / "net.keras")
+
+
 def test_an_archive_that_zipfile_cannot_read_is_refused_by_users_of_savedmodels_too(
     network, monkeypatch
 ):

@@ -19,7 +19,6 @@ from tf_inverse.baselines import scoring
 from tf_inverse.compute.device import looping, traced
 from tf_inverse.method.problem import STEP_FLOOR
 from tf_inverse.networks import codes
-from tf_inverse.networks.stored_image import eight_bits
 from tf_inverse.tensors import Tensor
 
 if TYPE_CHECKING:
@@ -99,8 +98,7 @@ def make_ascent(networks: Networks, layer: str, at: Tensor, rule: Rule) -> Calla
     def ascent(c: Tensor, unit: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
         for i in tf.range(rule.n_iters):
             c, _ = step(c, unit, i, low, high)
-        x = networks.decode(c)
-        return c, eight_bits(x)
+        return c, networks.images(c)
 
     return traced(looping(ascent), reduce_retracing=True)
 
@@ -152,5 +150,5 @@ def sample(
         c = rule.unit * rng.standard_normal((count, networks.codes.size), np.float32)
         c, x = ascent(tf.constant(c, tf.float32), unit, low, high)
         steps, chain = np.full(count, rule.n_iters), first + np.arange(count)
-        found = (x.numpy().astype(np.uint8), c.numpy(), steps, chain)
+        found = (x.numpy(), c.numpy(), steps, chain)
         yield scoring.samples(networks, (neuron,), *found), rule.n_iters * count

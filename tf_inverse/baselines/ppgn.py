@@ -123,7 +123,7 @@ def make_step(networks: Networks, layer: str, at: Tensor, rule: Rule) -> Callabl
             again = (i > 0) & (i % rule.reset_every == 0)
             h = tf.where(again, rule.unit * fresh, h)
             eps1 = tf.where(again, fresh_eps1, eps1)
-        return State(h, eps1, i + 1), Info(eight_bits(x), p)
+        return State(h, eps1, i + 1), Info(eight_bits(x) if networks.stored == "uint8" else x, p)
 
     return step
 
@@ -141,7 +141,7 @@ def make_advance(networks: Networks, layer: str, at: Tensor, rule: Rule) -> Call
         state: State, unit: Tensor, noise: Tensor, fresh: Tensor, fresh_eps1: Tensor
     ) -> tuple[State, Buffer]:
         steps, K = tf.shape(noise)[0], tf.shape(state.h)[0]
-        buffer = empty(K * steps, networks.image_shape, state.h)
+        buffer = empty(K * steps, networks.image_shape, state.h, tf.as_dtype(networks.stored))
         for s in tf.range(steps):
             h, i = state.h, state.i
             state, info = step(state, unit, noise[s], fresh[s], fresh_eps1[s])

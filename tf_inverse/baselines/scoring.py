@@ -50,15 +50,21 @@ def place(h: Tensor, at: Tensor) -> Tensor:
 def samples(
     networks: Networks, neurons: tuple[Neuron, ...], x: Array, c: Array, steps: Array, chain: Array
 ) -> Samples:
-    """Scores images in float32, as the sampler does, but keeps all of them.
+    """Scores images in float32, as the sampler does, but keeps all of them that are numbers.
+
+    A chain that overflowed has codes that are none, which no archive holds.
 
     Args:
         networks: `networks.Networks`.
         neurons: Of the bands.
-        x: Images, [k, H, W, C] uint8.
+        x: Images with the numbers that are stored, [k, H, W, C].
         c: Codes, [k, d].
         steps: Step of each, [k].
         chain: Chain of each, [k].
     """
-    e, z = networks.score(x, neurons)
-    return Samples(x, c, e, z, np.asarray(steps, np.int64), np.asarray(chain, np.int32))
+    sound = np.isfinite(c).all(axis=1)
+    images = x[sound].astype(networks.stored, copy=False)
+    e, z = networks.score(images, neurons)
+    columns = np.asarray(steps, np.int64)[sound], np.asarray(chain, np.int32)[sound]
+    rows = np.isfinite(e).all(axis=1) & np.isfinite(z).all(axis=1)
+    return Samples(images, c[sound], e, z, *columns).rows(rows)

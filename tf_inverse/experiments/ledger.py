@@ -116,10 +116,11 @@ def _is_run(run: object) -> bool:
 def once(
     run: Callable[Concatenate[Lab, str, P], dict[str, Any]],
 ) -> Callable[Concatenate[Lab, str, P], dict[str, Any]]:
-    """A run of a `Lab`, which is not done again where the lab's ledger has its row."""
+    """A run of a `Lab`, named by itself, and not done again where the lab's ledger has its row."""
 
     @functools.wraps(run)
     def recorded(lab: Lab, name: str, *args: P.args, **options: P.kwargs) -> dict[str, Any]:
+        name = lab.begin(name)
         if lab.ledger is None:
             return run(lab, name, *args, **options)
         row = lab.ledger.row(name)

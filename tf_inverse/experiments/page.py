@@ -54,13 +54,21 @@ NOTES = (
 )
 
 _STYLE = (
+    ":root{color-scheme:light dark}"
     "body{font:16px/1.5 system-ui,sans-serif;max-width:90rem;margin:2rem auto;padding:0 1rem;"
-    "color:#181a1f;background:#fff}table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
-    "th,td{border-bottom:1px solid #d8dae0;padding:.3rem .6rem;text-align:right}"
+    "color:light-dark(#181a1f,#e8eaee);background:light-dark(#fff,#15171c)}"
+    "table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
+    "th,td{border-bottom:1px solid light-dark(#d8dae0,#353a45);padding:.3rem .6rem;"
+    "text-align:right}"
     "th:first-child,td:first-child,th:nth-child(2),td:nth-child(2){text-align:left}"
     ".wide{overflow-x:auto}.wide td:first-child{min-width:9rem}"
     ".wide td+td+td{white-space:nowrap}"
     ".wide table{font-size:.8rem;line-height:1.3}img{max-width:100%}"
+    "code span{display:inline-block;max-width:100%;overflow-wrap:anywhere}"
+    # On paper nothing can be pushed aside: the table has to fit, on a wide sheet in small letters.
+    "@media print{@page{size:landscape}:root{color-scheme:light}.wide{overflow:visible}"
+    ".wide table{font-size:.6rem}.wide th,.wide td{padding:.2rem .3rem}"
+    "h2{break-after:avoid}img{max-height:90vh}}"
 )
 _PAGE = string.Template(
     '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -134,7 +142,8 @@ def page(outcome: Outcome, name: str, command: str, network: str, png: bytes | N
     return _PAGE.substitute(
         title=html.escape(outcome.title),
         text=html.escape(outcome.text),
-        command=html.escape(command),
+        # A browser would break a flag after its hyphens.
+        command=" ".join(f"<span>{html.escape(word)}</span>" for word in command.split(" ")),
         table=_tagged(cells(outcome.rows)),
         claims=f"<h2>What holds</h2><ul>{items}</ul>" if items else "",
         paper=_tagged([["what", "paper"], *paper.GIVEN[name]]),

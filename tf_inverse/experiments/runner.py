@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pathlib
 import re
 import time
@@ -55,7 +56,7 @@ class Lab:
         diversity: Weight of diversity in our runs, likewise.
         patience: Of our runs, likewise.
         say: Called with a line for each run.
-        paths: Archives written so far.
+        runs: Names of the runs so far, which are those of their archives.
         ledger: Of the runs that are done, or None: every run is done, then.
     """
 
@@ -73,8 +74,18 @@ class Lab:
     diversity: float | None = None
     patience: int | None = None
     say: Any = print
-    paths: list[pathlib.Path] = field(default_factory=list)
+    runs: set[str] = field(default_factory=set)
     ledger: Ledger | None = None
+
+    def begin(self, name: str) -> str:
+        """The name of a run that begins: another one than those of the runs before it.
+
+        Targets that differ in their signs alone have one name, and a target may come twice.
+        """
+        numbered = (f"{name}-{again}" for again in itertools.count(2))
+        free = next(one for one in itertools.chain([name], numbered) if one not in self.runs)
+        self.runs.add(free)
+        return free
 
     def settings(self, **options: Any) -> Settings:
         """Of a run: the lab's, with changes."""
@@ -215,16 +226,10 @@ class Lab:
         row |= figures.summary(samples, bands, self.settings(), scale, nature)
         row |= inside(samples, bands)
         path = self.out / f"{name}.h5"
-        # Targets that differ in their signs alone have one name; so has a target that comes twice.
-        again = 1
-        while path in self.paths:
-            again += 1
-            path = self.out / f"{name}-{again}.h5"
         head |= origin.told(self.networks.folder, path)
         with archive.Writer(path, head, overwrite=True, natural=nature) as writer:
             writer.append(samples, {})
             writer.finish(row)
-        self.paths.append(path)
         return row | {"archive": path.name}
 
     def figures(self, samples: Samples, bands: Iterable[Band], scale: Scale) -> dict:

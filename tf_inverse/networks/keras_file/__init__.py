@@ -129,6 +129,13 @@ def _stored_weights(path: StrPath) -> Iterator[StoredMember]:
         yield StoredMember(whole, archive.getinfo(WEIGHTS))
 
 
+def _is_quantised(path: StrPath) -> bool:
+    if _is_hdf5(path):
+        return False  # older than any that Keras can quantise
+    with _stored_weights(path) as member, h5py.File(member, "r") as file:
+        return weights.quantised(file, path)
+
+
 def _is_hdf5(path: StrPath) -> bool:
     return pathlib.Path(path).suffix != ".keras" or h5py.is_hdf5(path)
 
@@ -215,6 +222,12 @@ def _refused(path: StrPath, version: str, error: Exception) -> InverseSetError:
     if keras2.is_older(version):
         saved = f"Keras {version or '1 or 2'} saved it and Keras 3 cannot read it"
         return RefusedInput(f"{path}: {saved} ({reason(error)}); {config.WAY_OUT}")
+    if "could not be loaded" in str(error) and _is_quantised(path):
+        return RefusedInput(
+            f"{path}: Keras saves quantised layers within other layers, as in attention, and does "
+            f"not load them; make the network anew, quantize() it likewise, load_weights() this "
+            f"file and export() a SavedModel, or give what it was before it was quantised"
+        )
     if "Could not locate" in str(error):  # a class or a function of the user's own
         way_out = f"; {config.WAY_OUT}"
     elif "valid root scope name" in str(error) or "valid scope name" in str(error):

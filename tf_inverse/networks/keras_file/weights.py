@@ -29,6 +29,11 @@ def count(group: h5py.Group, path: StrPath, size: int) -> int:
     return sum(_numbers(item, path, size) for _, item in walk.datasets(group, path))
 
 
+def quantised(group: h5py.Group, path: StrPath) -> bool:
+    """Whether some of the weights in a group are bytes, as Keras stores quantised ones."""
+    return any(item.dtype == "int8" for _, item in walk.datasets(group, path))
+
+
 def _numbers(item: h5py.Dataset, path: StrPath, size: int) -> int:
     creation = item.id.get_create_plist()
     layouts = (h5py.h5d.CONTIGUOUS, h5py.h5d.COMPACT)
