@@ -40,7 +40,7 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 FEWER = {
     "sample": ["--n=3"],
     "ladder": ["--n=2"],
-    "experiment": ["--n=2", "--K=2", "--neurons=1", "--patience=5"],
+    "experiment": ["--n=2", "--K=2", "--neurons=1", "--patience=5", "--precision=float32"],
     "adopt": ["--weights=none"],
     "resume": ["--n=4"],
     "atlas": ["--n=2", "--patience=4"],

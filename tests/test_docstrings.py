@@ -1,6 +1,7 @@
 """What docstrings and comments refer to exists: modules, what is in them, and files."""
 
 import ast
+import functools
 import pathlib
 import re
 import tokenize
@@ -66,18 +67,19 @@ def modules(files):
     return found
 
 
+@functools.cache
 def words(path, text):
-    """(line, text) of every docstring and comment."""
+    """[(line, text)] of every docstring and comment."""
     with open(path, "rb") as file:
-        for token in tokenize.tokenize(file.readline):
-            if token.type == tokenize.COMMENT:
-                yield token.start[0], token.string
+        tokens = list(tokenize.tokenize(file.readline))
+    found = [(one.start[0], one.string) for one in tokens if one.type == tokenize.COMMENT]
     for node in ast.walk(ast.parse(text)):
         body = getattr(node, "body", None)
         for one in body if isinstance(body, list) else ():
             if isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant):
                 if isinstance(one.value.value, str):
-                    yield one.lineno, one.value.value
+                    found.append((one.lineno, one.value.value))
+    return found
 
 
 def unknown(text, own, known):

@@ -22,7 +22,7 @@ FEWER = {
     "sample": ["--n=6"],
     "ladder": ["--n=3"],
     "experiment": ["--n=2", "--K=2", "--neurons=1", "--patience=5"],
-    "train": ["--epochs=1"],
+    "train": ["--epochs=1", "--width=0.1"],
 }
 
 

@@ -41,7 +41,9 @@ def test_a_run_tells_its_cost_and_leaves_a_trace(tiny_folder, tmp_path, monkeypa
         assert any(operation in name for name in names), operation
 
 
-def test_figures_are_in_the_json_and_not_in_the_archive(tiny_folder, tmp_path, monkeypatch, capsys):
+def test_figures_are_in_the_json_and_not_in_the_archive(
+    tiny_folder, tmp_path, monkeypatch, capsys, loaded_once
+):
     monkeypatch.chdir(tmp_path)
     assert sample(tiny_folder, "--n=30", "--profile=cost", "--json", "--out=a.h5") == 0
     figures = json.loads(capsys.readouterr().out)

@@ -159,7 +159,8 @@ def weights(table, seed=0):
             if kind == "Deconvolution" and len(shape) == 4:
                 fan = shape[0] * shape[2] * shape[3] / 4
             scale = np.sqrt(2 / fan) if len(shape) > 1 else 0.1
-            blobs.append(rng.standard_normal(shape, np.float32) * np.float32(scale))
+            blobs.append(rng.standard_normal(shape, np.float32))
+            blobs[-1] *= np.float32(scale)
         yield name, blobs
 
 
@@ -180,11 +181,12 @@ def write(path, table, blobs, version=2, name="net", doubles=False):
         for row in table:
             layer_name, arrays = next(blobs)
             assert layer_name == row[0]
-            parts = [_blob(a, version < 2, doubles) for a in arrays]
             head, number, tail = _layer_head(version, row)
-            body = b"".join(field(number, part) for part in parts)
-            inner = field(1, head + body) + tail if version == 0 else head + body + tail
-            file.write(field(100 if version == 2 else 2, inner))
+            layer = [head]
+            for array in arrays:
+                layer += _pieces(number, _blob(array, version < 2, doubles))
+            inner = [*(_pieces(1, layer) if version == 0 else layer), tail]
+            file.writelines(_pieces(100 if version == 2 else 2, inner))
 
 
 def _layer_head(version, row):
@@ -204,18 +206,24 @@ def _layer_head(version, row):
 
 
 def _blob(array, legacy, doubles):
+    """An array as Caffe's BlobProto, in pieces."""
     if legacy:
         shape = (1,) * (4 - array.ndim) + array.shape
         dims = b"".join(varint(i << 3) + varint(n) for i, n in enumerate(shape, 1))
     else:
         dims = field(7, field(1, b"".join(varint(n) for n in array.shape)))
-    data = array.astype("<f8" if doubles else "<f4").tobytes()
-    return field(8 if doubles else 5, data) + dims
+    data = np.ascontiguousarray(array, "<f8" if doubles else "<f4").reshape(-1).view("u1").data
+    return [*_pieces(8 if doubles else 5, [data]), dims]
+
+
+def _pieces(number, parts):
+    """A length-delimited field in pieces, so that an array of 150 MB is never copied."""
+    return [varint(number << 3 | 2) + varint(sum(map(len, parts))), *parts]
 
 
 def field(number, data):
     """A length-delimited field."""
-    return varint(number << 3 | 2) + varint(len(data)) + data
+    return b"".join(_pieces(number, [data]))
 
 
 def varint(value):

@@ -72,7 +72,7 @@ def trained(data, tmp_path_factory):
     new = ("--size=8", "--rate=0.01", *small)
     assert run("classifier", data, out, "--code=12", "--plain=1", *new) == 0
     assert run("judge", data, out, "--precision=bfloat16", *new) == 0
-    about = (network, "--encoder=relu6", "--rate=0.002", "--appearance=0")
+    about = (network, "--encoder=relu6", "--rate=0.002", "--appearance=0", "--width=0.25")
     assert run("generator", data, out / "made", *about, *small) == 0
     about = ("--labels=sea,sky", "--name=world", "--smooth=0.5")
     assert run("pair", data, out / "pair", made, *about) == 0
