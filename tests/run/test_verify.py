@@ -161,6 +161,9 @@ def test_does_not_fit(tmp_path, batch, networks):
     other = worlds.tiny_networks(size=6)
     with pytest.raises(RefusedInput, match=r"images of shape \[8, 8, 3\], not \[6, 6, 3\]"):
         verify.verify(stored(tmp_path / "a.h5", batch, networks), other)
+    other = worlds.tiny_networks(encoder="conv1", checksums={"classifier.keras": "1" * 64})
+    with pytest.raises(RefusedInput, match=r"got 'tiny': .*encodings of shape .*, not .320"):
+        verify.verify(stored(tmp_path / "e.h5", batch, networks), other)
     target = {"layer": "fc9", "unit": 0, "z1": -9.0, "z2": 9.0}
     opened = stored(tmp_path / "b.h5", batch, networks, targets=[target])
     with pytest.raises(UsageError, match="expected a layer"):

@@ -58,11 +58,15 @@ def verify(archive: archives.Archive, networks: Networks) -> Verification:
         UsageError: A target names a layer that the networks do not have.
     """
     targets = bands(archive, networks)
-    expected = tuple(networks.image_shape)
-    if archive.images.shape[1:] != expected:
-        shapes = f"images of shape {list(archive.images.shape[1:])}, not {list(expected)}"
-        _refuse_others(archive, networks, shapes)
-        raise RefusedInput(f"{archive.path}: {shapes} as {networks.name} makes them")
+    encodings = (math.prod(networks.layer_shape(networks.encoder)),)
+    for name, stored, made in (
+        ("images", archive.images.shape[1:], tuple(networks.image_shape)),
+        ("encodings", archive.encodings.shape[1:], encodings),
+    ):
+        if stored != made:
+            shapes = f"{name} of shape {list(stored)}, not {list(made)}"
+            _refuse_others(archive, networks, shapes)
+            raise RefusedInput(f"{archive.path}: {shapes} as {networks.name} makes them")
     found = _Findings(archive, targets)
     neurons = targets.neurons
     for start in range(0, len(archive), BATCH):
@@ -117,11 +121,6 @@ class _Findings:
 
     def add(self, start: int, images: np.ndarray, e: np.ndarray, z: np.ndarray) -> None:
         stored_e = self.archive.encodings[start : start + len(images)]
-        if stored_e.shape != e.shape:
-            raise RefusedInput(
-                f"{self.archive.path}: encodings of {stored_e.shape[1]} numbers, expected "
-                f"{e.shape[1]}"
-            )
         self.e.add(stored_e, e)
         self.z.add(self.archive.activations[start : start + len(images)], z)
         self.inside += int(((z >= self.low) & (z <= self.high)).all(axis=1).sum())
