@@ -229,6 +229,23 @@ def test_a_plane_out_of_reach_leaves_nothing(tiny, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_overflows_the_encoding_is_in_no_cell(monkeypatch, tmp_path):
+    networks = box()
+    score = networks.score
+
+    def overflowing(x, neurons, **options):
+        e, z = score(x, neurons, **options)
+        return np.where(z[:, :1] > 0.5, np.inf, e), z
+
+    monkeypatch.setattr(networks, "score", overflowing)
+    asked = plane.plan(networks, "f:0@0:1, f:1@0:2", 4, 2, 2, 30)
+    outcome = plane.fill(networks, asked, Settings(n=16, K=8), tmp_path / "box.h5")
+    count = np.array(outcome.summary["plane"]["count"])
+    with archive.open(outcome.path) as opened:
+        assert np.isfinite(opened.encodings[:]).all() and len(opened.images) == count.sum() > 0
+        assert (opened.activations[:][:, 0] <= 0.5).all()
+
+
 def test_ranges_that_are_left_out_are_natural(tiny):
     networks = plane_with_natural(tiny)
     bands = plane.plan(networks, "fc3:dog, fc3:ship", 2, 2, 1, 50).bands

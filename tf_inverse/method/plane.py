@@ -236,6 +236,8 @@ class Search:
         x, c, steps, chain = found
         e, z = self.networks.score(x, self.neurons, batch=self.settings.K)
         at, rows = self.grid.cell_of(z, inside=True), []
+        # An encoding that overflowed is in no archive.
+        at = np.where(np.isfinite(e).all(axis=1), at, -1)
         for i in np.flatnonzero(at >= 0):
             mark = digest(x[i])
             if self.kept[at[i]] < self.each and mark not in self.seen:
