@@ -24,6 +24,7 @@ def lines(page):
             try:
                 found += [shlex.split(part, comments=True) for part in line.split("&&")]
             except ValueError:  # a quotation goes on in the next line
+                line += "\n"
                 continue
             line = ""
     return [words for words in found if words]

@@ -148,10 +148,20 @@ def test_lines_of_developers_name_scripts_and_words_that_there_are():
     """`python tools/dev/bench.py step`: the script is there, and reads that word."""
     found = [words for page in book.PAGES for words in book.lines(page) if words[0] == "python"]
     assert len(found) >= 8
-    for _, script, *words in found:
+    for _, script, *words in (words for words in found if words[1] != "-c"):
         text = (book.ROOT / script).read_text(encoding="utf-8")
         for word in words:
             assert word.lstrip("-").partition("=")[0].replace("-", "_") in text, (script, word)
+
+
+def test_programs_on_a_line_of_the_shell_run(capsys):
+    """What follows `python -c` prints seconds, on whatever page it stands."""
+    shown = [words for page in book.PAGES for words in book.lines(page)]
+    programs = [words[2] for words in shown if words[:2] == ["python", "-c"]]
+    for program in programs:
+        execute(program, "python -c")
+        assert float(capsys.readouterr().out) > 0
+    assert programs
 
 
 def test_api_page():
