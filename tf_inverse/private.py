@@ -13,9 +13,10 @@ import functools
 import io
 import math
 import os
+import threading
 import types
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from tf_inverse.tensors import Model, Tensor
@@ -148,39 +149,40 @@ def is_cast(weight: keras.Variable) -> bool:
 
 
 @contextlib.contextmanager
-def unfilled(allow: Callable[[int], None]) -> Iterator[None]:
-    """While open, variables of new models take no memory, on any backend; see `fill`.
+def unfilled(allow: Callable[[int], None]) -> Iterator[list[keras.Variable]]:
+    """While open, variables that start at an initializer's numbers take no memory: see `fill`.
 
-    Keras has a scope for that, but whatever leaves such a scope later fills all variables that were
-    ever made in one, those of models that were refused too.
+    Keras's own `StatelessScope` refuses variables that start at an array, as some layers have them.
+    Only one thread may be in it at a time; models that others make are made as ever.
 
     Args:
         allow: Is called with all numbers that the variables have together, whenever there is one
             more; what it raises ends the making of the model.
+
+    Yields:
+        The variables without memory, to which others are added.
     """
-    import keras
-    from keras.src.backend.common import global_state
+    from keras.src import backend
 
-    class Waiting(list):
-        numbers = 0
+    kind, owner, waiting = backend.Variable, threading.get_ident(), []
+    initialize = kind._initialize_with_initializer
 
-        def append(self, variable: keras.Variable) -> None:
-            self.numbers += math.prod(variable.shape)
-            allow(self.numbers)
-            super().append(variable)
+    def defer(variable: keras.Variable, initializer: Callable[..., Any]) -> None:
+        if threading.get_ident() != owner:
+            return initialize(variable, initializer)
+        waiting.append(variable)
+        allow(sum(math.prod(one.shape) for one in waiting))
+        variable._value, variable._initializer = None, initializer
 
-    name = "uninitialized_variables"
-    before = global_state.get_global_attribute(name)
-    global_state.set_global_attribute(name, Waiting())
+    kind._initialize_with_initializer = defer
     try:
-        with keras.StatelessScope(initialize_variables=False):
-            yield
+        yield waiting
     finally:
-        global_state.set_global_attribute(name, before)
+        kind._initialize_with_initializer = initialize
 
 
-def fill(model: Model) -> None:
-    """Gives memory to the variables of a model that was made in `unfilled`.
+def fill(waiting: Iterable[keras.Variable]) -> None:
+    """Gives memory to variables that were made in `unfilled`.
 
     Where a variable starts at random numbers it gets zeros: they are as good for whoever reads its
     weights from a file, and drawing them takes longer than reading.
@@ -188,7 +190,7 @@ def fill(model: Model) -> None:
     import keras
     from keras.src.initializers.random_initializers import RandomInitializer
 
-    for variable in model.variables:
+    for variable in waiting:
         if isinstance(variable._initializer, RandomInitializer):
             variable._initializer = keras.initializers.Zeros()
         variable._deferred_initialize()

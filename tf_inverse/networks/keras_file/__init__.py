@@ -81,12 +81,12 @@ def load(path: StrPath, trust: bool = False) -> keras.Model:
     """
     import keras
 
-    contents, model = _checked(path, trust)
+    contents, model, waiting = _checked(path, trust)
     try:
         if contents.assets:
             with private.fresh_names():
                 return keras.models.load_model(path, compile=False, safe_mode=True)
-        private.fill(model)
+        private.fill(waiting)
         _load_weights(model, path)
     except Exception as error:  # Keras raises almost anything for a damaged file
         raise _refused(path, contents.version, error) from error
@@ -97,15 +97,15 @@ def load(path: StrPath, trust: bool = False) -> keras.Model:
     return model
 
 
-def _checked(path: StrPath, trust: bool) -> tuple[Contents, keras.Model]:
-    """What a file holds, and the model that it declares, whose variables take no memory yet."""
+def _checked(path: StrPath, trust: bool) -> tuple[Contents, keras.Model, list[keras.Variable]]:
+    """What a file holds, the model that it declares, and those variables without memory yet."""
     from tf_inverse.networks.keras_file import config, keras2
 
     contents = _contents(path, trust)
     try:
         older = keras2.is_older(contents.version)
         entry = config.inspected(contents.config, older, _is_hdf5(path))
-        return contents, config.model(entry, contents.stored)
+        return contents, *config.model(entry, contents.stored)
     except Exception as error:  # Keras raises almost anything for a forged configuration
         raise _refused(path, contents.version, error) from error
 

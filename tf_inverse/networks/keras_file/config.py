@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from tf_inverse.errors import RefusedInput
 from tf_inverse.networks.keras_file import keras2
 
 PROGRAMS = {"Lambda", "__lambda__"}
+MAKING = threading.RLock()
 SPARE = 4096  # numbers that a model may hold beside its stored weights, such as seeds' states
 TWICE = 2
 """A layer may make variables that others replace: numbers made on the way may be so many times more
@@ -49,15 +51,15 @@ def inspected(text: str, older: bool, hdf5: bool) -> dict:
     return keras2.translated(entry, older) if older or hdf5 else entry
 
 
-def model(entry: dict, stored: int) -> keras.Model:
-    """The model that a configuration declares; its variables take no memory yet.
+def model(entry: dict, stored: int) -> tuple[keras.Model, list[keras.Variable]]:
+    """The model that a configuration declares, whose variables take no memory yet.
 
     Args:
         entry: From `inspected`.
         stored: Numbers that the file's weights are.
 
     Returns:
-        The model; `private.fill` gives memory to its variables.
+        The model, and those of its variables to which `private.fill` has to give memory.
 
     Raises:
         RefusedInput: It declares more numbers than are stored.
@@ -68,12 +70,12 @@ def model(entry: dict, stored: int) -> keras.Model:
         if declared > times * (stored + SPARE):
             raise RefusedInput(f"declares {declared} weights or more and stores {stored}")
 
-    with private.unfilled(allow), private.fresh_names():
+    with MAKING, private.unfilled(allow) as waiting, private.fresh_names():
         made = keras.models.model_from_json(json.dumps(entry))
     allow(sum(math.prod(variable.shape) for variable in made.variables), times=1)
     if keras.backend.backend() == "tensorflow":
         _try_names(made)
-    return made
+    return made, waiting
 
 
 def _try_names(model: keras.Model) -> None:
