@@ -1,6 +1,7 @@
 """Where models come from: files of any precision, SavedModels, folders, classes of one's own."""
 
 import dataclasses
+import itertools
 
 import keras
 import numpy as np
@@ -12,7 +13,7 @@ from tf_inverse import adopt
 from tf_inverse.adopt import loading
 from tf_inverse.band import Neuron
 from tf_inverse.errors import RefusedInput, UsageError
-from tf_inverse.networks import storage
+from tf_inverse.networks import storage, yardstick
 from tf_inverse.networks.codes import Codes
 from tf_inverse.networks.natural import LEVELS, Natural
 
@@ -305,7 +306,15 @@ def test_codes_of_a_folder_with_a_bank(tmp_path):
     np.testing.assert_array_equal(again.natural.bank, bank)
     z = exact(f, nature.astype("f4"))[:, 2]
     assert again.natural.unit(Neuron("logits", 2)).mean == pytest.approx(z.mean(), rel=1e-4)
-    assert storage.manifest(tmp_path / "mixed")["licence"] == "free"
+    licence = storage.manifest(tmp_path / "mixed")["licence"]
+    assert licence == "Classifier: not told; Generator: free"
+    # The bank's codes are no encodings of this classifier: its own tell how far images are apart.
+    W, b, *_ = (np.asarray(w, np.float64) for w in f.get_weights())
+    e = np.maximum(nature.reshape(20, -1) / 255 @ W + b, 0)
+    assert again.layer_shape(again.encoder) == e.shape[1:]
+    apart = [np.linalg.norm(one - other) for one, other in itertools.combinations(e, 2)]
+    assert again.yardstick.bandwidth == pytest.approx(np.mean(apart) / 2, rel=1e-3)
+    assert again.yardstick.source == yardstick.NATURE and again.yardstick.count == len(nature)
 
 
 @pytest.mark.parametrize(

@@ -337,6 +337,26 @@ def test_a_stopped_experiment_goes_on_after_the_last_run_that_ended(
         assert (parts / path.name).read_bytes() == path.read_bytes()
 
 
+def test_an_experiment_that_was_stopped_while_it_replaced_another_goes_on(
+    tiny_folder, tmp_path, capsys, loaded_once, monkeypatch
+):
+    flags = ["figure4", f"--network={tiny_folder}", "--K=3", "--precision=float32", "--n=6"]
+    flags += [f"--out={tmp_path}"]
+    assert commands.run("experiment", *flags) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "sample", interrupted)
+        assert commands.run("experiment", *flags, "--overwrite") == 130
+    assert "the same command without --overwrite goes on" in capsys.readouterr().err
+    # What the one before came to would be untrue of the archives that come.
+    assert not (tmp_path / "figure4.json").exists()
+    assert commands.run("experiment", *flags) == 0
+    assert (tmp_path / "figure4.json").exists()
+
+
+def interrupted(*args, **options):
+    raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize(
     ("contents", "said"),
     [

@@ -144,6 +144,7 @@ def adopt(
         said += pixel_check.doubts(networks, f, photos, stored(seen.images))
     said += notes.features(networks) if features is not None else []
     networks.natural, networks.default = natural, target
+    networks.yardstick = nature.measure(networks, natural, photos)
     return Adopted(networks, found | {"licence": facts.licence(f, G), "notes": said})
 
 

@@ -167,8 +167,16 @@ def _cropped(image: tuple[int, int, int], crop: int | None) -> tuple[int, int, i
 
 
 def licence(*models: Classifier | Generator) -> str:
-    """What the weights of the models may be used for, as far as their folders say."""
-    return "; ".join(dict.fromkeys(filter(None, (one.entries.get("licence") for one in models))))
+    """What the weights of the models may be used for, as far as their folders say.
+
+    What one folder says holds for another model only where that comes from there, too.
+    """
+    texts = [one.entries.get("licence") or "" for one in models]
+    if len(set(texts)) <= 1:
+        return "".join(set(texts))
+    kinds = ("Classifier" if isinstance(one, Classifier) else "Generator" for one in models)
+    pairs = zip(kinds, texts, strict=True)
+    return "; ".join(f"{kind}: {text or 'not told'}" for kind, text in pairs)
 
 
 def expect_stored(kind: str, natural: Natural | None) -> None:

@@ -14,10 +14,11 @@ from tf_inverse import band
 from tf_inverse.adopt import defaults
 from tf_inverse.adopt.facts import STORED
 from tf_inverse.errors import UsageError
-from tf_inverse.networks import codes, image_files, unit_statistics
+from tf_inverse.networks import codes, image_files, unit_statistics, yardstick
 from tf_inverse.networks.natural import LEVELS, Natural
 from tf_inverse.networks.stored_image import stored
 from tf_inverse.networks.unit_labels import Labels
+from tf_inverse.networks.yardstick import Yardstick
 from tf_inverse.tensors import Array
 
 if TYPE_CHECKING:
@@ -114,6 +115,23 @@ def known(networks: Networks, images: Images | None) -> Natural | None:
             f"which has no statistics of {networks.name}; or give --codes=normal"
         )
     return None
+
+
+def measure(networks: Networks, natural: Natural | None, images: Images | None) -> Yardstick | None:
+    """The yardstick of a pair whose statistics keep encodings of another network, by its images.
+
+    Args:
+        networks: From `join.join`.
+        natural: From `known`.
+        images: From `load`.
+
+    Returns:
+        The yardstick; None where `yardstick.of` finds it without them.
+    """
+    if images is None or natural is None or natural.activations:
+        return None
+    shown = codes.generator(0, 2).permutation(len(images.pixels))[:BANK]
+    return yardstick.of_encodings(networks.encode(images.pixels[shown]))
 
 
 def statistics(networks: Networks, images: Images, seed: int = 0) -> Natural:

@@ -25,6 +25,9 @@ from tf_inverse.version import versions
 if TYPE_CHECKING:
     from tf_inverse.experiments.recipes import Outcome
 
+SUFFIXES = ("md", "html", "json", "png")
+"""Of the files that tell an outcome."""
+
 
 def run(
     name: str,
@@ -87,12 +90,17 @@ def run(
     out.mkdir(parents=True, exist_ok=True)
     begun = options | {"network": told, "judge": judge, "precision": lab.precision}
     sources = {"checksums": networks.checksums if networks else {}, "versions": versions()}
-    if done := ledger.begin(begun | sources):
+    replaced = sorted(out.glob("*.h5")) if overwrite else []
+    if done := ledger.begin(begun | sources, replaced):
         say(f"{out}: going on after {done} runs that are done")
+    for suffix in SUFFIXES:
+        # An outcome of before would stand beside archives of other runs.
+        (out / f"{name}.{suffix}").unlink(missing_ok=True)
     try:
         outcome = RECIPES[name](lab)
     except KeyboardInterrupt:
-        say(f"stopped; the same command goes on with {out}")
+        again = "the same command without --overwrite" if overwrite else "the same command"
+        say(f"stopped; {again} goes on with {out}")
         raise
     text = write(out, name, outcome, command, told)
     data = record(name, outcome, told)

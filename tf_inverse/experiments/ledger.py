@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from tf_inverse.archive import atomic, attributes, json_file
@@ -58,8 +58,12 @@ class Ledger:
         """Whether an archive in the folder is of a run that this experiment did or had begun."""
         return path.stem in self._runs
 
-    def begin(self, settings: dict[str, Any]) -> int:
+    def begin(self, settings: dict[str, Any], replaced: Iterable[pathlib.Path] = ()) -> int:
         """How many runs are done of the experiment of these settings, which from here on is begun.
+
+        Args:
+            settings: What the experiment's archives depend on.
+            replaced: Archives in the folder that it may take the place of.
 
         Raises:
             UsageError: It was begun with others; the line names every difference.
@@ -73,6 +77,7 @@ class Ledger:
                     "--out"
                 )
         self._settings = settings
+        self._runs |= {path.stem: None for path in replaced if path.stem not in self._runs}
         self._write()
         return sum(run is not None for run in self._runs.values())
 

@@ -57,10 +57,12 @@ def kept(networks: Networks, neuron: Neuron) -> Array | None:
         return None
     encoder = networks.layer_path(networks.encoder)
     parts = (encoder, encoder.removesuffix(MAPS))
-    if direction is None or natural.encodings is None or neuron.layer not in parts:
+    # Where no activations are kept, the encodings are codes that came from another network.
+    own = natural.encodings if natural.activations else None
+    if direction is None or own is None or neuron.layer not in parts:
         return natural.kept(neuron)
     shape = networks.layer_shape(neuron.layer)
-    e = natural.encodings[:, : math.prod(shape)].astype(np.float64)
+    e = own[:, : math.prod(shape)].astype(np.float64)
     if len(direction.values) == e.shape[1]:
         return e @ direction.values
     row, column = neuron.at or (0, 0)

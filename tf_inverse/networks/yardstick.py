@@ -14,6 +14,7 @@ import numpy as np
 
 from tf_inverse import diversity
 from tf_inverse.networks import codes, half
+from tf_inverse.tensors import Array
 
 if TYPE_CHECKING:
     from tf_inverse.networks.natural import Natural
@@ -52,12 +53,19 @@ def of(networks: Networks) -> Yardstick:
 def of_nature(natural: Natural | None) -> Yardstick | None:
     """From the natural images that were chosen at random; None where there are not two that differ.
 
-    Those that were chosen for their activations are left out: they are no fair sample.
+    Those that were chosen for their activations are left out: they are no fair sample. So are all
+    whose activations nobody knows: their encodings are codes of a generator that came from another
+    network, and may be encodings of that.
     """
-    if natural is None or natural.encodings is None:
+    if natural is None or natural.encodings is None or not natural.activations:
         return None
+    return of_encodings(natural.encodings[: natural.typical])
+
+
+def of_encodings(encodings: Array) -> Yardstick | None:
+    """From a network's encodings of natural images [n, d_E]; None where no two differ."""
     # In half precision, as a folder keeps them: the same before they are written and after.
-    e = half.fitting(natural.encodings)[: natural.typical]
+    e = half.fitting(encodings)
     width = diversity.bandwidth(e)
     return Yardstick(width, NATURE, len(e)) if width > 0 else None
 
