@@ -13,6 +13,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+import specimen
 import worlds
 
 from tf_inverse.errors import RefusedInput
@@ -111,6 +112,12 @@ def test_a_file_is_loaded_as_keras_loads_it(tmp_path):
         np.testing.assert_array_equal(one.numpy(), other.numpy())
     images = rng.uniform(0, 255, (2, 8, 8, 3)).astype(np.float32)
     np.testing.assert_array_equal(got(images), expected(images))
+
+
+def test_an_archive_is_no_model(tmp_path):
+    specimen.write(tmp_path / "a.h5", 2)
+    with pytest.raises(RefusedInput, match="holds samples, expected the file of a model"):
+        keras_file.check(tmp_path / "a.h5")
 
 
 def test_a_quantised_attention_is_told_with_the_way_out(tmp_path):

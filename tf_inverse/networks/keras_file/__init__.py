@@ -167,6 +167,8 @@ def _of_archive(path: StrPath, trust: bool) -> Contents:
 def _of_hdf5(path: StrPath) -> Contents:
     size = pathlib.Path(path).stat().st_size
     with h5py.File(path, "r") as file:
+        if _text(file, "format").startswith("tf_inverse"):
+            raise RefusedInput(f"{path}: holds samples, expected the file of a model")
         weights.count(file, path, size)
         if "model_config" not in file.attrs:
             raise RefusedInput(
