@@ -165,13 +165,16 @@ def unfilled(allow: Callable[[int], None]) -> Iterator[list[keras.Variable]]:
     from keras.src import backend
 
     kind, owner, waiting = backend.Variable, threading.get_ident(), []
+    numbers = 0
     initialize = kind._initialize_with_initializer
 
     def defer(variable: keras.Variable, initializer: Callable[..., Any]) -> None:
+        nonlocal numbers
         if threading.get_ident() != owner:
             return initialize(variable, initializer)
+        numbers += math.prod(variable.shape)
+        allow(numbers)
         waiting.append(variable)
-        allow(sum(math.prod(one.shape) for one in waiting))
         variable._value, variable._initializer = None, initializer
 
     kind._initialize_with_initializer = defer

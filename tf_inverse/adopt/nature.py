@@ -130,7 +130,7 @@ def measure(networks: Networks, natural: Natural | None, images: Images | None) 
     """
     if images is None or natural is None or natural.activations:
         return None
-    shown = codes.generator(0, 2).permutation(len(images.pixels))[:BANK]
+    shown = _shuffled(len(images.pixels), 0)[:BANK]
     return yardstick.of_encodings(networks.encode(images.pixels[shown]))
 
 
@@ -186,7 +186,7 @@ def chosen(z: Array, seed: int) -> list[int]:
         `BANK` of them at random; then of `UNITS` units at most some whose activation lies between
         the percentiles `HIGH`: up to `NEAR` of each, and `MOST` of all.
     """
-    order = codes.generator(seed, 2).permutation(len(z))
+    order = _shuffled(len(z), seed)
     kept = list(order[:BANK])
     columns = z.T[:UNITS]
     each = min(NEAR, MOST // len(columns))
@@ -195,6 +195,11 @@ def chosen(z: Array, seed: int) -> list[int]:
         inside = order[(column[order] >= low) & (column[order] <= high)]
         kept += [i for i in inside[:each] if i not in set(kept)]
     return kept
+
+
+def _shuffled(count: int, seed: int) -> Array:
+    """Numbers of images in an order by chance, of which the first `BANK` are kept as typical."""
+    return codes.generator(seed, 2).permutation(count)
 
 
 def _groups(

@@ -69,7 +69,8 @@ def run(
     out = pathlib.Path(out or name)
     ledger = Ledger(out, name, anew=overwrite)
     # Recipes share names of archives: another one's, or the user's own, would be replaced.
-    others = (path for path in sorted(out.glob("*.h5")) if not ledger.owns(path))
+    archives = sorted(out.glob("*.h5"))
+    others = (path for path in archives if not ledger.owns(path))
     for there in (out / f"{name}.json", *others):
         if there.exists() and not overwrite:
             raise FileExistsError(f"{there} exists; give --overwrite or another --out")
@@ -90,8 +91,7 @@ def run(
     out.mkdir(parents=True, exist_ok=True)
     begun = options | {"network": told, "judge": judge, "precision": lab.precision}
     sources = {"checksums": networks.checksums if networks else {}, "versions": versions()}
-    replaced = sorted(out.glob("*.h5")) if overwrite else []
-    if done := ledger.begin(begun | sources, replaced):
+    if done := ledger.begin(begun | sources, replaced=archives if overwrite else ()):
         say(f"{out}: going on after {done} runs that are done")
     for suffix in SUFFIXES:
         # An outcome of before would stand beside archives of other runs.
