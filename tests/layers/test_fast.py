@@ -1,5 +1,7 @@
 """The quick forms of layers against Keras's own computation of the same layers."""
 
+import platform
+
 import keras
 import numpy as np
 import pytest
@@ -157,6 +159,31 @@ def test_interleaved_is_a_sum_over_pixels_of_the_kernel(size, s, padding):
     x, kernel = tf.constant(x, tf.float32), tf.constant(kernel, tf.float32)
     y = transposed.interleaved(x, kernel, s=s, padding=padding)
     np.testing.assert_allclose(y, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("onednn", ["1", "0"])
+def test_large_dense_layer_is_a_product(onednn, monkeypatch):
+    """With oneDNN's own product and without it, in the values and in the gradient to the input."""
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", onednn)
+    monkeypatch.setattr(fast, "LARGE", 60)
+    model = keras.Sequential([keras.Input((12,)), layers.Dense(5, bias_initializer="normal")])
+    kernel, bias = (w.astype(np.float64) for w in model.get_weights())
+    x, d = np.random.default_rng(0).normal(size=(2, 3, 12)).astype(np.float32)
+
+    def step(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = model(x)
+        return y, tape.gradient(y, x, d[:, :5])
+
+    with fast.forms(model):
+        function = tf.function(step, autograph=False).get_concrete_function(tf.TensorSpec((3, 12)))
+    y, slope = function(tf.constant(x))
+    np.testing.assert_allclose(y, x @ kernel + bias, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(slope, d[:, :5] @ kernel.T, rtol=1e-5, atol=1e-6)
+    batches = [o.type for o in function.graph.get_operations() if o.type.startswith("BatchMatMul")]
+    x86 = platform.machine().lower() in ("x86_64", "amd64")
+    assert bool(batches) is (x86 and onednn == "1")
 
 
 def test_forms_are_taken_and_given_back():

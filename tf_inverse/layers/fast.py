@@ -5,8 +5,9 @@ is changed is how a layer computes while a graph is traced; the model itself sta
 
 - Conv2D with groups: Keras hands it to XLA, whose gradient on a CPU takes tens of times as long as
   that of the groups convolved one by one.
-- Dense: the gradient d W^T of a few rows d is quicker as (W d^T)^T, which goes through W as it lies
-  in memory.
+- Dense: where oneDNN computes, a large one is the product of a batch of one, for which oneDNN takes
+  less time, forward and backward, than for a product of matrices with its bias. Else the gradient
+  d W^T of a few rows d is quicker as (W d^T)^T, which goes through W as it lies in memory.
 - Conv2D with a stride of 4 or more: the stride is folded into the channels.
 - Conv2D after UpSampling2D: one transposed convolution (`upsampled`).
 - Conv2DTranspose with few filters, as an image's last layer: the places of a stride are channels
@@ -19,6 +20,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
+import os
+import platform
 from collections.abc import Callable, Iterator
 
 import keras
@@ -27,6 +31,10 @@ from keras import ops
 
 from tf_inverse.layers import convolution, taps, transposed, upsampled
 from tf_inverse.tensors import Tensor
+
+# Weights of a dense layer from which on it is a product of a batch of one; smaller ones take as
+# long either way.
+LARGE = 2**22
 
 
 @contextlib.contextmanager
@@ -92,11 +100,21 @@ def _interleaved(layer: keras.layers.Layer, x: Tensor) -> Tensor:
 
 def _dense(layer: keras.layers.Layer, x: Tensor, training: bool | None = None) -> Tensor:
     kernel = tf.convert_to_tensor(ops.convert_to_tensor(layer.kernel))
-    few = len(x.shape) == 2 and kernel.dtype == tf.float32
-    y = product(x, kernel) if few else ops.matmul(x, kernel)
+    if len(x.shape) == 2 and math.prod(kernel.shape) >= LARGE and _onednn():
+        y = ops.matmul(x[None], kernel[None])[0]
+    elif len(x.shape) == 2 and kernel.dtype == tf.float32:
+        y = product(x, kernel)
+    else:
+        y = ops.matmul(x, kernel)
     if layer.bias is not None:
         y = ops.add(y, layer.bias)
     return y if layer.activation is None else layer.activation(y)
+
+
+def _onednn() -> bool:
+    # TensorFlow computes with it on these processors, unless told not to.
+    off = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1").lower() in ("0", "false")
+    return platform.machine().lower() in ("x86_64", "amd64") and not off
 
 
 @tf.custom_gradient
