@@ -14,6 +14,8 @@ def hide(hidden):
     """Makes a package as one that is not installed."""
     real = PathFinder.find_spec
 
+    # Packages ask it of the class and of an instance.
+    @staticmethod
     def find_spec(name, path=None, target=None):
         return None if name.partition(".")[0] == hidden else real(name, path, target)
 
