@@ -14,6 +14,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 # Processes side by side share the processor better than threads of networks as small as these.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
+quiet.start()
 quiet.collect_rarely()
 
 # Networks that a process remembers: see `remembering`.

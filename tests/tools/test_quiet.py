@@ -35,7 +35,18 @@ def test_an_import_that_fails_is_told(tmp_path):
 
 
 def test_other_modules_are_not_its_business():
-    assert quiet.Finder().find_spec("keras") is None
+    assert quiet.Finder(True).find_spec("h5py") is None
+
+
+def test_what_no_command_uses_is_imported_by_none_but_who_asks_for_it(tmp_path):
+    """Keras does import it, and so did each command."""
+    for name in quiet.UNUSED:
+        (tmp_path / f"{name}.py").write_text(f"print('{name} is imported')")
+    code = "from tf_inverse.tools import quiet; quiet.start(); import keras, tensorflow; print('.')"
+    code += "".join(f"; import {name}" for name in quiet.UNUSED)
+    status, out, errors = told([sys.executable, "-c", code], PYTHONPATH=str(tmp_path))
+    lines = [".", *(f"{name} is imported" for name in quiet.UNUSED)]
+    assert (status, out.splitlines(), errors) == (0, lines, "")
 
 
 def test_what_is_written_after_it_is_seen(capfd):
