@@ -50,9 +50,11 @@ def taken(
         types = typing.get_type_hints(command) | {f.name: hints[f.name] for f in fields}
         called.__annotations__ = {n: types[n] for n in (*signature.parameters, "return")}
         if command.__doc__:  # python -OO has none
-            words = _texts() | {n: f"        {n}: {text}\n" for n, text in (texts or {}).items()}
+            words = _texts() | {n: f"    {n}: {text}\n" for n, text in (texts or {}).items()}
             lines = "".join(words[field.name] for field in fields)
-            called.__doc__ = re.sub(r" +\*\*settings: .*\n", lambda _: lines, command.__doc__)
+            # From Python 3.13 on docstrings come without the indentation of the source.
+            text = inspect.cleandoc(command.__doc__) + "\n"
+            called.__doc__ = re.sub(r" +\*\*settings: .*\n", lambda _: lines, text)
         return called
 
     return decorated
@@ -61,6 +63,7 @@ def taken(
 @functools.cache
 def _texts() -> dict[str, str]:
     """Field -> its lines in the docstring of `Settings`, indented as those of a command."""
-    part = (Settings.__doc__ or "").partition("Attributes:\n")[2].partition("\n\n")[0] + "\n"
-    found = re.split(r"^ {8}(?=\w+: )", part, flags=re.MULTILINE)[1:]
-    return {text.partition(":")[0]: f"        {text}" for text in found}
+    whole = inspect.cleandoc(Settings.__doc__ or "")
+    part = whole.partition("Attributes:\n")[2].partition("\n\n")[0] + "\n"
+    found = re.split(r"^ {4}(?=\w+: )", part, flags=re.MULTILINE)[1:]
+    return {text.partition(":")[0]: f"    {text}" for text in found}

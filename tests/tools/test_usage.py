@@ -10,9 +10,10 @@ import sys
 import pytest
 import specimen
 from commands import run
-from tf_inverse.tools import cli, flags, usage
+from tf_inverse.tools import cli, flags, settings_flags, usage
 
 from tf_inverse.errors import UsageError
+from tf_inverse.method.settings import Settings
 
 # Commands whose examples run here, on small archives of these names.
 CHEAP = {"compare", "facets", "sheet", "images", "report", "board", "publish", "completion"}
@@ -55,6 +56,24 @@ def test_help_tells_every_flag_in_plain_words(pages, name):
         assert any(shown in line.replace("[no]", "") for line in lines), shown
     assert "\nMore\n" not in text  # every flag has a group in usage.GROUPS
     assert len(usage.parts(cli.function(name))[1]) >= 2
+
+
+@pytest.mark.parametrize("indented", [True, False])
+def test_docstrings_with_and_without_the_indentation_of_the_source(indented, monkeypatch):
+    """Python 3.13 takes it off: every command ended there in a KeyError."""
+    own = "Does a thing.\n\nArgs:\n    out: Where to.\n    **settings: All.\n    trust: Unasked.\n"
+    fields = "Settings.\n\nAttributes:\n    n: How many\n        samples.\n    K: Codes.\n"
+
+    def command(out: str, *, trust: bool = False, **settings) -> None:
+        raise NotImplementedError
+
+    for thing, text in ((command, own), (Settings, fields)):
+        monkeypatch.setattr(thing, "__doc__", text.replace("\n", "\n    ") if indented else text)
+    settings_flags._texts.cache_clear()
+    text = inspect.getdoc(settings_flags.taken("n")(command))
+    settings_flags._texts.cache_clear()
+    expected = own.replace("**settings: All.", "n: How many\n        samples.")
+    assert text.strip() == expected.strip()
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
