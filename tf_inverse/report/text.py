@@ -193,7 +193,7 @@ def histogram(values: ArrayLike, z1: float, z2: float, bins: int = 10, width: in
       8.00 ..   9.00  ####  2
       9.00 ..  10.00  ##    1
     """
-    counts, edges = np.histogram(values, bins, (z1, z2))
+    counts, edges = np.histogram(np.asarray(values), bins, (z1, z2))
     most = max(int(counts.max()), 1)
     ends = [within(edge, z1, z2) for edge in edges]
     wide, lines = max(6, *map(len, ends)), []
