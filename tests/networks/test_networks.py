@@ -175,6 +175,23 @@ def test_small_activations_have_a_unit_of_measure_too():
     assert found.flat == (False, False, True, True)
 
 
+def test_graphs_of_networks_that_nobody_holds_leave_memory():
+    """Once others are made: a long process that goes through networks would hold them all."""
+
+    def graph():
+        made = worlds.tiny_networks()
+        c = tf.TensorSpec((1, made.codes.size), tf.float32)
+        images = traced(lambda c: made.images(c)).get_concrete_function(c)
+        x = tf.TensorSpec((1, *made.image_shape), tf.float32)
+        outputs = traced(lambda x: made.outputs(x, ("fc3",))[1]["fc3"]).get_concrete_function(x)
+        return [weakref.ref(one.graph) for one in (images, outputs)]
+
+    gone = graph()
+    worlds.tiny_networks()
+    gc.collect()
+    assert [one() for one in gone] == [None, None]
+
+
 def test_graphs_of_a_layer_that_is_forgotten_leave_memory():
     """Also those with gradients of their own, which TensorFlow would keep for ever.
 

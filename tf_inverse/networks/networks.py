@@ -117,6 +117,8 @@ class Networks:
         self.layer_shape(self.encoder)
         if self.labels is not None:
             unit_labels.fitting(self.labels, self)
+        # Graphs of networks that nobody holds any more would stay: 27 MB of each shipped pair.
+        private.tie_gradients()
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
