@@ -8,9 +8,9 @@
 # - RandomNormal, whose shape is fixed, becomes a constant in onnxslim: the file holds one draw, and gives
 #   it in every call and in every process.
 #
-# ONNX calls these operators nondeterministic, and that they have no seed asks for another draw by each.
-# Every single output looks as before, and onnxsim's own check of some inputs cannot tell a lost draw from
-# another one.
+# ONNX calls these operators nondeterministic: each that has no seed is to make one for itself. Images look
+# as before, one by one; a check of some inputs, as these tools offer it, finds a difference before and after
+# of any file that draws.
 # Why: each tool searches for nodes of equal operator, inputs and attributes, and does not ask whether the
 # operator is random; onnxslim's folding of constants takes a node without inputs for one.
 # What helps: give each such node a seed of its own, which keeps nodes apart, but not from the folding; or

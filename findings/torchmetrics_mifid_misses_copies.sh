@@ -2,7 +2,7 @@
 # torchmetrics' MemorizationInformedFrechetInceptionDistance (MIFID), which is there to find generators that
 # copy their training images, prefers one that does. Of 200 images copied out of 2000 the paper's distance
 # is beyond all bounds; torchmetrics tells 1.35, better than the 1.58 of 200 new images of the same law.
-# It finds copies only where nearly every training image was copied.
+# It finds copies only where most of the training images were copied.
 #
 # Two more of its image metrics are not what they are named after:
 # - universal_image_quality_index counts a window where both images are plain as 0, not as 1. An image
