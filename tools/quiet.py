@@ -12,10 +12,24 @@ import tempfile
 
 
 def start() -> None:
-    """Set TensorFlow's log level, and keep its import quiet; unless the user chose a level."""
-    if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
-        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    """Set TensorFlow's log level where the user chose none, and keep its import quiet.
+
+    Some of what the import says heeds no level: it is heard at level 0 alone, where all is.
+    """
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "0":
         sys.meta_path.insert(0, Finder())
+
+
+def complete() -> None:
+    """Put nothing in the place of a standard output or error that was closed.
+
+    Python has None there, and prints to standard output what is meant for a closed standard error;
+    and the next file that is opened would get its number.
+    """
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, "r" if name == "stdin" else "w")  # noqa: SIM115
+            setattr(sys, name, stream)
 
 
 def collect_rarely() -> None:
