@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tf_inverse.networks.natural import counted
 from tf_inverse.report.text import neuron, number, numbers, share_of_images
 from tf_inverse.tensors import Array
 
@@ -123,15 +124,6 @@ def _over(told: dict, unit: dict) -> str:
     if "of" in unit:
         return counted(unit["images"], unit["of"])
     return counted(told["images"], told["of"])
-
-
-def counted(images: int, words: str) -> str:
-    """How many natural images, and what they are; the number once, where the words begin with it.
-
-    >>> counted(500, "photographs"), counted(500, "500 images of photos")
-    ('500 natural images: photographs', '500 images of photos')
-    """
-    return words if words.startswith(f"{images} images") else f"{images} natural images: {words}"
 
 
 def standing(z: float, natural: Array) -> str:
