@@ -51,8 +51,8 @@ def test_sums_of_units(text, expected):
     ("text", "words"),
     [
         ("ship-dog", "expected a label of fc8, got 'dog'"),
-        ("ship-cot", "got 'cot'; near it are cat"),
-        ("t-shir", "expected a label of fc8, got 't-shir'; near it are t-shirt"),
+        ("ship-cot", "got 'cot'; did you mean cat"),
+        ("t-shir", "expected a label of fc8, got 't-shir'; did you mean t-shirt"),
         ("ship-9", "expected a unit of fc8 from 0 to 7, got 9"),
         ("-1", "expected a unit of fc8 from 0 to 7, got -1"),
         ("9" * 5000, "expected a unit of fc8 from 0 to 7, got 9999"),

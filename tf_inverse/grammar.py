@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import sys
+from collections.abc import Sequence
 from typing import overload
 
 from tf_inverse.errors import RefusedInput, UsageError
@@ -145,6 +146,16 @@ def names(text: str | None) -> tuple[str, ...]:
     (('fc8', 'prob'), ())
     """
     return tuple(filter(None, (part.strip() for part in (text or "").split(","))))
+
+
+def meant(near: Sequence[str]) -> str:
+    """What a mistyped name may have meant, as a question; at least one name.
+
+    >>> meant(["horse"]), meant(["cat", "dog", "deer"])
+    ('did you mean horse?', 'did you mean cat, dog or deer?')
+    """
+    several = f"{', '.join(near[:-1])} or " if len(near) > 1 else ""
+    return f"did you mean {several}{near[-1]}?"
 
 
 def lines(what: str, path: StrPath) -> list[str]:

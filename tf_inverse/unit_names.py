@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 
 from tf_inverse.errors import UsageError
-from tf_inverse.grammar import whole
+from tf_inverse.grammar import meant, whole
 
 NUMBER = re.compile(r"-?\d+")
 SIGN = re.compile(r"[+-]")
@@ -83,7 +83,7 @@ def unit(layer: str, text: str, units: int, labels: Labels) -> int:
     near = [labels[i] for i in found] or difflib.get_close_matches(text.lower(), names, 3, 0.4)
     raise UsageError(
         f"expected a label of {layer}, got {text!r}"
-        + (f"; {'which is one of' if found else 'near it are'} {', '.join(near)}" if near else "")
+        + (f"; which is one of {', '.join(near)}" if found else f"; {meant(near)}" if near else "")
     )
 
 

@@ -65,6 +65,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 def main(argv: list[str] | None = None) -> None:
     """Run `tf-inverse` with the arguments given, or the process's own; always raises SystemExit."""
+    quiet.complete()
     # TensorFlow greets with a page of log lines otherwise; whoever wants them sets its level to 0.
     quiet.start()
     registration.only_tensorflow()

@@ -14,6 +14,7 @@ import types
 import typing
 
 from tf_inverse.errors import UsageError
+from tf_inverse.grammar import meant
 
 # What fire takes for a flag, or, a dash alone, for its separator.
 FLAG = re.compile(r"--|-[A-Za-z]|-$")
@@ -81,7 +82,7 @@ def nearest(name: str, names, prefix: str = "") -> str:
     """What a mistyped name may have meant, or all that there is."""
     near = difflib.get_close_matches(name, list(names), 3, 0.5)
     if near:
-        return f"did you mean {' or '.join(prefix + n for n in near)}?"
+        return meant([prefix + n for n in near])
     return f"there is {', '.join(prefix + n for n in names)}"
 
 

@@ -29,8 +29,9 @@ def ladder(
     Args:
         out: Folder for the archives, ladder.png and ladder.html.
         network: A name, as cifar10 or caffenet, a folder with network.json, or hf://user/repo.
-        targets: LAYER:UNIT for ranges, or several LAYER:UNIT@Z1:Z2; the network's default neuron
-            where left out.
+        targets: LAYER:UNIT, whose ranges go from the natural median to beyond nature;
+            LAYER:UNIT@Z1:Z2 for other ends; or several LAYER:UNIT@Z1:Z2. The network's default
+            neuron where left out.
         ranges: Ranges of a single target.
         **settings: Fields of `Settings`, as `settings_flags.taken` fills them in.
         nature: Folder or file of natural images, of which those in the range are shown beside the
@@ -45,5 +46,5 @@ def ladder(
     from tf_inverse.run.ranges import rungs
 
     networks = published.load(network, trust)
-    steps = rungs(networks, targets or networks.default or "", ranges)
+    steps = rungs(networks, targets, ranges)
     return command.climb(out, networks, steps, Settings(**settings), overwrite, nature, volume)

@@ -16,12 +16,25 @@ UNUSED = ("pandas", "sklearn")
 
 
 def start() -> None:
-    """Keep TensorFlow's import short; and its log quiet, unless the user chose a level of it."""
-    quiet = "TF_CPP_MIN_LOG_LEVEL" not in os.environ
-    if quiet:
-        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    """Set TensorFlow's log level where the user chose none, and keep its import short and quiet.
+
+    Some of what the import says heeds no level: it is heard at level 0 alone, where all is.
+    """
+    level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "tensorflow" not in sys.modules:
-        sys.meta_path.insert(0, Finder(quiet))
+        sys.meta_path.insert(0, Finder(level != "0"))
+
+
+def complete() -> None:
+    """Put nothing in the place of a standard output or error that was closed.
+
+    Python has None there, and prints to standard output what is meant for a closed standard error;
+    and the next file that is opened would get its number.
+    """
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, "r" if name == "stdin" else "w")  # noqa: SIM115
+            setattr(sys, name, stream)
 
 
 def collect_rarely() -> None:

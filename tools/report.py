@@ -36,6 +36,7 @@ def report(
         trust: Load a SavedModel in the network, where it is not one that you adopted.
         overwrite: Replace an existing file.
     """
+    png.expect_ending(out, ".html", ".htm")
     opened, names = png.opened(archives)
     redrawn.images(opened, network, trust)
     natures = natures_of(opened, nature, network, trust, store_nature)

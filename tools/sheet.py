@@ -40,6 +40,7 @@ def sheet(
         overwrite: Replace an existing PNG.
     """
     out = out or pathlib.Path(archive).with_suffix(".png")
+    png.expect_ending(out, ".png")
     opened, _ = png.opened([archive])
     (natures,) = natures_of(opened, nature, network, trust)
     png.save(out, png.contact(opened[0], rows, columns, order, natures, maps), overwrite)

@@ -37,5 +37,6 @@ def units(
     random = unit_statistics.measure(
         networks, layer, unit_statistics.random_images(networks), "random codes"
     )
-    print(f"{layer} of {networks.name}: {natural.images if natural else 'no natural statistics'}")
+    of = f"over {natural.images}" if natural else "no natural statistics"
+    print(f"{layer} of {networks.name}: {of}; random: over images of random codes")
     print(tables.units(chosen, unit_statistics.labels(networks, layer), natural, random))

@@ -73,7 +73,7 @@ def test_layers_of_a_model_within_the_model():
     np.testing.assert_allclose(z[:, 1], conv[..., 3].mean((1, 2)), rtol=1e-5)
     np.testing.assert_allclose(z[:, 2], f(x)[:, 1], rtol=1e-5)
     assert (z[:, 0] >= 0).all() and e.shape == (2, 6)
-    with pytest.raises(UsageError, match="got 'convo'; near it are backbone/conv"):
+    with pytest.raises(UsageError, match="got 'convo'; did you mean backbone/conv"):
         networks.layer_shape("convo")
     with pytest.raises(UsageError, match="from 0 to 3, got 4"):
         parse("conv:4@0:1", networks)
@@ -309,7 +309,7 @@ def test_preprocessing_is_kept(name):
 
 
 def test_unknown_application_and_source():
-    with pytest.raises(UsageError, match="got 'MobileNetv2'; near it are MobileNetV2"):
+    with pytest.raises(UsageError, match="got 'MobileNetv2'; did you mean MobileNetV2"):
         adopt.adopt("keras:MobileNetv2", generator())
     with pytest.raises(UsageError, match="expected a .keras or .h5 file, a SavedModel's folder"):
         adopt.adopt("nothing", generator())
@@ -346,7 +346,7 @@ def test_gradient_of_zero_and_of_a_broken_generator():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"encoder": "fcc"}, "expected a layer of net, got 'fcc'; near it are fc"),
+        ({"encoder": "fcc"}, "expected a layer of net, got 'fcc'; did you mean fc"),
         (
             {"image_range": (0.0, 255.0)},
             "fill the declared range 0:255, they go from -0.[0-9]+ to",

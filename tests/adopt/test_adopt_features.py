@@ -102,7 +102,7 @@ def test_an_autoencoder_of_a_map_reads_each_place():
     ("layer", "size", "words"),
     [
         ("fc", 5, r"sparse autoencoder of what fc gives, \[6\], autoencoder takes \[\[5\]\]"),
-        ("fd", 6, "expected a layer of net, got 'fd'; near it are fc"),
+        ("fd", 6, "expected a layer of net, got 'fd'; did you mean fc"),
     ],
 )
 def test_autoencoders_that_do_not_fit(layer, size, words):

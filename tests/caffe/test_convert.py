@@ -135,7 +135,7 @@ def test_pair_refuses_what_does_not_fit(converted, capsys):
     small, painter, out = (converted / name for name in ("small", "painter", "pair"))
     pair = ("pair", small, painter, f"--out={out}")
     for arguments, message in (
-        ((*pair, "--encoder=fc9"), "expected a layer of small, got 'fc9'; near it are fc8"),
+        ((*pair, "--encoder=fc9"), "expected a layer of small, got 'fc9'; did you mean fc8"),
         ((*pair, "--encoder=conv1", "--codes=noise"), "--codes=noise; painter takes 5"),
         ((*pair, "--bounds=1"), "expected --bounds=LOW:HIGH, as -1:1, got '1'"),
         (("pair", painter, small, f"--out={out}"), "expected a classifier in"),

@@ -292,6 +292,14 @@ def test_refusals(tmp_path, tiny_folder):
     with pytest.raises(FileExistsError, match="range-1.h5 exists; give --overwrite or another"):
         command.run("figure1", *given)
     assert mine.read_bytes() == b"mine"
+    # One that its recipe refuses leaves nothing new, and what there was.
+    before = tmp_path / "figure5.json"
+    before.write_text("{}")
+    for out in (tmp_path / "new", tmp_path):
+        flags = (str(out), *given[1:4], True, False)
+        with pytest.raises(UsageError, match="expected a label of fc3"):
+            command.run("figure5", *flags, targets="fc3:none@0:1, fc3:dog@0:1")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["figure5.json", "range-1.h5"]
 
 
 def figures(path):

@@ -250,7 +250,7 @@ def test_card_tells_every_input_and_output(exported):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"layers": ("fc4",)}, "expected a layer of tiny, got 'fc4'; near it are fc"),
+        ({"layers": ("fc4",)}, "expected a layer of tiny, got 'fc4'; did you mean fc"),
         ({"settings": Settings(method="paper")}, "expected method renewal for an export"),
         ({"settings": Settings(optimizer="adam")}, "expected optimizer None for an export"),
         ({"version": 0}, "expected a version from 1 up"),
@@ -267,6 +267,8 @@ def test_existing_folders_are_kept(networks, exported, tmp_path):
     with pytest.raises(FileExistsError, match="holds no export"):
         export.write(networks, tmp_path, overwrite=True)
     assert (tmp_path / "mine").read_text() == "x"
+    with pytest.raises(FileExistsError, match="mine is a file: export writes the sampler of a n"):
+        export.write(networks, tmp_path / "mine", overwrite=True)
     with pytest.raises(FileExistsError, match="give --overwrite to replace it, or another"):
         export.write(networks, exported[0])
 

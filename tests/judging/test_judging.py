@@ -156,7 +156,7 @@ def test_a_map_that_cannot_be_read_or_names_no_class_is_refused():
     target = {"layer": "fc3", "unit": 2, "label": "ship"}
     with pytest.raises(UsageError, match="expected --map of fc3:2, ship, got 'shop'"):
         matching.expect_known(matching.read("fc3:2=1,shop=1"), [target])
-    with pytest.raises(UsageError, match="a class of tiny in --map, got 'dig'; near it are dog"):
+    with pytest.raises(UsageError, match="a class of tiny in --map, got 'dig'; did you mean dog"):
         matching.classes(target, judge, matching.read("ship=dig"))
     with pytest.raises(UsageError, match="got '4'; numbers go from 0 to 3"):
         matching.classes(target, judge, matching.read("ship=4"))

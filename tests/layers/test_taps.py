@@ -81,7 +81,7 @@ def test_layer_called_twice_is_addressed_call_by_call():
     expected = [h[:, 1] for h in keras.Model(f.inputs[0], [one, two])(x)]
     z = scores(networks, x, Neuron("twice/0", 1), Neuron("twice/1", 1))
     np.testing.assert_allclose(z, np.stack(expected, axis=1), rtol=1e-4)
-    with pytest.raises(UsageError, match="got 'twice'; near it are twice/"):
+    with pytest.raises(UsageError, match="got 'twice'; did you mean twice/"):
         networks.layer_shape("twice")
 
 

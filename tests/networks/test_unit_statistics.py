@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 
 import keras
 import numpy as np
@@ -58,7 +59,7 @@ def test_labels_are_searched(networks):
     with pytest.raises(UsageError, match="there is none"):
         unit_statistics.found(networks, "fc3", "volcano")
     assert unit_statistics.asked_layer(networks, None, "ship") == "fc3"
-    with pytest.raises(UsageError, match="near it are"):
+    with pytest.raises(UsageError, match="did you mean"):
         unit_statistics.asked_layer(networks, "fc9", None)
 
 
@@ -91,6 +92,12 @@ def test_rungs_are_adjacent_and_go_beyond_nature():
     assert (steps[0][0].z1, steps[-1][0].z2) == (5.0, 12.5)  # the median; 10 + half of (10 - 5)
     with pytest.raises(UsageError, match="at least 2 --ranges"):
         ranges.rungs(networks, "fc3:cat", 1)
+    # Ends that are asked for are taken; those of the network's default are of a single sample.
+    steps = ranges.rungs(networks, "fc3:cat@1.23456:4", 3)
+    assert [step[0].z1 for step in steps] == pytest.approx([1.23456, 2.1564, 3.0782], abs=1e-3)
+    assert (steps[0][0].z1, steps[-1][0].z2) == (1.23456, 4.0)
+    default = dataclasses.replace(networks, default="fc3:cat@9:10")
+    assert ranges.rungs(default, None, 5) == ranges.rungs(networks, "fc3:cat", 5)
 
 
 def test_rungs_of_a_unit_far_from_zero(monkeypatch):
@@ -145,6 +152,9 @@ def test_climb_draws_what_was_found(networks, tmp_path):
     settings = Settings(n=4, K=2, patience=20)
     troubles = ranges.climb(tmp_path / "out", networks, again, settings, overwrite=True)
     shown = (tmp_path / "out" / "ladder.html").read_text()
+    # Nor does it stay in the folder.
+    left = [name for name in os.listdir(tmp_path / "out") if name.endswith(".h5")]
+    assert left == ["rung-3.h5"]
     assert len(troubles) == 2 and shown.count('"captions":') == page.count('"captions":') == 1
 
 

@@ -206,13 +206,11 @@ def test_a_range_stands_among_all_images_of_the_network_where_the_archive_tells_
     low, high = (float(np.percentile(z, level)) for level in (99, 99.8))
     target = specimen.TARGET | {"z1": low, "z2": high}
     archive = specimen.write(tmp_path / "a.h5", targets=[target], nature=nature)
-    (line,) = standing.lines(archive)
-    assert line.startswith(
-        "Over all 10000 natural images of the network (photographs) fc8:8 (ship)"
-    )
+    line, kept = standing.lines(archive)
+    assert line.startswith("About 0.8 % of natural images excite fc8:8 (ship) to this range: ")
+    assert "over 10000 natural images: photographs)" in line
     assert f"p99, {(low - z.mean()) / z.std():+.1f} sd" in line and "is p99.8, " in line
-    kept = "100 of them, chosen at random, and 10 in the range"
-    assert "about 0.8 % of them" in line and kept in line
+    assert "keeps 100 chosen at random and 10 that lie in the range" in kept
     assert standing.quantiles(archive, 0)[0] == levels
     beyond = specimen.write(
         tmp_path / "b.h5", targets=[target | {"z1": -99.0, "z2": 99.0}], nature=nature
@@ -221,7 +219,23 @@ def test_a_range_stands_among_all_images_of_the_network_where_the_archive_tells_
     assert "99 is above all" in standing.lines(beyond)[0]
     # An archive of before knows the images that are kept with it alone.
     old = specimen.write(tmp_path / "old.h5", targets=[target])
-    assert standing.lines(old)[0].startswith("Over the 100 natural images kept at random fc8:8")
+    assert standing.lines(old)[0].endswith("over 100 natural images kept at random).")
+    # Of an intersection, those that are kept lie in both ranges, whatever share lies in one.
+    both = specimen.write(
+        tmp_path / "both.h5",
+        targets=[target, target],
+        nature=nature | {"targets": [unit, unit]},
+    )
+    first, second, kept = standing.lines(both)
+    assert first == second == line and "10 that lie in all the ranges" in kept
+
+
+def test_a_sheet_of_very_many_images_has_smaller_ones():
+    areas = []
+    for n in (500, 1500):
+        drawn = sheet.contact_sheet(flat([(250, 0, 0)], 8).repeat(n, axis=0), ["1.0"] * n)
+        areas.append((np.asarray(drawn) == (250, 0, 0)).all(axis=2).sum())
+    assert areas[0] == 500 * 96 * 96 and 0.95 * 5_120_000 < areas[1] <= 5_120_000
 
 
 @pytest.mark.parametrize(

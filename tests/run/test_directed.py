@@ -173,8 +173,8 @@ def test_natural_images_are_those_that_are_kept(loaded, finished):
     np.testing.assert_allclose(nature["encodings"], natural.encodings[inside.all(axis=1)])
     np.testing.assert_allclose(nature["activations"][:, 0], z[:count], rtol=1e-5)
     lines = standing.lines(archive.open(finished / "whole.h5"))
-    assert lines[0].startswith(f"Over {count} natural images, those of")
-    assert "fc3:ship-0.5*cat has mean" in lines[0]
+    assert "of natural images excite fc3:ship-0.5*cat to this range: " in lines[0]
+    assert f"over {count} natural images: those of" in lines[0]
 
 
 def test_without_natural_images_random_codes_stand_for_them(tiny, capsys):

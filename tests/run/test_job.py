@@ -143,7 +143,25 @@ def test_progress_is_a_line_now_and_then_or_a_bar(capsys, monkeypatch):
         "40/40 found, 30 steps, 25 % accepted, 2 restarts, 3.27 a second",
     ]
     monkeypatch.setattr(progress.time, "monotonic", lambda: 0.0)
+    monkeypatch.setattr(progress, "_columns", lambda: 120)
     monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True, raising=False)
     with progress.Progress(40) as shown:
         shown.show(Info(10, 20, 0.5, 0, 10.0))
     assert f"[{'=' * 15}{' ' * 15}] 20/40 found" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("columns", "bar"),
+    [(120, "[===============               ]"), (80, "[=======        ]"), (40, "")],
+)
+def test_progress_keeps_to_one_line_of_the_terminal(capsys, monkeypatch, columns, bar):
+    from tf_inverse.compute import progress
+
+    monkeypatch.setattr(progress, "_columns", lambda: columns)
+    text = "120/240 found, 64 steps, 18 % accepted, 0 restarts, 9.7 a sec"
+    progress.draw(text, True, 120, 240)
+    line = capsys.readouterr().err.removeprefix("\r\x1b[K")
+    assert line == f"{bar} {text}".strip()[: columns - 1] and len(line) < columns
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True, raising=False)
+    assert not progress.on_terminal()

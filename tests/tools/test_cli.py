@@ -4,6 +4,7 @@ import inspect
 import io
 import json
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -15,6 +16,7 @@ from tf_inverse.tools import cli
 from tf_inverse import archive, metrics
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage
+from tf_inverse.report import png
 from tf_inverse.run import command
 
 SMALL = ["--n=6", "--K=4", "--precision=float32"]
@@ -41,7 +43,9 @@ def test_sample_prints_a_table_and_writes_archive_and_sheet(network, capsys):
     assert len(opened) == 6 and opened.complete and opened.network == "tiny"
     target = opened.targets[0]
     assert (target["layer"], target["unit"], target["label"]) == ("fc3", 0, "cat")
-    assert "fc3:0 (cat)" in text
+    first, varied, *_ = text.splitlines()
+    assert first.startswith("6 of 6 images found with fc3:0 (cat) from ")
+    assert varied.startswith("As varied as ") and "\nLook at out.png\n" in text
     for word in ("found", "asked", "steps", "seconds", "in range", "pair distance", "Vendi score"):
         assert word in text
     lines = [line for line in text.splitlines() if " .. " in line]  # the histogram
@@ -68,10 +72,19 @@ def test_an_existing_archive_is_refused_without_overwrite(network, capsys):
     (open("out.h5", "w")).close()
     assert run("sample", "out.h5", network, *SMALL) == 2
     said = capsys.readouterr().err
+    assert "searching" not in said
     assert "out.h5 exists; give --overwrite to replace it, or another name" in said
     assert os.path.getsize("out.h5") == 0
     assert run("sample", "out.h5", network, "--overwrite", *SMALL) == 0
     assert len(archive.open("out.h5")) == 6
+    # A picture of that name which is not ours stays; the sheet of an archive that is gone does not.
+    os.remove("out.h5")
+    whole = pathlib.Path("out.png").read_bytes()
+    pathlib.Path("out.png").write_bytes(whole.replace(png.OURS.encode(), b"an_other_1"))
+    assert run("sample", "out.h5", network, *SMALL) == 2
+    assert "out.png exists and is none of tf-inverse's" in capsys.readouterr().err
+    pathlib.Path("out.png").write_bytes(whole)
+    png.expect_ours("out.png")
 
 
 def test_unreachable_is_exit_3_with_every_key(network, capsys):
@@ -129,12 +142,13 @@ def test_refused_before_anything_runs(called, capsys, arguments, words):
         (["--precision=float8"], "expected precision auto, float32, bfloat16, float16"),
         (["--store=nothing"], "expected --store=images or --store=codes, got 'nothing'"),
         (["--targets=fc3:9@1:2"], "expected a unit of fc3 from 0 to 3, got 9"),
-        (["--targets=fc3:shop@1:2"], "near it are ship"),
+        (["--targets=fc3:shop@1:2"], "did you mean ship"),
     ],
 )
 def test_refusals_of_sample(network, capsys, arguments, words):
     assert run("sample", network, *arguments) == 2
-    assert words in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert words in said and len(said.splitlines()) == 1
     assert os.listdir() == []
 
 

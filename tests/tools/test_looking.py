@@ -116,6 +116,13 @@ def test_board(folder):
         (["publish", "a.h5", "--to=x", "--as=csv"], "--as to be one of imagefolder, parquet"),
         (["publish", "a.h5"], "publish needs TO"),
         (["images", "a.h5", "."], "is not empty; give --overwrite, or name"),
+        (["images", "a.h5", "b.h5"], "expected a folder to write to, b.h5 is a file"),
+        (
+            ["report", "a.h5", "--out=b.h5", "--overwrite"],
+            "to end in .html or .htm, got b.h5",
+        ),
+        (["report", "a.h5", "--out=none/a.html"], "none is not a folder; make it first"),
+        (["sheet", "a.h5", "--out=a.jpg"], "--out to end in .png, got a.jpg"),
     ],
 )
 def test_refusals_are_one_line(folder, capsys, arguments, words):

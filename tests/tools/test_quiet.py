@@ -1,6 +1,7 @@
 """What is kept from the terminal, and what is not."""
 
 import os
+import shlex
 import subprocess
 import sys
 
@@ -23,6 +24,35 @@ def test_a_command_says_nothing_but_its_own():
 
 def test_whoever_wants_the_log_gets_it():
     assert told(UNITS, TF_CPP_MIN_LOG_LEVEL="0")[2] != ""
+
+
+@pytest.mark.parametrize(
+    ("level", "quietly"), [(None, True), ("3", True), ("1", True), ("0", False)]
+)
+def test_a_level_that_the_user_chose_stays(monkeypatch, level, quietly):
+    """What the import says of any level is kept back unless all is asked for."""
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    if level is not None:
+        monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", level)
+    others = [one for one in sys.meta_path if not isinstance(one, quiet.Finder)]
+    monkeypatch.setattr(sys, "meta_path", others)
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    quiet.start()
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == (level or "3")
+    assert sys.meta_path[0].quiet == quietly
+
+
+def test_a_closed_stream_takes_what_is_written_and_lends_its_number_to_no_file(tmp_path):
+    code = (
+        "import sys; from tf_inverse.tools import quiet; quiet.complete(); "
+        "print('out'); print('err', file=sys.stderr); print(sys.stderr.isatty());"
+        f"print(open({str(tmp_path / 'a')!r}, 'w').fileno() > 2, file=sys.__stdout__)"
+    )
+    command = f"{sys.executable} -c {shlex.quote(code)}"
+    told = subprocess.run(["bash", "-c", f"{command} 2>&-"], capture_output=True, text=True)
+    assert (told.returncode, told.stdout) == (0, "out\nFalse\nTrue\n")
+    told = subprocess.run(["bash", "-c", f"{command} >&-"], capture_output=True, text=True)
+    assert told.returncode == 0 and told.stderr == "err\n"
 
 
 def test_an_import_that_fails_is_told(tmp_path):

@@ -16,6 +16,7 @@ from tf_inverse.adopt import adapters, foreign, integer_input, kerashub, onnx, r
 from tf_inverse.adopt import pixels as pixel_words
 from tf_inverse.caffe import published
 from tf_inverse.errors import UsageError, reason
+from tf_inverse.grammar import meant
 from tf_inverse.layers import frozen_inputs, signatures
 from tf_inverse.networks import hub, storage
 from tf_inverse.tensors import Model
@@ -219,10 +220,9 @@ def application(
     """
     makers = {n: f for n, f in vars(applications).items() if inspect.isfunction(f)}
     if name not in makers:
-        near = difflib.get_close_matches(name, makers, 3, 0.4) or sorted(makers)[:5]
-        raise UsageError(
-            f"expected a model of keras.applications, got {name!r}; near it are {', '.join(near)}"
-        )
+        near = difflib.get_close_matches(name, makers, 3, 0.4)
+        there = meant(near) if near else f"there are {', '.join(sorted(makers)[:5])} ..."
+        raise UsageError(f"expected a model of keras.applications, got {name!r}; {there}")
     try:
         model = makers[name](
             weights=weights, input_shape=size, classes=1000, classifier_activation=None

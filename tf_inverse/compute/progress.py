@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from tf_inverse.method.sampler import Info
 
 
-WIDTH = 30
+WIDTH, NARROWEST = 30, 6
 EVERY = 10.0
 
 
@@ -23,11 +24,30 @@ def draw(text: str, terminal: bool, done: int, total: int | None) -> None:
         done: How much of `total` is done.
         total: What the whole bar stands for; no bar is drawn where that is not known.
     """
-    if terminal and total:
-        full = WIDTH * done // total
-        text = f"[{'=' * full}{' ' * (WIDTH - full)}] {text}"
+    if terminal:
+        # What is wider than the terminal goes on in a second line, which stays there at the next
+        # text: the bar gives way first.
+        room = _columns() - 1
+        wide = min(WIDTH, room - len(text) - len("[] "))
+        if total and wide >= NARROWEST:
+            full = wide * done // total
+            text = f"[{'=' * full}{' ' * (wide - full)}] {text}"
+        text = text[:room]
     start, end = ("\r\x1b[K", "") if terminal else ("", "\n")
     print(f"{start}{text}", end=end, file=sys.stderr, flush=True)
+
+
+def on_terminal() -> bool:
+    """Whether standard error is a terminal on which a line can be drawn over."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _columns() -> int:
+    """Characters in a line of the terminal; 80 where it does not tell."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except (OSError, ValueError):  # no terminal, or a stream that is none of the system's
+        return 80
 
 
 class Progress:
@@ -41,7 +61,7 @@ class Progress:
         self.asked, self.last = asked, time.monotonic()
         self.first: int | None = None
         self.began = 0.0
-        self.terminal = sys.stderr.isatty()
+        self.terminal = on_terminal()
 
     def __enter__(self) -> Progress:
         return self
@@ -86,7 +106,7 @@ class Counted:
     def __init__(self, things: str, before: float = 0):
         self.things, self.before = things, before
         self.began = self.last = time.monotonic()
-        self.terminal = sys.stderr.isatty()
+        self.terminal = on_terminal()
 
     def __enter__(self) -> Counted:
         return self
@@ -147,7 +167,7 @@ class Transfer:
     def __init__(self, total: int | None, have: int = 0):
         self.total, self.have, self.first = total, have, have
         self.began = self.last = time.monotonic()
-        self.terminal = sys.stderr.isatty()
+        self.terminal = on_terminal()
 
     def __enter__(self) -> Transfer:
         return self

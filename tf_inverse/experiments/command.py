@@ -88,23 +88,28 @@ def run(
         ledger=ledger,
         **options,
     )
+    before = out.exists()
     out.mkdir(parents=True, exist_ok=True)
     begun = options | {"network": told, "judge": judge, "precision": lab.precision}
     sources = {"checksums": networks.checksums if networks else {}, "versions": versions()}
-    if done := ledger.begin(begun | sources, replaced=archives if overwrite else ()):
+    told_before = [out / f"{name}.{suffix}" for suffix in SUFFIXES]
+    replaced = archives if overwrite else ()
+    if done := ledger.begin(begun | sources, replaced, told_before):
         say(f"{out}: going on after {done} runs that are done")
-    for suffix in SUFFIXES:
-        # An outcome of before would stand beside archives of other runs.
-        (out / f"{name}.{suffix}").unlink(missing_ok=True)
     try:
         outcome = RECIPES[name](lab)
     except KeyboardInterrupt:
         again = "the same command without --overwrite" if overwrite else "the same command"
         say(f"stopped; {again} goes on with {out}")
         raise
+    except UsageError:
+        if not before and not any(out.iterdir()):
+            out.rmdir()
+        raise
     text = write(out, name, outcome, command, told)
     data = record(name, outcome, told)
     ledger.close()
+    say(f"{out / name}.html")
     print(json.dumps(data) if as_json else text)
     return 3 if any("trouble" in row for row in outcome.rows) else 0
 

@@ -39,6 +39,7 @@ class Ledger:
         self._out, self._path = out, out / f"{name}.runs.json"
         entry = None if anew else json_file.value(self._path, MOST, links=False)
         self._settings: dict[str, Any] = {}
+        self._outcome: tuple[pathlib.Path, ...] = ()
         self._runs: dict[str, dict[str, Any] | None] = {}
         if entry is not None:
             self._settings, self._runs = self._read(entry)
@@ -58,12 +59,22 @@ class Ledger:
         """Whether an archive in the folder is of a run that this experiment did or had begun."""
         return path.stem in self._runs
 
-    def begin(self, settings: dict[str, Any], replaced: Iterable[pathlib.Path] = ()) -> int:
-        """How many runs are done of the experiment of these settings, which from here on is begun.
+    def begin(
+        self,
+        settings: dict[str, Any],
+        replaced: Iterable[pathlib.Path] = (),
+        outcome: Iterable[pathlib.Path] = (),
+    ) -> int:
+        """How many runs are done of the experiment of these settings.
+
+        Nothing is written or removed before its first run starts: a recipe may be refused until
+        then.
 
         Args:
             settings: What the experiment's archives depend on.
             replaced: Archives in the folder that it may take the place of.
+            outcome: Files that tell an outcome of before, which would stand beside archives of
+                other runs.
 
         Raises:
             UsageError: It was begun with others; the line names every difference.
@@ -78,7 +89,7 @@ class Ledger:
                 )
         self._settings = settings
         self._runs |= {path.stem: None for path in replaced if path.stem not in self._runs}
-        self._write()
+        self._outcome = tuple(outcome)
         return sum(run is not None for run in self._runs.values())
 
     def row(self, run: str) -> dict[str, Any] | None:
@@ -92,6 +103,8 @@ class Ledger:
         """Notes that a run begins, so that its archive is known to be its own."""
         self._runs[run] = None
         self._write()
+        for path in self._outcome:
+            path.unlink(missing_ok=True)
 
     def end(self, run: str, row: dict[str, Any]) -> None:
         """Notes that a run is done."""

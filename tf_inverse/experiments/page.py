@@ -76,8 +76,8 @@ _PAGE = string.Template(
     '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
     "style-src 'unsafe-inline'\"><title>$title</title><style>$style</style></head><body>"
     "<h1>$title</h1><p>$text</p><p><code>$command</code></p>"
-    '<div class="wide">$table</div>$claims'
-    '<h2>What the paper says</h2><div class="wide">$paper</div>$sheet<p>$notes</p>'
+    '$claims$sheet<h2>Figures</h2><div class="wide">$table</div><p>$notes</p>'
+    '<h2>What the paper says</h2><div class="wide">$paper</div>'
     "<p>tf_inverse $version, network $network</p></body></html>\n"
 )
 
@@ -113,9 +113,9 @@ def markdown(outcome: Outcome, name: str, command: str, network: str) -> str:
         network: Name of the pair.
     """
     parts = [f"# {outcome.title}", outcome.text, f"```sh\n{command}\n```", f"Network: {network}."]
-    parts += [_piped(cells(outcome.rows)), *_troubles(outcome.rows)]
     if outcome.claims:
         parts += ["## What holds", "\n".join(f"- {told(claim)}" for claim in outcome.claims)]
+    parts += ["## Figures", _piped(cells(outcome.rows)), *_troubles(outcome.rows)]
     parts += ["## What the paper says", _piped([["what", "paper"], *paper.GIVEN[name]]), NOTES]
     return "\n\n".join(parts) + "\n"
 

@@ -101,6 +101,11 @@ def write(
 def _expect_free(out: pathlib.Path, version: int, overwrite: bool) -> None:
     if version < 1:
         raise UsageError(f"expected a version from 1 up, as TF Serving does, got {version}")
+    if out.is_file():
+        raise FileExistsError(
+            f"expected a folder to write to, {out} is a file: export writes the sampler of a "
+            "network (--network), not of an archive"
+        )
     if out.exists() and _card_of(out) is None:
         raise FileExistsError(f"{out} exists and holds no export; choose another name")
     try:

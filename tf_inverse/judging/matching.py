@@ -177,5 +177,5 @@ def _named(text: str, judge: Judge) -> int:
     if found:
         return found[0]
     near = difflib.get_close_matches(text, labels, 3, 0.4)
-    there = f"near it are {', '.join(near)}" if near else f"numbers go from 0 to {judge.count - 1}"
+    there = grammar.meant(near) if near else f"numbers go from 0 to {judge.count - 1}"
     raise UsageError(f"expected a class of {judge.name} in --map, got {text!r}; {there}")

@@ -21,6 +21,7 @@ import tensorflow as tf
 
 from tf_inverse import private
 from tf_inverse.errors import UsageError
+from tf_inverse.grammar import meant
 from tf_inverse.tensors import Tensor
 
 
@@ -100,9 +101,10 @@ def resolve(path: str, names: Collection[str], owner: str) -> str:
             f"expected one layer of {owner}, {path!r} is any of {', '.join(ends[:4])}; write it out"
         )
     lasts = {name.rpartition("/")[2]: name for name in names}
-    near = difflib.get_close_matches(path, [*names, *lasts], 3, 0.4) or list(names)[-3:]
+    near = difflib.get_close_matches(path, [*names, *lasts], 3, 0.4)
     near = list(dict.fromkeys(lasts.get(name, name) for name in near))
-    raise UsageError(f"expected a layer of {owner}, got {path!r}; near it are {', '.join(near)}")
+    there = meant(near) if near else f"the last ones are {', '.join(list(names)[-3:])}"
+    raise UsageError(f"expected a layer of {owner}, got {path!r}; {there}")
 
 
 def run(model: keras.Model, x: Tensor, paths: tuple[str, ...]) -> list:

@@ -155,3 +155,12 @@ def _of(neuron: Neuron, unit: int, count: int) -> int:
             "natural.h5 is of another network"
         )
     return unit
+
+
+def counted(images: int, words: str) -> str:
+    """How many natural images, and what they are; the number once, where the words begin with it.
+
+    >>> counted(500, "photographs"), counted(500, "500 images of photos")
+    ('500 natural images: photographs', '500 images of photos')
+    """
+    return words if words.startswith(f"{images} images") else f"{images} natural images: {words}"

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf_inverse.errors import UsageError
 from tf_inverse.layers import taps
 from tf_inverse.networks import codes
-from tf_inverse.networks.natural import LEVELS
+from tf_inverse.networks.natural import LEVELS, counted
 from tf_inverse.tensors import Array, Tensor
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def stored(networks: Networks, layer: str) -> Statistics | None:
     at = [list(natural.levels).index(level) for level in LEVELS if level in natural.levels]
     if len(at) != len(LEVELS):
         return None
-    words = f"{natural.images} natural images: {natural.description}"
+    words = counted(natural.images, natural.description)
     return Statistics(words, mean, sd, percentiles[:, at])
 
 

@@ -10,7 +10,7 @@ from tf_inverse.report.text import in_columns, number, one_in
 FIGURES = {
     "found": ("found", "samples in the archive"),
     "asked": ("asked", "samples asked for"),
-    "in_range": ("in range", "share of samples whose stored image lies in every band"),
+    "in_range": ("in range", "share of samples whose stored image lies in every range"),
     "steps": ("steps", "gradient steps taken"),
     "seconds": ("seconds", "wall time of the run"),
     "pair_distance": ("pair distance", "mean distance of two samples' encodings"),
@@ -28,7 +28,7 @@ FIGURES = {
     ),
     "natural": (
         "natural in range",
-        "natural images in the same bands that are compared with, at most as many as samples",
+        "natural images in the same ranges that are compared with, at most as many as samples",
     ),
     "vendi_natural": ("Vendi of nature", "Vendi score of those natural images"),
     "vendi_natural_profile": (
@@ -66,7 +66,7 @@ FIGURES = {
     "apart": ("rounds apart", "rounds of moves between two rows of one of those chains"),
     "probability": (
         "one in",
-        "how many images the generator draws from its codes for each that lies in every band",
+        "how many images the generator draws from its codes for each that lies in every range",
     ),
     "agreement": (
         "judges agree",

@@ -180,6 +180,7 @@ def _archive(
         "name": name,
         "question": text.question(archive.targets, archive.network),
         "volume": standing.size(archive),
+        "compared": standing.compared(archive),
         "complete": bool(archive.complete),
         "size": list(images.shape[1:3]),
         "targets": [_target(archive, i) for i in range(len(archive.targets))],

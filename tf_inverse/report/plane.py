@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
 
-from tf_inverse.report import cells, encode, html, page_data, sheet, text
+from tf_inverse.report import cells, encode, html, page_data, png, sheet, text
 
 if TYPE_CHECKING:
     from tf_inverse.archive import Archive
@@ -65,7 +66,9 @@ def picture(archive: Archive, summary: dict | None = None) -> bytes:
             drawn.paste(_empty((TILE, high), hatched), corner)
     _axes(draw, archive, shown, (left, top, high))
     buffer = io.BytesIO()
-    drawn.save(buffer, "PNG", optimize=True)
+    metadata = PngInfo()
+    metadata.add_text("Software", png.OURS)
+    drawn.save(buffer, "PNG", optimize=True, pnginfo=metadata)
     return buffer.getvalue()
 
 

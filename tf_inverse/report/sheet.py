@@ -16,6 +16,11 @@ Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
 MOST_LINES = 12
 """Of one heading: what is longer ends in three dots."""
 
+PIXELS, SMALLEST = 5_120_000, 48
+"""Of all images of a sheet together, about, and of the width of one: of more than 533 images
+each is less than 96 wide. A sheet of 1,000 would be of 13 MB, and no screen shows as much at once.
+"""
+
 PAPER, INK, FAINT = (255, 255, 255), (24, 26, 31), (104, 109, 120)
 
 
@@ -52,7 +57,8 @@ def contact_sheet(
         captions: n texts, for instance activations.
         title: Lines over the grid; the first is the heading.
         columns: Images a row; chosen for a landscape sheet by default.
-        tile: Width of an image on the sheet in pixels; small images are enlarged to about 96.
+        tile: Width of an image on the sheet in pixels; by default small images are enlarged to 96,
+            large ones reduced to 160, and very many to less: see `PIXELS`.
 
     Returns:
         PIL.Image.Image in RGB.
@@ -114,7 +120,10 @@ def _lay_out(rows: Sequence[Row], columns: int | None, tile: int | None) -> _Lay
     """Chooses the measures from the largest image and the longest group."""
     high = max(row.images.shape[1] for row in rows)
     wide = max(row.images.shape[2] for row in rows)
-    tile = int(tile or (96 if wide <= 96 else min(wide, 160)))
+    if tile is None:
+        tile = 96 if wide <= 96 else min(wide, 160)
+        count = sum(len(row.images) for row in rows)
+        tile = max(SMALLEST, min(tile, int((PIXELS * wide / high / count) ** 0.5)))
     most = max(len(row.images) for row in rows)
     # Columns that no row fills would be white paper, as wide as anybody asks.
     columns = min(int(columns or _landscape(most)), most)

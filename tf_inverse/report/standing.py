@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tf_inverse.networks.natural import counted
 from tf_inverse.report.text import neuron, number, numbers, share_of_images
 from tf_inverse.tensors import Array
 
 if TYPE_CHECKING:
     from tf_inverse.archive import Archive
 
+_NONE = "No natural image excites"
+
 
 def lines(archive: Archive) -> list[str]:
     """How large the inverse set is, and what each target's range means among natural images.
 
-    Each where it is known.
+    Each where it is known; and which natural images samples are compared with.
     """
     found = [size(archive)]
     found += [line(archive, i) for i in range(len(archive.targets))]
+    found.append(compared(archive))
     return [one for one in found if one is not None]
 
 
@@ -37,21 +42,26 @@ def line(archive: Archive, i: int) -> str | None:
     Percentiles are of all natural images that the network was measured on. An archive of before
     that was stored has those of the images that are kept with it alone.
     """
-    target, kept = archive.targets[i], activations(archive, i)
-    told = archive.header.get("nature")
-    if told is None or told["targets"][i] is None:
-        return None if kept is None else natural_band(target, kept)
-    unit = told["targets"][i]
-    said = whole(target, told, unit)
-    if kept is None:
-        return said
-    natural = archive.natural
-    inside = 0 if natural is None or natural.encodings is None else len(natural.encodings)
-    if "of" in unit:
-        return f"{said} With the {inside} kept ones in the range samples are compared."
+    target, told = archive.targets[i], archive.header.get("nature")
+    if told is not None and told["targets"][i] is not None:
+        return whole(target, told, told["targets"][i])
+    kept = activations(archive, i)
+    return None if kept is None else natural_band(target, kept)
+
+
+def compared(archive: Archive) -> str | None:
+    """Which natural images samples are compared with, in a sentence; None where none are known.
+
+    Those of an intersection lie in all its ranges: their number says nothing of one range alone.
+    """
+    kept, natural = activations(archive, 0), archive.natural
+    if archive.header.get("nature") is None or kept is None or natural is None:
+        return None
+    inside = 0 if natural.encodings is None else len(natural.encodings)
+    where = "the range" if len(archive.targets) == 1 else "all the ranges"
     return (
-        f"{said} The network keeps {len(kept)} of them, chosen at random, and {inside} in the "
-        "range, with which samples are compared."
+        f"Of natural images the network keeps {len(kept)} chosen at random and {inside} that lie "
+        f"in {where}: samples are compared with these."
     )
 
 
@@ -95,18 +105,25 @@ def whole(target: dict, told: dict, unit: dict) -> str:
         places.append(
             f"{number(z)} is {place}" + (f", {(z - mean) / sd:+.1f} sd" if sd > 0 else "")
         )
+    return _sentence(levels[1] - levels[0], target, places, mean, sd, _over(told, unit))
+
+
+def _sentence(
+    share: float, target: dict, places: Sequence[str], mean: float, sd: float, over: str
+) -> str:
+    """How many natural images lie in a range, in percent, before what its ends are among them."""
+    many = f"About {share:.3g} % of natural images excite" if share > 0 else _NONE
     return (
-        f"{_over(told, unit)} {neuron(target)} "
-        f"has mean {number(mean, 3)} and s.d. {number(sd, 3)}; {'; '.join(places)}; about "
-        f"{levels[1] - levels[0]:.3g} % of them lie in the range."
+        f"{many} {neuron(target)} to this range: {'; '.join(places)} "
+        f"(mean {number(mean, 3)}, s.d. {number(sd, 3)}, over {over})."
     )
 
 
 def _over(told: dict, unit: dict) -> str:
     """The images that a unit was measured on: all that the network was, or others."""
     if "of" in unit:
-        return f"Over {unit['images']} natural images, {unit['of']},"
-    return f"Over all {told['images']} natural images of the network ({told['of']})"
+        return counted(unit["images"], unit["of"])
+    return counted(told["images"], told["of"])
 
 
 def standing(z: float, natural: Array) -> str:
@@ -136,9 +153,6 @@ def natural_band(target: dict, natural: Array) -> str:
     """
     natural = np.asarray(natural, np.float64)
     ends = [f"{number(z)} is {standing(z, natural)}" for z in (target["z1"], target["z2"])]
-    share = float(np.mean((natural >= target["z1"]) & (natural <= target["z2"])))
-    return (
-        f"Over the {len(natural)} natural images kept at random {neuron(target)} has mean "
-        f"{number(natural.mean(), 3)} and s.d. {number(natural.std(), 3)}; {'; '.join(ends)}; "
-        f"{100 * share:.3g} % of them lie in the range."
-    )
+    share = 100 * float(np.mean((natural >= target["z1"]) & (natural <= target["z2"])))
+    over = f"{len(natural)} natural images kept at random"
+    return _sentence(share, target, ends, float(natural.mean()), float(natural.std()), over)

@@ -61,6 +61,8 @@ class Board:
     def __init__(self, folder: StrPath):
         self._proto, records = tensorboard()
         folder = pathlib.Path(folder)
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(f"expected a folder to write to, {folder} is a file")
         folder.mkdir(parents=True, exist_ok=True)
         # tensorboard's own EventFileWriter would import TensorFlow where it is installed.
         self._file = open(folder / f"events.out.tfevents.{time.time_ns()}.{os.getpid()}", "xb")

@@ -166,6 +166,28 @@ def share_of_images(figures: Mapping[str, float]) -> str:
     return f"about 1 in {middle} of the images that this generator draws (1 in {most} to {least})"
 
 
+def variety(figures: Mapping[str, float]) -> list[str]:
+    """How different samples are from each other, in words, and beside natural images; [] unknown.
+
+    Args:
+        figures: The known ones of a summary, as `numbers` gives them.
+
+    >>> variety({"vendi": 78.7, "vendi_equal_count": 32.7, "natural": 49, "vendi_natural": 25.4})
+    ['as varied as 78.7 wholly different images (Vendi score); 49 of them as 32.7, and the 49 \
+natural images in the range as 25.4']
+    """
+    if "vendi" not in figures:
+        return []
+    line = f"as varied as {number(figures['vendi'], 3)} wholly different images (Vendi score)"
+    if {"vendi_natural", "vendi_equal_count", "natural"} <= set(figures):
+        of = number(figures["natural"])
+        line += (
+            f"; {of} of them as {number(figures['vendi_equal_count'], 3)}, and the {of} natural "
+            f"images in the range as {number(figures['vendi_natural'], 3)}"
+        )
+    return [line]
+
+
 def one_in(probability: float) -> str:
     """One over a probability, two digits of it: 1.2, 56, 41,000."""
     images = 1.0 / probability

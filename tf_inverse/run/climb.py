@@ -28,7 +28,7 @@ class Climb:
     """
 
     def __init__(self, stop: Stop):
-        self.stop, self.terminal = stop, sys.stderr.isatty()
+        self.stop, self.terminal = stop, progress.on_terminal()
         self.began = self.last = time.monotonic()
         self.stage: Stage | None = None
         self.passes = self.at = 0

@@ -14,6 +14,7 @@ from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.grammar import say
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage
+from tf_inverse.report import png
 from tf_inverse.run import job, natures, plane_command, ranges, signals
 from tf_inverse.run import resume as resuming
 from tf_inverse.run.printed import run, told
@@ -52,15 +53,19 @@ def sample(
         **more: tensorboard, profile, nature and volume, as of `told`.
     """
     out = job.expect_free(out, store, overwrite)
+    if not overwrite:
+        png.expect_ours(out.with_suffix(".png"))
     natures.expect_source(more.get("nature"), more.get("store_nature", False))
     entries = storage.manifest(published.find(network))
     targets = targets or entries.get("default")
     if not targets:
         raise UsageError(f"expected --targets={band.FORM}: network {network} names no default")
     automatic = options["K"] == "auto"
-    settings = placed(options | {"K": capacity.LEAST if automatic else options["K"]}, **how)
+    settings, where = placed(options | {"K": capacity.LEAST if automatic else options["K"]}, **how)
     networks = published.load(network, trust)
     bands = band.parse(targets, networks)
+    if options["precision"] == "auto":
+        say(f"searching in {settings.precision} on {where}")
     if automatic:
         settings = crowded(networks, bands, settings)
         if settings.K != capacity.LEAST:
@@ -130,8 +135,8 @@ def climb(
     return Unreachable.exit_code if troubles else 0
 
 
-def placed(options: dict[str, Any], **how: Any) -> Settings:
-    """The settings, once the device is chosen and the precision; what was left to us is told.
+def placed(options: dict[str, Any], **how: Any) -> tuple[Settings, str]:
+    """The settings, once the device is chosen and the precision; and what the device is called.
 
     Args:
         options: Fields of `settings.Settings`.
@@ -142,7 +147,4 @@ def placed(options: dict[str, Any], **how: Any) -> Settings:
     wanted = precision.resolve(options["precision"])
     if options["precision"] == "auto" and options["method"] == "langevin":
         wanted = "float32"
-    settings = Settings(**options | {"precision": wanted})
-    if options["precision"] == "auto":
-        say(f"searching in {settings.precision} on {where}")
-    return settings
+    return Settings(**options | {"precision": wanted}), where

@@ -56,6 +56,8 @@ def command(
         overwrite: As of `plane.fill`.
     """
     path = job.expect_free(out, "images", overwrite)
+    for suffix in () if overwrite else (".png", ".html"):
+        png.expect_ours(path.with_suffix(suffix))
     if not targets:
         raise UsageError("expected two targets, as --targets='fc8:ship, fc8:airplane'")
     # Refuses before TensorFlow takes time to start; how many samples there will be, nobody knows.
@@ -147,7 +149,7 @@ class _Shown:
     """Shows cells and steps on standard error as the search goes on."""
 
     def __init__(self, total: int):
-        self.total, self.terminal = total, sys.stderr.isatty()
+        self.total, self.terminal = total, progress.on_terminal()
         self.last = time.monotonic()
 
     def __call__(self, batch: Batch, filled: int, left: int) -> None:

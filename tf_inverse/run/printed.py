@@ -172,12 +172,15 @@ def _unfinished(
 
 
 def tell(finished: archive.Archive, figures: dict[str, Any], as_json: bool) -> None:
-    """Prints the outcome: one JSON object, or a table with a histogram of activations."""
+    """Prints the outcome: one JSON object, or in words what was found, and then all figures."""
     if as_json:
         print(json.dumps(figures))
         return
-    print(f"{png.heading(finished)} in {finished.network}")
+    found = f"{len(finished)} of {finished.asked} images found"
+    print(f"{found} with {png.heading(finished)} in {finished.network}")
+    for line in (*text.variety(text.numbers(figures)), *standing.lines(finished)):
+        print(f"{line[0].upper()}{line[1:]}")
+    print(f"Look at {pathlib.Path(figures['archive']).with_suffix('.png')}\n")
     for target, z in zip(finished.targets, finished.activations[:].T, strict=True):
         print(text.histogram(z, target["z1"], target["z2"]))
     print(figure_table.table({figures["archive"]: figures}))
-    print("\n".join(standing.lines(finished)))

@@ -6,12 +6,14 @@ One neuron: adjacent ranges from natural to extreme. Several neurons: each alone
 from __future__ import annotations
 
 import pathlib
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tf_inverse import archive, band
+from tf_inverse.archive import file_checks, side_file
 from tf_inverse.errors import Unreachable, UsageError
 from tf_inverse.report import html, png
 from tf_inverse.run import job, natures
@@ -34,12 +36,13 @@ DEVIATIONS = 6.0
 """Its end without natural statistics: standard deviations above the mean of random codes."""
 
 
-def rungs(networks: Networks, targets: str, ranges: int) -> list[Bands]:
+def rungs(networks: Networks, targets: str | None, ranges: int) -> list[Bands]:
     """The inverse sets of a ladder.
 
     Args:
         networks: `networks.Networks`.
-        targets: One target, whose range is ignored, or several.
+        targets: One target, whose range, where it tells one, is divided; several; or None for the
+            networks' default neuron, whatever its default range.
         ranges: Number of ranges for one target.
 
     Returns:
@@ -49,15 +52,20 @@ def rungs(networks: Networks, targets: str, ranges: int) -> list[Bands]:
         UsageError: Fewer than two ranges, a target that cannot be read, or a neuron that is the
             same for all images.
     """
-    parts = band.split(targets)
+    parts = band.split(targets or networks.default or "")
     if len(parts) > 1:
         alone = [band.parse(part, networks) for part in parts]
         return [*alone, band.Bands(one for bands in alone for one in bands)]
     if ranges < 2:
         raise UsageError(f"expected at least 2 --ranges, got {ranges}")
-    neuron = band.neuron("".join(parts), networks)
-    low, high = extent(networks, neuron)
-    edges = _rounded(np.linspace(low, high, ranges + 1))
+    part = "".join(parts)
+    neuron = band.neuron(part, networks)
+    if targets and band.whole(part):
+        (told,) = band.parse(part, networks)
+        edges = _rounded(np.linspace(told.z1, told.z2, ranges + 1))
+        edges[0], edges[-1] = told.z1, told.z2
+    else:
+        edges = _rounded(np.linspace(*extent(networks, neuron), ranges + 1))
     return [
         band.Bands([band.Band(neuron, z1, z2)])
         for z1, z2 in zip(edges[:-1], edges[1:], strict=True)
@@ -158,7 +166,17 @@ def climb(
         several = sampled.values()
         shown = [natures.of_bands(networks, one, nature) if nature else None for one in several]
         draw(out, [archive.open(path) for path in sampled], shown)
+    if overwrite:
+        _tidy(out, sampled)
     return troubles
+
+
+def _tidy(out: pathlib.Path, sampled: Iterable[pathlib.Path]) -> None:
+    """Removes what an earlier ladder has left in the folder and is no rung of this one."""
+    for path in sorted({*out.glob("rung-*.h5")} - {*sampled}):
+        if re.fullmatch(r"rung-\d+\.h5", path.name) and file_checks.is_archive(path):
+            for old in (path, path.with_suffix(".png"), side_file.beside(path)):
+                old.unlink(missing_ok=True)
 
 
 def draw(

@@ -111,7 +111,7 @@ class _Watch:
         self.batch, self.first, self.epochs = batch, first, epochs
         self.last = epochs * batch.steps
         self.began = self.shown = self.turned = time.monotonic()
-        self.terminal = sys.stderr.isatty()
+        self.terminal = progress.on_terminal()
         self.logs: list[dict[str, float]] = []
         self.busy = 0.0
 

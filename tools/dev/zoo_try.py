@@ -156,7 +156,8 @@ class Trial:
         if self.entry.form == "object":
             words, printed = io.StringIO(), io.StringIO()
             with contextlib.redirect_stderr(words), contextlib.redirect_stdout(printed):
-                settings = running.placed({"n": N, "precision": precision}, name="auto", xla=None)
+                options = {"n": N, "precision": precision}
+                settings, _ = running.placed(options, name="auto", xla=None)
                 bands = parse(self.target, self.networks)
                 running.run(out, self.networks, bands, settings, overwrite=True, as_json=True)
             return json.loads(printed.getvalue()), words.getvalue()

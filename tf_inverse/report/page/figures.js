@@ -8,8 +8,9 @@ function buildSummaries() {
     if (archives.length > 1 && archive.name !== targetWords(archive)) words.append(make("p", {}, archive.question));
     const notes = archive.targets.filter((target) => target.natural).map((target) => target.natural);
     if (archive.volume) notes.unshift(archive.volume);
+    if (archive.compared) notes.push(archive.compared);
     const said = (archive.judges ?? []).map((judge) => judge.words);
-    for (const text of [...notes, outcome(archive), ...said]) words.append(make("p", { className: "note" }, text));
+    for (const text of [outcome(archive), ...notes, ...said]) words.append(make("p", { className: "note" }, text));
     words.append(...facetsStrip(k));
     byId("summaries").append(make("article", {}, words, ...archive.targets.map(chart)));
   });
@@ -19,7 +20,7 @@ function outcome({ metrics: m, complete }) {
   const known = (text, value) => (value === "-" ? "" : text);
   return `${m.found} of ${m.asked} samples found${known(` in ${m.steps} steps`, m.steps)}` +
     `${known(`, ${m.seconds} s`, m.seconds)}; ${m.in_range} in range` +
-    `${known(`; Vendi score, the number of effectively different images, ${m.vendi}`, m.vendi)}` +
+    `${known(`; Vendi score, the effective number of different images, ${m.vendi}`, m.vendi)}` +
     `${known(` (nature: ${m.vendi_natural} of ${m.natural} images in the range; ` +
       `${m.vendi_equal_count} of ${m.natural} samples)`, m.vendi_natural)}.` +
     `${complete ? "" : " The run is not complete."}`;

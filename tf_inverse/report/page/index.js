@@ -98,7 +98,7 @@ function tally() {
   const names = new Set(units.flatMap((unit) => unit.layers)), lacking = units.filter((unit) => !unit.place).length;
   const words = `${many(units.length, "unit")} of ${many(names.size, "layer")}`;
   return `${words}, each by samples of what excites it to a range` +
-    `${lacking ? `; ${lacking} without samples` : ""}. Pictures show medoids of its facets, or unlike samples.`;
+    `${lacking ? `; ${lacking} without samples` : ""}. A picture shows the most typical sample of each facet, or samples as unlike as can be.`;
 }
 
 for (const name of new Set(units.flatMap((unit) => unit.layers))) {

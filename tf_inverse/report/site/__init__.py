@@ -206,7 +206,9 @@ def _places(units: list[Unit]) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:80].strip("_") or "unit"
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:80].strip("_") or "unit"
+    # Windows keeps these for devices: no file or folder there can have such a name.
+    return f"{plain}_" if re.fullmatch("(?i)con|prn|aux|nul|(com|lpt)[0-9]", plain) else plain
 
 
 def _free(name: str, taken: set[str]) -> str:
