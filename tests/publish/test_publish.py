@@ -65,6 +65,8 @@ def test_a_day_that_the_environment_tells_wrong_is_refused(opened, monkeypatch, 
         ({"date": "27.11.2026"}, "expected --date as YYYY-MM-DD, got '27.11.2026'"),
         ({"url": "example.org"}, "expected --url to be http:// or https://"),
         ({"licence": " "}, "expected a text of 1 to 2000 characters for --licence"),
+        ({"creator": "Andr\udce9"}, r"expected --creator in UTF-8, got 'Andr\\udce9'"),
+        ({"url": "https://a.b/\udcff"}, "expected --url in UTF-8"),
     ],
 )
 def test_what_cannot_be_told(opened, options, said):

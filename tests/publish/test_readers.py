@@ -14,7 +14,7 @@ from PIL import Image
 
 from tf_inverse import archive, publish
 
-LABEL = "bullet_train|<b>test</b>"
+LABEL = "bullet_train|<b>test</b>\U0001f6a2"
 
 
 def assert_row(row, batch, i):

@@ -75,7 +75,16 @@ def _header(table: Table, about: About, form: Any) -> list[str]:
         fields["configs"] = [{"config_name": "default", "description": mark, "data_files": files}]
     else:
         fields["viewer"] = False
-    return ["---", *(f"{key}: {json.dumps(value)}" for key, value in fields.items()), "---", ""]
+    return ["---", *(f"{key}: {_yaml(value)}" for key, value in fields.items()), "---", ""]
+
+
+def _yaml(value: object) -> str:
+    """A value as JSON, which YAML holds but for characters beyond 16 bits.
+
+    JSON writes such a character as two halves, and YAML takes them for two characters.
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    return re.sub("[^ -~]", lambda found: f"\\U{ord(found[0]):08x}", text)
 
 
 def _licence(licence: str) -> dict[str, str]:
