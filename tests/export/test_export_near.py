@@ -171,7 +171,7 @@ def test_a_server_draws_the_same(networks, exported):
     ("changes", "words"),
     [
         ({"rows": 0}, "expected neurons, rows > 0 and count >= 0"),
-        ({"count": -1}, "expected neurons, rows > 0 and count >= 0"),
+        ({"count": -1}, "expected .*count >= 0"),
         ({"ranges": [[1.0, 0.0]]}, "expected finite ranges with z1 < z2"),
         ({"ranges": [[0.0, 1.0]] * 2}, "a row of ranges for each neuron"),
         ({"neurons": [[0, 4, 0, 0]]}, r"expected neurons \[layer, unit, row, column\]"),
