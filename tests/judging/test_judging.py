@@ -3,6 +3,7 @@
 import json
 import pathlib
 import shutil
+import types
 
 import keras
 import numpy as np
@@ -126,6 +127,22 @@ def test_classes_are_matched_by_label_or_by_the_map(target, text, expected):
     judge = judges.load(worlds.tiny_networks().classifier, labels=NAMES)
     target = {"layer": "fc3", **target}
     assert matching.classes(target, judge, matching.read(text)) == expected
+
+
+def test_a_class_of_any_target_is_expected_and_a_group_gives_what_its_best_class_gives():
+    judge = judges.load(stranger(), labels=NAMES)
+    made = types.SimpleNamespace(
+        targets=[{"layer": "fc3", "unit": i, "label": name} for i, name in enumerate(NAMES[1:3])]
+    )
+    assert agreement.expected(made, judge, matching.read("dog=3,dog=2")) == (3, 2)
+    assert agreement.expected(made, judge, {}) == (1, 2)
+    x = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3)).astype(np.uint8)
+    y = judge.outputs(x)
+    grouped = judge.among([(0, 3), (1,)], ("a", "b")).outputs(x)
+    np.testing.assert_array_equal(grouped, [[max(row[0], row[3]), row[1]] for row in y])
+    order = np.argsort(-y, axis=1)
+    for place in range(4):
+        assert (judge.ranks(x, order[:, place]) == place).all()
 
 
 def test_a_map_names_the_judge_of_a_number():

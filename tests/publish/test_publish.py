@@ -2,13 +2,15 @@
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tarfile
 
 import pytest
+from oracles.archive_samples import header, samples, state
 
-from tf_inverse import publish
+from tf_inverse import archive, publish
 from tf_inverse.errors import UsageError
 
 
@@ -86,6 +88,18 @@ def test_what_is_replaced(opened, told, tmp_path):
     (folder / "mine.txt").write_text("x")
     with pytest.raises(FileExistsError, match="holds mine.txt, which tf-inverse did not write"):
         publish.write(opened, folder, "webdataset", told, overwrite=True)
+
+
+def test_a_run_in_progress_is_published_as_far_as_it_is(tmp_path):
+    marks, out = [], archive.Writer(tmp_path / "a.h5", header(8, 2))
+    for start in (0, 4):
+        out.append(samples(n=4, side=8, p=2, seed=start), state(start + 4))
+        opened = archive.open(tmp_path / "a.h5.run")
+        folder = publish.write(opened, tmp_path / f"{start}", "webdataset", publish.about(opened))
+        assert len((folder / "metadata.jsonl").read_text().splitlines()) == start + 4
+        marks += re.findall("archive ([0-9a-f]{64})", (folder / "README.md").read_text())
+    out.close()
+    assert len(set(marks)) == 2
 
 
 def test_a_library_that_is_missing_is_named():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import pathlib
 import re
 from typing import Any
 
@@ -71,11 +73,19 @@ def _header(table: Table, about: About, form: Any) -> list[str]:
         # The `datasets` library keys its cache by the folder's name and by these entries as they
         # are written: without the archive's own mark, another data set of that name would be given
         # the rows of the first.
-        mark = f"archive {atomic.checksum(table.archive.path)}"
+        mark = f"archive {_mark(table.archive.path)}"
         fields["configs"] = [{"config_name": "default", "description": mark, "data_files": files}]
     else:
         fields["viewer"] = False
     return ["---", *(f"{key}: {_yaml(value)}" for key, value in fields.items()), "---", ""]
+
+
+def _mark(path: pathlib.Path) -> str:
+    """The sha256 of an archive; of a run in progress, that of the sums of its files of samples."""
+    if path.is_file():
+        return atomic.checksum(path)
+    sums = [atomic.checksum(shard) for shard in sorted(path.glob("*.h5"))]
+    return hashlib.sha256("".join(sums).encode()).hexdigest()
 
 
 def _yaml(value: object) -> str:
