@@ -1,5 +1,7 @@
 """What is written and what is refused: bytes, parts, licences, folders."""
 
+import io
+import json
 import os
 import pathlib
 import re
@@ -7,8 +9,10 @@ import subprocess
 import sys
 import tarfile
 
+import numpy as np
 import pytest
 from oracles.archive_samples import header, samples, state
+from PIL import Image
 
 from tf_inverse import archive, publish
 from tf_inverse.errors import UsageError
@@ -25,13 +29,38 @@ def test_the_same_bytes_each_time_and_nothing_of_the_machine(opened, told, publi
             assert os.fsencode(opened.path.parent) not in data
 
 
-def test_parts_hold_all_rows(opened, told, tmp_path, monkeypatch):
+def test_parts_hold_all_rows(opened, told, batch, tmp_path, monkeypatch):
     monkeypatch.setattr("tf_inverse.publish.table.PART", 6000)  # bytes: five rows of 1,024
     folder = publish.write(opened, tmp_path / "x", "webdataset", told)
     names = [f"samples-{i:05d}-of-00003.tar" for i in range(3)]
     assert [path.name for path in sorted(folder.glob("*.tar"))] == names
-    keys = [n for name in names for n in tarfile.open(folder / name).getnames() if "png" in n]
-    assert keys == [f"{i:06d}.png" for i in range(12)]
+    files = {}
+    for name in names:
+        with tarfile.open(folder / name) as tar:
+            files |= {one.name: tar.extractfile(one).read() for one in tar}
+    assert [name for name in files if "png" in name] == [f"{i:06d}.png" for i in range(12)]
+    lines = (folder / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
+    for i, line in enumerate(map(json.loads, lines)):
+        assert (
+            line.pop("file_name") == f"{i:06d}.png" and json.loads(files[f"{i:06d}.json"]) == line
+        )
+        assert (line["row"], line["step"]) == (i, batch.steps[i])
+        for name, rows in (("code", batch.codes), ("encoding", batch.encodings)):
+            found = np.load(io.BytesIO(files[f"{i:06d}.{name}.npy"]))
+            np.testing.assert_array_equal(found, rows[i])
+
+
+def test_blocks_and_folders_of_pictures_hold_all_rows(opened, told, batch, tmp_path, monkeypatch):
+    for name in ("ROWS", "FOLDER"):
+        monkeypatch.setattr(f"tf_inverse.publish.imagefolder.{name}", 5)
+    folder = publish.write(opened, tmp_path / "x", "imagefolder", told)
+    lines = (folder / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
+    for i, line in enumerate(map(json.loads, lines)):
+        assert line["file_name"] == f"data/00{i // 5}/{i:06d}.png" and line["row"] == i
+        with Image.open(folder / line["file_name"]) as picture:
+            np.testing.assert_array_equal(np.asarray(picture), batch.images[i])
+    for name, rows in (("codes", batch.codes), ("encodings", batch.encodings)):
+        np.testing.assert_array_equal(np.load(folder / f"{name}.npy"), rows)
 
 
 @pytest.mark.parametrize(
