@@ -2,6 +2,8 @@
 
 import functools
 import os
+import pathlib
+import re
 import tracemalloc
 import zipfile
 
@@ -135,3 +137,24 @@ def test_a_kept_direction_of_other_numbers_is_refused(tmp_path):
     np.save(tmp_path / f"{kept.sha256}.npy", np.float32([1, 2, 4]))
     with pytest.raises(RefusedInput, match="got other numbers"):
         kept_directions.read(tmp_path, "d", kept.sha256)
+
+
+def test_an_array_written_by_rows_is_the_file_that_numpy_writes(tmp_path):
+    for shape in ((7, 2, 3), (5,), (3, 0), (0, 4)):
+        array = np.random.default_rng(0).random(shape).astype(np.float32)
+        array[4:5] = 0
+        np.save(tmp_path / "whole.npy", array)
+        rows = npy.Rows(tmp_path / "rows.npy", np.float32, shape)
+        rows.put(5, array.astype(np.float64).T.T[5:])
+        rows.put(0, array[1:3])
+        rows.put(0, array[:4])
+        rows.close()
+        assert (tmp_path / "rows.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
+
+
+def test_a_full_disk_is_an_error_and_not_the_end_of_the_process():
+    """Nothing is mapped for writing: memory that no disk has room for ends whoever writes to it."""
+    package = pathlib.Path(npy.__file__).parent
+    writing = re.compile(r"open_memmap|memmap\([^)]*\"[wr]\+|ACCESS_WRITE|PROT_WRITE")
+    files = list(package.rglob("*.py"))
+    assert files and not [str(f) for f in files if writing.search(f.read_text(encoding="utf-8"))]

@@ -1,4 +1,4 @@
-"""Headers of NumPy's .npy format, believed only as far as the file that they stand in goes.
+"""NumPy's .npy format: headers, believed only as far as the file that they stand in goes.
 
 NumPy reads as many bytes as a header says that it has, and makes room for as many numbers as it
 declares: in a file of a hundred bytes, four gigabytes of the one and terabytes of the other. Here
@@ -14,6 +14,7 @@ import stat
 from typing import IO, Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from tf_inverse.errors import RefusedInput, reason
 from tf_inverse.tensors import Array, StrPath
@@ -88,6 +89,39 @@ def _text(stream: IO[bytes]) -> io.BytesIO:
     if length > LONGEST:
         raise ValueError(f"its header has {length} bytes, at most {LONGEST} are read")
     return io.BytesIO(magic + digits + stream.read(length))
+
+
+class Rows:
+    """An array in an .npy file that is written by rows; rows that never were are zeros.
+
+    A file mapped for writing would do the same, but where the disk fills up the system ends a
+    process that writes into such memory, without a word.
+
+    Args:
+        path: Of the file, which is made anew.
+        dtype: Of the numbers.
+        shape: Of the array.
+
+    Raises:
+        OSError: Here, in `put` or in `close`: the disk is full or read-only.
+    """
+
+    def __init__(self, path: StrPath, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> None:
+        self.dtype = np.dtype(dtype)
+        self._file = open(path, "wb")
+        told = {"descr": self.dtype.str, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(self._file, told)
+        self._start, self._bytes = self._file.tell(), self.dtype.itemsize * math.prod(shape[1:])
+        self._file.truncate(self._start + self._bytes * shape[0])
+
+    def put(self, first: int, values: Array) -> None:
+        """Writes rows [n, ...], or one row, from row `first` on."""
+        self._file.seek(self._start + self._bytes * first)
+        self._file.write(np.asarray(values, self.dtype).tobytes())
+
+    def close(self) -> None:
+        """Writes what is left, and lets go of the file."""
+        self._file.close()
 
 
 def mapped(path: StrPath, name: str | None = None) -> Array:

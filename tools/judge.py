@@ -34,8 +34,9 @@ def judge(
             of several judges as 675@MobileNetV2.
         labels: File with a label a line, for the classes of the judges; those of their folders if
             left out, or those of the archive's network where they are as many.
-        pixels: LOW:HIGH of the pixels that the judges take, or caffe, tf, torch, as Keras's
-            preprocess_input has them; or one for each with commas.
+        pixels: LOW:HIGH of the pixels that the judges take, three of them with commas for red,
+            green and blue, or caffe, tf, torch, as Keras's preprocess_input has them; or as much
+            for each judge, with commas.
         size: ROWS,COLUMNS,CHANNELS of their input, where they leave them open.
         weights: Of keras:NAME: imagenet, a file, or none for random ones; of a KerasHub preset
             none, or its own.

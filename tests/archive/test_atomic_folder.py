@@ -108,17 +108,26 @@ def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["n"] and texts(tmp_path / "n") == whole("old")
 
 
-def test_a_full_disk_in_the_words_of_hdf5_is_one_line(tmp_path):
-    """h5py raises RuntimeError, or OSError without a number, and the text tells the number."""
+class OpError(Exception):
+    """As TensorFlow's and safetensors' errors: neither of the system nor of the runtime."""
+
+
+def test_a_full_disk_in_the_words_of_a_library_is_one_line(tmp_path):
+    """h5py raises RuntimeError, or OSError without a number; the text tells what happened."""
     write(tmp_path / "n", "old")
-    for kind in (RuntimeError, OSError):
-        text = "Can't decrement id ref count (file write failed: errno = 28, error message = '...')"
+    for kind, text in (
+        (RuntimeError, "Can't decrement id ref count (file write failed: errno = 28, error ...)"),
+        (OSError, "Can't decrement id ref count (file write failed: errno = 28, error ...)"),
+        (OpError, "Error while serializing: I/O error: No space left on device (os error 28)"),
+        (OpError, "{{...}} n/part/1/variables...; No space left on device [Op:SaveV2]"),
+    ):
         with pytest.raises(StorageError, match="cannot write .*n: No space left on device"):
             with atomic_folder.folder(tmp_path / "n", ours, True):
                 raise kind(text)
-    with pytest.raises(RuntimeError, match="out of paper"):
-        with atomic_folder.folder(tmp_path / "n", ours, True):
-            raise RuntimeError("out of paper")
+    for error in (RuntimeError("out of paper"), StorageError("a: No space left on device")):
+        with pytest.raises(type(error), match=f"^{error}$"):
+            with atomic_folder.folder(tmp_path / "n", ours, True):
+                raise error
     assert os.listdir(tmp_path) == ["n"]
 
 

@@ -265,6 +265,10 @@ def test_a_list_of_targets_and_the_maximum_of_a_map(network, pair, tmp_path, cap
         np.testing.assert_allclose(opened.activations[:][:, 0], z, rtol=1e-4, atol=1e-4)
         assert ((z >= -1) & (z <= 1)).all()
     assert run("verify", str(folder / units[5]["archive"]), f"--network={network}") == 0
+    # Unit 1 less unit 2 has the name that the second range of unit 1 would take.
+    listed.write_text("fc3:1@0:1\nfc3:1@0:2\nfc3:1-2@0:1\nfc3:1-2@0:2\nfc3:1@0:3")
+    names = [target.archive for target in targets.of_file(pair, str(listed))]
+    assert names == [f"fc3/{name}.h5" for name in ("1", "1-2", "1-2-2", "1-2-3", "1-3")]
     made, of = targets.of_layers(pair, ["conv1"], "max", False)
     drawn = codes.draw(pair, targets.IMAGES, codes.generator(targets.SEED, 0))
     images = worlds.images(pair, drawn).astype("f4")

@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+import worlds
 from commands import Child
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.saved_model import fingerprinting_utils
@@ -19,8 +20,10 @@ from worlds import tiny_networks
 from tf_inverse import export
 from tf_inverse.archive import Samples
 from tf_inverse.band import Neuron, parse
+from tf_inverse.compute.device import looping
 from tf_inverse.errors import UsageError
 from tf_inverse.export import acceptance, card, endpoints, near
+from tf_inverse.method.buffer import Buffer
 from tf_inverse.method.normalization import measure
 from tf_inverse.method.sampler import sample
 from tf_inverse.method.settings import Settings
@@ -172,6 +175,40 @@ def test_no_image_twice(exported):
         limit=tf.constant(10, tf.int64),
     )
     assert found["found"] == 1 and found["used"] > 3
+
+
+def test_kept_are_images_well_inside_the_range_and_new():
+    """The ends are drawn in by 1e-5 of the larger, as the library does; at most by a quarter."""
+    z = [50, 50.0004, 50.0008, 59.9996, 59.999, 61, 55, 55, 56, np.nan]
+    first = np.arange(10)
+    first[7] = 6  # twice in the buffer; and number 8 was kept before
+    x = np.zeros((11, 2, 2, 3), np.uint8)
+    x[:10, 0, 0, 0] = first
+    count = tf.constant(10)
+    buffer = Buffer(x, np.zeros((11, 1), "f4"), np.arange(11), np.zeros(11, "i4"), count)
+    buffer = Buffer(*(tf.convert_to_tensor(part) for part in buffer[:5]))
+    table = tf.constant([[value] for value in z])
+
+    def read(x, index):
+        return None, tf.gather(table, tf.cast(x[:, 0, 0, 0], tf.int32))
+
+    before = acceptance.Kept(
+        *(part[8:9] for part in buffer[:2]),
+        tf.constant([[56.0]]),
+        *(part[8:9] for part in buffer[2:4]),
+        acceptance.digest(buffer.x[8:9]),
+    )
+    add = looping(acceptance.add)
+    for ends, bound, kept in (
+        ((50, 60), "both", [8, 2, 4, 6]),
+        ((50, 60), "paper", [8, 2, 3, 4, 5, 6]),
+        ((59.9996 - 3e-4, 59.9996 + 3e-4), "both", [8, 3]),
+    ):
+        target = worlds.target(ends)
+        found = add(before, buffer, target, tf.constant(4), read, bound)
+        assert found.steps.numpy().tolist() == kept
+        np.testing.assert_array_equal(found.z[1:, 0], np.float32(z)[kept[1:]])
+        np.testing.assert_array_equal(found.x, x[kept])
 
 
 def test_digest_tells_images_apart():

@@ -9,7 +9,7 @@ import worlds
 from tf_inverse import KerasSampler, band, export
 from tf_inverse.archive import Samples
 from tf_inverse.errors import UsageError
-from tf_inverse.export import card, endpoints
+from tf_inverse.export import addressed, card, endpoints
 from tf_inverse.method.normalization import measure
 from tf_inverse.method.sampler import sample
 from tf_inverse.method.settings import Settings
@@ -34,7 +34,13 @@ def test_an_export_with_directions_answers_as_the_library(tiny, targets):
     made = endpoints.make(exported)
     given = export.question(tiny, exported.layers, bands, SETTINGS, directions=along)
     assert given["neurons"].tolist() == [[0, 4, 0, 0], [1, 5, 0, 7], [0, 1, 0, 0]]
-    found = made["sample"](*(tf.constant(value) for value in given.values()))
+    told = {name: tf.constant(value) for name, value in given.items()}
+    found = made["sample"](*told.values())
+    # A deviation of zero is that of the export.
+    told |= {"sd": tf.constant([0.0, 2.5, 0.0])}
+    names = ("neurons", "ranges", "sd", "codes", "aims", "rows")
+    sd = addressed.target(exported, *(told[name] for name in names)).sd
+    np.testing.assert_array_equal(sd, np.float32([exported.sd[0][4], 2.5, exported.sd[0][1]]))
     own = Samples.joined(batch.samples for batch in sample(tiny, bands, SETTINGS))
     np.testing.assert_array_equal(found["images"], own.images)
     np.testing.assert_allclose(found["activations"], own.activations, rtol=1e-5, atol=1e-6)

@@ -103,6 +103,9 @@ def test_requests_in_json(networks, server):
         ({"sd": [0, 0]}, "an sd and a column of aims for each neuron"),
         ({"aims": [[0, 0]] * 60}, "an sd and a column of aims for each neuron"),
         ({"aims": [[0]] * 3}, "expected a row of aims for each row of codes"),
+        ({"aims": [[float("nan")]] * 60}, "expected aims from 0 to 1, got"),
+        ({"aims": [[1.5]] * 60}, "expected aims from 0 to 1, got"),
+        ({"count": -1}, "expected count >= 0, got"),
         ({"rows": 0}, "expected neurons, rows, and at least as many codes"),
         ({"rows": 61}, "expected neurons, rows, and at least as many codes"),
     ],
@@ -110,6 +113,13 @@ def test_requests_in_json(networks, server):
 def test_what_does_not_belong_together_is_refused(server, changes, words):
     with pytest.raises(tf.errors.InvalidArgumentError, match=words):
         server("sample", asked(**changes))
+
+
+@pytest.mark.parametrize("signature", ["generate", "look"])
+def test_codes_that_are_no_numbers_give_no_image(server, signature):
+    codes = [[0.0] * 6, [0.0] * 5 + [float("nan")]]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="expected finite codes, got"):
+        server(signature, asked(codes=codes))
 
 
 @pytest.mark.parametrize(("name", "kind"), [("neurons", np.int64), ("codes", np.float64)])

@@ -3,6 +3,7 @@
 import json
 import pathlib
 import shutil
+import types
 
 import keras
 import numpy as np
@@ -14,7 +15,7 @@ from keras import layers
 from tf_inverse import archive, grammar
 from tf_inverse.archive import side_file
 from tf_inverse.errors import UsageError
-from tf_inverse.judging import agreement, judges, matching
+from tf_inverse.judging import agreement, command, judges, matching
 from tf_inverse.networks import codes, storage
 from tf_inverse.networks.keras_file import keras2
 from tf_inverse.report import judged
@@ -128,6 +129,22 @@ def test_classes_are_matched_by_label_or_by_the_map(target, text, expected):
     assert matching.classes(target, judge, matching.read(text)) == expected
 
 
+def test_a_class_of_any_target_is_expected_and_a_group_gives_what_its_best_class_gives():
+    judge = judges.load(stranger(), labels=NAMES)
+    made = types.SimpleNamespace(
+        targets=[{"layer": "fc3", "unit": i, "label": name} for i, name in enumerate(NAMES[1:3])]
+    )
+    assert agreement.expected(made, judge, matching.read("dog=3,dog=2")) == (3, 2)
+    assert agreement.expected(made, judge, {}) == (1, 2)
+    x = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3)).astype(np.uint8)
+    y = judge.outputs(x)
+    grouped = judge.among([(0, 3), (1,)], ("a", "b")).outputs(x)
+    np.testing.assert_array_equal(grouped, [[max(row[0], row[3]), row[1]] for row in y])
+    order = np.argsort(-y, axis=1)
+    for place in range(4):
+        assert (judge.ranks(x, order[:, place]) == place).all()
+
+
 def test_a_map_names_the_judge_of_a_number():
     """Of judges with other classes, or the same ones in another order, a number is of one alone."""
     net = worlds.tiny_networks().classifier
@@ -205,17 +222,22 @@ def test_judge_tells_a_table_and_leaves_the_archive_alone(drawn, tmp_path, capsy
     for seed in (3, 4):
         panel.append(tmp_path / f"s{seed}.keras")
         stranger(seed=seed).save(panel[-1])
-    words = ("judge", str(drawn), f"--by={panel[0]},{panel[1]}")
+    x = keras.Input((8, 8, 3))
+    five = keras.Model(x, layers.Dense(5)(layers.Flatten()(x)))
+    five.save(tmp_path / "five.keras")
+    words = ("judge", str(drawn), f"--by={panel[0]}, {panel[1]}, {tmp_path / 'five.keras'}")
     assert run(*words) == 0
     out = capsys.readouterr().out
     images = archive.open(drawn).images[:]
     shares = [np.mean(own_classes(images, seed) == 1) for seed in (3, 4)]
+    shares.append(np.bincount(np.asarray(five(images.astype("f4"))).argmax(axis=1)).max() / 12)
     row = next(line for line in out.splitlines() if line.startswith("samples"))
     assert row.split()[1:] == ["12", *(part for s in shares for part in (f"{100 * s:.1f}", "%"))]
     assert "counted" in out and "no fault of the sample" in out
     assert "s3 and s4 came without labels" in out
+    assert "five has no class that stands for the neuron" in out and "--map=fc3:1=CLASS@five" in out
     found = side_file.sections(drawn)
-    assert sorted(found) == ["judge.s3", "judge.s4"] and drawn.read_bytes() == before
+    assert sorted(found) == ["judge.five", "judge.s3", "judge.s4"] and drawn.read_bytes() == before
     for seed in (3, 4):
         arrays = found[f"judge.s{seed}"].arrays
         np.testing.assert_array_equal(arrays["classes"][:], own_classes(images, seed))
@@ -236,6 +258,22 @@ def test_of_a_neuron_without_a_class_the_most_named_one_is_told(drawn, tmp_path,
     row = next(line for line in out.splitlines() if line.startswith("samples"))
     assert row.split()[2] == f"{100 * counts.max() / 12:.1f}" and "--map=fc3:1=CLASS" in out
     assert "agrees" not in side_file.sections(drawn)["judge.s"].arrays
+
+
+def test_pixels_of_three_colours_are_those_of_one_judge():
+    three, other = ((0.0, 1.0), (-1.0, 1.0), (-2.0, 2.0)), ((0.0, 2.0),) * 3
+    for text, count, expected in (
+        ("0:1", 2, [(0.0, 1.0)]),
+        ("torch, 0:1", 2, ["torch", (0.0, 1.0)]),
+        ("0:1, -1:1, -2:2", 1, [three]),
+        ("0:1,-1:1,-2:2", 2, [three]),
+        ("0:1,-1:1,-2:2", 3, list(three)),
+        ("0:1,-1:1,-2:2,0:2,0:2,0:2", 2, [three, other]),
+    ):
+        assert command._spans(text, count) == expected
+    for text in ("", "0:1,0:1,0:1,0:1"):
+        with pytest.raises(UsageError, match="expected --pixels=LOW:HIGH for all judges or for"):
+            command._spans(text, 2)
 
 
 @pytest.mark.parametrize(

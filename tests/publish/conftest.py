@@ -5,8 +5,9 @@ from oracles.archive_samples import header, samples, state
 
 from tf_inverse import archive, publish
 
-# Words that make readers misread: a split's name in a folder's, dots, and Markdown in a label.
-LABEL, FOLDER = "bullet_train|<b>test</b>", "bullet_train.v1.5"
+# Words that make readers misread: a split's name in a folder's, dots, and in a label Markdown and
+# a character of more than 16 bits.
+LABEL, FOLDER = "bullet_train|<b>test</b>\U0001f6a2", "bullet_train.v1.5"
 TOLD = {"licence": "cc-by-4.0", "creator": "A. Nyone", "url": "https://example.org/x"}
 TOLD |= {"date": "2026-11-27"}
 

@@ -1,14 +1,20 @@
 """What is written and what is refused: bytes, parts, licences, folders."""
 
+import io
+import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tarfile
 
+import numpy as np
 import pytest
+from oracles.archive_samples import header, samples, state
+from PIL import Image
 
-from tf_inverse import publish
+from tf_inverse import archive, publish
 from tf_inverse.errors import UsageError
 
 
@@ -23,13 +29,38 @@ def test_the_same_bytes_each_time_and_nothing_of_the_machine(opened, told, publi
             assert os.fsencode(opened.path.parent) not in data
 
 
-def test_parts_hold_all_rows(opened, told, tmp_path, monkeypatch):
+def test_parts_hold_all_rows(opened, told, batch, tmp_path, monkeypatch):
     monkeypatch.setattr("tf_inverse.publish.table.PART", 6000)  # bytes: five rows of 1,024
     folder = publish.write(opened, tmp_path / "x", "webdataset", told)
     names = [f"samples-{i:05d}-of-00003.tar" for i in range(3)]
     assert [path.name for path in sorted(folder.glob("*.tar"))] == names
-    keys = [n for name in names for n in tarfile.open(folder / name).getnames() if "png" in n]
-    assert keys == [f"{i:06d}.png" for i in range(12)]
+    files = {}
+    for name in names:
+        with tarfile.open(folder / name) as tar:
+            files |= {one.name: tar.extractfile(one).read() for one in tar}
+    assert [name for name in files if "png" in name] == [f"{i:06d}.png" for i in range(12)]
+    lines = (folder / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
+    for i, line in enumerate(map(json.loads, lines)):
+        assert (
+            line.pop("file_name") == f"{i:06d}.png" and json.loads(files[f"{i:06d}.json"]) == line
+        )
+        assert (line["row"], line["step"]) == (i, batch.steps[i])
+        for name, rows in (("code", batch.codes), ("encoding", batch.encodings)):
+            found = np.load(io.BytesIO(files[f"{i:06d}.{name}.npy"]))
+            np.testing.assert_array_equal(found, rows[i])
+
+
+def test_blocks_and_folders_of_pictures_hold_all_rows(opened, told, batch, tmp_path, monkeypatch):
+    for name in ("ROWS", "FOLDER"):
+        monkeypatch.setattr(f"tf_inverse.publish.imagefolder.{name}", 5)
+    folder = publish.write(opened, tmp_path / "x", "imagefolder", told)
+    lines = (folder / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
+    for i, line in enumerate(map(json.loads, lines)):
+        assert line["file_name"] == f"data/00{i // 5}/{i:06d}.png" and line["row"] == i
+        with Image.open(folder / line["file_name"]) as picture:
+            np.testing.assert_array_equal(np.asarray(picture), batch.images[i])
+    for name, rows in (("codes", batch.codes), ("encodings", batch.encodings)):
+        np.testing.assert_array_equal(np.load(folder / f"{name}.npy"), rows)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +96,8 @@ def test_a_day_that_the_environment_tells_wrong_is_refused(opened, monkeypatch, 
         ({"date": "27.11.2026"}, "expected --date as YYYY-MM-DD, got '27.11.2026'"),
         ({"url": "example.org"}, "expected --url to be http:// or https://"),
         ({"licence": " "}, "expected a text of 1 to 2000 characters for --licence"),
+        ({"creator": "Andr\udce9"}, r"expected --creator in UTF-8, got 'Andr\\udce9'"),
+        ({"url": "https://a.b/\udcff"}, "expected --url in UTF-8"),
     ],
 )
 def test_what_cannot_be_told(opened, options, said):
@@ -84,6 +117,18 @@ def test_what_is_replaced(opened, told, tmp_path):
     (folder / "mine.txt").write_text("x")
     with pytest.raises(FileExistsError, match="holds mine.txt, which tf-inverse did not write"):
         publish.write(opened, folder, "webdataset", told, overwrite=True)
+
+
+def test_a_run_in_progress_is_published_as_far_as_it_is(tmp_path):
+    marks, out = [], archive.Writer(tmp_path / "a.h5", header(8, 2))
+    for start in (0, 4):
+        out.append(samples(n=4, side=8, p=2, seed=start), state(start + 4))
+        opened = archive.open(tmp_path / "a.h5.run")
+        folder = publish.write(opened, tmp_path / f"{start}", "webdataset", publish.about(opened))
+        assert len((folder / "metadata.jsonl").read_text().splitlines()) == start + 4
+        marks += re.findall("archive ([0-9a-f]{64})", (folder / "README.md").read_text())
+    out.close()
+    assert len(set(marks)) == 2
 
 
 def test_a_library_that_is_missing_is_named():

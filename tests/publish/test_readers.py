@@ -14,7 +14,7 @@ from PIL import Image
 
 from tf_inverse import archive, publish
 
-LABEL = "bullet_train|<b>test</b>"
+LABEL = "bullet_train|<b>test</b>\U0001f6a2"
 
 
 def assert_row(row, batch, i):
@@ -140,6 +140,33 @@ def test_safetensors_reads_columns(published, batch):
     with library.safe_open(path, "np") as file:
         assert json.loads(file.metadata()["targets"])[1]["z2"] == 60
         assert file.metadata()["seed"] == "3"
+
+
+@pytest.mark.parametrize(("form", "library"), [("parquet", "pandas"), ("safetensors",) * 2])
+def test_tables_and_arrays_in_parts(form, library, opened, told, batch, tmp_path, monkeypatch):
+    pytest.importorskip(library)
+    monkeypatch.setattr("tf_inverse.publish.table.PART", 6000)  # bytes: five rows of 1,024
+    if form == "parquet":
+        monkeypatch.setattr("tf_inverse.publish.parquet.ROWS", 2)
+    folder = publish.write(opened, tmp_path / "x", form, told)
+    files = sorted(folder.glob("samples-*"))
+    assert len(files) == 3
+    if form == "parquet":
+        import pandas
+
+        frame = pandas.concat([pandas.read_parquet(path) for path in files])
+        assert list(frame.row) == list(range(12)) and list(frame.step) == batch.steps.tolist()
+        for i, (picture, code) in enumerate(zip(frame.image, frame.code, strict=True)):
+            assert picture["path"] == f"{i:06d}.png"
+            image = Image.open(io.BytesIO(picture["bytes"]))
+            np.testing.assert_array_equal(np.asarray(image), batch.images[i])
+            np.testing.assert_array_equal(code, batch.codes[i])
+        return
+    from safetensors.numpy import load_file
+
+    parts = [load_file(path) for path in files]
+    for name, array in batch._asdict().items():
+        np.testing.assert_array_equal(np.concatenate([part[name] for part in parts]), array)
 
 
 @pytest.mark.parametrize("form", publish.FORMS)

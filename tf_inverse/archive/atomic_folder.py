@@ -24,6 +24,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from tf_inverse.archive import atomic
 from tf_inverse.archive.lock import Lock
 from tf_inverse.archive.writer import StorageError
+from tf_inverse.errors import InverseSetError
 from tf_inverse.tensors import StrPath
 
 Ours = Callable[[pathlib.Path], Iterable[str] | None]
@@ -108,7 +109,9 @@ def _safely(path: pathlib.Path, reasons: Collection[int] | None = None) -> Itera
     """Errors of the file system, all of them or those of some reasons, as one line."""
     try:
         yield
-    except (OSError, RuntimeError) as error:
+    except InverseSetError:
+        raise
+    except Exception as error:
         number = _errno(error)
         if number is None or (reasons is not None and number not in reasons):
             raise
@@ -119,9 +122,15 @@ def _safely(path: pathlib.Path, reasons: Collection[int] | None = None) -> Itera
 
 
 def _errno(error: BaseException) -> int | None:
-    """The number of a file system's error; h5py tells it in the text of its own error alone."""
-    told = re.search(r"errno = (\d+)", str(error))
-    return getattr(error, "errno", None) or (int(told[1]) if told else None)
+    """The number of a file system's error.
+
+    Libraries have errors of their own, in whose text alone it is told: h5py's and safetensors' have
+    the number there, and those of TensorFlow, which writes SavedModels, the system's words.
+    """
+    text = str(error)
+    told = re.search(r"(?:errno = |os error )(\d+)", text)
+    worded = next((number for number in atomic.FULL if os.strerror(number) in text), None)
+    return getattr(error, "errno", None) or (int(told[1]) if told else worded)
 
 
 def _swap(path: pathlib.Path, work: pathlib.Path) -> None:

@@ -180,16 +180,22 @@ def _over(h: Array, at: str | None) -> Array:
 
 
 def _placed(networks: Networks, asked: Iterable[Asked]) -> list[Target]:
-    """The targets with their paths: LAYER/UNIT.h5, and LAYER/UNIT-2.h5 where that is taken."""
+    """The targets with their paths: LAYER/UNIT.h5, and LAYER/UNIT-2.h5 where that is taken.
+
+    That may be taken, too: unit 1 less unit 2 is the direction 1-2.
+    """
     seen: Counter[str] = Counter()
+    taken: set[str] = set()
     found = []
     for one in asked:
         told = _told(networks, one)
         parts = (str(part).encode()[:LONGEST] for part in (told["layer"], one.neuron.unit))
         name = "/".join(urllib.parse.quote(part, safe="@-+*") for part in parts)
-        seen[name] += 1
-        again = f"-{seen[name]}" if seen[name] > 1 else ""
-        path = f"{name}{again}.h5"
+        path = f"{name}.h5"
+        while path in taken or not seen[name]:
+            seen[name] += 1
+            path = f"{name}-{seen[name]}.h5" if seen[name] > 1 else path
+        taken.add(path)
         direction = one.neuron.direction
         found.append(Target(told, one.levels, one.rung, path, one.reason, direction))
     return found

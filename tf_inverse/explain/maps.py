@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from tf_inverse import npy
 from tf_inverse.archive import side_file
 from tf_inverse.archive.side_file import ATTRIBUTION, RESIDUAL
 from tf_inverse.errors import RefusedInput, UsageError
@@ -92,15 +94,19 @@ def explain(
     earlier = _earlier(archive.path, facts, (n, p, height, width))
     # Several methods go on together, from the sample up to which all of them came.
     done = min(earlier.done.get(name, 0) for name in methods)
-    with tempfile.TemporaryDirectory(dir=archive.path.parent, prefix=".explain-") as folder:
+    with (
+        tempfile.TemporaryDirectory(dir=archive.path.parent, prefix=".explain-") as folder,
+        contextlib.ExitStack() as stack,
+    ):
         # On disk, since the maps of a large archive do not fit in memory.
-        arrays = {}
-        for name in dict.fromkeys((*earlier.done, *methods)):
-            path = pathlib.Path(folder) / f"{name}.npy"
-            shape = (n, p, height, width)
-            arrays[name] = np.lib.format.open_memmap(path, "w+", np.float32, shape)
+        names = tuple(dict.fromkeys((*earlier.done, *methods)))
+        paths = {name: pathlib.Path(folder) / f"{name}.npy" for name in names}
+        rows = {}
+        for name, path in paths.items():
+            rows[name] = npy.Rows(path, np.float32, (n, p, height, width))
+            stack.callback(rows[name].close)
             for i in range(earlier.done.get(name, 0)):
-                arrays[name][i] = earlier.arrays[name][i]
+                rows[name].put(i, earlier.arrays[name][i])
         residual = np.zeros((n, p), np.float32)
         if RESIDUAL in earlier.arrays:
             residual[:] = earlier.arrays[RESIDUAL][:]
@@ -111,7 +117,7 @@ def explain(
             _same(archive, done, reader.activations(image[np.newaxis])[0])
             for name in methods:
                 found = _map(name, reader, image, ground, seed, done)
-                arrays[name][done] = found.maps
+                rows[name].put(done, found.maps)
                 if name == COMPLETE:
                     residual[done] = found.residual
             done += 1
@@ -119,6 +125,8 @@ def explain(
         # A method that was further on before a stop keeps its maps.
         counts = earlier.done | {name: max(done, earlier.done.get(name, 0)) for name in methods}
         facts["done"] = counts
+        stack.close()
+        arrays = {name: npy.mapped(path) for name, path in paths.items()}
         path = side_file.put(archive.path, ATTRIBUTION, arrays | {RESIDUAL: residual}, facts)
     residual = residual[: done if COMPLETE in methods else 0]
     return Outcome(

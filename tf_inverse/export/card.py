@@ -18,7 +18,8 @@ MEANING = {
     "codes": "codes c; of step and sample, fresh ones to start (again) from, drawn as below",
     "images": "RGB 0..255 as stored",
     "neurons": "a row [layer, unit, row, column] each; layer counts from zero in the table below; "
-    "row, column 0 without a map; row -1 the mean over the map, -2 the maximum",
+    "row, column 0 without a map; of a row of tokens row 0, and the token as column; row -1 the "
+    "mean over the map, -2 the maximum",
     "ranges": "[z1, z2] of each neuron's activation",
     "sd": "natural deviation of each neuron (of a probability, of its log-odds), the unit of its "
     "margins; 0 for the stored one",

@@ -72,6 +72,7 @@ def question(
         _ordered(ranges),
         _equal(columns, p, "a row of ranges, an sd and a column of aims for each neuron"),
         _equal([tf.shape(aims)[0]], R, "a row of aims for each row of codes"),
+        _all((aims >= 0) & (aims <= 1), "aims from 0 to 1", aims),
         tf.debugging.Assert(
             some, ["expected neurons, rows, and at least as many codes, got", p, rows, R]
         ),
@@ -92,6 +93,16 @@ def asked(
             some, [f"expected neurons, rows > 0 and count >= 0 below {most}, got", p, rows, count]
         ),
     ]
+
+
+def codes(given: Tensor) -> tf.Operation:
+    """Refuses codes that are no numbers: their image would be black, and look like one."""
+    return _all(tf.math.is_finite(given), "finite codes", given)
+
+
+def count(given: Tensor) -> tf.Operation:
+    """Refuses a number of samples below zero."""
+    return _all(given >= 0, "count >= 0", given)
 
 
 def state(pool: PoolState, which: Tensor, sides: int) -> list[tf.Operation]:
@@ -121,8 +132,12 @@ def state(pool: PoolState, which: Tensor, sides: int) -> list[tf.Operation]:
 
 
 def _ordered(ranges: Tensor) -> tf.Operation:
-    good = tf.reduce_all(tf.math.is_finite(ranges)) & tf.reduce_all(ranges[:, 0] < ranges[:, 1])
-    return tf.debugging.Assert(good, ["expected finite ranges with z1 < z2, got", ranges])
+    good = tf.reduce_all(tf.math.is_finite(ranges), axis=1) & (ranges[:, 0] < ranges[:, 1])
+    return _all(good, "finite ranges with z1 < z2", ranges)
+
+
+def _all(good: Tensor, words: str, given: Tensor) -> tf.Operation:
+    return tf.debugging.Assert(tf.reduce_all(good), [f"expected {words}, got", given])
 
 
 def _equal(counts: list[Tensor], wanted: Tensor, words: str) -> tf.Operation:

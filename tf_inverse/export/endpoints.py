@@ -125,7 +125,8 @@ def views(exported: Exported, shared: Shared) -> dict[str, Endpoint]:
     networks = exported.networks
 
     def generate(codes: Tensor) -> dict[str, Tensor]:
-        return {"images": tf.cast(shared.images(codes), tf.uint8)}
+        with tf.control_dependencies([checks.codes(codes)]):
+            return {"images": tf.cast(shared.images(codes), tf.uint8)}
 
     def encode(images: Tensor) -> dict[str, Tensor]:
         return {"encodings": networks.read(tf.cast(images, tf.float32), (), None)[0]}
@@ -135,7 +136,7 @@ def views(exported: Exported, shared: Shared) -> dict[str, Endpoint]:
             return {"activations": shared.read(tf.cast(images, tf.float32), neurons)[1]}
 
     def look(codes: Tensor, neurons: Tensor) -> dict[str, Tensor]:
-        with tf.control_dependencies([checks.neurons(exported, neurons)]):
+        with tf.control_dependencies([checks.codes(codes), checks.neurons(exported, neurons)]):
             x = shared.images(codes)
             e, z = shared.read(x, neurons)
         return {"images": tf.cast(x, tf.uint8), "encodings": e, "activations": z}
@@ -174,7 +175,8 @@ def runs(exported: Exported, shared: Shared) -> dict[str, Endpoint]:
         count: Tensor,
         limit: Tensor,
     ) -> dict[str, Tensor]:
-        target = addressed.target(exported, neurons, ranges, sd, codes, aims, rows)
+        with tf.control_dependencies([checks.count(count)]):
+            target = addressed.target(exported, neurons, ranges, sd, codes, aims, rows)
         pool = init(codes[:rows], aims[:rows], sides * tf.shape(neurons)[0], d_E, settings.mu0)
         kept, used, best = acceptance.nothing(networks, ranges), rows, ranges[:, 0] * 0.0 - np.inf
         while (

@@ -29,6 +29,10 @@ HIDDEN = (
     "that most samples are given to, beside which the other images are the measure; "
     "--map={0}=CLASS names one."
 )
+LACKING = (
+    "{0} has no class that stands for the neuron: its shares are of the class that most samples "
+    "are given to; --map={1}=CLASS@{0} names one."
+)
 
 
 def run(path: str, by: str, options: dict[str, Any]) -> list[str]:
@@ -105,15 +109,10 @@ def judged(
 
 
 def _judges(by: str, networks: Networks, options: dict[str, Any]) -> list[judges.Judge]:
-    sources = [part for part in by.split(",") if part]
+    sources = grammar.names(by)
     if not sources:
         raise UsageError("expected at least one judge, as --by=FILE,FILE")
-    spans = [pixels.read(part) for part in options["pixels"].split(",")]
-    if len(spans) not in (1, len(sources)):
-        raise UsageError(
-            f"expected --pixels=LOW:HIGH for all judges or for each of {len(sources)}, got "
-            f"{len(spans)}"
-        )
+    spans = _spans(options["pixels"], len(sources))
     labels = words.lines(options["labels"])
     panel = [
         judges.load(
@@ -129,6 +128,18 @@ def _judges(by: str, networks: Networks, options: dict[str, Any]) -> list[judges
     ]
     judges.apart(panel)
     return panel
+
+
+def _spans(text: str, count: int) -> list[pixels.Pixels]:
+    """What pixels each of some judges takes, or all of them: of three colours, three spans each."""
+    parts = grammar.names(text)
+    wide = 3 if len(parts) in (3, 3 * count) and len(parts) != count else 1
+    spans = [pixels.read(",".join(parts[i : i + wide])) for i in range(0, len(parts), wide)]
+    if len(spans) not in (1, count):
+        raise UsageError(
+            f"expected --pixels=LOW:HIGH for all judges or for each of {count}, got {len(spans)}"
+        )
+    return spans
 
 
 def facts(verdicts: list[agreement.Verdict]) -> dict:
@@ -157,6 +168,9 @@ def told(opened: archives.Archive, verdicts: list[agreement.Verdict]) -> list[st
     hidden = [t for t in opened.targets if not any(one.expected for one in verdicts)]
     meaning = HIDDEN.format(text.place(hidden[0])) if hidden else MEANING
     doubts = [line for one in verdicts for line in doubtful(one)]
+    if not hidden:
+        at = text.place(opened.targets[0])
+        doubts += [LACKING.format(one.judge.name, at) for one in verdicts if not one.expected]
     return [text.in_columns(rows, left=1), *doubts, meaning]
 
 

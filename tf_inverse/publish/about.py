@@ -76,6 +76,10 @@ def about(
     for flag, value in (("name", name), ("licence", licence), ("creator", creator)):
         if value is not None and not 0 < len(value.strip()) <= LONGEST:
             raise UsageError(f"expected a text of 1 to {LONGEST} characters for --{flag}")
+    for flag, value in (("name", name), ("licence", licence), ("creator", creator), ("url", url)):
+        # Bytes of an argument that are no UTF-8 reach Python so, and no file of text takes them.
+        if value and re.search("[\ud800-\udfff]", value):
+            raise UsageError(f"expected --{flag} in UTF-8, got {ascii(value):.80}")
     return About(
         name=name or f"Inverse set of {neurons} in {archive.network}",
         description=(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import pathlib
 import re
 from typing import Any
 
@@ -71,11 +73,28 @@ def _header(table: Table, about: About, form: Any) -> list[str]:
         # The `datasets` library keys its cache by the folder's name and by these entries as they
         # are written: without the archive's own mark, another data set of that name would be given
         # the rows of the first.
-        mark = f"archive {atomic.checksum(table.archive.path)}"
+        mark = f"archive {_mark(table.archive.path)}"
         fields["configs"] = [{"config_name": "default", "description": mark, "data_files": files}]
     else:
         fields["viewer"] = False
-    return ["---", *(f"{key}: {json.dumps(value)}" for key, value in fields.items()), "---", ""]
+    return ["---", *(f"{key}: {_yaml(value)}" for key, value in fields.items()), "---", ""]
+
+
+def _mark(path: pathlib.Path) -> str:
+    """The sha256 of an archive; of a run in progress, that of the sums of its files of samples."""
+    if path.is_file():
+        return atomic.checksum(path)
+    sums = [atomic.checksum(shard) for shard in sorted(path.glob("*.h5"))]
+    return hashlib.sha256("".join(sums).encode()).hexdigest()
+
+
+def _yaml(value: object) -> str:
+    """A value as JSON, which YAML holds but for characters beyond 16 bits.
+
+    JSON writes such a character as two halves, and YAML takes them for two characters.
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    return re.sub("[^ -~]", lambda found: f"\\U{ord(found[0]):08x}", text)
 
 
 def _licence(licence: str) -> dict[str, str]:

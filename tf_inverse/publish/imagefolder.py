@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 
 import numpy as np
 
+from tf_inverse import npy
 from tf_inverse.publish import index
 from tf_inverse.publish.table import Table
 
@@ -33,24 +35,23 @@ def write(table: Table, folder: pathlib.Path) -> None:
 
     A row of the two arrays is the row of that number in metadata.jsonl.
     """
-    arrays = {
-        column.name: np.lib.format.open_memmap(
-            folder / f"{column.name}s.npy", "w+", np.float32, (len(table), column.width or 0)
-        )
-        for column in table.vectors
-    }
-    with open(folder / index.METADATA, "w", encoding="utf-8") as lines:
+    with contextlib.ExitStack() as stack:
+        lines = stack.enter_context(open(folder / index.METADATA, "w", encoding="utf-8"))
+        arrays = {}
+        for column in table.vectors:
+            path, shape = folder / f"{column.name}s.npy", (len(table), column.width or 0)
+            arrays[column.name] = stack.enter_context(
+                contextlib.closing(npy.Rows(path, np.float32, shape))
+            )
         for start in range(0, len(table), ROWS):
             rows = range(start, min(start + ROWS, len(table)))
             for name, block in table.arrays(rows).items():
-                arrays[name][rows.start : rows.stop] = block
+                arrays[name].put(rows.start, block)
             places = [place(table, row) for row in rows]
             index.lines(table, rows, places, lines)
-            for row, path in zip(rows, places, strict=True):
-                (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                (folder / path).write_bytes(table.png(row))
-    for array in arrays.values():
-        array.flush()
+            for row, name in zip(rows, places, strict=True):
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(table.png(row))
 
 
 def place(table: Table, row: int) -> str:

@@ -337,7 +337,7 @@ def _names(text: str | None) -> tuple[str, ...] | None:
         return None
     # pathlib raises of a text that is too long for a file's name, as that of many labels is.
     given = words.lines(text) if os.path.isfile(text) else None
-    return given[1] if given else tuple(text.split(","))
+    return given[1] if given else tuple(part.strip() for part in text.split(","))
 
 
 def check(
@@ -359,7 +359,7 @@ def check(
     if y is None or networks.labels is None:
         lacking = data if y is None else out
         raise UsageError(f"expected labels in {lacking}: judges are asked for the class of images")
-    panel = [judges.load(one, channels, trust=trust) for one in judge.split(",") if one]
+    panel = [judges.load(one, channels, trust=trust) for one in grammar.names(judge)]
     judges.apart(panel)
     layer, names = networks.labels
     given = matching.read(options["map"])

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from tf_inverse import grammar
 from tf_inverse.errors import UsageError
 from tf_inverse.tensors import Array, Shape, Tensor
 from tf_inverse.training.architectures import SLOPE, standardized
@@ -93,10 +94,10 @@ def ways(text: str | None) -> tuple[str, ...]:
     Raises:
         UsageError: There is none of that name.
 
-    >>> ways("color,cutout")
+    >>> ways("color, cutout")
     ('color', 'cutout')
     """
-    found = tuple(filter(None, (text or "").split(",")))
+    found = grammar.names(text)
     unknown = [one for one in found if one not in WAYS]
     if unknown:
         raise UsageError(f"expected --augment of {', '.join(WAYS)}, got {unknown[0]!r}")
