@@ -12,13 +12,17 @@ import numpy as np
 
 from tf_inverse.adopt.onnx import (
     attention,
+    elementwise,
     half,
     indexing,
     operators,
+    padding,
+    pooling,
     quantised,
     resample,
     shapes,
     spatial,
+    transposed,
 )
 from tf_inverse.errors import RefusedInput, UsageError, reason
 from tf_inverse.tensors import Array, StrPath
@@ -29,12 +33,16 @@ LARGEST = 2 << 30
 OPSET = 13
 """Older files are put into this version of the operators, since which axes are inputs."""
 
-OF_TENSORS = operators.OPERATORS | spatial.OPERATORS | attention.OPERATORS
+OF_MAPS = spatial.OPERATORS | pooling.OPERATORS | transposed.OPERATORS
+"""Operators of maps, whose channels are always first."""
+
+OF_TENSORS = operators.OPERATORS | elementwise.OPERATORS | OF_MAPS | attention.OPERATORS
 """Operators of numbers alone, which are written for tensors; others take NumPy's arrays too."""
 
 TABLES = (
     OF_TENSORS,
     shapes.OPERATORS,
+    padding.OPERATORS,
     resample.OPERATORS,
     indexing.OPERATORS,
     quantised.OPERATORS,
@@ -172,6 +180,10 @@ def _expect_known(graph: Any, path: StrPath) -> None:
 
 def _unknown(graph: Any) -> Iterator[str]:
     for node in graph.node:
+        if node.op_type == "If" and node.domain in ("", "ai.onnx"):
+            for branch in node.attribute:
+                yield from _unknown(branch.g)
+            continue
         if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
             yield f"{node.domain}.{node.op_type}".lstrip(".")
 

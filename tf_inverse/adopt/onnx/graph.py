@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse.adopt.onnx import file, open_shapes, quantised, spatial
+from tf_inverse.adopt.onnx import file, open_shapes, quantised
 from tf_inverse.errors import RefusedInput
 from tf_inverse.tensors import Array, StrPath, Tensor
 
 Sizes = dict[str, list[int | None]]
+Placed = tuple[Any, str, dict[str, Any]]
 
 SMALL = 1024
 """Numbers, at most, of a constant that is computed as the graph is built."""
@@ -47,32 +48,13 @@ def function(
         sizes: Shapes of tensors by name, as far as they are known beforehand.
         seen: Takes the shapes that are known once the function is traced, where it is given.
     """
-    nodes = [
-        (node, _scope(node), file.attributes(node, path)) for node in contents.proto.graph.node
-    ]
+    nodes = _nodes(contents.proto.graph, path)
     names = {plain(name): name for name in contents.inputs}
 
     def run(**inputs: Tensor) -> dict[str, Tensor]:
         values: dict[str, Any] = dict(contents.weights)
         values |= {names[name]: x for name, x in inputs.items()}
-        places: dict[str, str] = {}
-        for node, scope, attributes in nodes:
-            if absent := [name for name in node.input if name and name not in values]:
-                raise RefusedInput(
-                    f"{path}: {node.op_type} takes {absent[0]:.120}, which is absent"
-                )
-            taken = [values[name] if name else None for name in node.input]
-            # What a quantised pair gives is what the layer before it gives, as those after take it.
-            within = places.get(node.input[0]) if node.op_type in quantised.OPERATORS else None
-            with tf.name_scope(within or scope) as place:
-                places |= dict.fromkeys(node.output, place)
-                try:
-                    given = _applied(node.op_type, attributes, taken)
-                except OverflowError as error:
-                    raise _too_large(node, path) from error
-                for name, one in zip(node.output, given, strict=False):
-                    values[name] = _sized(one, (sizes or {}).get(name))
-                    _expect_small(values[name], node, path)
+        _run(nodes, values, {}, path, sizes or {})
         if seen is not None:
             seen.update({name: list(x.shape) for name, x in values.items() if tf.is_tensor(x)})
         if absent := [name for name in contents.outputs if name not in values]:
@@ -80,6 +62,58 @@ def function(
         return {plain(name): tf.identity(values[name]) for name in contents.outputs}
 
     return run
+
+
+def _nodes(own: Any, path: StrPath) -> list[Placed]:
+    """(node, its scope, its attributes) of a graph of the file."""
+    return [(node, _scope(node), file.attributes(node, path)) for node in own.node]
+
+
+def _run(
+    nodes: list[Placed],
+    values: dict[str, Any],
+    places: dict[str, str],
+    path: StrPath,
+    sizes: Sizes,
+) -> None:
+    """Computes nodes one after another; what they give is put among the values.
+
+    Args:
+        nodes: Of a graph.
+        values: What is there by name, and what comes of it.
+        places: Scopes of what was computed, by its name.
+        path: Of the file.
+        sizes: As of `function`.
+    """
+    for node, scope, attributes in nodes:
+        if absent := [name for name in node.input if name and name not in values]:
+            raise RefusedInput(f"{path}: {node.op_type} takes {absent[0]:.120}, which is absent")
+        taken = [values[name] if name else None for name in node.input]
+        # What a quantised pair gives is what the layer before it gives, as those after take it.
+        within = places.get(node.input[0]) if node.op_type in quantised.OPERATORS else None
+        if node.op_type == "If":
+            branch = attributes["then_branch" if _decided(*taken) else "else_branch"]
+            values |= {one.name: file.array(one, path) for one in branch.initializer}
+            _run(_nodes(branch, path), values, places, path, sizes)
+            ends = zip(node.output, branch.output, strict=False)
+            values |= {name: values[end.name] for name, end in ends}
+            continue
+        with tf.name_scope(within or scope) as place:
+            places |= dict.fromkeys(node.output, place)
+            try:
+                given = _applied(node.op_type, attributes, taken)
+            except OverflowError as error:
+                raise _too_large(node, path) from error
+            for name, one in zip(node.output, given, strict=False):
+                values[name] = _sized(one, sizes.get(name))
+                _expect_small(values[name], node, path)
+
+
+def _decided(condition: Any) -> bool:
+    """The condition of an If, which follows from the shapes of a network of images."""
+    if not isinstance(condition, np.ndarray):
+        raise NotImplementedError("an If whose condition is computed from the image")
+    return bool(condition.reshape(()))
 
 
 def of_any_number(
@@ -175,7 +209,7 @@ def channels_first(contents: file.Contents, path: StrPath) -> Callable[[str], bo
     scopes: set[str] = set()
     for node in contents.proto.graph.node:
         order = file.attributes(node, path).get("perm") if node.op_type == "Transpose" else None
-        turned = any(name in last for name in node.input) and node.op_type not in spatial.OPERATORS
+        turned = any(name in last for name in node.input) and node.op_type not in file.OF_MAPS
         if order in ([0, 2, 3, 1], [0, 3, 1, 2]):
             turned = order == [0, 2, 3, 1]
         if turned:

@@ -20,7 +20,8 @@ def _library(x: Any) -> Any:
     return np if isinstance(x, np.ndarray) else tf
 
 
-def _ints(values: Any) -> list[int]:
+def whole(values: Any) -> list[int]:
+    """Axes or sizes, which the file has to tell, as whole numbers."""
     if not isinstance(values, np.ndarray | list):
         raise NotImplementedError("axes or sizes that are computed from the image")
     return [int(one) for one in np.asarray(values).reshape(-1)]
@@ -64,11 +65,11 @@ def _squeeze(attributes: Attributes, x: Any, axes: Any = None) -> Any:
     axes = attributes.get("axes", axes)
     if axes is None:
         return _library(x).squeeze(x)
-    return _library(x).squeeze(x, axis=tuple(_ints(axes)))
+    return _library(x).squeeze(x, axis=tuple(whole(axes)))
 
 
 def _unsqueeze(attributes: Attributes, x: Any, axes: Any = None) -> Any:
-    axes = _ints(attributes.get("axes", axes))
+    axes = whole(attributes.get("axes", axes))
     rank = len(x.shape) + len(axes)
     for axis in sorted(axis % rank for axis in axes):
         x = _library(x).expand_dims(x, axis)
@@ -90,8 +91,8 @@ def _split(attributes: Attributes, x: Tensor, sizes: Any = None) -> tuple[Any, .
         each = -(-side // count)
         sizes = [each] * (count - 1) + [side - each * (count - 1)]
     if isinstance(x, np.ndarray):
-        return tuple(np.split(x, np.cumsum(_ints(sizes))[:-1], axis))
-    return tuple(tf.split(x, _ints(sizes), axis))
+        return tuple(np.split(x, np.cumsum(whole(sizes))[:-1], axis))
+    return tuple(tf.split(x, whole(sizes), axis))
 
 
 def _slice(
@@ -102,11 +103,11 @@ def _slice(
     axes: Any = None,
     steps: Any = None,
 ) -> Any:
-    first = _ints(attributes.get("starts", starts))
-    last = _ints(attributes.get("ends", ends))
+    first = whole(attributes.get("starts", starts))
+    last = whole(attributes.get("ends", ends))
     axes = attributes.get("axes", axes)
-    every = range(len(first)) if axes is None else _ints(axes)
-    by = [1] * len(first) if steps is None else _ints(steps)
+    every = range(len(first)) if axes is None else whole(axes)
+    by = [1] * len(first) if steps is None else whole(steps)
     cut = [slice(None)] * len(x.shape)
     for axis, a, b, step in zip(every, first, last, by, strict=True):
         # The largest and smallest whole numbers stand for the end: TensorFlow counts in 32 bits.
@@ -138,22 +139,6 @@ def _tile(attributes: Attributes, x: Tensor, repeats: Any) -> Tensor:
     times = open_shapes.listed(repeats)
     open_shapes.few([*times, *(one for one in x.shape if one is not None)])
     return tf.tile(x, times)
-
-
-def _pad(
-    attributes: Attributes, x: Tensor, pads: Any = None, value: Any = None, axes: Any = None
-) -> Tensor:
-    sizes = _ints(attributes.get("pads", pads))
-    rank, mode = len(x.shape), attributes.get("mode", b"constant")
-    every = list(range(rank)) if axes is None else [axis % rank for axis in _ints(axes)]
-    open_shapes.few([2 + max(sizes, default=0)] * 2)
-    ends = [(0, 0)] * rank
-    for i, axis in enumerate(every):
-        ends[axis] = (sizes[i], sizes[i + len(every)])
-    if mode not in (b"constant", b"reflect") or any(end < 0 for pair in ends for end in pair):
-        raise NotImplementedError("padding that is negative, or by the edge")
-    value = attributes.get("value", 0 if value is None else value)
-    return tf.pad(x, ends, mode.decode(), tf.reshape(tf.cast(value, x.dtype), ()))
 
 
 def _scatter(attributes: Attributes, x: Tensor, index: Any, updates: Tensor) -> Tensor:
@@ -235,7 +220,6 @@ OPERATORS: dict[str, Operator] = {
     "Flatten": _flatten,
     "Gather": _gather,
     "Identity": lambda attributes, x: x,
-    "Pad": _pad,
     "Range": _range,
     "Reshape": _reshape,
     "ScatterND": _scatter,
