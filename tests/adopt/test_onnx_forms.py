@@ -258,6 +258,36 @@ def test_ifs_over_shapes_and_means_over_neighbouring_channels(tmp_path):
     np.testing.assert_allclose(model(X), n.mean(0) @ V.T, rtol=1e-4, atol=1e-5)
 
 
+def test_squeeze_takes_no_axis_of_images_away(tmp_path):
+    """PyTorch's `x.squeeze()` names no axes; and the images may stand on another than the first."""
+    weights = {"W": W.astype("f4"), "V": V.astype("f4")}
+    nodes = plain()
+    nodes[3:4] = [
+        ("Squeeze", ["p"], ["s"], {}),
+        ("Transpose", ["s"], ["t"], {"perm": [1, 0]}),
+        ("Flatten", ["t"], ["u"], {"axis": 1}),
+        ("Transpose", ["u"], ["f"], {"perm": [1, 0]}),
+    ]
+    path = written(tmp_path / "s.onnx", nodes, weights)
+    model = loading.open(path, "classifier").model
+    assert model.get_layer("graph").rows is None
+    (want,) = onnxruntime.InferenceSession(path).run(None, {"x": X})
+    np.testing.assert_allclose(model(X), want, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(model(X[:1]), want[:1], rtol=1e-4, atol=1e-5)
+
+
+def test_a_refusal_names_the_file_and_not_what_was_made_of_it(tmp_path):
+    nodes, weights = plain(), {"W": W.astype("f4"), "V": V.astype("f4")}
+    nodes[0][1][0] = "z"
+    nodes.insert(0, ("Sub", ["x", "mean"], ["z"], {}))
+    path = written(tmp_path / "two.onnx", nodes, weights)
+    model = onnx.load(path)
+    model.graph.input.append(helper.make_tensor_value_info("mean", FLOAT, [1, 3, 1, 1]))
+    onnx.save(model, path)
+    with pytest.raises(UsageError, match="equally many rows, those of .*two.onnx have: mean 1, x"):
+        loading.open(path, "classifier")
+
+
 def test_an_if_that_the_image_decides_is_refused(tmp_path):
     nodes, weights = normalised()
     nodes[7] = ("Greater", ["image", "half"], ["s_c"], {})

@@ -51,16 +51,17 @@ def model(path: StrPath, name: str, size: tuple[int, ...] | None = None) -> Mode
         for key, spec in specs.items()
     }
     module = tf.Module()
-    module.run = _traced(contents, path, one)
+    # Of one image at a time some files can be built alone, and some, where PyTorch's `squeeze`
+    # takes the axis of one image away, cannot.
     many = _of_any_number(contents, path, specs) if specs != one else None
-    if many is not None:
-        module.run = many
-    else:
+    module.run = _traced(contents, path, one) if many is None else many
+    if many is None:
         _compare(module.run, contents, one, path)
     with tempfile.TemporaryDirectory() as folder, frozen_inputs.trust(True):
         saved = pathlib.Path(folder) / "model"
         tf.saved_model.save(module, str(saved), signatures=module.run)
-        return frozen_inputs.graph(saved, name, first=graph.channels_first(contents, path))
+        first = graph.channels_first(contents, path)
+        return frozen_inputs.graph(saved, name, first=first, source=path)
 
 
 def _of_any_number(

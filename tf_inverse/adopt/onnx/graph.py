@@ -121,8 +121,9 @@ def of_any_number(
 ) -> Callable[..., dict[str, Tensor]]:
     """The same function for any number of images, with the sizes of all that it computes.
 
-    A file computes shapes of the number of images, and from then on TensorFlow knows none. What one
-    image and two give tells which sizes follow that number; all others are known.
+    A file computes shapes of the number of images, and from then on TensorFlow knows none. What two
+    images and three give tells which sizes follow that number; all others are known. One image is
+    not asked for: an axis of one may be stretched, or taken away.
 
     Args:
         contents: Of the file.
@@ -130,17 +131,17 @@ def of_any_number(
         specs: Of the inputs by their `plain` names.
     """
     traces: list[Sizes] = []
-    for rows in (1, 2):
+    for rows in (2, 3):
         traces.append({})
         taken = {
             key: tf.TensorSpec((rows, *one.shape[1:]), one.dtype) for key, one in specs.items()
         }
         run = function(contents, path, seen=traces[-1])
         tf.function(run, autograph=False).get_concrete_function(**taken)
-    one, two = traces
-    same = [name for name in one if len(one[name]) == len(two.get(name, ()))]
+    two, three = traces
+    same = [name for name in two if len(two[name]) == len(three.get(name, ()))]
     sizes = {
-        name: [a if a == b else None for a, b in zip(one[name], two[name], strict=True)]
+        name: [a if a == b else None for a, b in zip(two[name], three[name], strict=True)]
         for name in same
     }
     return function(contents, path, sizes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -53,8 +54,10 @@ def _flatten(attributes: Attributes, x: Any) -> Any:
     rank = len(x.shape)
     axis = attributes.get("axis", 1)
     axis = axis + rank if axis < 0 else axis
-    after = int(np.prod([int(size) for size in x.shape[axis:]]))
-    return _library(x).reshape(x, (-1, after))
+    before, after = list(x.shape[:axis]), list(x.shape[axis:])
+    # Where the images are not on the first axis any more, their number is after the cut.
+    sides = (math.prod(before), -1) if None in after else (-1, math.prod(after))
+    return _library(x).reshape(x, sides)
 
 
 def _transpose(attributes: Attributes, x: Any) -> Any:
@@ -64,7 +67,9 @@ def _transpose(attributes: Attributes, x: Any) -> Any:
 def _squeeze(attributes: Attributes, x: Any, axes: Any = None) -> Any:
     axes = attributes.get("axes", axes)
     if axes is None:
-        return _library(x).squeeze(x)
+        # The number of images is no side of one, though there may be one image.
+        axes = np.array([i for i, side in enumerate(x.shape) if side == 1])
+        return _library(x).squeeze(x, axis=tuple(whole(axes))) if len(axes) else x
     return _library(x).squeeze(x, axis=tuple(whole(axes)))
 
 
