@@ -271,6 +271,10 @@ def renamed(model):
     model.graph.node[4].op_type, model.graph.node[1].domain = "Gulp", "com.example"
 
 
+def fused(model):
+    model.graph.node[1].op_type, model.graph.node[1].domain = "QuickGelu", "com.microsoft"
+
+
 def longer(model):
     model.graph.initializer[0].dims[0] = 1 << 40
 
@@ -283,6 +287,7 @@ def absent(model):
     ("change", "error", "words"),
     [
         (renamed, UsageError, "known here, .* has Gulp, com.example.Relu; docs/own_network.md"),
+        (fused, UsageError, "com.microsoft.QuickGelu, ONNX Runtime's own: give the file that it"),
         (external("../secret"), RefusedInput, "weights in '../secret', expected a file beside it"),
         (external("/etc/passwd"), RefusedInput, "weights in '/etc/passwd', expected a file"),
         (bomb, RefusedInput, "ConstantOfShape .*gives more than"),

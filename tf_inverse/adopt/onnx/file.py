@@ -171,6 +171,12 @@ def _expect_known(graph: Any, path: StrPath) -> None:
             f"whole numbers, which have no gradients: give the file that it was quantised from, or "
             f"quantise that in pairs (quant_format=QuantFormat.QDQ)"
         )
+    if fused := [name for name in unknown if name.startswith("com.microsoft.")]:
+        raise UsageError(
+            f"expected an ONNX file of the standard's operators, {path} has "
+            f"{', '.join(fused)[:200]}, ONNX Runtime's own: give the file that it optimised, or "
+            f"have it optimise no further than ORT_ENABLE_BASIC"
+        )
     if unknown:
         raise UsageError(
             f"expected an ONNX file of operators that are known here, {path} has "
