@@ -276,6 +276,22 @@ def test_squeeze_takes_no_axis_of_images_away(tmp_path):
     np.testing.assert_allclose(model(X[:1]), want[:1], rtol=1e-4, atol=1e-5)
 
 
+def test_an_open_size_of_a_file_with_channels_last(tmp_path):
+    """As tf2onnx writes a Keras model of pictures of any size."""
+    nodes, weights = plain("first"), {"W": W.astype("f4"), "V": V.astype("f4")}
+    nodes.insert(0, ("Transpose", ["x"], ["first"], {"perm": [0, 3, 1, 2]}))
+    path = written(tmp_path / "last.onnx", nodes, weights)
+    model = onnx.load(path)
+    model.graph.input[0].CopyFrom(helper.make_tensor_value_info("x", FLOAT, ["n", "h", "w", 3]))
+    onnx.save(model, path)
+    got = loading.open(path, "classifier", size=(7, 8, 3)).model
+    x = X[:, :, :7].transpose(0, 2, 3, 1)
+    (want,) = onnxruntime.InferenceSession(path).run(None, {"x": x})
+    np.testing.assert_allclose(got(x), want, rtol=1e-4, atol=1e-5)
+    with pytest.raises(UsageError, match=r"fits the input \[any, any, 3\] of .*got --size=7,8,1"):
+        loading.open(path, "classifier", size=(7, 8, 1))
+
+
 def test_a_refusal_names_the_file_and_not_what_was_made_of_it(tmp_path):
     nodes, weights = plain(), {"W": W.astype("f4"), "V": V.astype("f4")}
     nodes[0][1][0] = "z"

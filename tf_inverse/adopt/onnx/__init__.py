@@ -100,7 +100,7 @@ def _specs(
     for name, (shape, kind) in contents.inputs.items():
         batch, sides = shape[:1], shape[1:]
         if None in sides and size is not None and len(sides) == 3:
-            sides = [size[2], size[0], size[1]]
+            sides = _sized(sides, size, path)
         if not batch or None in sides:
             raise UsageError(
                 f"expected --size=ROWS,COLUMNS,CHANNELS for {path}, whose input has none"
@@ -109,6 +109,23 @@ def _specs(
     if not found:
         raise UsageError(f"expected an ONNX file with an input, {path} has none")
     return found
+
+
+def _sized(sides: list[int | None], size: tuple[int, ...], path: StrPath) -> list[int | None]:
+    """An image's (H, W, C) on the axes of an input: PyTorch's order, or that of Keras's files.
+
+    Raises:
+        UsageError: The input's own sizes are others.
+    """
+    orders = ([size[2], size[0], size[1]], list(size))
+    for order in orders:
+        if all(own in (None, side) for own, side in zip(sides, order, strict=True)):
+            return order
+    words = ", ".join("any" if side is None else str(side) for side in sides)
+    raise UsageError(
+        f"expected a --size that fits the input [{words}] of {path}, got "
+        f"--size={','.join(map(str, size))}, which are rows, columns and channels"
+    )
 
 
 def _compare(
