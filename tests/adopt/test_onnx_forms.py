@@ -276,6 +276,28 @@ def test_squeeze_takes_no_axis_of_images_away(tmp_path):
     np.testing.assert_allclose(model(X[:1]), want[:1], rtol=1e-4, atol=1e-5)
 
 
+def test_outputs_that_are_places_or_single_numbers(tmp_path):
+    """TopK's places have no gradients, and are left out; `x.squeeze(1)` of one logit has a row."""
+    weights = {"W": W.astype("f4"), "V": V[:1].astype("f4"), "k": np.array([1])}
+    nodes = plain()
+    nodes[-1][2][0] = "l"
+    nodes += [("Squeeze", ["l", "k"], ["y"], {}), ("TopK", ["l", "k"], ["top", "place"], {})]
+    path = written(tmp_path / "t.onnx", nodes, weights)
+    whole = helper.make_tensor_value_info("place", TensorProto.INT64, ["n", 1])
+    model = onnx.load(path)
+    model.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", FLOAT, ["n"]))
+    model.graph.output.append(whole)
+    onnx.save(model, path)
+    got = loading.open(path, "classifier").model
+    (want,) = onnxruntime.InferenceSession(path).run(["y"], {"x": X})
+    assert got.output_shape == (None, 1)
+    np.testing.assert_allclose(got(X)[:, 0], want, rtol=1e-4, atol=1e-5)
+    del model.graph.output[0]
+    onnx.save(model, path)
+    with pytest.raises(UsageError, match=r"an output of floats, .*t.onnx has place \(int64\)"):
+        loading.open(path, "classifier")
+
+
 def test_an_open_size_of_a_file_with_channels_last(tmp_path):
     """As tf2onnx writes a Keras model of pictures of any size."""
     nodes, weights = plain("first"), {"W": W.astype("f4"), "V": V.astype("f4")}

@@ -140,7 +140,8 @@ def _compare(
     except tf.errors.OpError as error:
         raise RefusedInput(f"{path}: TensorFlow cannot run it ({reason(error)})") from error
     close = ROUNDED if _is_quantised(contents) else CLOSE
-    for name, want in zip(contents.outputs, expected, strict=True):
+    for name, told in zip(contents.outputs, expected, strict=True):
+        want = told[:, np.newaxis] if told.ndim == 1 else told
         if np.isnan(want).any():
             raise RefusedInput(
                 f"{path}: its output {name:.120} is no number (NaN) for images of noise, in ONNX "

@@ -57,7 +57,7 @@ class Contents(NamedTuple):
         proto: The `onnx.ModelProto`.
         weights: Arrays by name.
         inputs: Shape and NumPy's type of each input by name; a size that is left open is None.
-        outputs: Names of the outputs.
+        outputs: Names of the outputs that are floats.
         changed: Whether the model is no longer that of the file, but has been put into float32.
     """
 
@@ -113,7 +113,21 @@ def read(path: StrPath) -> Contents:
         half.as_float32(onnx, proto, weights)
     free = [one for one in graph.input if one.name not in weights]
     inputs = {one.name: _declared(one, path) for one in free}
-    return Contents(proto, weights, inputs, [one.name for one in graph.output], changed)
+    return Contents(proto, weights, inputs, _scores(graph, path), changed)
+
+
+def _scores(graph: Any, path: StrPath) -> list[str]:
+    """Names of the outputs that are floats: places and labels beside them have no gradients."""
+    kinds = {one.name: one.type.tensor_type.elem_type for one in graph.output}
+    names = {name: shapes.TYPES.get(kind, "float32") for name, kind in kinds.items()}
+    found = [name for name, kind in names.items() if "float" in kind]
+    if not found:
+        words = ", ".join(f"{name:.60} ({kind})" for name, kind in names.items())
+        raise UsageError(
+            f"expected an ONNX file with an output of floats, {path} has {words[:200]}, which has "
+            f"no gradients: export the scores that it is made of"
+        )
+    return found
 
 
 def attributes(node: Any, path: StrPath) -> dict[str, Any]:

@@ -39,6 +39,8 @@ def function(
 ) -> Callable[..., dict[str, Tensor]]:
     """A function of the inputs by their `plain` names that gives the outputs by theirs.
 
+    An output of one number for each image, [B], becomes [B, 1].
+
     The function raises RefusedInput for a graph that takes what is not there, or gives more numbers
     than `open_shapes.MOST`, and NotImplementedError for a form of an operator that is not known.
 
@@ -59,9 +61,15 @@ def function(
             seen.update({name: list(x.shape) for name, x in values.items() if tf.is_tensor(x)})
         if absent := [name for name in contents.outputs if name not in values]:
             raise RefusedInput(f"{path}: nothing computes its output {absent[0]:.120}")
-        return {plain(name): tf.identity(values[name]) for name in contents.outputs}
+        return {plain(name): _rows(values[name]) for name in contents.outputs}
 
     return run
+
+
+def _rows(x: Any) -> Tensor:
+    """An output with a row for each image, where the file gives a single number for each."""
+    x = tf.convert_to_tensor(x)
+    return tf.expand_dims(x, 1) if x.shape.rank == 1 else tf.identity(x)
 
 
 def _nodes(own: Any, path: StrPath) -> list[Placed]:
