@@ -117,7 +117,7 @@ def _sized(sides: list[int | None], size: tuple[int, ...], path: StrPath) -> lis
     Raises:
         UsageError: The input's own sizes are others.
     """
-    orders = ([size[2], size[0], size[1]], list(size))
+    orders: list[list[int | None]] = [[size[2], size[0], size[1]], [*size]]
     for order in orders:
         if all(own in (None, side) for own, side in zip(sides, order, strict=True)):
             return order
