@@ -54,7 +54,7 @@ def cases():
 
 def test_operators_give_what_the_standard_says():
     """Inputs that decide shapes are constants here, as they are in the files of networks."""
-    seen, refused, wrong = set(), 0, []
+    seen, derived, refused, wrong = set(), set(), 0, []
     for case, kinds in cases():
         inputs, outputs = case.data_sets[0]
         names = [one.name for one in case.model.graph.input]
@@ -63,15 +63,23 @@ def test_operators_give_what_the_standard_says():
         images = {k: v for k, v in floats.items() if k not in CONSTANTS}
         weights = {k: v for k, v in values.items() if k not in images}
         contents = file.Contents(case.model, weights, images, [case.model.graph.output[0].name])
+        forms = {(n.op_type, *sorted(a.name for a in n.attribute)) for n in case.model.graph.node}
+        x = {graph.plain(k): tf.constant(v) for k, v in images.items()}
         try:
-            run = graph.function(contents, case.name)
-            (got,) = run(**{graph.plain(k): tf.constant(v) for k, v in images.items()}).values()
+            with tf.GradientTape() as tape:
+                # One case of each form: that TensorFlow has a gradient of it.
+                tape.watch([] if forms <= derived else list(x.values()))
+                (got,) = graph.function(contents, case.name)(**x).values()
         except NotImplementedError:
             refused += 1
             continue
-        seen |= kinds
-        same = got.shape == outputs[0].shape and np.allclose(
-            got, outputs[0], case.rtol, max(case.atol, 1e-6), equal_nan=True
+        if not forms <= derived and got.dtype.is_floating:
+            tape.gradient(got, list(x.values()))
+        seen, derived = seen | kinds, derived | forms
+        # A single number for each image has a row there.
+        want = outputs[0][:, np.newaxis] if np.ndim(outputs[0]) == 1 else outputs[0]
+        same = got.shape == np.shape(want) and np.allclose(
+            got, want, case.rtol, max(case.atol, 1e-6), equal_nan=True
         )
         wrong += [] if same else [case.name]
     assert wrong == [] and seen == set(file.OPERATORS)
@@ -265,6 +273,10 @@ def renamed(model):
     model.graph.node[4].op_type, model.graph.node[1].domain = "Gulp", "com.example"
 
 
+def fused(model):
+    model.graph.node[1].op_type, model.graph.node[1].domain = "QuickGelu", "com.microsoft"
+
+
 def longer(model):
     model.graph.initializer[0].dims[0] = 1 << 40
 
@@ -277,6 +289,7 @@ def absent(model):
     ("change", "error", "words"),
     [
         (renamed, UsageError, "known here, .* has Gulp, com.example.Relu; docs/own_network.md"),
+        (fused, UsageError, "com.microsoft.QuickGelu, ONNX Runtime's own: give the file that it"),
         (external("../secret"), RefusedInput, "weights in '../secret', expected a file beside it"),
         (external("/etc/passwd"), RefusedInput, "weights in '/etc/passwd', expected a file"),
         (bomb, RefusedInput, "ConstantOfShape .*gives more than"),

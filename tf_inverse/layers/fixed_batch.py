@@ -30,13 +30,13 @@ def rows(specs: Mapping[str, tf.TensorSpec], source: object) -> int | None:
     for key, count in found.items():
         if count == 0:
             raise UsageError(
-                f"expected a SavedModel whose every input has a row for each image, {key} of "
+                f"expected a model whose every input has a row for each image, {key} of "
                 f"{source} has shape {list(specs[key].shape)}; export it with a first axis of None"
             )
     if len(set(found.values())) > 1:
         told = ", ".join(f"{key} {found[key] or 'any number'}" for key in sorted(found))
         raise UsageError(
-            f"expected a SavedModel whose inputs have equally many rows, those of {source} have: "
+            f"expected a model whose inputs have equally many rows, those of {source} have: "
             f"{told}; export it with a first axis of None"
         )
     return next(iter(found.values()))

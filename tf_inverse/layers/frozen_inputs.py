@@ -158,6 +158,7 @@ def graph(
     flag: str = "size",
     first: Callable[[str], bool] | None = None,
     signature: str | None = None,
+    source: StrPath | None = None,
 ) -> keras.Model:
     """A SavedModel as a Keras model: one of its functions, as of `signatures.chosen`.
 
@@ -169,6 +170,7 @@ def graph(
         first: Whether a layer by its name, "" for the function, gives maps with channels first,
             which are turned around then; none where it is left out.
         signature: Name of the function, where the user says it.
+        source: Of what the user gave, where the SavedModel was made of that, for refusals.
 
     Raises:
         RefusedInput: Not trusted, or damaged.
@@ -188,14 +190,14 @@ def graph(
     for key, one in specs.items():
         if None in one.shape[1:]:
             raise UsageError(f"expected {flag} for {folder}, whose input {key} has no fixed size")
-    rows = fixed_batch.rows(specs, folder)
+    rows = fixed_batch.rows(specs, source or folder)
     known = {key: list(one.shape[1:]) for key, one in specs.items()}
     opened = _inside(function, known, rows)
     inside = opened if isinstance(opened, graph_tensors.Inside) else None
     if inside is not None:
         outputs, ends, sizes, final = inside.specs, inside.ends, known, inside.final
     else:
-        outputs = _outputs(function, specs, folder)
+        outputs = _outputs(function, specs, source or folder)
         ends, sizes, final = list(outputs), None, None
     inputs = {
         key: keras.Input(tuple(one.shape[1:]), dtype=one.dtype.name, name=key)
@@ -223,7 +225,7 @@ def frozen(path: StrPath, name: str, size: tuple[int, ...] | None = None) -> ker
     with tempfile.TemporaryDirectory() as folder:
         made = pathlib.Path(folder) / "model"
         frozen_graph.write(path, made, size)
-        return graph(made, name)
+        return graph(made, name, source=path)
 
 
 def _channels_last(
@@ -245,7 +247,7 @@ def _inside(function: Any, sizes: dict[str, Any], rows: int | None) -> graph_ten
     return graph_tensors.opened(function, inputs)
 
 
-def _outputs(function: Any, specs: dict[str, tf.TensorSpec], folder: StrPath) -> dict[str, Any]:
+def _outputs(function: Any, specs: dict[str, tf.TensorSpec], source: StrPath) -> dict[str, Any]:
     """Shape without the batch axis, and type, of what a SavedModel's function gives, by name.
 
     Raises:
@@ -256,8 +258,8 @@ def _outputs(function: Any, specs: dict[str, tf.TensorSpec], folder: StrPath) ->
     for key, h in traced.structured_outputs.items():
         if h.shape.rank is None or h.shape.rank == 0 or h.shape[0] not in batch:
             raise UsageError(
-                f"expected a SavedModel whose every output has a row for each image, {key} of "
-                f"{folder} has shape {h.shape}; export it with shapes that are known"
+                f"expected a model whose every output has a row for each image, {key} of "
+                f"{source} has shape {h.shape}; export it with shapes that are known"
             )
     # A SavedModel tells its outputs in another order each time that it is loaded.
     named = sorted(traced.structured_outputs.items())

@@ -51,16 +51,17 @@ def model(path: StrPath, name: str, size: tuple[int, ...] | None = None) -> Mode
         for key, spec in specs.items()
     }
     module = tf.Module()
-    module.run = _traced(contents, path, one)
+    # Of one image at a time some files can be built alone, and some, where PyTorch's `squeeze`
+    # takes the axis of one image away, cannot.
     many = _of_any_number(contents, path, specs) if specs != one else None
-    if many is not None:
-        module.run = many
-    else:
+    module.run = _traced(contents, path, one) if many is None else many
+    if many is None:
         _compare(module.run, contents, one, path)
     with tempfile.TemporaryDirectory() as folder, frozen_inputs.trust(True):
         saved = pathlib.Path(folder) / "model"
         tf.saved_model.save(module, str(saved), signatures=module.run)
-        return frozen_inputs.graph(saved, name, first=graph.channels_first(contents, path))
+        first = graph.channels_first(contents, path)
+        return frozen_inputs.graph(saved, name, first=first, source=path)
 
 
 def _of_any_number(
@@ -99,7 +100,7 @@ def _specs(
     for name, (shape, kind) in contents.inputs.items():
         batch, sides = shape[:1], shape[1:]
         if None in sides and size is not None and len(sides) == 3:
-            sides = [size[2], size[0], size[1]]
+            sides = _sized(sides, size, path)
         if not batch or None in sides:
             raise UsageError(
                 f"expected --size=ROWS,COLUMNS,CHANNELS for {path}, whose input has none"
@@ -108,6 +109,23 @@ def _specs(
     if not found:
         raise UsageError(f"expected an ONNX file with an input, {path} has none")
     return found
+
+
+def _sized(sides: list[int | None], size: tuple[int, ...], path: StrPath) -> list[int | None]:
+    """An image's (H, W, C) on the axes of an input: PyTorch's order, or that of Keras's files.
+
+    Raises:
+        UsageError: The input's own sizes are others.
+    """
+    orders: list[list[int | None]] = [[size[2], size[0], size[1]], [*size]]
+    for order in orders:
+        if all(own in (None, side) for own, side in zip(sides, order, strict=True)):
+            return order
+    words = ", ".join("any" if side is None else str(side) for side in sides)
+    raise UsageError(
+        f"expected a --size that fits the input [{words}] of {path}, got "
+        f"--size={','.join(map(str, size))}, which are rows, columns and channels"
+    )
 
 
 def _compare(
@@ -122,7 +140,8 @@ def _compare(
     except tf.errors.OpError as error:
         raise RefusedInput(f"{path}: TensorFlow cannot run it ({reason(error)})") from error
     close = ROUNDED if _is_quantised(contents) else CLOSE
-    for name, want in zip(contents.outputs, expected, strict=True):
+    for name, told in zip(contents.outputs, expected, strict=True):
+        want = told[:, np.newaxis] if told.ndim == 1 else told
         if np.isnan(want).any():
             raise RefusedInput(
                 f"{path}: its output {name:.120} is no number (NaN) for images of noise, in ONNX "

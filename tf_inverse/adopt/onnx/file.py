@@ -12,13 +12,17 @@ import numpy as np
 
 from tf_inverse.adopt.onnx import (
     attention,
+    elementwise,
     half,
     indexing,
     operators,
+    padding,
+    pooling,
     quantised,
     resample,
     shapes,
     spatial,
+    transposed,
 )
 from tf_inverse.errors import RefusedInput, UsageError, reason
 from tf_inverse.tensors import Array, StrPath
@@ -29,12 +33,16 @@ LARGEST = 2 << 30
 OPSET = 13
 """Older files are put into this version of the operators, since which axes are inputs."""
 
-OF_TENSORS = operators.OPERATORS | spatial.OPERATORS | attention.OPERATORS
+OF_MAPS = spatial.OPERATORS | pooling.OPERATORS | transposed.OPERATORS
+"""Operators of maps, whose channels are always first."""
+
+OF_TENSORS = operators.OPERATORS | elementwise.OPERATORS | OF_MAPS | attention.OPERATORS
 """Operators of numbers alone, which are written for tensors; others take NumPy's arrays too."""
 
 TABLES = (
     OF_TENSORS,
     shapes.OPERATORS,
+    padding.OPERATORS,
     resample.OPERATORS,
     indexing.OPERATORS,
     quantised.OPERATORS,
@@ -49,7 +57,7 @@ class Contents(NamedTuple):
         proto: The `onnx.ModelProto`.
         weights: Arrays by name.
         inputs: Shape and NumPy's type of each input by name; a size that is left open is None.
-        outputs: Names of the outputs.
+        outputs: Names of the outputs that are floats.
         changed: Whether the model is no longer that of the file, but has been put into float32.
     """
 
@@ -105,7 +113,21 @@ def read(path: StrPath) -> Contents:
         half.as_float32(onnx, proto, weights)
     free = [one for one in graph.input if one.name not in weights]
     inputs = {one.name: _declared(one, path) for one in free}
-    return Contents(proto, weights, inputs, [one.name for one in graph.output], changed)
+    return Contents(proto, weights, inputs, _scores(graph, path), changed)
+
+
+def _scores(graph: Any, path: StrPath) -> list[str]:
+    """Names of the outputs that are floats: places and labels beside them have no gradients."""
+    kinds = {one.name: one.type.tensor_type.elem_type for one in graph.output}
+    names = {name: shapes.TYPES.get(kind, "float32") for name, kind in kinds.items()}
+    found = [name for name, kind in names.items() if "float" in kind]
+    if not found:
+        words = ", ".join(f"{name:.60} ({kind})" for name, kind in names.items())
+        raise UsageError(
+            f"expected an ONNX file with an output of floats, {path} has {words[:200]}, which has "
+            f"no gradients: export the scores that it is made of"
+        )
+    return found
 
 
 def attributes(node: Any, path: StrPath) -> dict[str, Any]:
@@ -163,6 +185,12 @@ def _expect_known(graph: Any, path: StrPath) -> None:
             f"whole numbers, which have no gradients: give the file that it was quantised from, or "
             f"quantise that in pairs (quant_format=QuantFormat.QDQ)"
         )
+    if fused := [name for name in unknown if name.startswith("com.microsoft.")]:
+        raise UsageError(
+            f"expected an ONNX file of the standard's operators, {path} has "
+            f"{', '.join(fused)[:200]}, ONNX Runtime's own: give the file that it optimised, or "
+            f"have it optimise no further than ORT_ENABLE_BASIC"
+        )
     if unknown:
         raise UsageError(
             f"expected an ONNX file of operators that are known here, {path} has "
@@ -172,6 +200,10 @@ def _expect_known(graph: Any, path: StrPath) -> None:
 
 def _unknown(graph: Any) -> Iterator[str]:
     for node in graph.node:
+        if node.op_type == "If" and node.domain in ("", "ai.onnx"):
+            for branch in node.attribute:
+                yield from _unknown(branch.g)
+            continue
         if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
             yield f"{node.domain}.{node.op_type}".lstrip(".")
 

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse.adopt.onnx import file, open_shapes, quantised, spatial
+from tf_inverse.adopt.onnx import file, open_shapes, quantised
 from tf_inverse.errors import RefusedInput
 from tf_inverse.tensors import Array, StrPath, Tensor
 
 Sizes = dict[str, list[int | None]]
+Placed = tuple[Any, str, dict[str, Any]]
 
 SMALL = 1024
 """Numbers, at most, of a constant that is computed as the graph is built."""
@@ -38,6 +39,8 @@ def function(
 ) -> Callable[..., dict[str, Tensor]]:
     """A function of the inputs by their `plain` names that gives the outputs by theirs.
 
+    An output of one number for each image, [B], becomes [B, 1].
+
     The function raises RefusedInput for a graph that takes what is not there, or gives more numbers
     than `open_shapes.MOST`, and NotImplementedError for a form of an operator that is not known.
 
@@ -47,39 +50,78 @@ def function(
         sizes: Shapes of tensors by name, as far as they are known beforehand.
         seen: Takes the shapes that are known once the function is traced, where it is given.
     """
-    nodes = [
-        (node, _scope(node), file.attributes(node, path)) for node in contents.proto.graph.node
-    ]
+    nodes = _nodes(contents.proto.graph, path)
     names = {plain(name): name for name in contents.inputs}
 
     def run(**inputs: Tensor) -> dict[str, Tensor]:
         values: dict[str, Any] = dict(contents.weights)
         values |= {names[name]: x for name, x in inputs.items()}
-        places: dict[str, str] = {}
-        for node, scope, attributes in nodes:
-            if absent := [name for name in node.input if name and name not in values]:
-                raise RefusedInput(
-                    f"{path}: {node.op_type} takes {absent[0]:.120}, which is absent"
-                )
-            taken = [values[name] if name else None for name in node.input]
-            # What a quantised pair gives is what the layer before it gives, as those after take it.
-            within = places.get(node.input[0]) if node.op_type in quantised.OPERATORS else None
-            with tf.name_scope(within or scope) as place:
-                places |= dict.fromkeys(node.output, place)
-                try:
-                    given = _applied(node.op_type, attributes, taken)
-                except OverflowError as error:
-                    raise _too_large(node, path) from error
-                for name, one in zip(node.output, given, strict=False):
-                    values[name] = _sized(one, (sizes or {}).get(name))
-                    _expect_small(values[name], node, path)
+        _run(nodes, values, {}, path, sizes or {})
         if seen is not None:
             seen.update({name: list(x.shape) for name, x in values.items() if tf.is_tensor(x)})
         if absent := [name for name in contents.outputs if name not in values]:
             raise RefusedInput(f"{path}: nothing computes its output {absent[0]:.120}")
-        return {plain(name): tf.identity(values[name]) for name in contents.outputs}
+        return {plain(name): _rows(values[name]) for name in contents.outputs}
 
     return run
+
+
+def _rows(x: Any) -> Tensor:
+    """An output with a row for each image, where the file gives a single number for each."""
+    x = tf.convert_to_tensor(x)
+    return tf.expand_dims(x, 1) if x.shape.rank == 1 else tf.identity(x)
+
+
+def _nodes(own: Any, path: StrPath) -> list[Placed]:
+    """(node, its scope, its attributes) of a graph of the file."""
+    return [(node, _scope(node), file.attributes(node, path)) for node in own.node]
+
+
+def _run(
+    nodes: list[Placed],
+    values: dict[str, Any],
+    places: dict[str, str],
+    path: StrPath,
+    sizes: Sizes,
+) -> None:
+    """Computes nodes one after another; what they give is put among the values.
+
+    Args:
+        nodes: Of a graph.
+        values: What is there by name, and what comes of it.
+        places: Scopes of what was computed, by its name.
+        path: Of the file.
+        sizes: As of `function`.
+    """
+    for node, scope, attributes in nodes:
+        if absent := [name for name in node.input if name and name not in values]:
+            raise RefusedInput(f"{path}: {node.op_type} takes {absent[0]:.120}, which is absent")
+        taken = [values[name] if name else None for name in node.input]
+        # What a quantised pair gives is what the layer before it gives, as those after take it.
+        within = places.get(node.input[0]) if node.op_type in quantised.OPERATORS else None
+        if node.op_type == "If":
+            branch = attributes["then_branch" if _decided(*taken) else "else_branch"]
+            values |= {one.name: file.array(one, path) for one in branch.initializer}
+            _run(_nodes(branch, path), values, places, path, sizes)
+            ends = zip(node.output, branch.output, strict=False)
+            values |= {name: values[end.name] for name, end in ends}
+            continue
+        with tf.name_scope(within or scope) as place:
+            places |= dict.fromkeys(node.output, place)
+            try:
+                given = _applied(node.op_type, attributes, taken)
+            except OverflowError as error:
+                raise _too_large(node, path) from error
+            for name, one in zip(node.output, given, strict=False):
+                values[name] = _sized(one, sizes.get(name))
+                _expect_small(values[name], node, path)
+
+
+def _decided(condition: Any) -> bool:
+    """The condition of an If, which follows from the shapes of a network of images."""
+    if not isinstance(condition, np.ndarray):
+        raise NotImplementedError("an If whose condition is computed from the image")
+    return bool(condition.reshape(()))
 
 
 def of_any_number(
@@ -87,8 +129,9 @@ def of_any_number(
 ) -> Callable[..., dict[str, Tensor]]:
     """The same function for any number of images, with the sizes of all that it computes.
 
-    A file computes shapes of the number of images, and from then on TensorFlow knows none. What one
-    image and two give tells which sizes follow that number; all others are known.
+    A file computes shapes of the number of images, and from then on TensorFlow knows none. What two
+    images and three give tells which sizes follow that number; all others are known. One image is
+    not asked for: an axis of one may be stretched, or taken away.
 
     Args:
         contents: Of the file.
@@ -96,17 +139,17 @@ def of_any_number(
         specs: Of the inputs by their `plain` names.
     """
     traces: list[Sizes] = []
-    for rows in (1, 2):
+    for rows in (2, 3):
         traces.append({})
         taken = {
             key: tf.TensorSpec((rows, *one.shape[1:]), one.dtype) for key, one in specs.items()
         }
         run = function(contents, path, seen=traces[-1])
         tf.function(run, autograph=False).get_concrete_function(**taken)
-    one, two = traces
-    same = [name for name in one if len(one[name]) == len(two.get(name, ()))]
+    two, three = traces
+    same = [name for name in two if len(two[name]) == len(three.get(name, ()))]
     sizes = {
-        name: [a if a == b else None for a, b in zip(one[name], two[name], strict=True)]
+        name: [a if a == b else None for a, b in zip(two[name], three[name], strict=True)]
         for name in same
     }
     return function(contents, path, sizes)
@@ -175,7 +218,7 @@ def channels_first(contents: file.Contents, path: StrPath) -> Callable[[str], bo
     scopes: set[str] = set()
     for node in contents.proto.graph.node:
         order = file.attributes(node, path).get("perm") if node.op_type == "Transpose" else None
-        turned = any(name in last for name in node.input) and node.op_type not in spatial.OPERATORS
+        turned = any(name in last for name in node.input) and node.op_type not in file.OF_MAPS
         if order in ([0, 2, 3, 1], [0, 3, 1, 2]):
             turned = order == [0, 2, 3, 1]
         if turned:

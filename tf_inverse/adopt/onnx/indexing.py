@@ -1,7 +1,8 @@
-"""Operators of ONNX that choose numbers by their place: gathers, triangles, sums along an axis."""
+"""Operators of ONNX that go by places: gathers, the largest, triangles, sums along an axis."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,38 @@ from tf_inverse.adopt.onnx.operators import Attributes, Operator
 from tf_inverse.tensors import Tensor
 
 
-def _arg_max(attributes: Attributes, x: Tensor) -> Tensor:
-    axis = attributes.get("axis", 0)
-    if attributes.get("select_last_index", 0):
-        raise NotImplementedError("the last of several largest numbers")
-    found = tf.argmax(x, axis, output_type=tf.int64)
-    return tf.expand_dims(found, axis) if attributes.get("keepdims", 1) else found
+def _place_of(function: Callable[..., Tensor]) -> Operator:
+    """The place of the largest or of the smallest number along an axis."""
+
+    def run(attributes: Attributes, x: Tensor) -> Tensor:
+        axis = attributes.get("axis", 0)
+        if attributes.get("select_last_index", 0):
+            raise NotImplementedError("the last of several equal numbers")
+        found = function(x, axis, output_type=tf.int64)
+        return tf.expand_dims(found, axis) if attributes.get("keepdims", 1) else found
+
+    return run
+
+
+def _top(attributes: Attributes, x: Tensor, count: Any) -> tuple[Tensor, Tensor]:
+    """The largest numbers along an axis, or the smallest, and their places; in order."""
+    if tf.is_tensor(count):
+        raise NotImplementedError("as many of the largest numbers as the image tells")
+    axis, sign = attributes.get("axis", -1), 1 if attributes.get("largest", 1) else -1
+    order = list(range(len(x.shape)))
+    order[axis], order[-1] = order[-1], order[axis]
+    values, places = tf.math.top_k(sign * tf.transpose(x, order), int(np.reshape(count, ())))
+    return sign * tf.transpose(values, order), tf.cast(tf.transpose(places, order), tf.int64)
+
+
+def _one_hot(attributes: Attributes, index: Any, depth: Any, values: Any) -> Tensor:
+    if tf.is_tensor(depth):
+        raise NotImplementedError("as many places as the image tells")
+    count = int(np.reshape(depth, ()))
+    places = tf.cast(index, tf.int64)
+    places = tf.where(places < 0, places + count, places)
+    off, on = tf.unstack(tf.convert_to_tensor(values), 2)
+    return tf.one_hot(places, count, on, off, attributes.get("axis", -1) % (len(index.shape) + 1))
 
 
 def _cumulated(attributes: Attributes, x: Tensor, axis: Any) -> Tensor:
@@ -55,9 +82,12 @@ def _triangle(attributes: Attributes, x: Any, k: Any = 0) -> Any:
 
 
 OPERATORS: dict[str, Operator] = {
-    "ArgMax": _arg_max,
+    "ArgMax": _place_of(tf.argmax),
+    "ArgMin": _place_of(tf.argmin),
     "CumSum": _cumulated,
     "GatherElements": _gather_elements,
     "GatherND": _gather_nd,
+    "OneHot": _one_hot,
+    "TopK": _top,
     "Trilu": _triangle,
 }

@@ -46,7 +46,16 @@ def _power(attributes: Attributes, x: Tensor, y: Tensor) -> Tensor:
 
 
 def _modulo(attributes: Attributes, x: Tensor, y: Tensor) -> Tensor:
-    return tf.truncatemod(x, y) if attributes.get("fmod", 0) else tf.math.floormod(x, y)
+    if not attributes.get("fmod", 0):
+        return tf.math.floormod(x, y)
+    x, y = tf.convert_to_tensor(x), tf.convert_to_tensor(y)
+    rest = tf.stop_gradient(tf.truncatemod(x, y))
+    if not x.dtype.is_floating:
+        return rest
+    # TensorFlow has no gradient of this rest x - y trunc(x / y): what is added here is zero, and
+    # has its slopes.
+    times = tf.stop_gradient(tf.round((x - rest) / y))
+    return rest + (x - tf.stop_gradient(x)) - times * (y - tf.stop_gradient(y))
 
 
 def _clip(attributes: Attributes, x: Tensor, low: Any = None, high: Any = None) -> Tensor:
@@ -182,7 +191,9 @@ def _l1(x: Tensor, **options: Any) -> Tensor:
 
 
 def _l2(x: Tensor, **options: Any) -> Tensor:
-    return tf.sqrt(tf.reduce_sum(tf.square(x), **options))
+    total = tf.reduce_sum(tf.square(x), **options)
+    # The slope at zero is zero, as PyTorch has it, and not infinity times zero.
+    return tf.where(total > 0, tf.sqrt(tf.where(total > 0, total, tf.ones_like(total))), total)
 
 
 def _log_sum(x: Tensor, **options: Any) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ def _library(x: Any) -> Any:
     return np if isinstance(x, np.ndarray) else tf
 
 
-def _ints(values: Any) -> list[int]:
+def whole(values: Any) -> list[int]:
+    """Axes or sizes, which the file has to tell, as whole numbers."""
     if not isinstance(values, np.ndarray | list):
         raise NotImplementedError("axes or sizes that are computed from the image")
     return [int(one) for one in np.asarray(values).reshape(-1)]
@@ -52,8 +54,10 @@ def _flatten(attributes: Attributes, x: Any) -> Any:
     rank = len(x.shape)
     axis = attributes.get("axis", 1)
     axis = axis + rank if axis < 0 else axis
-    after = int(np.prod([int(size) for size in x.shape[axis:]]))
-    return _library(x).reshape(x, (-1, after))
+    before, after = list(x.shape[:axis]), list(x.shape[axis:])
+    # Where the images are not on the first axis any more, their number is after the cut.
+    sides = (math.prod(before), -1) if None in after else (-1, math.prod(after))
+    return _library(x).reshape(x, sides)
 
 
 def _transpose(attributes: Attributes, x: Any) -> Any:
@@ -63,12 +67,14 @@ def _transpose(attributes: Attributes, x: Any) -> Any:
 def _squeeze(attributes: Attributes, x: Any, axes: Any = None) -> Any:
     axes = attributes.get("axes", axes)
     if axes is None:
-        return _library(x).squeeze(x)
-    return _library(x).squeeze(x, axis=tuple(_ints(axes)))
+        # The number of images is no side of one, though there may be one image.
+        axes = np.array([i for i, side in enumerate(x.shape) if side == 1])
+        return _library(x).squeeze(x, axis=tuple(whole(axes))) if len(axes) else x
+    return _library(x).squeeze(x, axis=tuple(whole(axes)))
 
 
 def _unsqueeze(attributes: Attributes, x: Any, axes: Any = None) -> Any:
-    axes = _ints(attributes.get("axes", axes))
+    axes = whole(attributes.get("axes", axes))
     rank = len(x.shape) + len(axes)
     for axis in sorted(axis % rank for axis in axes):
         x = _library(x).expand_dims(x, axis)
@@ -90,8 +96,8 @@ def _split(attributes: Attributes, x: Tensor, sizes: Any = None) -> tuple[Any, .
         each = -(-side // count)
         sizes = [each] * (count - 1) + [side - each * (count - 1)]
     if isinstance(x, np.ndarray):
-        return tuple(np.split(x, np.cumsum(_ints(sizes))[:-1], axis))
-    return tuple(tf.split(x, _ints(sizes), axis))
+        return tuple(np.split(x, np.cumsum(whole(sizes))[:-1], axis))
+    return tuple(tf.split(x, whole(sizes), axis))
 
 
 def _slice(
@@ -102,11 +108,11 @@ def _slice(
     axes: Any = None,
     steps: Any = None,
 ) -> Any:
-    first = _ints(attributes.get("starts", starts))
-    last = _ints(attributes.get("ends", ends))
+    first = whole(attributes.get("starts", starts))
+    last = whole(attributes.get("ends", ends))
     axes = attributes.get("axes", axes)
-    every = range(len(first)) if axes is None else _ints(axes)
-    by = [1] * len(first) if steps is None else _ints(steps)
+    every = range(len(first)) if axes is None else whole(axes)
+    by = [1] * len(first) if steps is None else whole(steps)
     cut = [slice(None)] * len(x.shape)
     for axis, a, b, step in zip(every, first, last, by, strict=True):
         # The largest and smallest whole numbers stand for the end: TensorFlow counts in 32 bits.
@@ -138,22 +144,6 @@ def _tile(attributes: Attributes, x: Tensor, repeats: Any) -> Tensor:
     times = open_shapes.listed(repeats)
     open_shapes.few([*times, *(one for one in x.shape if one is not None)])
     return tf.tile(x, times)
-
-
-def _pad(
-    attributes: Attributes, x: Tensor, pads: Any = None, value: Any = None, axes: Any = None
-) -> Tensor:
-    sizes = _ints(attributes.get("pads", pads))
-    rank, mode = len(x.shape), attributes.get("mode", b"constant")
-    every = list(range(rank)) if axes is None else [axis % rank for axis in _ints(axes)]
-    open_shapes.few([2 + max(sizes, default=0)] * 2)
-    ends = [(0, 0)] * rank
-    for i, axis in enumerate(every):
-        ends[axis] = (sizes[i], sizes[i + len(every)])
-    if mode not in (b"constant", b"reflect") or any(end < 0 for pair in ends for end in pair):
-        raise NotImplementedError("padding that is negative, or by the edge")
-    value = attributes.get("value", 0 if value is None else value)
-    return tf.pad(x, ends, mode.decode(), tf.reshape(tf.cast(value, x.dtype), ()))
 
 
 def _scatter(attributes: Attributes, x: Tensor, index: Any, updates: Tensor) -> Tensor:
@@ -235,7 +225,6 @@ OPERATORS: dict[str, Operator] = {
     "Flatten": _flatten,
     "Gather": _gather,
     "Identity": lambda attributes, x: x,
-    "Pad": _pad,
     "Range": _range,
     "Reshape": _reshape,
     "ScatterND": _scatter,
