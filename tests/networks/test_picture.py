@@ -155,7 +155,7 @@ def folder_of(root, *names):
         # As Tiny ImageNet comes: a folder `images` in each class.
         (("a/images/1.png", "b/images/1.png", "b/images/2.png"), ("a", "b"), [0, 1, 1]),
         (("cat/old/1.png", "cat/2.png", "dog/old/1.png"), ("cat", "dog"), [0, 0, 1]),
-        (("all/cat/1.png", "all/dog/1.png"), ("cat", "dog"), [0, 1]),
+        (("cat/cat/1.png", "cat/dog/1.png"), ("cat", "dog"), [0, 1]),
         (("train/cat/1.png", "val/cat/1.png", "val/dog/1.png"), ("cat", "dog"), [0, 0, 1]),
         # A class of trains is no part of the data.
         (("plane/1.png", "train/1.png"), ("plane", "train"), [0, 1]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -30,9 +30,10 @@ def load(
     """Images and labels, every image resized to one size.
 
     Three sources are understood: a folder of pictures (see `classes`; of a folder in parts, classes
-    are those of the training part; links are followed, hidden files left out); an .npz file with `images` [N, H, W, C] uint8 and optionally `labels` [N]; an .h5 file with the
-    same two datasets, or with `jpeg_bytes`, `offsets` and `labels` (all JPEG files end to end), at
-    its top level or in a group named after the split.
+    are those of the training part; links are followed, hidden files left out); an .npz file with
+    `images` [N, H, W, C] uint8 and optionally `labels` [N], whole numbers from 0; an .h5 file with
+    the same two datasets, or with `jpeg_bytes`, `offsets` and `labels` (all JPEG files end to end),
+    at its top level or in a group named after the split.
 
     Args:
         path: The folder or file.
@@ -85,13 +86,11 @@ def _from_folder(
     files = _found(folder)
     if only is None:
         _expect_all_read(folder)
-    number = {name: i for i, name in enumerate(known)}
-    chains = [_folders(folder, file) for file in files]
-    own = [next((number[name] for name in chain if name in number), None) for chain in chains]
-    if known and None in own:
+    own = _numbers([_folders(folder, file) for file in files], known)
+    if None in own:
         raise UsageError(
             f"expected classes of the training part below {folder}, "
-            f"{chains[own.index(None)][-1]} is none of them"
+            f"{files[own.index(None)].parent.name} is none of them"
         )
     wanted = image_arrays.numbers(only, len(files), folder)
     read = (picture.read(files[i], size, channels)[np.newaxis] for i in wanted)
@@ -114,18 +113,39 @@ def _expect_all_read(folder: pathlib.Path) -> None:
 
 
 def classes(folder: pathlib.Path) -> tuple[str, ...]:
-    """Names of the classes in a folder, in alphabetical order; none where a picture is in none.
+    """Names of a folder's classes, in alphabetical order; none where a picture is in none.
 
     A class is a sub-folder with all that is below it. Folders around all classes, as an archive
     that was unpacked leaves one, are none, and neither are parts, as train and val.
     """
     chains = {_folders(folder, file) for file in _pictures(folder)}
-    while chains and all(len(chain) > 1 for chain in chains):
-        first = {chain[0] for chain in chains}
-        if len(first) > 1 and not first <= PARTS:
+    level = _level(chains)
+    return () if level is None else tuple(sorted({chain[level] for chain in chains}))
+
+
+def _level(chains: Iterable[Sequence[str]]) -> int | None:
+    """How many folders lie around the classes; None where a picture is in no class.
+
+    Args:
+        chains: Of each picture, the names of the folders that it lies in.
+    """
+    level, chains = 0, set(chains)
+    while chains and all(len(chain) > level + 1 for chain in chains):
+        names = {chain[level] for chain in chains}
+        if len(names) > 1 and not names <= PARTS:
             break
-        chains = {chain[1:] for chain in chains}
-    return () if () in chains else tuple(sorted({chain[0] for chain in chains}))
+        level += 1
+    return None if any(len(chain) <= level for chain in chains) else level
+
+
+def _numbers(chains: list[tuple[str, ...]], known: Sequence[str]) -> list[int | None]:
+    """Each picture's number among known classes, if there are any; None where it is in none."""
+    number, level = {name: i for i, name in enumerate(known)}, _level(chains)
+    if level is not None and all(chain[level] in number for chain in chains):
+        return [number[chain[level]] for chain in chains]
+    # A part of one class alone does not tell which of the folders around its pictures is the class.
+    names = [next((name for name in chain if name in number), None) for chain in chains]
+    return [number.get(name) if known else -1 for name in names]
 
 
 def _folders(folder: pathlib.Path, file: pathlib.Path) -> tuple[str, ...]:
