@@ -198,7 +198,7 @@ def test_sources_of_another_form_are_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("labels", "words"),
-    [(-1, "int64"), (0.5, "float64"), (np.nan, "float64"), ("sea", "<U32")],
+    [(-1, "int64"), (0.5, "float64"), (np.nan, "float64"), ("sea", "<U")],
 )
 def test_labels_that_number_no_classes_are_refused(tmp_path, labels, words):
     np.savez(tmp_path / "l.npz", images=np.zeros((2, *SIZE, 3), "u1"), labels=np.array([0, labels]))
@@ -641,3 +641,5 @@ def test_refusals(trained, data, tmp_path, capsys):
     text = said(*new, f"--start={trained / 'made' / 'generator.keras'}")
     assert "expected a --start that takes colour images of one size" in text
     assert not (tmp_path / "o").exists()
+    text = said("check", other[1], trained / "pair", f"--judge={tmp_path / 'none.keras'}")
+    assert "three.npz is not in parts train and test: all 24 images are asked about" in text
