@@ -424,6 +424,16 @@ def test_two_trainings_do_not_share_a_state(tmp_path, capsys, kind, folder):
     assert not (tmp_path / folder).exists()
 
 
+@pytest.mark.parametrize("out", [".", "../here"])
+def test_the_folder_that_one_stands_in_has_a_name(tmp_path, monkeypatch, capsys, out):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert run("generator", "--data=x", f"--out={out}", "--classifier=f.keras") == 2
+    assert "here exists; give --overwrite" in capsys.readouterr().err
+    assert run("generator", "--data=x", "--out=/", "--classifier=f.keras") == 2
+    assert "expected --out of a folder with a name, got /" in capsys.readouterr().err
+
+
 # Images, statistics, figures
 
 

@@ -59,7 +59,19 @@ def run(kind: str, options: dict[str, Any]) -> int | None:
             raise UsageError(f"train {kind} needs --{name}")
     _expect_numbers(options)
     paths = {name: pathlib.Path(options[name]) for name in PATHS if options[name]}
-    return function(**options | paths)
+    return function(**options | paths | {"out": _named(paths["out"])})
+
+
+def _named(out: pathlib.Path) -> pathlib.Path:
+    """The same folder with a name, which its state, its sheet and its network are called after.
+
+    Raises:
+        UsageError: It has none.
+    """
+    named = out if out.name not in ("", "..") else pathlib.Path(os.path.abspath(out))
+    if not named.name:
+        raise UsageError(f"expected --out of a folder with a name, got {out}")
+    return named
 
 
 def _expect_numbers(options: dict[str, Any]) -> None:
