@@ -144,8 +144,8 @@ def _numbers(chains: list[tuple[str, ...]], known: Sequence[str]) -> list[int | 
     if level is not None and all(chain[level] in number for chain in chains):
         return [number[chain[level]] for chain in chains]
     # A part of one class alone does not tell which of the folders around its pictures is the class.
-    names = [next((name for name in chain if name in number), None) for chain in chains]
-    return [number.get(name) if known else -1 for name in names]
+    found = [[number[name] for name in chain if name in number] for chain in chains]
+    return [one[0] if one else None if known else -1 for one in found]
 
 
 def _folders(folder: pathlib.Path, file: pathlib.Path) -> tuple[str, ...]:
