@@ -446,6 +446,8 @@ def test_a_label_that_is_no_whole_number_is_refused(kind, value):
         (np.zeros((4, 9, 8, 3), "u1"), r"got uint8 \[4, 9, 8, 3\]"),
         (np.full((4, 8, 8, 3), 0.5, "f4"), "in 0..255, got values from 0.5 to 0.5"),
         (np.full((4, 8, 8, 3), np.nan, "f4"), "in 0..255, got values from nan to nan"),
+        (tf.zeros((4, 9, 8, 3)), r"got float32 \[4, 9, 8, 3\]"),
+        (tf.data.Dataset.range(4), r"array \[N, 8, 8, 3\], a folder or a file, got .*RangeDataset"),
     ],
 )
 def test_images_that_are_none_of_the_pairs_are_refused(nature, words, tmp_path):

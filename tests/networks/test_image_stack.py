@@ -41,6 +41,18 @@ def test_the_same_images_in_memory_and_in_a_file(sources, limit, monkeypatch):
         assert smaller.shape == (7, 3, 4, 1)
 
 
+@pytest.mark.parametrize("limit", [0, 1 << 20])
+def test_reading_that_takes_long_is_told(sources, limit, monkeypatch, capsys):
+    monkeypatch.setattr(image_stack, "IN_MEMORY", limit)
+    image_files.load(sources[0], (6, 5))
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(image_stack.progress, "EVERY", 0.0)
+    image_files.load(sources[0], (6, 5))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(" images read, ")[0] for line in lines] == [f"{i}/7" for i in range(1, 7)]
+    assert all(line.endswith(" left") and " a second, " in line for line in lines)
+
+
 def test_a_full_disk_is_one_line(sources, monkeypatch):
     monkeypatch.setattr(image_stack, "IN_MEMORY", 0)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -141,6 +141,65 @@ def test_hidden_files_are_no_pictures(tmp_path):
     assert found.shape == (1, 6, 4, 3) and labels.tolist() == [0]
 
 
+def folder_of(root, *names):
+    """A folder with a picture of each of these names."""
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(PIXELS).save(root / name)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("names", "classes", "labels"),
+    [
+        # As Tiny ImageNet comes: a folder `images` in each class.
+        (("a/images/1.png", "b/images/1.png", "b/images/2.png"), ("a", "b"), [0, 1, 1]),
+        (("cat/old/1.png", "cat/2.png", "dog/old/1.png"), ("cat", "dog"), [0, 0, 1]),
+        (("cat/cat/1.png", "cat/dog/1.png"), ("cat", "dog"), [0, 1]),
+        (("train/cat/1.png", "val/cat/1.png", "val/dog/1.png"), ("cat", "dog"), [0, 0, 1]),
+        # A class of trains is no part of the data.
+        (("plane/1.png", "train/1.png"), ("plane", "train"), [0, 1]),
+        (("cat/1.png",), ("cat",), [0]),
+        (("cat/1.png", "2.png"), (), None),
+        (("a/1.ppm", "b b/\u00e9 1.JFIF"), ("a", "b b"), [0, 1]),
+    ],
+)
+def test_a_class_is_a_sub_folder_with_all_below_it(tmp_path, names, classes, labels):
+    folder_of(tmp_path, *names)
+    # Of data with a part `train`, the other split reads everything.
+    x, y = image_files.load(tmp_path, (6, 4), "train" if "train/1.png" in names else "test")
+    assert image_files.classes(tmp_path) == classes and len(x) == len(names)
+    assert labels == (None if y is None else y.tolist())
+    if labels:
+        for only in ([len(x) - 1], [len(x) - 1, 0]):
+            _, some = image_files.load(tmp_path, (6, 4), "test", only=only)
+            assert some.tolist() == [labels[i] for i in only]
+
+
+def test_classes_of_the_part_to_test_are_those_of_the_part_to_train(tmp_path):
+    folder_of(tmp_path, "train/a/images/1.png", "train/b/images/1.png", "test/b/images/1.png")
+    assert image_files.names(tmp_path) == ("a", "b")
+    assert image_files.load(tmp_path, (6, 4), "test")[1].tolist() == [1]
+
+
+def test_links_to_folders_are_followed_and_circles_end(tmp_path):
+    folder_of(tmp_path / "far", "1.png", "2.png")
+    folder_of(tmp_path / "here", "near/3.png")
+    (tmp_path / "here" / "far").symlink_to(tmp_path / "far")
+    (tmp_path / "far" / "round").symlink_to(tmp_path / "far")
+    (tmp_path / "here" / "near" / "back").symlink_to(tmp_path)
+    x, y = image_files.load(tmp_path / "here", (6, 4))
+    assert len(x) == 3 and y.tolist() == [0, 0, 1]
+
+
+def test_photographs_of_formats_that_are_not_read_are_not_left_out_silently(tmp_path):
+    folder_of(tmp_path, "a/1.png", "b/1.png")
+    for name in ("2.HEIC", "3.avif", ".4.heic"):
+        (tmp_path / "b" / name).write_bytes(b"")
+    with pytest.raises(RefusedInput, match=r"b/2.HEIC: pictures of this format .*: 2\); save them"):
+        image_files.load(tmp_path, (6, 4))
+
+
 def test_arrays_of_another_form(tmp_path):
     thin = rng.integers(0, 256, (2, 1, 5, 3), np.uint8)
     np.savez(tmp_path / "thin.npz", images=thin)

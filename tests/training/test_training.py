@@ -196,6 +196,29 @@ def test_sources_of_another_form_are_refused(tmp_path):
 # The classifier
 
 
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [(-1, "int64"), (0.5, "float64"), (np.nan, "float64"), ("sea", "<U")],
+)
+def test_labels_that_number_no_classes_are_refused(tmp_path, labels, words):
+    np.savez(tmp_path / "l.npz", images=np.zeros((2, *SIZE, 3), "u1"), labels=np.array([0, labels]))
+    with pytest.raises(UsageError, match=f"in l.npz that number the classes from 0, got {words}"):
+        image_files.load(tmp_path / "l.npz", SIZE)
+
+
+def test_classes_are_counted():
+    x = np.zeros((3, *SIZE, 3), np.uint8)
+    for train, test, words in (
+        (np.array([0, 0]), np.array([0]), "two classes or more in here, got one class"),
+        (np.array([0, 1]), np.array([7]), "got 7 among 3 classes of 3 images"),
+        (np.array([0, 1]), None, "expected labels in here: every picture in a sub-folder"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            training_data.classes(training_data.Data(x[:2], x[2:], train, test, x), "here")
+    whole = training_data.Data(x[:2], x[2:], np.array([0, 1]), np.array([2]), x)
+    assert training_data.classes(whole, "here") == 3
+
+
 def small(code=6):
     """A classifier of two classes in the least that has a map and a code."""
     keras.utils.set_random_seed(0)
@@ -611,3 +634,12 @@ def test_refusals(trained, data, tmp_path, capsys):
     assert "expected --precision of auto, float32" in said(*new, "--precision=half")
     text = said(*new, f"--start={trained / 'network.keras'}", "--size=16")
     assert "expected images of 8,8 as --start takes" in text
+    np.savez(tmp_path / "three.npz", images=world(24, 0)[0], labels=np.arange(24) % 3)
+    other = ("classifier", tmp_path / "three.npz", tmp_path / "o")
+    text = said(*other, f"--start={trained / 'network.keras'}")
+    assert "expected a --start of 3 classes or more, as" in text and "got 2" in text
+    text = said(*new, f"--start={trained / 'made' / 'generator.keras'}")
+    assert "expected a --start that takes colour images of one size" in text
+    assert not (tmp_path / "o").exists()
+    text = said("check", other[1], trained / "pair", f"--judge={tmp_path / 'none.keras'}")
+    assert "three.npz is not in parts train and test: all 24 images are asked about" in text

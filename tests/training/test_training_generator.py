@@ -26,6 +26,7 @@ from tf_inverse.training import (
     appearance,
     architectures,
     batches,
+    checkpoint,
     compared,
     data,
     discriminator,
@@ -343,6 +344,46 @@ def test_losses_that_are_not_finite_end_a_training(tmp_path):
         )
 
 
+class Counting:
+    """A trainer of one number, which counts the steps."""
+
+    class Engine:
+        compiled, settle = staticmethod(lambda step: step), staticmethod(lambda: None)
+
+    def __init__(self):
+        self.engine, self.changing = self.Engine(), [keras.Variable(0.0)]
+
+    def step(self, batch):
+        self.changing[0].assign_add(1.0)
+        return {"loss": self.changing[0].value}
+
+
+@pytest.mark.parametrize(
+    ("epochs", "told"), [(5, [1, 2, 3, 4, 5]), (6, [2, 4, 6]), (13, [3, 6, 9, 12, 13])]
+)
+def test_many_passes_of_few_images_are_told_and_kept_together(
+    tmp_path, monkeypatch, capsys, epochs, told
+):
+    """20 images have thousands of passes, each of which took a checkpoint, a sheet and a line."""
+    saved, means = [], []
+    monkeypatch.setattr(checkpoint, "save", lambda folder, variables, done: saved.append(done))
+    batch = batches.Batches(np.zeros((5, 1, 1, 1), np.uint8), 2, 0)  # two steps a pass
+    monkeypatch.setattr(loop.progress, "EVERY", 0.0)
+    monkeypatch.setattr(loop, "TOLD", 5)
+
+    def after(epoch, losses):
+        means.append((epoch, losses["loss"]))
+        return ""
+
+    assert loop.train(Counting(), batch, epochs=epochs, folder=tmp_path, after=after) == 0
+    assert saved == [2 * epoch for epoch in told] + [2 * epochs]
+    ends = [0, *(2 * epoch for epoch in told)]
+    wanted = [np.mean(np.arange(a, b) + 1.0) for a, b in zip(ends, ends[1:], strict=False)]
+    assert [epoch for epoch, _ in means] == told
+    np.testing.assert_allclose([mean for _, mean in means], wanted)
+    assert " images a second, 0:00 left" in capsys.readouterr().err
+
+
 def interrupted(*_):
     raise KeyboardInterrupt
 
@@ -383,6 +424,16 @@ def test_two_trainings_do_not_share_a_state(tmp_path, capsys, kind, folder):
     assert not (tmp_path / folder).exists()
 
 
+@pytest.mark.parametrize("out", [".", "../here"])
+def test_the_folder_that_one_stands_in_has_a_name(tmp_path, monkeypatch, capsys, out):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert run("generator", "--data=x", f"--out={out}", "--classifier=f.keras") == 2
+    assert "here exists; give --overwrite" in capsys.readouterr().err
+    assert run("generator", "--data=x", "--out=/", "--classifier=f.keras") == 2
+    assert "expected --out of a folder with a name, got /" in capsys.readouterr().err
+
+
 # Images, statistics, figures
 
 
@@ -393,6 +444,8 @@ def test_codes_that_tell_nothing_apart_are_refused(tmp_path):
         runs.train_generator(features, world(20, 0)[0], tmp_path, {}, **options)
     with pytest.raises(UsageError, match="expected --average from 0 to below 1, .*, got 1"):
         runs.train_generator(features, world(20, 0)[0], tmp_path, {}, average=1.0, **options)
+    with pytest.raises(UsageError, match="expected --batch of 2 or more, got 1"):
+        runs.train_generator(features, world(20, 0)[0], tmp_path, {}, **options | {"batch": 1})
     with pytest.raises(UsageError, match="expected --disc-start of 0 passes or more, got -1"):
         runs.train_generator(features, world(20, 0)[0], tmp_path, {}, disc_start=-1, **options)
 

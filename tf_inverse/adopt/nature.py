@@ -74,9 +74,16 @@ def load(images: Array | str | os.PathLike | None, image: tuple[int, int, int]) 
     """
     if images is None:
         return None
+    if not isinstance(images, str | os.PathLike) and hasattr(images, "__array__"):
+        images = np.asarray(images)
     if isinstance(images, np.ndarray):
         _expect_images(images, image)
         return Images(images)
+    if not isinstance(images, str | os.PathLike):
+        raise UsageError(
+            f"expected images as an array [N, {', '.join(map(str, image))}], a folder or a file, "
+            f"got {type(images).__name__}: np.stack makes an array of its images"
+        )
     rows, columns, channels = image
     pixels, classes = image_files.load(images, (rows, columns), "test", channels)
     names = image_files.names(images) if classes is not None else ()

@@ -154,7 +154,7 @@ def _from_arrays(
     only: Sequence[int] | Array | None,
 ) -> tuple[Array, Array | None]:
     labels, images = (_named(arrays, prefix, name, path) for name in ("labels", "images"))
-    labels = None if labels is None else np.asarray(_whole(labels, "labels", path), np.int64)
+    labels = None if labels is None else _counted(_whole(labels, "labels", path), path)
     if images is not None:
         _expect_images(images, path)
         if only is None:
@@ -182,6 +182,23 @@ def _from_arrays(
 
     images = stacked(map(picked, wanted), len(wanted), (*size, channels))
     return images, labels if labels is None or only is None else labels[wanted]
+
+
+def _counted(labels: Any, path: pathlib.Path) -> Array:
+    """Labels as whole numbers from 0; others would be rounded, or count from the last class."""
+    found = np.asarray(labels)
+    if (
+        found.dtype.kind not in "uifb"
+        or found.size
+        and not (
+            np.isfinite(found).all() and (found >= 0).all() and (found == np.rint(found)).all()
+        )
+    ):
+        raise UsageError(
+            f"expected labels in {path.name} that number the classes from 0, got {found.dtype} "
+            f"{found!s:.60}"
+        )
+    return found.astype(np.int64)
 
 
 def _whole(array: Any, name: str, path: pathlib.Path) -> Array:

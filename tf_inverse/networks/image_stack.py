@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from tf_inverse.compute import progress
 from tf_inverse.errors import RefusedInput
 from tf_inverse.tensors import Array
 
@@ -17,6 +19,8 @@ IN_MEMORY = 1 << 28
 
 def stacked(images: Iterable[Array], count: int, image: tuple[int, ...]) -> Array:
     """All images of an iterator in one array, which is written while the iterator makes them.
+
+    Where that takes long, lines on standard error tell how far it is.
 
     Args:
         images: Arrays [k, *image] uint8, of `count` images together.
@@ -30,7 +34,7 @@ def stacked(images: Iterable[Array], count: int, image: tuple[int, ...]) -> Arra
     Raises:
         RefusedInput: There is no room for the temporary file.
     """
-    shape = (count, *image)
+    shape, images = (count, *image), _told(images, count)
     if math.prod(shape) <= IN_MEMORY:
         whole, at = np.empty(shape, np.uint8), 0
         for part in images:
@@ -50,3 +54,16 @@ def stacked(images: Iterable[Array], count: int, image: tuple[int, ...]) -> Arra
                     f"for {count} images ({error.strerror}); TMPDIR names another folder"
                 ) from error
         return np.memmap(file, np.uint8, "r", shape=shape)
+
+
+def _told(images: Iterable[Array], count: int) -> Iterator[Array]:
+    """The same images; every few seconds a line tells how many of them there were."""
+    began = shown = time.monotonic()
+    done = 0
+    for part in images:
+        yield part
+        done, now = done + len(part), time.monotonic()
+        if done < count and now - shown >= progress.EVERY:
+            shown, speed = now, done / max(now - began, 1e-9)
+            text = f"{done}/{count} images read, {speed:.3g} a second, "
+            progress.draw(f"{text}{progress.left((count - done) / speed)}", False, done, count)

@@ -59,7 +59,19 @@ def run(kind: str, options: dict[str, Any]) -> int | None:
             raise UsageError(f"train {kind} needs --{name}")
     _expect_numbers(options)
     paths = {name: pathlib.Path(options[name]) for name in PATHS if options[name]}
-    return function(**options | paths)
+    return function(**options | paths | {"out": _named(paths["out"])})
+
+
+def _named(out: pathlib.Path) -> pathlib.Path:
+    """The same folder with a name, which its state, its sheet and its network are called after.
+
+    Raises:
+        UsageError: It has none.
+    """
+    named = out if out.name not in ("", "..") else pathlib.Path(os.path.abspath(out))
+    if not named.name:
+        raise UsageError(f"expected --out of a folder with a name, got {out}")
+    return named
 
 
 def _expect_numbers(options: dict[str, Any]) -> None:
@@ -84,9 +96,14 @@ def train_classifier(
 ) -> int:
     """A classifier: out/network.keras, and classifier.keras for use."""
     unfinished = start if start and start.is_dir() else None
-    begun = storage.model(start) if start and not unfinished else None
+    begun = _begun_with(start) if start and not unfinished else None
 
     def network(classes: int, size: tuple[int, int], dtype: str) -> keras.Model:
+        if begun and begun.output_shape[-1] < classes:
+            raise UsageError(
+                f"expected a --start of {classes} classes or more, as {options['data']} has, got "
+                f"{begun.output_shape[-1]}"
+            )
         made = begun or architectures.classifier(classes, size, code, width, pooled, dtype)
         if unfinished:
             checkpoint.weights(unfinished, made)
@@ -98,6 +115,26 @@ def train_classifier(
     own = begun and begun.input_shape[1:3]
     options |= {"epochs": options["epochs"] or 11, "own": own, "write": write}
     return _classifying(out, "network", network, **options)
+
+
+def _begun_with(path: pathlib.Path) -> keras.Model:
+    """A classifier to train further.
+
+    Raises:
+        UsageError: It takes no colour images of one size, or gives no row of numbers.
+    """
+    model = storage.model(path)
+    image, logits = model.input_shape, model.output_shape
+    if not (
+        isinstance(image, tuple) and len(image) == 4 and image[3] == 3 and None not in image[1:3]
+    ):
+        raise UsageError(
+            f"expected a --start that takes colour images of one size, as network.keras of an "
+            f"earlier training, {path} takes {image}"
+        )
+    if not isinstance(logits, tuple) or len(logits) != 2:
+        raise UsageError(f"expected a --start that gives a number a class, {path} gives {logits}")
+    return model
 
 
 def train_judge(out: pathlib.Path, epochs: int | None, seed: int, **options: Any) -> int:
@@ -135,11 +172,8 @@ def _classifying(
     work.expect_ours(state)
     with work.alone(out), work.alone(state):
         parts = training_data.load(data, sides, 3, seed)
-        if parts.train_labels is None or parts.labels is None:
-            raise UsageError(f"expected labels in {data}: sub-folders, or an array `labels`")
+        classes = training_data.classes(parts, data)
         keras.utils.set_random_seed(seed)
-        # Of a small class, all images may be among those that are kept apart.
-        classes = 1 + int(max(parts.train_labels.max(), parts.labels.max()))
         made = network(classes, sides, dtype)
         options: dict[str, Any] = {
             "epochs": epochs,
@@ -359,6 +393,11 @@ def check(
     if y is None or networks.labels is None:
         lacking = data if y is None else out
         raise UsageError(f"expected labels in {lacking}: judges are asked for the class of images")
+    if not image_files.in_parts(data):
+        grammar.say(
+            f"{data} is not in parts train and test: all {len(x)} images are asked about, also "
+            f"those that a training on it has seen, of which figures are too kind"
+        )
     panel = [judges.load(one, channels, trust=trust) for one in grammar.names(judge)]
     judges.apart(panel)
     layer, names = networks.labels

@@ -65,6 +65,34 @@ def load(path: StrPath, size: tuple[int, int], channels: int, seed: int) -> Data
     return Data(train, test, mine, theirs, x)
 
 
+def classes(parts: Data, path: StrPath) -> int:
+    """How many classes the images are of.
+
+    Args:
+        parts: From `load`.
+        path: Where they came from, for messages.
+
+    Raises:
+        UsageError: There are no labels, one class alone, or numbers of classes that are no count.
+    """
+    if parts.train_labels is None or parts.labels is None:
+        raise UsageError(
+            f"expected labels in {path}: every picture in a sub-folder that is its class, or an "
+            f"array `labels`"
+        )
+    # Of a small class, all images may be among those that are kept apart.
+    every = np.concatenate([parts.train_labels, parts.labels])
+    found, highest = len(np.unique(every)), int(every.max())
+    if found < 2:
+        raise UsageError(f"expected images of two classes or more in {path}, got one class")
+    if highest >= len(every):
+        raise UsageError(
+            f"expected labels in {path} that number the classes from 0, got {highest} among "
+            f"{found} classes of {len(every)} images"
+        )
+    return 1 + highest
+
+
 def _chosen(x: Array, numbers: Array) -> Array:
     """Images of some numbers."""
     parts = (x[numbers[i : i + AT_A_TIME]] for i in range(0, len(numbers), AT_A_TIME))

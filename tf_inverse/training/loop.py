@@ -27,6 +27,10 @@ from tf_inverse.training.backends import Engine
 EVERY = 60.0
 """Seconds between two checkpoints."""
 
+TOLD = 100
+"""Passes at most after which a training tells, shows and keeps something: of a few images it has
+thousands of passes, each of a step or two."""
+
 SHOWN = 40
 """Images on a sheet."""
 
@@ -66,7 +70,8 @@ def train(
         epochs: Passes over the images.
         folder: For the state; it is there.
         stop: True once the training is to stop after the step that it is at.
-        after: Called after each pass with its number and the means of its losses: words to print.
+        after: Called after each pass, or of more than `TOLD` after one of several, with its number
+            and the means of the losses since the call before: words to print.
 
     Returns:
         Steps that are left: 0 at the end.
@@ -75,7 +80,7 @@ def train(
         RefusedInput: The state of the earlier training cannot be read.
         UsageError: The losses are not finite any more.
     """
-    last = epochs * batch.steps
+    last, often = epochs * batch.steps, -(-epochs // TOLD)
     done = checkpoint.restore(folder, trainer.changing)
     step, saved = trainer.engine.compiled(trainer.step), time.monotonic()
     with batches.ahead(batch, done, last) as coming, _Watch(batch, done, epochs) as watch:
@@ -83,7 +88,7 @@ def train(
             logs = {k: float(keras.ops.convert_to_numpy(v)) for k, v in step(one).items()}
             done += 1
             watch.show(done, logs)
-            over = done % batch.steps == 0
+            over = done % (often * batch.steps) == 0 or done == last
             if over:
                 trainer.engine.settle()
                 watch.passed(done // batch.steps, after)
@@ -144,18 +149,18 @@ class _Watch:
         text = f"step {done} of {self.last}, {words(logs)}"
         if now > self.began:
             speed = (done - self.first - 1) / (now - self.began - self.busy)
-            images = progress.rate(speed * self.batch.batch)
-            text += f", {images}, {progress.left((self.last - done) / max(speed, 1e-9))}"
+            left = progress.left((self.last - done) / max(speed, 1e-9))
+            text += f", {speed * self.batch.batch:.3g} images a second, {left}"
         progress.draw(text, self.terminal, done, self.last)
 
     def passed(self, epoch: int, after: Callable[[int, Means], str] | None) -> None:
-        """Tell of a pass, on a line that stays, and what `after` says of it."""
+        """Tell of the steps since the last call, on a line that stays, and what `after` says."""
         now = time.monotonic()
         names = self.logs[0]
         means = {name: float(np.mean([one[name] for one in self.logs])) for name in names}
         said = after(epoch, means) if after else ""
         count = len(self.logs)
-        part = f", its last {count} steps" if count < self.batch.steps else ""
+        part = f", the last {count} steps" if count != self.batch.steps else ""
         text = f"pass {epoch} of {self.epochs}{part}: {words(means)}, {now - self.turned:.1f} s"
         start = "\r\x1b[K" if self.terminal else ""
         print(f"{start}{text}{said and '; '}{said}", file=sys.stderr, flush=True)

@@ -189,6 +189,11 @@ def train_generator(
     batch, dtype, ways = min(batch, len(x)), policy(precision), discriminator.ways(augment)
     if not 0.0 <= average < 1.0:
         raise UsageError(f"expected --average from 0 to below 1, as 0.999, got {average:g}")
+    if batch < 2:
+        raise UsageError(
+            "expected --batch of 2 or more, got 1: errors are measured by what the images of a "
+            "step vary by"
+        )
     if disc_start < 0:
         raise UsageError(f"expected --disc-start of 0 passes or more, got {disc_start}")
     if appearance < 0:
