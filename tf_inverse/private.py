@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import functools
+import inspect
 import io
 import math
 import os
@@ -141,6 +142,26 @@ def tie_gradients() -> None:
         if graph is not None:
             graph.tied_gradients = [*getattr(graph, "tied_gradients", ()), entry["type"]]
             entry["type"] = tied(name, entry["type"])
+
+
+def is_bound(name: str) -> bool:
+    """Whether a gradient that a program gave an operation works in one graph alone.
+
+    Args:
+        name: Under which TensorFlow registers it. One that a SavedModel brings is a function; where
+            it takes tensors of the graph that it was traced in, no other graph has them. Of one
+            that the SavedModel lacks, the name is unknown, or that of somebody else's gradient.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework import ops
+
+    try:
+        gradient = ops.gradient_registry.lookup(name)
+    except LookupError:
+        return True
+    brought = inspect.isfunction(gradient) and inspect.getclosurevars(gradient).nonlocals
+    taken = brought.get("func") if brought else None
+    return taken is None or any(map(tf.is_symbolic_tensor, taken.captured_inputs))
 
 
 def is_cast(weight: keras.Variable) -> bool:

@@ -1,5 +1,7 @@
 """Networks of strangers: what was silently wrong, or told in words that nobody understands."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -8,11 +10,11 @@ from keras import layers
 from PIL import Image
 
 from tf_inverse import adopt
-from tf_inverse.adopt import check, ends, loading
+from tf_inverse.adopt import adapters, check, command, ends, facts, loading, notes
 from tf_inverse.caffe import join
 from tf_inverse.errors import UsageError
 from tf_inverse.layers import taps
-from tf_inverse.networks import storage
+from tf_inverse.networks import logits, storage
 
 
 def generator(rows=12, columns=12):
@@ -120,3 +122,103 @@ def test_labels_in_another_order_than_units_are_doubted(tmp_path):
     labels = (None, ("blue", "red", "green"))
     told = adopt.adopt(f, generator(), "means", images=tmp_path, labels=labels).measured["notes"]
     assert not any("another order" in line for line in told)
+
+
+def test_a_file_of_a_model_that_was_never_built_has_no_weights(tmp_path):
+    f = keras.Sequential([layers.Flatten(), layers.Dense(2)], name="early")
+    with pytest.warns(UserWarning, match="not yet been built"):
+        f.save(tmp_path / "f.keras")
+    for size in (None, (12, 12, 3)):
+        with pytest.raises(UsageError, match="with weights, .*f.keras holds early before it was"):
+            loading.open(tmp_path / "f.keras", "classifier", size=size)
+    with pytest.raises(UsageError, match="expected --size=.* for early, which does not tell"):
+        loading.open(f, "classifier")
+    assert loading.open(f, "classifier", size=(12, 12, 3)).model.output_shape == (None, 2)
+
+
+def test_outputs_of_words_and_of_whole_numbers_are_left_out():
+    f = classifier()
+    best = keras.ops.argmax(f.outputs[0], axis=-1)
+    words = layers.StringLookup(vocabulary=list("abcd"), invert=True, num_oov_indices=0)(best)
+    several = {"best": best, "kind": words, "scores": f.outputs[0]}
+    model = loading.open(keras.Model(f.inputs[0], several, name="f"), "classifier").model
+    (h,) = model.outputs
+    assert logits.source(h) == "logits"
+    alone = keras.Model(f.inputs[0], best)
+    assert loading.open(alone, "classifier").model is alone
+
+
+def test_a_classifier_of_one_number_of_images_is_refused():
+    x = keras.Input(batch_shape=(8, 12, 12, 3))
+    f = keras.Model(x, layers.Dense(2)(keras.ops.reshape(x, (8, -1))), name="eight")
+    with pytest.raises(
+        UsageError, match=r"eight takes 8 at a time: .* keras.Input\(\(12, 12, 3\)\)"
+    ):
+        loading.open(f, "classifier")
+    x = keras.Input(batch_shape=(1, 12, 12, 3))
+    f = keras.Model(x, layers.Dense(2)(layers.Flatten()(x)))
+    assert loading.open(f, "classifier").model is f
+
+
+@pytest.mark.parametrize("pack", [lambda y: {"image": y}, lambda y: [y]])
+def test_a_generator_that_packs_its_image(pack):
+    G, c = generator(), np.random.default_rng(0).standard_normal((3, 5)).astype("f4")
+    packed = keras.Model(G.inputs[0], pack(G.outputs[0]))
+    for values in (adapters.PIXELS, (-1.0, 1.0)):
+        expected = np.asarray(adapters.generator(G, values)(c))
+        np.testing.assert_allclose(adapters.generator(packed, values)(c), expected, atol=1e-4)
+
+
+def test_codes_of_an_open_size():
+    c = keras.Input((None, None, 4))
+    G = keras.Model(c, layers.Conv2D(3, 1)(layers.UpSampling2D(4)(c)), name="open")
+    with pytest.raises(UsageError, match=r"open takes \[None, None, 4\]: save it with one, x ="):
+        facts.generator(loading.open(G, "generator"))
+    words = r"--code-size=NUMBER that open takes, whose input is \[None, None, 4\], got \[4\]: "
+    with pytest.raises(UsageError, match=words):
+        loading.open(G, "generator", size=(4,))
+
+
+def bright(end):
+    """A generator whose random codes give values of 0.5 to 0.76 alone, by a function at its end."""
+    c = keras.Input((5,))
+    h = layers.Dense(192, "sigmoid")(c) * 0.5 + 0.5
+    return keras.Model(c, end(layers.Reshape((8, 8, 3))(h)))
+
+
+ENDS = {
+    "layer": (layers.Activation("tanh"), (-1, 1)),
+    "operation": (keras.ops.tanh, (-1, 1)),
+    "sigmoid": (layers.Activation("sigmoid"), (0, 1)),
+    "cropped": (lambda h: layers.Cropping2D(1)(keras.ops.tanh(h)), (-1, 1)),
+    "model": (keras.Sequential([keras.Input((8, 8, 3)), layers.Dense(3, "tanh")]), (-1, 1)),
+    "scaled": (lambda h: keras.ops.tanh(h) * 0.5 + 0.5, (0, 1)),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_the_last_function_of_a_generator_tells_the_range_of_its_images(name):
+    end, expected = ENDS[name]
+    assert check.likely_range(bright(end), 5, "normal") == expected
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_an_output_that_is_no_layers_own_is_told(plain):
+    f = classifier()
+    h = keras.ops.multiply(f.outputs[0], 100.0)
+    f = keras.Model(f.inputs[0], h if plain else layers.Identity(name="years")(h), name="f")
+    networks = worlds.tiny_networks(classifier=f, size=12, encoder="fc", labels=None)
+    told = " ".join(notes.chosen(networks, True))
+    expected = r"operation \(multiply.*\) makes the output .* target is of logits, before it"
+    assert bool(re.search(expected, told)) == plain
+
+
+def test_an_input_of_words_is_told():
+    with pytest.raises(UsageError, match="an input of words is fixed in a model of the other"):
+        command.values("site=b")
+    image, site = keras.Input((8, 8, 3)), keras.Input((1,), dtype="string", name="site")
+    h = layers.Embedding(4, 2)(layers.StringLookup(vocabulary=["a", "b"])(site))
+    h = layers.Concatenate()([layers.Flatten()(image), layers.Flatten()(h)])
+    f = keras.Model([image, site], layers.Dense(2)(h))
+    with pytest.raises(UsageError, match="expected no input of words, as site, to be fixed here"):
+        adapters.classifier(f, fixed={"site": 1.0})

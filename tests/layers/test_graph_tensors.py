@@ -34,7 +34,7 @@ def classifier(final="softmax"):
     back = keras.Model(inner, layers.ReLU(name="relu")(h), name="back")
     x = keras.Input((8, 8, 3), name="image")
     h = back(layers.Rescaling(1 / 255, name="scale")(x))
-    h = layers.Add(name="add")([h, layers.Conv2D(4, 1, activation="tanh", name="side")(h)])
+    h = layers.Add(name="add")([h, layers.Conv2D(4, 1, activation="silu", name="side")(h)])
     h = layers.GlobalAveragePooling2D(name="pool")(h)
     h = layers.Dense(7, activation="relu", name="fc")(h)
     f = keras.Model(x, layers.Dense(3, activation=final, name="top")(h), name="net")
@@ -98,6 +98,34 @@ def test_gradients_are_those_of_the_original(saved):
     assert np.abs(expected).max() > 0
     got = slope(lambda x: taps.run(opened, x, (path,))[0])
     np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_gradient_that_a_program_gave_stays(tmp_path, kept):
+    """That of rounding is of the program's own, and silu's is the plain one, saved or not."""
+
+    @tf.custom_gradient
+    def rounded(x):
+        return tf.round(x), lambda dy: 2 * dy
+
+    def run(image):
+        h = tf.nn.silu(tf.reduce_mean(image, (1, 2)))
+        return rounded(h) if kept else h
+
+    module = tf.Module()
+    spec = tf.TensorSpec((None, 8, 8, 3), name="image")
+    module.run = tf.function(run, input_signature=[spec], autograph=False)
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=kept)
+    tf.saved_model.save(module, str(tmp_path), signatures=module.run, options=options)
+    model, x = loading.open(tmp_path, "classifier", trust=True).model, tf.constant(X)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        z = model(x)
+    means = X.mean((1, 2), dtype=np.float64)
+    share = 1 / (1 + np.exp(-means))
+    slope = (share + means * share * (1 - share)) / 64 * (2 if kept else 1)
+    got = tape.gradient(z, x)
+    np.testing.assert_allclose(got[:, 0, 0], slope, rtol=1e-5)
 
 
 def test_outputs_of_a_function_with_several_keep_their_names(tmp_path):

@@ -75,7 +75,8 @@ def adopt(
             classifier's folder, or the last layer without a map before the output, or, where every
             layer has a map, the mean over the last of them.
         name: Of the pair; the classifier's by default, or its file's where nobody named it.
-        image_range: (low, high) of the generator's images; told from its images if left out.
+        image_range: (low, high) of the generator's images; if left out, told from a final tanh or
+            sigmoid, or else from its images.
         pixel_range: (low, high) of the pixels that the classifier, and an encoder of its own, take;
             three such for red, green and blue; or a mode of Keras's preprocess_input: caffe, tf or
             torch.

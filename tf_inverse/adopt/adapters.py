@@ -75,7 +75,7 @@ def generator(model: Model, values: Range = PIXELS, fixed: layouts.Fixings = Non
     shape = layouts.output_shape(model)
     first, flat = layouts.channels_first((None, *shape)), len(shape) == 2
     kept = (values, first, flat, len(code.shape)) == (PIXELS, False, False, 2)
-    if kept and _of_one_tensor(model):
+    if kept and _of_one_tensor(model) and _gives_one_tensor(model):
         return model
     c = keras.Input((size,), name="codes")
     h = c
@@ -139,6 +139,11 @@ def _of_one_tensor(model: Model) -> bool:
     return isinstance(inputs(model), keras.KerasTensor)
 
 
+def _gives_one_tensor(model: Model) -> bool:
+    """Whether a model gives its image as it is, and not in a list or a dictionary."""
+    return isinstance(model, keras.Sequential) or isinstance(model.output, keras.KerasTensor)
+
+
 def inputs(model: Model) -> Any:
     """Inputs as the model takes them: a tensor, or several in a list or a dictionary."""
     # A Sequential model that nobody has called yet knows its inputs, but not as `input`.
@@ -174,12 +179,17 @@ def _fixed(one: keras.KerasTensor, value: Any) -> Fixed:
     shape = tuple(one.shape[1:])
     if None in shape:
         raise UsageError(f"expected a fixed size of input {one.name}, which takes {list(shape)}")
+    kind = keras.backend.standardize_dtype(one.dtype)
+    if kind == "string":
+        raise UsageError(
+            f"expected no input of words, as {one.name}, to be fixed here: save a model of the "
+            f"others alone that gives it, as tf.constant"
+        )
     if isinstance(value, str | pathlib.Path):
         raise UsageError(f"expected a number for input {one.name}, which is no image, got {value}")
     value = np.asarray(value)
     if value.dtype.kind not in "biuf":
         raise UsageError(f"expected numbers for input {one.name}, got {value.dtype}")
-    kind = keras.backend.standardize_dtype(one.dtype)
     _expect_of_kind(value, kind, one.name)
     if value.size == 1 and len(shape) > 1:
         value = np.full(shape, value.reshape(()))

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tf_inverse.band import Neuron, placed
 from tf_inverse.compute import arithmetic
 from tf_inverse.errors import UsageError, reason
-from tf_inverse.networks import codes
+from tf_inverse.networks import codes, logits
 from tf_inverse.networks.networks import index
 from tf_inverse.networks.stored_image import stored
 from tf_inverse.tensors import Array, Model, Tensor
@@ -48,7 +48,12 @@ def likely_range(model: Model, size: int, kind: str) -> tuple[float, float]:
         model: Generator as it came, of codes alone.
         size: d.
         kind: "uniform" for codes on [-1, 1], anything else for N(0, 1).
+
+    A final tanh or sigmoid tells it; else the images of random codes do.
     """
+    told = {"tanh": RANGES[0], "sigmoid": RANGES[1]}.get(logits.squashed(model.outputs[0]) or "")
+    if told is not None:
+        return told
     rng = codes.generator(0, 0)
     c = rng.uniform(-1, 1, (COUNT, size)) if kind == "uniform" else rng.normal(size=(COUNT, size))
     x = np.asarray(tried(model, c.astype(np.float32)), np.float64)

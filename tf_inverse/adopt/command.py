@@ -82,7 +82,8 @@ def values(text: str | None) -> dict[str, float | str | Array]:
         if not numbers and not os.path.isfile(value):
             raise UsageError(
                 f"expected --fixed=NAME=NUMBER, several numbers with blanks between, or NAME=FILE "
-                f"for a picture or an .npy file, got {part!r}"
+                f"for a picture or an .npy file, got {part!r}; an input of words is fixed in a "
+                f"model of the other inputs that you save"
             )
         if numbers:
             fixed[name] = numbers[0] if len(numbers) == 1 else np.array(numbers)

@@ -25,7 +25,8 @@ def as_floats(model: Model) -> Model:
     Args:
         model: Any.
     """
-    if not private.is_functional(model) or not any(map(_is_whole, model.inputs)):
+    inputs = getattr(model, "inputs", None) or []  # A Sequential that nobody built has none.
+    if not private.is_functional(model) or not any(map(_is_whole, inputs)):
         return model
     try:
         made = model.__class__.from_config(_with_floats(model.get_config()))

@@ -79,7 +79,10 @@ def code_size(model: Model, fixed: Fixings = None) -> int:
     """
     shape = free(model, fixed or {}, "generator").shape[1:]
     if None in shape:
-        raise UsageError(f"expected codes of a fixed size, {model.name} takes {shape}")
+        raise UsageError(
+            f"expected codes of a fixed size, {model.name} takes {list(shape)}: save it with one, "
+            f"x = keras.Input(SIZE); keras.Model(x, model(x))"
+        )
     return math.prod(shape)
 
 

@@ -10,8 +10,11 @@ import re
 from typing import Any, NamedTuple, TypedDict
 
 import keras
+import numpy as np
+import tensorflow as tf
 from keras import applications
 
+from tf_inverse import private
 from tf_inverse.adopt import adapters, foreign, integer_input, kerashub, onnx, rows
 from tf_inverse.adopt import pixels as pixel_words
 from tf_inverse.caffe import published
@@ -116,7 +119,9 @@ def _opened_from(
             model = kerashub.preset(text.removeprefix(kerashub.PREFIX), weights)
             return _opened(model, entries, size, role)
         if path.suffix in (".keras", ".h5", ".hdf5") and path.is_file():
-            return _opened(storage.model(path, trust=trust), entries, size, role)
+            model = storage.model(path, trust=trust)
+            _expect_weights(model, path)
+            return _opened(model, entries, size, role)
         folder, signature = _signature(path)
         if (folder / "saved_model.pb").is_file():
             model = frozen_inputs.graph(folder, folder.name, size, SIZES[role], signature=signature)
@@ -240,7 +245,8 @@ def application(
 def built(model: Model, size: tuple[int, ...] | None = None, role: str = "classifier") -> Model:
     """The model with known shapes: a subclassed one is called once, inside a functional one.
 
-    Pictures of whole numbers become floats: see `integer_input`.
+    Pictures of whole numbers become floats: see `integer_input`. Outputs that are no numbers with
+    gradients, as names of classes, are left out where others are left.
 
     Args:
         model: Any; what comes back holds the same weights.
@@ -248,17 +254,66 @@ def built(model: Model, size: tuple[int, ...] | None = None, role: str = "classi
         role: See `open`.
 
     Raises:
-        UsageError: Its input is known to nobody.
+        UsageError: Its input is known to nobody, or of another size; or it takes one number of
+            images alone.
     """
-    model = integer_input.as_floats(model)
+    model = _of_floats(integer_input.as_floats(model))
     inputs = getattr(model, "inputs", None)
     if inputs and (size is None or None not in inputs[0].shape[1:]):
+        _expect_any_number(model)
         return model
     size = size or _seen(model)
     if size is None:
         raise UsageError(f"expected {SIZES[role]} for {model.name}, which does not tell its input")
     x = keras.Input(size)
-    return keras.Model(x, model(x), name=model.name)
+    try:
+        return keras.Model(x, model(x), name=model.name)
+    except (ValueError, TypeError, IndexError) as error:
+        own = f", whose input is {list(inputs[0].shape[1:])}" if inputs else ""
+        raise UsageError(
+            f"expected {SIZES[role]} that {model.name} takes{own}, got {list(size)}: "
+            f"{reason(error)}; a model that is saved with its size, "
+            f"x = keras.Input(SIZE); keras.Model(x, model(x)), needs none"
+        ) from error
+
+
+def _expect_weights(model: Model, path: pathlib.Path) -> None:
+    """Refuses a file of a model that was never built: it would get other weights each time."""
+    if not model.built:
+        raise UsageError(
+            f"expected a model with weights, {path} holds {model.name} before it was built, and so "
+            f"none: begin it with keras.Input(SIZE), or call it once, and save it again"
+        )
+
+
+def _of_floats(model: Model) -> Model:
+    """The model without outputs of whole numbers and words, where it has others."""
+    outputs = list(getattr(model, "outputs", None) or []) if private.is_functional(model) else []
+    kept = [one for one in outputs if keras.backend.is_float_dtype(one.dtype)]
+    if not kept or len(kept) == len(outputs):
+        return model
+    return keras.Model(private.functional(model).input, kept, name=model.name)
+
+
+def _expect_any_number(model: Model) -> None:
+    """Refuses a model that takes one number of images alone, as one that reshapes to it."""
+    shapes = [one.shape for one in model.inputs]
+    rows = shapes[0][0]
+    if rows is None:
+        return
+    sides = [[side or integer_input.SIDE for side in shape[1:]] for shape in shapes]
+    x = [
+        np.zeros((rows + 1, *side), keras.backend.standardize_dtype(one.dtype))
+        for one, side in zip(model.inputs, sides, strict=True)
+    ]
+    try:
+        model(keras.tree.pack_sequence_as(adapters.inputs(model), x), training=False)
+    except (ValueError, TypeError, tf.errors.OpError) as error:
+        raise UsageError(
+            f"expected a model of any number of images, {model.name} takes {rows} at a time: make "
+            f"it with an Input whose first axis is open, keras.Input({tuple(shapes[0][1:])}), and "
+            f"reshape to -1 there"
+        ) from error
 
 
 def _seen(model: Model) -> tuple[int, ...] | None:

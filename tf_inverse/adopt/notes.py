@@ -91,7 +91,13 @@ def chosen(networks: Networks, asked: bool) -> list[str]:
             f"the classifier joins the answers of {' and '.join(each)}: the encoding is that of "
             f"{own[0]} alone, layer {networks.encoder}; another: --encoder=LAYER"
         )
-    last = defaults.outputs(f, networks.shapes)[0]
+    last, own_path = defaults.outputs(f, networks.shapes)[0], logits.source(f.outputs[0])
+    if not any(f"{path}/".startswith(f"{own_path}/") for path in networks.shapes):
+        said.append(
+            f"a plain operation ({own_path}) makes the output of what {last} gives, and units are "
+            f"of layers: the default target is of {last}, before it; to have the output, save the "
+            f"model with keras.layers.Identity() at its end"
+        )
     kind, before = logits.kind(dict(taps.walk(f)).get(last)), logits.before(f, last)
     if before is not None:
         said.append(

@@ -29,6 +29,9 @@ CARRIED = {"Identity", "StopGradient", "PreventGradient", "CheckNumerics"}
 CLOSED = {"PartitionedCall", "StatefulPartitionedCall", "XlaCallModule"}
 """Calls that stay calls: of functions that XLA compiles (`jit_compile=True`, JAX's programs)."""
 
+GRADIENT = "_gradient_op_type"
+"""Attribute of an operation that names the gradient which a program gave it."""
+
 CALL = re.compile(r"(Stateful)?PartitionedCall(_\d+)?")
 """What TensorFlow calls the place where a function was called."""
 
@@ -112,7 +115,22 @@ def opened(function: Any, inputs: dict[str, tf.TensorSpec]) -> Inside | str:
     feeds = dict(zip(sorted(inputs), (h.name for h in frozen.inputs), strict=True))
     specs = {name: (list(h.shape[1:]), h.dtype.name) for name, h in tensors.items()}
     places = {name: h.name for name, h in tensors.items()}
-    return Inside(frozen.graph.as_graph_def(), feeds, places, specs, list(ends), final)
+    return Inside(_derived(frozen.graph), feeds, places, specs, list(ends), final)
+
+
+def _derived(graph: tf.Graph) -> Any:
+    """The GraphDef of a graph, with plain gradients where its own cannot be had in another graph.
+
+    `tf.nn.silu`, of EfficientNets for one, brings a gradient that takes tensors of the function
+    which it was traced in; here their place is another. What the forward operations have by the
+    rules of calculus is the same gradient.
+    """
+    definition = graph.as_graph_def()
+    for node in definition.node:
+        own = node.attr[GRADIENT].s.decode() if GRADIENT in node.attr else ""
+        if own and private.is_bound(own):
+            del node.attr[GRADIENT]
+    return definition
 
 
 def _carried(tensor: Any) -> Any:

@@ -12,6 +12,16 @@ from tf_inverse.layers.frozen_inputs import Graph
 SCALES = ("Divide", "TrueDivide", "Multiply")
 """Keras's plain operations that change the scale of units, and nothing else about them."""
 
+PLACING = (
+    keras.layers.Reshape,
+    keras.layers.Flatten,
+    keras.layers.Permute,
+    keras.layers.Cropping2D,
+    keras.layers.UpSampling2D,
+    keras.layers.Identity,
+)
+"""Layers that change no value, or that blend neighbours."""
+
 
 def kind(layer: object) -> str | None:
     """What a layer ends in: softmax, sigmoid, or None for anything else."""
@@ -76,6 +86,24 @@ def _unscaled(tensor: keras.KerasTensor) -> keras.KerasTensor:
             break
         tensor, history = x, private.history(x)
     return tensor
+
+
+def squashed(tensor: keras.KerasTensor) -> str | None:
+    """The name of the function that an image's values went through last: tanh, sigmoid, or None.
+
+    Layers that only place values elsewhere may follow it.
+
+    Args:
+        tensor: Symbolic, of a functional or sequential model.
+    """
+    history = private.history(tensor)
+    layer = history.operation
+    if private.is_functional(layer):
+        return squashed(layer.outputs[history.tensor_index])
+    if isinstance(layer, PLACING):
+        return squashed(private.calls(layer)[history.node_index].input_tensors[0])
+    name = getattr(getattr(layer, "activation", None), "__name__", type(layer).__name__.lower())
+    return name if name in ("tanh", "sigmoid") else None
 
 
 def _is_bare(layer: object) -> bool:
