@@ -137,7 +137,9 @@ def tie_gradients() -> None:
         assert found is not None  # the graph that asks for it keeps it
         return found(*given)
 
-    for name, entry in list(registered.items()):
+    # Names alone are listed at once; with pairs Python may tidy up meanwhile, and `gone` be called.
+    for name in list(registered):
+        entry = registered.get(name, {"type": None})
         graph = graph_of(entry["type"]) if name.startswith("CustomGradient-") else None
         if graph is not None:
             graph.tied_gradients = [*getattr(graph, "tied_gradients", ()), entry["type"]]
