@@ -99,7 +99,8 @@ def _expect_same(networks: Networks, neurons: tuple[Neuron, ...], settings: Sett
     x = np.asarray(networks.images(c)).astype(networks.stored)
     # The graph is the one that scores what a run finds.
     z, again = (networks.score(x, neurons, settings.K)[1].astype(np.float64) for _ in range(2))
-    apart, size = np.abs(again - z), np.abs(z).max(axis=0)
+    with np.errstate(invalid="ignore"):  # of what overflows, nothing is told here
+        apart, size = np.abs(again - z), np.abs(z).max(axis=0)
     for neuron, off, most in zip(neurons, np.nanmax(apart, axis=0, initial=0.0), size, strict=True):
         if off > SAME * most:
             raise UsageError(
