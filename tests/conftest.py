@@ -17,6 +17,8 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 quiet.start()
 quiet.collect_rarely()
 
+# Bytes of memory for each of the processes side by side; those with the true-size networks take more.
+ROOM = 3 << 30
 # Networks that a process remembers: see `remembering`.
 KEPT = 6
 # What takes longest begins first, so that processes side by side end together.
@@ -44,13 +46,16 @@ SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
-    """One process more than there are processors: it works while another waits.
+    """One process more than there are processors, where there is memory for them.
 
-    Tests wait for the disk, for processes that they start, and at the end for the last file.
+    It works while another waits: tests wait for the disk, for processes that they start, and at the
+    end for the last file.
     """
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None  # xdist reads it
-    return (os.cpu_count() or 1) + 1
+    from tf_inverse.compute import device
+
+    return max(1, min((os.cpu_count() or 1) + 1, device.main_memory() // ROOM))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -127,9 +127,12 @@ def traced(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
 
 def memory() -> int:
     """Bytes of memory of the device that was chosen; of a CPU's, what this process may have."""
-    if not on_gpu():
-        return min([os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), *allowed()])
-    return private.gpu_memory()
+    return private.gpu_memory() if on_gpu() else main_memory()
+
+
+def main_memory() -> int:
+    """Bytes of the machine's memory, or of what this process may have of it."""
+    return min([os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), *allowed()])
 
 
 def allowed(
