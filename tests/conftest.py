@@ -17,7 +17,7 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 quiet.start()
 quiet.collect_rarely()
 
-# Bytes of memory for each of the processes side by side; those with the true-size networks take more.
+# Bytes of memory for each of the processes side by side.
 ROOM = 3 << 30
 # Networks that a process remembers: see `remembering`.
 KEPT = 6

@@ -71,8 +71,8 @@ def test_one_trace_however_many_neurons(band, method):
     for unit in (0, 2):
         settings = Settings(n=6, K=4, method=method, seed=unit)
         list(sample(networks, (band(Neuron("fc3", unit)),), settings))
-    # The yardstick is one for all neurons, and so is what it reads: encodings alone. Whether a layer
-    # repeats itself is no graph, but what was found; it was looked at once.
+    # The yardstick is one for all neurons, and so is what it reads: encodings alone. Whether a
+    # layer repeats itself is no graph, but what was found; it was looked at once.
     others = ("probabilities", "yardstick", "repeats")
     kept = {key: one for key, one in networks._compiled.items() if key[0] not in others}
     assert kept.pop(("look", ())).experimental_get_tracing_count() == 1
