@@ -183,7 +183,7 @@ def _expected(contents: file.Contents, x: dict[str, Array], path: StrPath) -> li
 
 
 def _is_quantised(contents: file.Contents) -> bool:
-    return any(node.op_type in quantised.OPERATORS for node in contents.proto.graph.node)
+    return any(node.op_type in quantised.OPERATORS for node in file.nodes(contents.proto.graph))
 
 
 def _drawn(rng: np.random.Generator, spec: tf.TensorSpec) -> Array:

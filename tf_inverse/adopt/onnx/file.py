@@ -12,14 +12,20 @@ import numpy as np
 
 from tf_inverse.adopt.onnx import (
     attention,
+    control,
     elementwise,
+    grids,
     half,
     indexing,
+    norms,
     operators,
     padding,
+    placing,
     pooling,
     quantised,
+    recurrent,
     resample,
+    sequences,
     shapes,
     spatial,
     transposed,
@@ -33,10 +39,11 @@ LARGEST = 2 << 30
 OPSET = 13
 """Older files are put into this version of the operators, since which axes are inputs."""
 
-OF_MAPS = spatial.OPERATORS | pooling.OPERATORS | transposed.OPERATORS
+OF_MAPS = spatial.OPERATORS | pooling.OPERATORS | transposed.OPERATORS | grids.OPERATORS
 """Operators of maps, whose channels are always first."""
 
 OF_TENSORS = operators.OPERATORS | elementwise.OPERATORS | OF_MAPS | attention.OPERATORS
+OF_TENSORS |= norms.OPERATORS | recurrent.OPERATORS
 """Operators of numbers alone, which are written for tensors; others take NumPy's arrays too."""
 
 TABLES = (
@@ -45,8 +52,12 @@ TABLES = (
     padding.OPERATORS,
     resample.OPERATORS,
     indexing.OPERATORS,
+    placing.OPERATORS,
+    sequences.OPERATORS,
     quantised.OPERATORS,
 )
+RANDOM = ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike")
+RANDOM += ("RandomUniform", "RandomUniformLike")
 OPERATORS = {name: run for table in TABLES for name, run in table.items()}
 
 
@@ -191,6 +202,11 @@ def _expect_known(graph: Any, path: StrPath) -> None:
             f"{', '.join(fused)[:200]}, ONNX Runtime's own: give the file that it optimised, or "
             f"have it optimise no further than ORT_ENABLE_BASIC"
         )
+    if random := [name for name in unknown if name in RANDOM]:
+        raise UsageError(
+            f"expected an ONNX file that gives the same each time, {path} draws random numbers "
+            f"({', '.join(random)}): export it with noise that is an input, or fixed"
+        )
     if unknown:
         raise UsageError(
             f"expected an ONNX file of operators that are known here, {path} has "
@@ -199,13 +215,19 @@ def _expect_known(graph: Any, path: StrPath) -> None:
 
 
 def _unknown(graph: Any) -> Iterator[str]:
-    for node in graph.node:
-        if node.op_type == "If" and node.domain in ("", "ai.onnx"):
-            for branch in node.attribute:
-                yield from _unknown(branch.g)
-            continue
-        if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
+    for node in nodes(graph):
+        known = node.op_type in OPERATORS or node.op_type in control.OPERATORS
+        if node.domain not in ("", "ai.onnx") or not known:
             yield f"{node.domain}.{node.op_type}".lstrip(".")
+
+
+def nodes(graph: Any) -> Iterator[Any]:
+    """All nodes of a graph, and those of the graphs within it."""
+    for node in graph.node:
+        yield node
+        for one in node.attribute:
+            if one.HasField("g"):
+                yield from nodes(one.g)
 
 
 def _declared(value: Any, path: StrPath) -> tuple[list[int | None], str]:

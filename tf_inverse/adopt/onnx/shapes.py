@@ -146,12 +146,6 @@ def _tile(attributes: Attributes, x: Tensor, repeats: Any) -> Tensor:
     return tf.tile(x, times)
 
 
-def _scatter(attributes: Attributes, x: Tensor, index: Any, updates: Tensor) -> Tensor:
-    if attributes.get("reduction", b"none") != b"none":
-        raise NotImplementedError("a scatter that adds or multiplies")
-    return tf.tensor_scatter_nd_update(x, index, updates)
-
-
 def _cast(attributes: Attributes, x: Any) -> Any:
     if open_shapes.is_open(x):
         return x
@@ -227,7 +221,6 @@ OPERATORS: dict[str, Operator] = {
     "Identity": lambda attributes, x: x,
     "Range": _range,
     "Reshape": _reshape,
-    "ScatterND": _scatter,
     "Shape": _shape,
     "Slice": _slice,
     "Split": _split,
