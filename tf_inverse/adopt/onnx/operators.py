@@ -7,12 +7,14 @@ of TensorFlow that open scopes of their own are not used, for a scope is a layer
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tf_inverse.layers import fast
 from tf_inverse.tensors import Tensor
 
 Attributes = dict[str, Any]
@@ -99,17 +101,25 @@ def _leaky(attributes: Attributes, x: Tensor) -> Tensor:
     return tf.where(x < 0, attributes.get("alpha", 0.01) * x, x)
 
 
+def _product(A: Tensor, B: Tensor, **turned: bool) -> Tensor:
+    """The product of two matrices: of a large one, that of a batch of one (`layers.fast`)."""
+    large = None not in B.shape and math.prod(B.shape) >= fast.LARGE and fast.onednn()
+    if not large or A.shape.rank != 2 or B.shape.rank != 2:
+        return tf.matmul(A, B, **turned)
+    return tf.squeeze(tf.matmul(tf.expand_dims(A, 0), tf.expand_dims(B, 0), **turned), 0)
+
+
 def _matmul(attributes: Attributes, A: Tensor, B: Tensor) -> Tensor:
     A, B = tf.convert_to_tensor(A), tf.convert_to_tensor(B)
     row, column = A.shape.rank == 1, B.shape.rank == 1
-    y = tf.matmul(A[tf.newaxis] if row else A, B[:, tf.newaxis] if column else B)
+    y = _product(A[tf.newaxis] if row else A, B[:, tf.newaxis] if column else B)
     y = tf.squeeze(y, -1) if column else y
     return tf.squeeze(y, -1 if column else -2) if row else y
 
 
 def _gemm(attributes: Attributes, A: Tensor, B: Tensor, C: Tensor | None = None) -> Tensor:
     turned = {f"transpose_{side.lower()}": bool(attributes.get(f"trans{side}", 0)) for side in "AB"}
-    y = attributes.get("alpha", 1.0) * tf.matmul(A, B, **turned)
+    y = attributes.get("alpha", 1.0) * _product(A, B, **turned)
     return y if C is None else y + attributes.get("beta", 1.0) * C
 
 

@@ -91,12 +91,13 @@ def _folded(attributes: Attributes, x: Tensor, sides: Any, window: Any) -> Tenso
         count = (side + pads[i] + pads[i + 2] - d * (k - 1) - 1) // s + 1
         open_shapes.few([k, max(count, 1), side])
         places = np.arange(k)[:, None] * d + np.arange(count) * s - pads[i]
-        matrices.append((places.reshape(-1, 1) == np.arange(side)).astype(np.float32))
+        matrices.append((places.reshape(-1, 1) == np.arange(side)).astype(float))
         counts.append(count)
     (down, across), channels = matrices, x.shape[1] // (window[0] * window[1])
     h = tf.reshape(x, (-1, channels, *window, *counts))
     h = tf.reshape(tf.transpose(h, (0, 1, 2, 4, 3, 5)), (-1, channels, len(down), len(across)))
-    return tf.matmul(tf.constant(down.T), tf.matmul(h, tf.constant(across)))
+    h = tf.matmul(h, tf.constant(across, h.dtype))
+    return tf.matmul(tf.constant(down.T, h.dtype), h)
 
 
 def _turned(attributes: Attributes, x: Tensor, lengths: Any) -> Tensor:
