@@ -163,10 +163,35 @@ def test_loops_of_a_known_length_and_lists():
         np.testing.assert_allclose(got[name], one, rtol=1e-5, atol=1e-5)
 
 
+def test_half_precision_within_a_loop(tmp_path):
+    """What a branch or a loop holds is put into float32 as well."""
+    step = looped()
+    step.node[0].attribute[0].i = TensorProto.FLOAT16
+    for one in (step.input[2], *step.output[1:]):
+        one.type.tensor_type.elem_type = TensorProto.FLOAT16
+    loop = ("Loop", ["count", "", "half"], ["h", "all"], {"body": step})
+    cast = ("Cast", ["x"], ["half"], {"to": TensorProto.FLOAT16})
+    nodes = [cast, loop, ("Cast", ["h"], ["y"], {"to": FLOAT})]
+    weights = WEIGHTS | {"W": WEIGHTS["W"].astype("f2")}
+    onnx.save(made(nodes, {"x": (2, 4)}, weights), tmp_path / "half.onnx")
+    wide = made(
+        [("Loop", ["count", "", "x"], ["y", "all"], {"body": looped()})], {"x": (2, 4)}, WEIGHTS
+    )
+    contents = file.read(tmp_path / "half.onnx")
+    x = rng.standard_normal((2, 4)).astype("f4")
+    (got,) = onnx_graph.function(contents, "half.onnx")(x=tf.constant(x)).values()
+    (want,) = onnxruntime.InferenceSession(wide.SerializeToString()).run(None, {"x": x})
+    assert got.dtype == tf.float32
+    np.testing.assert_allclose(got, want, rtol=5e-3, atol=5e-3)
+
+
 @pytest.mark.parametrize(
     ("nodes", "words"),
     [
-        ([("Loop", ["count", "", "x"], ["y", ""], {"body": looped("far")})], "a Loop whose end is"),
+        (
+            [("Loop", ["count", "", "x"], ["y", "all"], {"body": looped("far")})],
+            "a Loop whose end is",
+        ),
         ([("RandomNormalLike", ["x"], ["y"], {})], r"draws random numbers \(RandomNormalLike\)"),
         (
             [
@@ -178,6 +203,7 @@ def test_loops_of_a_known_length_and_lists():
             [("LSTM", ["x", "W3", "R3"], ["y", "", ""], {"hidden_size": 1, "clip": 2.0})],
             "a recurrent layer with clip",
         ),
+        ([("Mul", ["x", "t"], ["y"], {})], "axis of images, t of .* is a single number"),
         (
             [("MaxPool", ["x4"], ["p", "i"], {"kernel_shape": [1, 1]}), ("Abs", ["i"], ["y"], {})],
             "an output i that is not given here",
@@ -187,14 +213,53 @@ def test_loops_of_a_known_length_and_lists():
 def test_what_is_refused_by_name(tmp_path, nodes, words):
     weights = WEIGHTS | {"b": np.ones(4, "f4"), "x4": np.ones((1, 1, 2, 2), "f4")}
     weights |= {"W3": np.ones((1, 4, 4), "f4"), "R3": np.ones((1, 4, 1), "f4")}
-    onnx.save(made(nodes, {"x": (2, 4)}, weights), tmp_path / "n.onnx")
+    inputs = {"x": (2, 4)} | ({"t": ()} if "t" in nodes[0][1] else {})
+    onnx.save(made(nodes, inputs, weights), tmp_path / "n.onnx")
     with pytest.raises(UsageError, match=words):
         loading.open(tmp_path / "n.onnx", "classifier")
 
 
+def test_slices_by_the_number_of_images_leave_it_open(tmp_path):
+    """As PyTorch's older exporter writes a gather, and a grid for all images."""
+    place = rng.uniform(-1, 1, (1, 2, 2, 2)).astype("f4")
+    nodes = [
+        ("Shape", ["x"], ["s"], {}),
+        ("Slice", ["x", "none", "s"], ["part"], {}),
+        ("Slice", ["s", "none", "one"], ["n"], {}),
+        ("Concat", ["n", "rest"], ["sides"], {"axis": 0}),
+        ("Expand", ["place", "sides"], ["grid"], {}),
+        ("GridSample", ["part", "grid"], ["seen"], {}),
+        ("Flatten", ["seen"], ["y"], {}),
+    ]
+    weights = {"none": np.zeros(4, int), "one": np.array([1]), "rest": np.array([2, 2, 2])}
+    weights |= {"place": place}
+    nodes[2][1][1] = "first"
+    weights["first"] = np.array([0])
+    onnx.save(made(nodes, {"x": ("n", 1, 4, 4)}, weights), tmp_path / "s.onnx")
+    model = loading.open(tmp_path / "s.onnx", "classifier").model
+    assert model.get_layer("graph").rows is None
+    x = rng.standard_normal((3, 1, 4, 4)).astype("f4")
+    (want,) = onnxruntime.InferenceSession(tmp_path / "s.onnx").run(None, {"x": x})
+    np.testing.assert_allclose(model(x), want, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("opset", "kind"), [(9, "Upsample"), (10, "Resize")])
+def test_files_older_than_opset_11_have_their_pixels_where_they_lay(tmp_path, opset, kind):
+    """The converter of onnx says nothing of where, so that they moved by half a pixel."""
+    weights = {"twice": np.array([1, 1, 2, 3], "f4")}
+    nodes = [(kind, ["x", "twice"], ["u"], {"mode": "linear"}), ("Flatten", ["u"], ["y"], {})]
+    model = made(nodes, {"x": ("n", 1, 4, 4)}, weights, opset=opset)
+    model.ir_version = 4
+    onnx.save(model, tmp_path / "old.onnx")
+    got = loading.open(tmp_path / "old.onnx", "classifier").model
+    x = rng.standard_normal((3, 1, 4, 4)).astype("f4")
+    (want,) = onnxruntime.InferenceSession(tmp_path / "old.onnx").run(None, {"x": x})
+    np.testing.assert_allclose(got(x), want, rtol=1e-5, atol=1e-5)
+
+
 def test_a_loop_has_an_end(monkeypatch):
     monkeypatch.setattr(control, "MOST", 2)
-    model = made([("Loop", ["count", "", "x"], ["y", ""], {"body": looped()})], {}, WEIGHTS)
+    model = made([("Loop", ["count", "", "x"], ["y", "all"], {"body": looped()})], {}, WEIGHTS)
     with pytest.raises(NotImplementedError, match="a loop of more than 2 steps"):
         ours(model, {"x": tf.zeros((2, 4))})
 

@@ -29,6 +29,7 @@ from tf_inverse.adopt.onnx import (
     shapes,
     spatial,
     transposed,
+    within,
 )
 from tf_inverse.errors import RefusedInput, UsageError, reason
 from tf_inverse.tensors import Array, StrPath
@@ -110,6 +111,7 @@ def read(path: StrPath) -> Contents:
             proto = onnx.inliner.inline_local_functions(proto)
         if own.get("", OPSET) < OPSET:
             proto = onnx.version_converter.convert_version(proto, OPSET)
+            _place_pixels(onnx, proto, own.get("", OPSET))
     except Exception as error:  # onnx raises its own errors, and those of Protocol Buffers
         raise RefusedInput(f"{path}: no ONNX file that can be read ({reason(error)})") from error
     graph = proto.graph
@@ -125,6 +127,18 @@ def read(path: StrPath) -> Contents:
     free = [one for one in graph.input if one.name not in weights]
     inputs = {one.name: _declared(one, path) for one in free}
     return Contents(proto, weights, inputs, _scores(graph, path), changed)
+
+
+def _place_pixels(onnx: Any, proto: Any, opset: int) -> None:
+    """Has resized pixels lie where they lay before opset 11, which onnx's converter forgets."""
+    if opset >= 11:
+        return
+    before = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    for node in proto.graph.node:
+        if node.op_type == "Resize":
+            told = {one.name for one in node.attribute}
+            more = {key: one for key, one in before.items() if key not in told}
+            node.attribute.extend(onnx.helper.make_attribute(*pair) for pair in more.items())
 
 
 def _scores(graph: Any, path: StrPath) -> list[str]:
@@ -215,19 +229,10 @@ def _expect_known(graph: Any, path: StrPath) -> None:
 
 
 def _unknown(graph: Any) -> Iterator[str]:
-    for node in nodes(graph):
+    for node in within.nodes(graph):
         known = node.op_type in OPERATORS or node.op_type in control.OPERATORS
         if node.domain not in ("", "ai.onnx") or not known:
             yield f"{node.domain}.{node.op_type}".lstrip(".")
-
-
-def nodes(graph: Any) -> Iterator[Any]:
-    """All nodes of a graph, and those of the graphs within it."""
-    for node in graph.node:
-        yield node
-        for one in node.attribute:
-            if one.HasField("g"):
-                yield from nodes(one.g)
 
 
 def _declared(value: Any, path: StrPath) -> tuple[list[int | None], str]:

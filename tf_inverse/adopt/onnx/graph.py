@@ -75,7 +75,7 @@ def _rows(x: Any) -> Tensor:
 
 def _nodes(own: Any, path: StrPath) -> list[Placed]:
     """(node, its scope, its attributes) of a graph of the file."""
-    return [(node, _scope(node), file.attributes(node, path)) for node in own.node]
+    return [(node, scope_of(node), file.attributes(node, path)) for node in own.node]
 
 
 def _run(
@@ -101,15 +101,15 @@ def _run(
             raise RefusedInput(f"{path}: {node.op_type} takes {absent[0]:.120}, which is absent")
         taken = [values[name] if name else None for name in node.input]
         if node.op_type in control.OPERATORS:
-            inner = functools.partial(_inner, values, places, path, sizes)
+            inner = functools.partial(_inner, values, places, path, sizes, node.output[0])
             ends = control.OPERATORS[node.op_type](attributes, taken, inner)
             values |= {
                 name: _sized(x, sizes.get(name)) for name, x in zip(node.output, ends, strict=False)
             }
             continue
         # What a quantised pair gives is what the layer before it gives, as those after take it.
-        within = places.get(node.input[0]) if node.op_type in quantised.OPERATORS else None
-        with tf.name_scope(within or scope) as place:
+        held = places.get(node.input[0]) if node.op_type in quantised.OPERATORS else None
+        with tf.name_scope(held or scope) as place:
             places |= dict.fromkeys(node.output, place)
             try:
                 given = _applied(node.op_type, attributes, taken)
@@ -125,11 +125,13 @@ def _inner(
     places: dict[str, str],
     path: StrPath,
     sizes: Sizes,
+    at: str,
     own: Any,
     given: list[Any],
     mark: str,
 ) -> list[Any]:
     """What a graph within the graph gives; its values are kept with a mark before their names."""
+    mark = f"{at}:{mark}"
     inside = values | {one.name: file.array(one, path) for one in own.initializer}
     inside |= {one.name: x for one, x in zip(own.input, given, strict=True)}
     known = {key[len(mark) :]: one for key, one in sizes.items() if key.startswith(mark)}
@@ -221,36 +223,7 @@ def _too_large(node: Any, path: StrPath) -> RefusedInput:
     )
 
 
-def channels_first(contents: file.Contents, path: StrPath) -> Callable[[str], bool]:
-    """Whether a layer, by the end of its scope, gives maps with channels first, as ONNX has them.
-
-    Some networks turn their maps around and go on with channels last. "" stands for the output.
-
-    Args:
-        contents: Of the file.
-        path: Of the file.
-    """
-    last: set[str] = set()
-    scopes: set[str] = set()
-    for node in file.nodes(contents.proto.graph):
-        order = file.attributes(node, path).get("perm") if node.op_type == "Transpose" else None
-        turned = any(name in last for name in node.input) and node.op_type not in file.OF_MAPS
-        if order in ([0, 2, 3, 1], [0, 3, 1, 2]):
-            turned = order == [0, 2, 3, 1]
-        if turned:
-            last.update(node.output)
-            scopes.add(_scope(node))
-    outputs = any(name in last for name in contents.outputs)
-
-    def is_first(layer: str) -> bool:
-        if not layer:
-            return not outputs
-        return not any(f"/{scope}".endswith(f"/{layer}") for scope in scopes)
-
-    return is_first
-
-
-def _scope(node: Any) -> str:
+def scope_of(node: Any) -> str:
     """A scope's name: the path that PyTorch's older exporter gives a node, or its output's name."""
     name = node.name if "/" in node.name else node.output[0]
     parts = [re.sub(r"[^\w.-]", "_", part, flags=re.ASCII) for part in name.split("/") if part]

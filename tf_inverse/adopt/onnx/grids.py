@@ -81,7 +81,7 @@ def _grid_sample(attributes: Attributes, x: Tensor, grid: Any) -> Tensor:
     mode = attributes.get("mode", b"linear").decode()
     mode, align = MODES.get(mode, mode), bool(attributes.get("align_corners", 0))
     padding = attributes.get("padding_mode", b"zeros").decode()
-    grid = tf.convert_to_tensor(grid)
+    grid = tf.cast(grid, x.dtype)
     sides = grid.shape[1:3]
     across, down = tf.unstack(tf.reshape(grid, (-1, math.prod(sides), 2)), axis=-1)
     found = []
