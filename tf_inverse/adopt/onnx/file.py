@@ -57,8 +57,8 @@ TABLES = (
     sequences.OPERATORS,
     quantised.OPERATORS,
 )
-RANDOM = ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike")
-RANDOM += ("RandomUniform", "RandomUniformLike")
+RANDOM = ["Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike"]
+RANDOM += ["RandomUniform", "RandomUniformLike"]
 OPERATORS = {name: run for table in TABLES for name, run in table.items()}
 
 

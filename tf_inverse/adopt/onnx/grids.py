@@ -91,7 +91,7 @@ def _grid_sample(attributes: Attributes, x: Tensor, grid: Any) -> Tensor:
             at = _reflected(at, side, align) if padding == "reflection" else at
             at = _clipped(at, side)
         found.append(_taps(at, mode))
-    y = _looked_up(spatial.last(x), *found, padding, align)
+    y = _looked_up(spatial.last(x), found[0], found[1], padding, align)
     return spatial.first(tf.reshape(y, (-1, *sides, x.shape[1])))
 
 

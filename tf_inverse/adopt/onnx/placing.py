@@ -68,8 +68,8 @@ def _eye_like(attributes: Attributes, x: Any) -> Array:
     if None in x.shape:
         raise NotImplementedError("EyeLike of an open size")
     kind = kind if isinstance(kind, str | np.dtype) else kind.as_numpy_dtype
-    sides = open_shapes.few([int(side) for side in x.shape])
-    return np.eye(*sides, attributes.get("k", 0), kind)
+    rows, columns = open_shapes.few([int(side) for side in x.shape])
+    return np.eye(rows, columns, int(attributes.get("k", 0)), np.dtype(kind))
 
 
 def _size(attributes: Attributes, x: Any) -> Array:

@@ -94,12 +94,13 @@ def _layer(cell: Cell, gates: int, usual: Sequence[str], states: int) -> Operato
         kind = attributes.get("direction", b"forward").decode()
         turned = {"forward": [False], "reverse": [True]}.get(kind, [False, True])
         names = [one.decode() for one in attributes.get("activations", ())]
-        act = [_activation(name) for name in names or usual * len(turned)]
+        act = [_activation(name) for name in names or [*usual] * len(turned)]
         none = tf.zeros((tf.shape(X)[1], R.shape[2]), X.dtype)
         every, ends = [], []
         for at, back in enumerate(turned):
             bias = tf.zeros(2 * gates * R.shape[2], X.dtype) if B is None else B[at]
-            own = Weights(W[at], R[at], *tf.split(bias, 2), None if P is None else P[at])
+            Wb, Rb = tf.split(bias, 2)
+            own = Weights(W[at], R[at], Wb, Rb, None if P is None else P[at])
             first = [none if s is None else (s[:, at] if by_image else s[at]) for s in (h, c)]
             steps = tf.unstack(tf.matmul(X, own.W, transpose_b=True) + own.Wb)
             state, given = tuple(first[:states]), []
