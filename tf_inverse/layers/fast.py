@@ -100,7 +100,7 @@ def _interleaved(layer: keras.layers.Layer, x: Tensor) -> Tensor:
 
 def _dense(layer: keras.layers.Layer, x: Tensor, training: bool | None = None) -> Tensor:
     kernel = tf.convert_to_tensor(ops.convert_to_tensor(layer.kernel))
-    if len(x.shape) == 2 and math.prod(kernel.shape) >= LARGE and _onednn():
+    if len(x.shape) == 2 and math.prod(kernel.shape) >= LARGE and onednn():
         y = ops.matmul(x[None], kernel[None])[0]
     elif len(x.shape) == 2 and kernel.dtype == tf.float32:
         y = product(x, kernel)
@@ -111,8 +111,8 @@ def _dense(layer: keras.layers.Layer, x: Tensor, training: bool | None = None) -
     return y if layer.activation is None else layer.activation(y)
 
 
-def _onednn() -> bool:
-    # TensorFlow computes with it on these processors, unless told not to.
+def onednn() -> bool:
+    """Whether TensorFlow computes with oneDNN: on these processors, unless told not to."""
     off = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1").lower() in ("0", "false")
     return platform.machine().lower() in ("x86_64", "amd64") and not off
 

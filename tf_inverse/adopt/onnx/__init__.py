@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse.adopt.onnx import file, graph, quantised
+from tf_inverse.adopt.onnx import file, graph, orders, quantised, within
 from tf_inverse.errors import RefusedInput, UsageError, reason
 from tf_inverse.layers import frozen_inputs
 from tf_inverse.tensors import Array, Model, StrPath
@@ -60,7 +60,7 @@ def model(path: StrPath, name: str, size: tuple[int, ...] | None = None) -> Mode
     with tempfile.TemporaryDirectory() as folder, frozen_inputs.trust(True):
         saved = pathlib.Path(folder) / "model"
         tf.saved_model.save(module, str(saved), signatures=module.run)
-        first = graph.channels_first(contents, path)
+        first = orders.channels_first(contents, path)
         return frozen_inputs.graph(saved, name, first=first, source=path)
 
 
@@ -101,7 +101,12 @@ def _specs(
         batch, sides = shape[:1], shape[1:]
         if None in sides and size is not None and len(sides) == 3:
             sides = _sized(sides, size, path)
-        if not batch or None in sides:
+        if not batch:
+            raise UsageError(
+                f"expected inputs with an axis of images, {name:.60} of {path} is a single number: "
+                f"make it a constant of the file"
+            )
+        if None in sides:
             raise UsageError(
                 f"expected --size=ROWS,COLUMNS,CHANNELS for {path}, whose input has none"
             )
@@ -183,7 +188,7 @@ def _expected(contents: file.Contents, x: dict[str, Array], path: StrPath) -> li
 
 
 def _is_quantised(contents: file.Contents) -> bool:
-    return any(node.op_type in quantised.OPERATORS for node in contents.proto.graph.node)
+    return any(node.op_type in quantised.OPERATORS for node in within.nodes(contents.proto.graph))
 
 
 def _drawn(rng: np.random.Generator, spec: tf.TensorSpec) -> Array:

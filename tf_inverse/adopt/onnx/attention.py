@@ -61,11 +61,4 @@ def _masked(scores: Tensor, mask: Any, causal: bool) -> Tensor:
     return scores
 
 
-def _rms_norm(attributes: Attributes, x: Tensor, scale: Tensor) -> Tensor:
-    rank = x.shape.rank
-    axes = list(range(attributes.get("axis", -1) % rank, rank))
-    mean = tf.reduce_mean(tf.square(x), axes, keepdims=True)
-    return x / tf.sqrt(mean + attributes.get("epsilon", 1e-5)) * scale
-
-
-OPERATORS: dict[str, Operator] = {"Attention": _attention, "RMSNormalization": _rms_norm}
+OPERATORS: dict[str, Operator] = {"Attention": _attention}

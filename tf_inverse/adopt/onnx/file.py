@@ -12,17 +12,24 @@ import numpy as np
 
 from tf_inverse.adopt.onnx import (
     attention,
+    control,
     elementwise,
+    grids,
     half,
     indexing,
+    norms,
     operators,
     padding,
+    placing,
     pooling,
     quantised,
+    recurrent,
     resample,
+    sequences,
     shapes,
     spatial,
     transposed,
+    within,
 )
 from tf_inverse.errors import RefusedInput, UsageError, reason
 from tf_inverse.tensors import Array, StrPath
@@ -33,10 +40,11 @@ LARGEST = 2 << 30
 OPSET = 13
 """Older files are put into this version of the operators, since which axes are inputs."""
 
-OF_MAPS = spatial.OPERATORS | pooling.OPERATORS | transposed.OPERATORS
+OF_MAPS = spatial.OPERATORS | pooling.OPERATORS | transposed.OPERATORS | grids.OPERATORS
 """Operators of maps, whose channels are always first."""
 
 OF_TENSORS = operators.OPERATORS | elementwise.OPERATORS | OF_MAPS | attention.OPERATORS
+OF_TENSORS |= norms.OPERATORS | recurrent.OPERATORS
 """Operators of numbers alone, which are written for tensors; others take NumPy's arrays too."""
 
 TABLES = (
@@ -45,8 +53,12 @@ TABLES = (
     padding.OPERATORS,
     resample.OPERATORS,
     indexing.OPERATORS,
+    placing.OPERATORS,
+    sequences.OPERATORS,
     quantised.OPERATORS,
 )
+RANDOM = ["Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike"]
+RANDOM += ["RandomUniform", "RandomUniformLike"]
 OPERATORS = {name: run for table in TABLES for name, run in table.items()}
 
 
@@ -99,6 +111,7 @@ def read(path: StrPath) -> Contents:
             proto = onnx.inliner.inline_local_functions(proto)
         if own.get("", OPSET) < OPSET:
             proto = onnx.version_converter.convert_version(proto, OPSET)
+            _place_pixels(onnx, proto, own.get("", OPSET))
     except Exception as error:  # onnx raises its own errors, and those of Protocol Buffers
         raise RefusedInput(f"{path}: no ONNX file that can be read ({reason(error)})") from error
     graph = proto.graph
@@ -114,6 +127,18 @@ def read(path: StrPath) -> Contents:
     free = [one for one in graph.input if one.name not in weights]
     inputs = {one.name: _declared(one, path) for one in free}
     return Contents(proto, weights, inputs, _scores(graph, path), changed)
+
+
+def _place_pixels(onnx: Any, proto: Any, opset: int) -> None:
+    """Has resized pixels lie where they lay before opset 11, which onnx's converter forgets."""
+    if opset >= 11:
+        return
+    before = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    for node in proto.graph.node:
+        if node.op_type == "Resize":
+            told = {one.name for one in node.attribute}
+            more = {key: one for key, one in before.items() if key not in told}
+            node.attribute.extend(onnx.helper.make_attribute(*pair) for pair in more.items())
 
 
 def _scores(graph: Any, path: StrPath) -> list[str]:
@@ -191,6 +216,11 @@ def _expect_known(graph: Any, path: StrPath) -> None:
             f"{', '.join(fused)[:200]}, ONNX Runtime's own: give the file that it optimised, or "
             f"have it optimise no further than ORT_ENABLE_BASIC"
         )
+    if random := [name for name in unknown if name in RANDOM]:
+        raise UsageError(
+            f"expected an ONNX file that gives the same each time, {path} draws random numbers "
+            f"({', '.join(random)}): export it with noise that is an input, or fixed"
+        )
     if unknown:
         raise UsageError(
             f"expected an ONNX file of operators that are known here, {path} has "
@@ -199,12 +229,9 @@ def _expect_known(graph: Any, path: StrPath) -> None:
 
 
 def _unknown(graph: Any) -> Iterator[str]:
-    for node in graph.node:
-        if node.op_type == "If" and node.domain in ("", "ai.onnx"):
-            for branch in node.attribute:
-                yield from _unknown(branch.g)
-            continue
-        if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
+    for node in within.nodes(graph):
+        known = node.op_type in OPERATORS or node.op_type in control.OPERATORS
+        if node.domain not in ("", "ai.onnx") or not known:
             yield f"{node.domain}.{node.op_type}".lstrip(".")
 
 

@@ -7,6 +7,7 @@ Operators run in scopes that are called as the file calls its nodes, so that the
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import re
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse.adopt.onnx import file, open_shapes, quantised
+from tf_inverse.adopt.onnx import control, file, open_shapes, quantised
 from tf_inverse.errors import RefusedInput
 from tf_inverse.tensors import Array, StrPath, Tensor
 
@@ -74,7 +75,7 @@ def _rows(x: Any) -> Tensor:
 
 def _nodes(own: Any, path: StrPath) -> list[Placed]:
     """(node, its scope, its attributes) of a graph of the file."""
-    return [(node, _scope(node), file.attributes(node, path)) for node in own.node]
+    return [(node, scope_of(node), file.attributes(node, path)) for node in own.node]
 
 
 def _run(
@@ -95,18 +96,20 @@ def _run(
     """
     for node, scope, attributes in nodes:
         if absent := [name for name in node.input if name and name not in values]:
+            if absent[0] in places:
+                raise NotImplementedError(f"an output {absent[0]:.120} that is not given here")
             raise RefusedInput(f"{path}: {node.op_type} takes {absent[0]:.120}, which is absent")
         taken = [values[name] if name else None for name in node.input]
-        # What a quantised pair gives is what the layer before it gives, as those after take it.
-        within = places.get(node.input[0]) if node.op_type in quantised.OPERATORS else None
-        if node.op_type == "If":
-            branch = attributes["then_branch" if _decided(*taken) else "else_branch"]
-            values |= {one.name: file.array(one, path) for one in branch.initializer}
-            _run(_nodes(branch, path), values, places, path, sizes)
-            ends = zip(node.output, branch.output, strict=False)
-            values |= {name: values[end.name] for name, end in ends}
+        if node.op_type in control.OPERATORS:
+            inner = functools.partial(_inner, values, places, path, sizes, node.output[0])
+            ends = control.OPERATORS[node.op_type](attributes, taken, inner)
+            values |= {
+                name: _sized(x, sizes.get(name)) for name, x in zip(node.output, ends, strict=False)
+            }
             continue
-        with tf.name_scope(within or scope) as place:
+        # What a quantised pair gives is what the layer before it gives, as those after take it.
+        held = places.get(node.input[0]) if node.op_type in quantised.OPERATORS else None
+        with tf.name_scope(held or scope) as place:
             places |= dict.fromkeys(node.output, place)
             try:
                 given = _applied(node.op_type, attributes, taken)
@@ -117,11 +120,24 @@ def _run(
                 _expect_small(values[name], node, path)
 
 
-def _decided(condition: Any) -> bool:
-    """The condition of an If, which follows from the shapes of a network of images."""
-    if not isinstance(condition, np.ndarray):
-        raise NotImplementedError("an If whose condition is computed from the image")
-    return bool(condition.reshape(()))
+def _inner(
+    values: dict[str, Any],
+    places: dict[str, str],
+    path: StrPath,
+    sizes: Sizes,
+    at: str,
+    own: Any,
+    given: list[Any],
+    mark: str,
+) -> list[Any]:
+    """What a graph within the graph gives; its values are kept with a mark before their names."""
+    mark = f"{at}:{mark}"
+    inside = values | {one.name: file.array(one, path) for one in own.initializer}
+    inside |= {one.name: x for one, x in zip(own.input, given, strict=True)}
+    known = {key[len(mark) :]: one for key, one in sizes.items() if key.startswith(mark)}
+    _run(_nodes(own, path), inside, places, path, known)
+    values |= {mark + name: x for name, x in inside.items() if name not in values}
+    return [inside[one.name] for one in own.output]
 
 
 def of_any_number(
@@ -164,7 +180,9 @@ def _applied(kind: str, attributes: dict[str, Any], taken: list[Any]) -> tuple[A
         with tf.init_scope() if now else contextlib.nullcontext():
             given = file.OPERATORS[kind](attributes, *_tensors(kind, taken))
     found = given if isinstance(given, tuple) else (given,)
-    return tuple(_known(x) if now or not tf.is_tensor(x) else x for x in found)
+    return tuple(
+        _known(x) if (now or not tf.is_tensor(x)) and not isinstance(x, list) else x for x in found
+    )
 
 
 def _tensors(kind: str, taken: list[Any]) -> list[Any]:
@@ -194,7 +212,7 @@ def _known(x: Any) -> Array:
 
 
 def _expect_small(x: Any, node: Any, path: StrPath) -> None:
-    sides = [side for side in (x.shape or ()) if isinstance(side, int)]
+    sides = [side for side in getattr(x, "shape", None) or () if isinstance(side, int)]
     if math.prod(sides) > open_shapes.MOST:
         raise _too_large(node, path)
 
@@ -205,36 +223,7 @@ def _too_large(node: Any, path: StrPath) -> RefusedInput:
     )
 
 
-def channels_first(contents: file.Contents, path: StrPath) -> Callable[[str], bool]:
-    """Whether a layer, by the end of its scope, gives maps with channels first, as ONNX has them.
-
-    Some networks turn their maps around and go on with channels last. "" stands for the output.
-
-    Args:
-        contents: Of the file.
-        path: Of the file.
-    """
-    last: set[str] = set()
-    scopes: set[str] = set()
-    for node in contents.proto.graph.node:
-        order = file.attributes(node, path).get("perm") if node.op_type == "Transpose" else None
-        turned = any(name in last for name in node.input) and node.op_type not in file.OF_MAPS
-        if order in ([0, 2, 3, 1], [0, 3, 1, 2]):
-            turned = order == [0, 2, 3, 1]
-        if turned:
-            last.update(node.output)
-            scopes.add(_scope(node))
-    outputs = any(name in last for name in contents.outputs)
-
-    def is_first(layer: str) -> bool:
-        if not layer:
-            return not outputs
-        return not any(f"/{scope}".endswith(f"/{layer}") for scope in scopes)
-
-    return is_first
-
-
-def _scope(node: Any) -> str:
+def scope_of(node: Any) -> str:
     """A scope's name: the path that PyTorch's older exporter gives a node, or its output's name."""
     name = node.name if "/" in node.name else node.output[0]
     parts = [re.sub(r"[^\w.-]", "_", part, flags=re.ASCII) for part in name.split("/") if part]

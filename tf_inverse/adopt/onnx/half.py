@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tf_inverse.adopt.onnx import within
 from tf_inverse.tensors import Array
 
 FLOAT = 1
@@ -15,7 +16,10 @@ HALVES = (10, 16)
 
 def has(proto: Any) -> bool:
     """Whether a model holds weights, or computes, in half precision."""
-    graph = proto.graph
+    return any(_holds(graph) for graph in within.graphs(proto.graph))
+
+
+def _holds(graph: Any) -> bool:
     if any(one.data_type in HALVES for one in graph.initializer):
         return True
     values = (*graph.input, *graph.output, *graph.value_info)
@@ -38,23 +42,28 @@ def as_float32(onnx: Any, proto: Any, weights: dict[str, Array]) -> None:
         proto: The `onnx.ModelProto`. All its weights are inside it afterwards.
         weights: Its weights by name, which are replaced likewise.
     """
-    graph = proto.graph
     for name, one in weights.items():
         weights[name] = one.astype(np.float32) if _kind(one) in ("float16", "bfloat16") else one
-    del graph.initializer[:]
-    graph.initializer.extend(
+    del proto.graph.initializer[:]
+    proto.graph.initializer.extend(
         onnx.numpy_helper.from_array(np.asarray(one), name) for name, one in weights.items()
     )
+    for graph in within.graphs(proto.graph):
+        _declare(onnx, graph)
+
+
+def _declare(onnx: Any, graph: Any) -> None:
+    """Puts what a graph declares, and its constants, into float32."""
     for value in (*graph.input, *graph.output, *graph.value_info):
         if value.type.tensor_type.elem_type in HALVES:
             value.type.tensor_type.elem_type = FLOAT
-    for node in graph.node:
-        for attribute in filter(_is_half, node.attribute):
-            if attribute.HasField("t"):
-                numbers = onnx.numpy_helper.to_array(attribute.t).astype(np.float32)
-                attribute.t.CopyFrom(onnx.numpy_helper.from_array(numbers, attribute.t.name))
-            else:
-                attribute.i = FLOAT
+    constants = [one.t for node in graph.node for one in node.attribute if one.HasField("t")]
+    for tensor in (*graph.initializer, *constants):
+        if tensor.data_type in HALVES:
+            numbers = onnx.numpy_helper.to_array(tensor).astype(np.float32)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(numbers, tensor.name))
+    for attribute in (one for node in graph.node for one in node.attribute if _is_half(one)):
+        attribute.i = FLOAT
 
 
 def _kind(one: Array) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf_inverse.adopt.onnx import placing
 from tf_inverse.adopt.onnx.operators import Attributes, Operator
 from tf_inverse.tensors import Tensor
 
@@ -46,25 +47,16 @@ def _one_hot(attributes: Attributes, index: Any, depth: Any, values: Any) -> Ten
     return tf.one_hot(places, count, on, off, attributes.get("axis", -1) % (len(index.shape) + 1))
 
 
-def _cumulated(attributes: Attributes, x: Tensor, axis: Any) -> Tensor:
-    options = {key: bool(attributes.get(key, 0)) for key in ("exclusive", "reverse")}
-    return tf.cumsum(x, int(np.reshape(axis, ())), **options)
+def _cumulated(function: Callable[..., Tensor]) -> Operator:
+    def run(attributes: Attributes, x: Tensor, axis: Any) -> Tensor:
+        options = {key: bool(attributes.get(key, 0)) for key in ("exclusive", "reverse")}
+        return function(x, int(np.reshape(axis, ())), **options)
+
+    return run
 
 
-def _gather_elements(attributes: Attributes, x: Tensor, index: Any) -> Tensor:
-    axis = attributes.get("axis", 0) % len(x.shape)
-    if None in x.shape[axis:]:
-        raise NotImplementedError("a gather along an axis whose size is not known")
-    x, index = tf.convert_to_tensor(x), tf.cast(index, tf.int64)
-    index = tf.where(index < 0, index + x.shape[axis], index)
-    # Along the last axis, every other one is a batch's.
-    order = [*(i for i in range(x.shape.rank) if i != axis), axis]
-    others = [i for i in order[:-1] if index.shape[i] != x.shape[i]]
-    if others:
-        raise NotImplementedError("a gather of fewer places than there are on other axes")
-    batch = x.shape.rank - 1
-    found = tf.gather(tf.transpose(x, order), tf.transpose(index, order), batch_dims=batch, axis=-1)
-    return tf.transpose(found, np.argsort(order))
+def _gather_elements(attributes: Attributes, x: Any, index: Any) -> Tensor:
+    return tf.gather_nd(x, placing.every_place(x, index, attributes.get("axis", 0)))
 
 
 def _gather_nd(attributes: Attributes, x: Tensor, index: Any) -> Tensor:
@@ -84,7 +76,8 @@ def _triangle(attributes: Attributes, x: Any, k: Any = 0) -> Any:
 OPERATORS: dict[str, Operator] = {
     "ArgMax": _place_of(tf.argmax),
     "ArgMin": _place_of(tf.argmin),
-    "CumSum": _cumulated,
+    "CumProd": _cumulated(tf.math.cumprod),
+    "CumSum": _cumulated(tf.cumsum),
     "GatherElements": _gather_elements,
     "GatherND": _gather_nd,
     "OneHot": _one_hot,

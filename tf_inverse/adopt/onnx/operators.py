@@ -1,4 +1,4 @@
-"""Operators of ONNX in TensorFlow: arithmetic, activations, products, normalisation, reductions.
+"""Operators of ONNX in TensorFlow: arithmetic, activations, products, reductions.
 
 Each function takes a node's attributes and then its inputs, absent ones as None, and gives what the
 operator gives (a tuple where it gives several), as https://onnx.ai/onnx/operators says. Functions
@@ -7,12 +7,14 @@ of TensorFlow that open scopes of their own are not used, for a scope is a layer
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tf_inverse.layers import fast
 from tf_inverse.tensors import Tensor
 
 Attributes = dict[str, Any]
@@ -99,17 +101,25 @@ def _leaky(attributes: Attributes, x: Tensor) -> Tensor:
     return tf.where(x < 0, attributes.get("alpha", 0.01) * x, x)
 
 
+def _product(A: Tensor, B: Tensor, **turned: bool) -> Tensor:
+    """The product of two matrices: of a large one, that of a batch of one (`layers.fast`)."""
+    large = None not in B.shape and math.prod(B.shape) >= fast.LARGE and fast.onednn()
+    if not large or A.shape.rank != 2 or B.shape.rank != 2:
+        return tf.matmul(A, B, **turned)
+    return tf.squeeze(tf.matmul(tf.expand_dims(A, 0), tf.expand_dims(B, 0), **turned), 0)
+
+
 def _matmul(attributes: Attributes, A: Tensor, B: Tensor) -> Tensor:
     A, B = tf.convert_to_tensor(A), tf.convert_to_tensor(B)
     row, column = A.shape.rank == 1, B.shape.rank == 1
-    y = tf.matmul(A[tf.newaxis] if row else A, B[:, tf.newaxis] if column else B)
+    y = _product(A[tf.newaxis] if row else A, B[:, tf.newaxis] if column else B)
     y = tf.squeeze(y, -1) if column else y
     return tf.squeeze(y, -1 if column else -2) if row else y
 
 
 def _gemm(attributes: Attributes, A: Tensor, B: Tensor, C: Tensor | None = None) -> Tensor:
     turned = {f"transpose_{side.lower()}": bool(attributes.get(f"trans{side}", 0)) for side in "AB"}
-    y = attributes.get("alpha", 1.0) * tf.matmul(A, B, **turned)
+    y = attributes.get("alpha", 1.0) * _product(A, B, **turned)
     return y if C is None else y + attributes.get("beta", 1.0) * C
 
 
@@ -128,46 +138,6 @@ def _log_softmax(attributes: Attributes, x: Tensor) -> Tensor:
 def _is_infinite(attributes: Attributes, x: Tensor) -> Tensor:
     high = bool(attributes.get("detect_positive", 1)) & (x == float("inf"))
     return high | (bool(attributes.get("detect_negative", 1)) & (x == float("-inf")))
-
-
-def _by_channel(values: Tensor, x: Tensor) -> Tensor:
-    """A value for each channel [C], to be multiplied with x [B, C, ...]."""
-    return tf.reshape(values, (-1, *[1] * (x.shape.rank - 2)))
-
-
-def _batch_norm(
-    attributes: Attributes, x: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, var: Tensor
-) -> Tensor:
-    factor = scale / tf.sqrt(var + attributes.get("epsilon", 1e-5))
-    return x * _by_channel(factor, x) + _by_channel(shift - mean * factor, x)
-
-
-def _normalised(x: Tensor, axes: list[int], epsilon: float) -> Tensor:
-    x -= tf.reduce_mean(x, axes, keepdims=True)
-    return x / tf.sqrt(tf.reduce_mean(tf.square(x), axes, keepdims=True) + epsilon)
-
-
-def _layer_norm(
-    attributes: Attributes, x: Tensor, scale: Tensor, shift: Tensor | None = None
-) -> Tensor:
-    rank = x.shape.rank
-    axes = list(range(attributes.get("axis", -1) % rank, rank))
-    y = _normalised(x, axes, attributes.get("epsilon", 1e-5)) * scale
-    return y if shift is None else y + shift
-
-
-def _instance_norm(attributes: Attributes, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    y = _normalised(x, list(range(2, x.shape.rank)), attributes.get("epsilon", 1e-5))
-    return y * _by_channel(scale, x) + _by_channel(shift, x)
-
-
-def _group_norm(attributes: Attributes, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    groups, shape = attributes["num_groups"], x.shape
-    parts = tf.reshape(x, (-1, groups, shape[1] // groups, *shape[2:]))
-    axes = list(range(2, parts.shape.rank))
-    y = _normalised(parts, axes, attributes.get("epsilon", 1e-5))
-    y = tf.reshape(y, (-1, *shape[1:]))
-    return y * _by_channel(scale, x) + _by_channel(shift, x)
 
 
 def _reduced(function: Callable[..., Tensor]) -> Operator:
@@ -208,7 +178,6 @@ OPERATORS: dict[str, Operator] = {
     "Abs": _plain(tf.abs),
     "Add": _plain(tf.add),
     "And": _plain(tf.logical_and),
-    "BatchNormalization": _batch_norm,
     "Ceil": _plain(tf.math.ceil),
     "Celu": _celu,
     "Clip": _clip,
@@ -224,13 +193,10 @@ OPERATORS: dict[str, Operator] = {
     "Gemm": _gemm,
     "Greater": _plain(tf.greater),
     "GreaterOrEqual": _plain(tf.greater_equal),
-    "GroupNormalization": _group_norm,
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": _hard_swish,
-    "InstanceNormalization": _instance_norm,
     "IsInf": _is_infinite,
     "IsNaN": _plain(tf.math.is_nan),
-    "LayerNormalization": _layer_norm,
     "LeakyRelu": _leaky,
     "Less": _plain(tf.less),
     "LessOrEqual": _plain(tf.less_equal),

@@ -109,17 +109,27 @@ def _slice(
     steps: Any = None,
 ) -> Any:
     first = whole(attributes.get("starts", starts))
-    last = whole(attributes.get("ends", ends))
+    last = _ends(attributes.get("ends", ends))
     axes = attributes.get("axes", axes)
     every = range(len(first)) if axes is None else whole(axes)
     by = [1] * len(first) if steps is None else whole(steps)
     cut = [slice(None)] * len(x.shape)
     for axis, a, b, step in zip(every, first, last, by, strict=True):
+        if tf.is_tensor(b):
+            cut[axis] = slice(a, b, step)
+            continue
         # The largest and smallest whole numbers stand for the end: TensorFlow counts in 32 bits.
         most = (1 << 31) - 1
         end = None if abs(b) >= most else b
         cut[axis] = slice(None if a < -most else min(a, most), end, step)
     return x[tuple(cut)]
+
+
+def _ends(values: Any) -> list[Any]:
+    """Where slices end: whole numbers, or one for the number of images."""
+    if open_shapes.is_open(values):
+        return open_shapes.listed(values.reshape(-1))
+    return whole(values)
 
 
 def _gather(attributes: Attributes, x: Any, index: Any) -> Any:
@@ -144,12 +154,6 @@ def _tile(attributes: Attributes, x: Tensor, repeats: Any) -> Tensor:
     times = open_shapes.listed(repeats)
     open_shapes.few([*times, *(one for one in x.shape if one is not None)])
     return tf.tile(x, times)
-
-
-def _scatter(attributes: Attributes, x: Tensor, index: Any, updates: Tensor) -> Tensor:
-    if attributes.get("reduction", b"none") != b"none":
-        raise NotImplementedError("a scatter that adds or multiplies")
-    return tf.tensor_scatter_nd_update(x, index, updates)
 
 
 def _cast(attributes: Attributes, x: Any) -> Any:
@@ -227,7 +231,6 @@ OPERATORS: dict[str, Operator] = {
     "Identity": lambda attributes, x: x,
     "Range": _range,
     "Reshape": _reshape,
-    "ScatterND": _scatter,
     "Shape": _shape,
     "Slice": _slice,
     "Split": _split,
