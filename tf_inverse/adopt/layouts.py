@@ -75,9 +75,17 @@ def code_size(model: Model, fixed: Fixings = None) -> int:
     """Entries of a code of a generator.
 
     Raises:
-        UsageError: It has an input that is neither the code nor fixed, or leaves the size open.
+        UsageError: It has an input that is neither the code nor fixed, or leaves the size open; or
+            codes are whole numbers.
     """
-    shape = free(model, fixed or {}, "generator").shape[1:]
+    code = free(model, fixed or {}, "generator")
+    shape = code.shape[1:]
+    if not keras.backend.is_float_dtype(code.dtype):
+        raise UsageError(
+            f"expected codes that have gradients, {model.name} takes whole numbers {list(shape)} "
+            f"({keras.backend.standardize_dtype(code.dtype)}), as tokens of a VQ-VAE: save the "
+            f"part of it that takes what its embedding gives"
+        )
     if None in shape:
         raise UsageError(
             f"expected codes of a fixed size, {model.name} takes {list(shape)}: save it with one, "
@@ -115,8 +123,30 @@ def output_shape(model: Model) -> tuple[int, ...]:
     raise UsageError(
         f"expected a generator whose output is an image [rows, columns, 1 or 3] or "
         f"[rows, columns], {model.name} gives {', '.join(str(list(one)) for one in shapes)}; "
-        f"save a model that gives the image alone, keras.Model(G.inputs, IMAGE)"
+        f"save a model that gives the image alone, {_image_alone(shapes)}"
     )
+
+
+def _image_alone(shapes: list[tuple[int | None, ...]]) -> str:
+    """How a model of the image alone is made of a generator that gives these shapes."""
+    if len(shapes) > 1:
+        return "keras.Model(G.inputs, G.outputs[0]), say, if that is the first of them"
+    shape = shapes[0]
+    if None in shape:
+        return "with sides that are fixed: keras.Model(x, G(x)) for an x = keras.Input(SIZE)"
+    if len(shape) == 1:
+        sides = next(
+            (
+                f"{n}, {n}, {c}"
+                for c in CHANNELS
+                if (n := math.isqrt(shape[0] // c)) ** 2 * c == shape[0]
+            ),
+            "ROWS, COLUMNS, CHANNELS",
+        )
+        return f"keras.Model(G.inputs, keras.layers.Reshape(({sides}))(G.outputs[0]))"
+    if len(shape) == 3 and shape[-1] > 3:
+        return "keras.Model(G.inputs, G.outputs[0][..., :3]) if these are the first channels"
+    return "keras.Model(G.inputs, IMAGE)"
 
 
 def free(model: Model, fixed: Mapping[str, Any], role: str) -> keras.KerasTensor:

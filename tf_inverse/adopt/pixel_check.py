@@ -2,8 +2,8 @@
 
 A classifier that had its pictures divided by 255 outside of the model takes pictures of 0..255 as
 well, and gives numbers that mean nothing. Two things in a trained classifier tell: how many images
-it gives to their own class, and the means and variances that its first batch normalisation has
-kept of the training images. Both are looked at under each usual range.
+it gives to their own class, and the means and variances that its first normalisation has kept of
+the training images, be it by batches or by `Normalization`. Both are looked at under each usual range.
 """
 
 from __future__ import annotations
@@ -182,28 +182,34 @@ def _reader(networks: Networks, layer: str) -> Callable[[Change, Array], Array]:
     return outputs
 
 
-def _first_normalisation(
-    networks: Networks,
-) -> tuple[str, keras.layers.BatchNormalization] | None:
-    """The first batch normalisation that has learned from images, with its path; None for none."""
+Normalising = keras.layers.BatchNormalization | keras.layers.Normalization
+
+
+def _first_normalisation(networks: Networks) -> tuple[str, Normalising] | None:
+    """The first normalisation that has learned from images, with its path; None for none."""
     for path, layer in taps.walk(networks.classifier):
-        if isinstance(layer, keras.layers.BatchNormalization) and path in networks.shapes:
-            mean, variance = (np.asarray(v) for v in (layer.moving_mean, layer.moving_variance))
+        if isinstance(layer, Normalising) and path in networks.shapes:
+            kept = ("moving_mean", "moving_variance")
+            names = kept if hasattr(layer, kept[0]) else ("mean", "variance")
+            mean, variance = (np.asarray(getattr(layer, name)) for name in names)
             return (path, layer) if mean.any() or (variance != 1.0).any() else None
     return None
 
 
-def _divergence(layer: keras.layers.BatchNormalization, y: Array) -> float:
+def _divergence(layer: Normalising, y: Array) -> float:
     """Kullback-Leibler divergence of N(0, 1) from what a layer normalises, mean of channels.
 
     Args:
-        layer: The batch normalisation.
+        layer: The normalisation.
         y: What it gives, with its channels last.
     """
     y = np.asarray(y, np.float64).reshape(-1, y.shape[-1])
     gamma, beta = (
         start if v is None else np.asarray(v, np.float64)
-        for v, start in ((layer.gamma, np.ones(y.shape[-1])), (layer.beta, np.zeros(y.shape[-1])))
+        for v, start in (
+            (getattr(layer, "gamma", None), np.ones(y.shape[-1])),
+            (getattr(layer, "beta", None), np.zeros(y.shape[-1])),
+        )
     )
     live = np.abs(gamma) > 1e-3
     if not live.any():
