@@ -10,6 +10,7 @@ import numpy as np
 from tf_inverse.adopt import (
     adapters,
     check,
+    code_check,
     defaults,
     facts,
     join,
@@ -140,7 +141,7 @@ def adopt(
     found = measured(networks, target, seen, G.pixels, own) | nature.findings(
         networks, natural, photos
     )
-    said += notes.guessed(G, seen)
+    said += notes.guessed(G, seen) + code_check.doubts(networks, G)
     said += notes.chosen(networks, bool(encoder or f.encoder))
     if not f.entries:
         said += pixel_check.doubts(networks, f, photos, stored(seen.images))

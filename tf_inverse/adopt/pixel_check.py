@@ -2,14 +2,14 @@
 
 A classifier that had its pictures divided by 255 outside of the model takes pictures of 0..255 as
 well, and gives numbers that mean nothing. Two things in a trained classifier tell: how many images
-it gives to their own class, and the means and variances that its first normalisation has kept of
-the training images, be it by batches or by `Normalization`. Both are looked at under each usual range.
+it gives to their own class, and the means and variances that its first normalisation, by batches or
+as of `Normalization`, has kept of the training images. Both are looked at under each usual range.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
 import keras
@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from tf_inverse.adopt import defaults, pixels
 from tf_inverse.layers import taps
-from tf_inverse.tensors import Array, Tensor
+from tf_inverse.tensors import Array, Model, Tensor
 
 if TYPE_CHECKING:
     from tf_inverse.adopt.facts import Classifier
@@ -83,12 +83,12 @@ def _of_normalisation(
     images: Array,
     limits: tuple[float, float],
 ) -> list[str]:
-    norm = _first_normalisation(networks)
+    norm = first_normalisation(networks.classifier, networks.shapes)
     if norm is None:
         return []
     path, layer = norm
     x, read = images[_spread(len(images), BATCH)], _reader(networks, path)
-    apart = {name: _divergence(layer, read(way, x)) for name, way in ways.items()}
+    apart = {name: divergence(layer, read(way, x)) for name, way in ways.items()}
     best, (least, share) = min(apart, key=lambda name: apart[name]), limits
     if apart[said] <= least or apart[best] >= share * apart[said]:
         return []
@@ -185,10 +185,15 @@ def _reader(networks: Networks, layer: str) -> Callable[[Change, Array], Array]:
 Normalising = keras.layers.BatchNormalization | keras.layers.Normalization
 
 
-def _first_normalisation(networks: Networks) -> tuple[str, Normalising] | None:
-    """The first normalisation that has learned from images, with its path; None for none."""
-    for path, layer in taps.walk(networks.classifier):
-        if isinstance(layer, Normalising) and path in networks.shapes:
+def first_normalisation(model: Model, paths: Collection[str]) -> tuple[str, Normalising] | None:
+    """The first normalisation that has learned, with its path; None for none.
+
+    Args:
+        model: Classifier or generator.
+        paths: Of the layers whose outputs can be had.
+    """
+    for path, layer in taps.walk(model):
+        if isinstance(layer, Normalising) and path in paths:
             kept = ("moving_mean", "moving_variance")
             names = kept if hasattr(layer, kept[0]) else ("mean", "variance")
             mean, variance = (np.asarray(getattr(layer, name)) for name in names)
@@ -196,7 +201,7 @@ def _first_normalisation(networks: Networks) -> tuple[str, Normalising] | None:
     return None
 
 
-def _divergence(layer: Normalising, y: Array) -> float:
+def divergence(layer: Normalising, y: Array) -> float:
     """Kullback-Leibler divergence of N(0, 1) from what a layer normalises, mean of channels.
 
     Args:
