@@ -217,6 +217,7 @@ def test_an_encoder_of_several_outputs_is_refused():
         ((784,), r"Reshape\(\(28, 28, 1\)\)"),
         ((192,), r"Reshape\(\(8, 8, 3\)\)"),
         ((190,), r"Reshape\(\(ROWS, COLUMNS, CHANNELS\)\)"),
+        ((), "IMAGE"),
         ((4, 4, 6), r"G.outputs\[0\]\[..., :3\]"),
     ],
 )

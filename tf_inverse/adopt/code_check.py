@@ -34,9 +34,9 @@ FAR = 1.0
 """Divergence from which on the law that was said is doubted where no usual one fits either."""
 
 USUAL: dict[str, Callable[[np.random.Generator, tuple[int, int]], Array]] = {
-    "--codes=normal": lambda rng, shape: rng.standard_normal(shape),
-    "--codes=uniform": lambda rng, shape: rng.uniform(-1.0, 1.0, shape),
-    "--codes=uniform --bounds=0:1": lambda rng, shape: rng.uniform(0.0, 1.0, shape),
+    "normal": lambda rng, shape: rng.standard_normal(shape),
+    "uniform": lambda rng, shape: rng.uniform(-1.0, 1.0, shape),
+    "uniform --bounds=0:1": lambda rng, shape: rng.uniform(0.0, 1.0, shape),
 }
 
 
@@ -63,7 +63,9 @@ def doubts(networks: Networks, G: Generator) -> list[str]:
     best = min(others, key=lambda words: others[words])
     kept = f"the means and variances that {path} kept of its training are"
     if said > APART and others[best] < min(APART, SHARE * said):
-        return [f"{best} may be meant: {kept} those of such codes, and not of {own.kind} ones"]
+        return [
+            f"--codes={best} may be meant: {kept} those of such codes, and not of {own.kind} ones"
+        ]
     if said > FAR:
         return [
             f"{kept} not those of {own.kind} codes: where the generator learned from others, as on "

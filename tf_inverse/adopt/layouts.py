@@ -116,7 +116,7 @@ def output_shape(model: Model) -> tuple[int, ...]:
     """
     shapes = [tuple(out.shape[1:]) for out in model.outputs]
     shape = shapes[0]
-    own = shape[0] if channels_first((None, *shape)) else shape[-1]
+    own = shape[0] if channels_first((None, *shape)) else shape[-1] if shape else None
     is_image = len(shape) == 2 or len(shape) == 3 and own in CHANNELS
     if len(shapes) == 1 and is_image and None not in shape:
         return shape
@@ -131,20 +131,15 @@ def _image_alone(shapes: list[tuple[int | None, ...]]) -> str:
     """How a model of the image alone is made of a generator that gives these shapes."""
     if len(shapes) > 1:
         return "keras.Model(G.inputs, G.outputs[0]), say, if that is the first of them"
-    shape = shapes[0]
-    if None in shape:
+    sides = [side for side in shapes[0] if side is not None]
+    if len(sides) < len(shapes[0]):
         return "with sides that are fixed: keras.Model(x, G(x)) for an x = keras.Input(SIZE)"
-    if len(shape) == 1:
-        sides = next(
-            (
-                f"{n}, {n}, {c}"
-                for c in CHANNELS
-                if (n := math.isqrt(shape[0] // c)) ** 2 * c == shape[0]
-            ),
-            "ROWS, COLUMNS, CHANNELS",
-        )
-        return f"keras.Model(G.inputs, keras.layers.Reshape(({sides}))(G.outputs[0]))"
-    if len(shape) == 3 and shape[-1] > 3:
+    if len(sides) == 1:
+        roots = [(math.isqrt(sides[0] // one), one) for one in CHANNELS]
+        squares = [f"{n}, {n}, {one}" for n, one in roots if n * n * one == sides[0]]
+        text = squares[0] if squares else "ROWS, COLUMNS, CHANNELS"
+        return f"keras.Model(G.inputs, keras.layers.Reshape(({text}))(G.outputs[0]))"
+    if len(sides) == 3 and sides[-1] > 3:
         return "keras.Model(G.inputs, G.outputs[0][..., :3]) if these are the first channels"
     return "keras.Model(G.inputs, IMAGE)"
 

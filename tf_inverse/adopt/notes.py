@@ -71,8 +71,8 @@ def generator(G: Generator, f: Classifier) -> list[str]:
             f"an output {list(shape)} is read as a picture, {rows} pixels high and {columns} wide; "
             f"tokens or patches are none: save a model that puts the picture together"
         )
-    own, size = G.image[:2], f.picture.size
-    if None not in size and abs(own[0] * size[1] / (own[1] * size[0]) - 1.0) > STRETCHED:
+    own, size = G.image[:2], [side for side in f.picture.size if side is not None]
+    if len(size) == 2 and abs(own[0] * size[1] / (own[1] * size[0]) - 1.0) > STRETCHED:
         square = G.crop is None and size[0] == size[1]
         said.append(
             f"images of {own[0]} x {own[1]} pixels (rows, columns) are stretched to the "
@@ -85,10 +85,11 @@ def generator(G: Generator, f: Classifier) -> list[str]:
 
 def _is_picture(shape: tuple[int | None, ...]) -> bool:
     """Whether a shape is one of pictures, and not of a grid of a few codes."""
-    if len(shape) != 3 or None in shape:
+    sizes = [side for side in shape if side is not None]
+    if len(shape) != 3 or len(sizes) < 3:
         return False
-    sides = shape[1:] if layouts.channels_first((None, *shape)) else shape[:2]
-    channels = shape[0] if sides == shape[1:] else shape[-1]
+    first = layouts.channels_first((None, *shape))
+    *sides, channels = (*sizes[1:], sizes[0]) if first else sizes
     return channels in layouts.CHANNELS and min(sides) >= NARROW
 
 

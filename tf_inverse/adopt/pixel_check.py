@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import keras
 import numpy as np
@@ -182,7 +182,7 @@ def _reader(networks: Networks, layer: str) -> Callable[[Change, Array], Array]:
     return outputs
 
 
-Normalising = keras.layers.BatchNormalization | keras.layers.Normalization
+Normalising: TypeAlias = keras.layers.BatchNormalization | keras.layers.Normalization
 
 
 def first_normalisation(model: Model, paths: Collection[str]) -> tuple[str, Normalising] | None:
