@@ -262,7 +262,7 @@ def ranged(scale, shift=0.0):
 
 def test_images_of_no_usual_range_are_refused():
     """Logits of pixels were taken for 0:255, and all images were black."""
-    for scale, shift in ((8.0, 0.0), (130.0, 5.0)):
+    for scale, shift in ((8.0, 0.0), (100.0, 5.0), (2.5, -5.0)):
         with pytest.raises(UsageError, match="G in -1:1, 0:1 or 0:255, they go from -[0-9.]+ to"):
             check.likely_range(ranged(scale, shift), 5, "normal")
     assert check.likely_range(ranged(120.0, 118.0), 5, "normal") == (0, 255)

@@ -67,7 +67,8 @@ def likely_range(model: Model, size: int, kind: str) -> tuple[float, float]:
     x = np.asarray(tried(model, c.astype(np.float32)), np.float64)
     low, high = np.percentile(x, (1, 99))
     if high > 2.0 or low < -2.0:
-        if -low > MIDDLE * high:
+        # What reaches far into 0:255 is taken for that; `images` tells how much of it lies beyond.
+        if high < 128.0 and -low > MIDDLE * high:
             raise UsageError(
                 f"expected pixels of the generator {model.name} in -1:1, 0:1 or 0:255, they go "
                 f"from {x.min():.3g} to {x.max():.3g}: declare with --range=LOW:HIGH which of them "
