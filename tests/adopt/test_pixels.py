@@ -101,6 +101,23 @@ def test_what_a_normalisation_kept_tells_the_pixels(true):
         assert said == true or words.endswith(f"with such pixels, and not with {said}")
 
 
+@pytest.mark.parametrize("true", ["0:255", "0:1", "-1:1"])
+@pytest.mark.parametrize("adapted", [True, False])
+def test_what_a_normalization_was_adapted_to_tells_the_pixels(true, adapted):
+    x = photographs()
+    prepared = PREPARED[true](x)
+    mean, variance = prepared.mean((0, 1, 2)), prepared.var((0, 1, 2))
+    norm = layers.Normalization() if adapted else layers.Normalization(-1, mean, variance)
+    if adapted:
+        norm.adapt(prepared)
+    image = keras.Input((8, 8, 3))
+    h = layers.GlobalAveragePooling2D(name="pool")(norm(image))
+    f = keras.Model(image, layers.Dense(2, name="logits")(h), name="net")
+    for said in ("0:255", "0:1", "-1:1"):
+        best, words = doubted(f, said, nature.Images(x))
+        assert best == ("" if said == true else true), words
+
+
 def test_images_that_a_generator_draws_tell_less():
     """Their contrast is their own: only what differs by far more is doubted."""
     x = photographs()

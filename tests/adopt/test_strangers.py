@@ -179,6 +179,110 @@ def test_codes_of_an_open_size():
         loading.open(G, "generator", size=(4,))
 
 
+def test_codes_of_whole_numbers_are_refused():
+    """Tokens that an embedding takes: it failed where they were tried as pixels."""
+    tokens = keras.Input((4, 4), dtype="int32")
+    G = keras.Model(tokens, layers.Conv2D(3, 1)(layers.Embedding(16, 2)(tokens)), name="vq")
+    with pytest.raises(UsageError, match=r"vq takes whole numbers \[4, 4\] \(int32\), as tokens"):
+        facts.generator(loading.open(G, "generator"))
+    f = keras.Model(tokens, layers.Dense(2)(layers.Flatten()(layers.Embedding(16, 2)(tokens))))
+    assert loading.open(f, "classifier").model is f
+
+
+def test_a_classifier_of_words_alone_is_refused():
+    """Keras takes the words of a StringLookup for whole numbers."""
+    f = classifier()
+    best = keras.ops.argmax(f.outputs[0], axis=-1)
+    words = layers.StringLookup(vocabulary=list("abcd"), invert=True, num_oov_indices=0)(best)
+    with pytest.raises(UsageError, match="f gives words, as of a StringLookup: save a model of a"):
+        loading.open(keras.Model(f.inputs[0], words, name="f"), "classifier")
+
+
+def test_a_layer_is_no_model():
+    with pytest.raises(UsageError, match=r"for the generator, .* got Dense; a layer becomes a mod"):
+        loading.open(layers.Dense(2), "generator")
+
+
+def test_an_encoder_of_several_outputs_is_refused():
+    x = keras.Input((12, 12, 3))
+    h = layers.Flatten()(x)
+    E = keras.Model(x, [layers.Dense(4)(h), layers.Dense(5)(h)], name="E")
+    with pytest.raises(UsageError, match=r"with one output, E gives \[4\], \[5\]: save a model"):
+        adopt.adopt(classifier(), generator(), E)
+
+
+@pytest.mark.parametrize(
+    ("shape", "way"),
+    [
+        ((784,), r"Reshape\(\(28, 28, 1\)\)"),
+        ((192,), r"Reshape\(\(8, 8, 3\)\)"),
+        ((190,), r"Reshape\(\(ROWS, COLUMNS, CHANNELS\)\)"),
+        ((), "IMAGE"),
+        ((4, 4, 6), r"G.outputs\[0\]\[..., :3\]"),
+    ],
+)
+def test_how_a_generator_of_no_image_becomes_one(shape, way):
+    c = keras.Input((5,))
+    G = keras.Model(c, layers.Reshape(shape)(layers.Dense(int(np.prod(shape)))(c)), name="G")
+    with pytest.raises(UsageError, match=f"the image alone, keras.Model.*{way}"):
+        facts.generator(loading.open(G, "generator"), (-1.0, 1.0))
+
+
+def doubts(code, shape, size=(8, 8)):
+    """What is said of a generator of images of a shape, before a classifier of pictures [size]."""
+    c = keras.Input(code)
+    h = layers.Dense(int(np.prod(shape)), activation="tanh")(layers.Flatten()(c))
+    G = keras.Model(c, layers.Reshape(shape)(h), name="G")
+    f = facts.classifier(loading.Opened(classifier(*size), {}))
+    return " ".join(notes.generator(facts.generator(loading.Opened(G, {})), f))
+
+
+def test_how_codes_and_images_are_read_is_doubted():
+    assert not doubts((5,), (8, 8, 3)) and not doubts((2, 2, 3), (16, 16, 3))
+    assert not doubts((5,), (12, 8, 3), (24, 16))
+    for shape in ((8, 8, 3), (16, 16, 3)):
+        expected = "codes are of the shape [16, 16, 3] of pictures, and begin as noise"
+        assert expected in doubts((16, 16, 3), shape)
+    told = doubts((5,), (16, 12))
+    assert "an output [16, 12] is read as a picture, 16 pixels high and 12 wide; tokens" in told
+    told = doubts((5,), (16, 12, 3))
+    assert (
+        "images of 16 x 12 pixels (rows, columns) are stretched to the classifier's 8 x 8" in told
+    )
+    assert told.endswith("; --crop=12 takes the centre square")
+    assert doubts((5,), (12, 12, 3), (8, 12)).endswith("which has other proportions")
+
+
+def ranged(scale, shift=0.0):
+    """A generator that gives values on [shift - scale, shift + scale], and nothing tells so."""
+    c = keras.Input((5,))
+    h = keras.ops.tanh(layers.Dense(192)(c) * 9) * scale + shift
+    return keras.Model(c, layers.Reshape((8, 8, 3))(h), name="G")
+
+
+def test_images_of_no_usual_range_are_refused():
+    """Logits of pixels were taken for 0:255, and all images were black."""
+    for scale, shift in ((8.0, 0.0), (100.0, 5.0), (2.5, -5.0)):
+        with pytest.raises(UsageError, match="G in -1:1, 0:1 or 0:255, they go from -[0-9.]+ to"):
+            check.likely_range(ranged(scale, shift), 5, "normal")
+    assert check.likely_range(ranged(120.0, 118.0), 5, "normal") == (0, 255)
+
+
+@pytest.mark.parametrize(
+    ("scale", "shift", "declared", "told"),
+    [
+        (0.5, 0.0, None, "lie from -0.5 to 0.5 and are read in the range -1:1, of which"),
+        (0.2, 0.25, None, "lie from 0.05 to 0.45 and are read in the range 0:1, of which"),
+        (0.9, 0.0, None, ""),
+        (0.5, 0.0, (-1.0, 1.0), ""),
+    ],
+)
+def test_images_that_fill_half_a_range_are_doubted(scale, shift, declared, told):
+    said = adopt.adopt(classifier(), ranged(scale, shift), image_range=declared).measured["notes"]
+    found = " ".join(line for line in said if "are read in the range" in line)
+    assert told in found and bool(told) == bool(found)
+
+
 def bright(end):
     """A generator whose random codes give values of 0.5 to 0.76 alone, by a function at its end."""
     c = keras.Input((5,))

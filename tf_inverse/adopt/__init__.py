@@ -10,6 +10,7 @@ import numpy as np
 from tf_inverse.adopt import (
     adapters,
     check,
+    code_check,
     defaults,
     facts,
     join,
@@ -117,7 +118,7 @@ def adopt(
     mine, theirs = facts.shares(fixed or {}, opened_f.model, opened_G.model)
     G = facts.generator(opened_G, image_range, theirs, codes=codes, bounds=bounds, crop=crop)
     f = facts.classifier(opened_f, pixel_range, mine)
-    said, photos = [notes.read(f), *notes.generator(G)], nature.load(images, G.image)
+    said, photos = [notes.read(f), *notes.generator(G, f)], nature.load(images, G.image)
     classes = photos.names if photos else ()
     networks = join.join(
         f,
@@ -140,6 +141,7 @@ def adopt(
     found = measured(networks, target, seen, G.pixels, own) | nature.findings(
         networks, natural, photos
     )
+    said += notes.guessed(G, seen) + code_check.doubts(networks, G)
     said += notes.chosen(networks, bool(encoder or f.encoder))
     if not f.entries:
         said += pixel_check.doubts(networks, f, photos, stored(seen.images))

@@ -117,7 +117,17 @@ def with_encoder(classifier: Model, encoder: Model) -> tuple[Model, str]:
     Args:
         classifier: Takes RGB 0..255.
         encoder: Takes the same, of any size; its one output is the encoding.
+
+    Raises:
+        UsageError: The encoder has several outputs.
     """
+    if len(encoder.outputs) > 1:
+        told = ", ".join(str(list(one.shape[1:])) for one in encoder.outputs)
+        raise UsageError(
+            f"expected an encoder with one output, {encoder.name} gives {told}: save a model of "
+            f"one of them, keras.Model(E.inputs, E.outputs[0]), as of the means of a variational "
+            f"autoencoder, or of several, keras.layers.Concatenate()(E.outputs)"
+        )
     x = keras.Input(classifier.input_shape[1:], name="image")
     h, size = x, encoder.input_shape[1:3]
     if None not in size and size != classifier.input_shape[1:3]:

@@ -41,6 +41,11 @@ class Seen(NamedTuple):
     encodings: np.ndarray
 
 
+def told_range(model: Model) -> tuple[float, float] | None:
+    """The range of a generator's images by its final tanh or sigmoid; None where it has neither."""
+    return {"tanh": RANGES[0], "sigmoid": RANGES[1]}.get(logits.squashed(model.outputs[0]) or "")
+
+
 def likely_range(model: Model, size: int, kind: str) -> tuple[float, float]:
     """The range that a generator's images seem to be in: [-1, 1], [0, 1] or [0, 255].
 
@@ -50,8 +55,11 @@ def likely_range(model: Model, size: int, kind: str) -> tuple[float, float]:
         kind: "uniform" for codes on [-1, 1], anything else for N(0, 1).
 
     A final tanh or sigmoid tells it; else the images of random codes do.
+
+    Raises:
+        UsageError: They are in none of these, as logits of pixels, or pixels that were normalised.
     """
-    told = {"tanh": RANGES[0], "sigmoid": RANGES[1]}.get(logits.squashed(model.outputs[0]) or "")
+    told = told_range(model)
     if told is not None:
         return told
     rng = codes.generator(0, 0)
@@ -59,6 +67,14 @@ def likely_range(model: Model, size: int, kind: str) -> tuple[float, float]:
     x = np.asarray(tried(model, c.astype(np.float32)), np.float64)
     low, high = np.percentile(x, (1, 99))
     if high > 2.0 or low < -2.0:
+        # What reaches far into 0:255 is taken for that; `images` tells how much of it lies beyond.
+        if high < 128.0 and -low > MIDDLE * high:
+            raise UsageError(
+                f"expected pixels of the generator {model.name} in -1:1, 0:1 or 0:255, they go "
+                f"from {x.min():.3g} to {x.max():.3g}: declare with --range=LOW:HIGH which of them "
+                f"are black and white, or save a model that makes pixels of them at its end, a "
+                f"sigmoid of logits, keras.layers.Rescaling of what was normalised"
+            )
         return RANGES[2]
     # A generator that is not trained yet stays near the middle of its range, within OVERSHOOT.
     return RANGES[0] if low < -OVERSHOOT or -low > MIDDLE * high else RANGES[1]

@@ -55,6 +55,7 @@ class Generator(NamedTuple):
         size: d, entries of a code.
         image: Rows, columns and channels of its image, after the crop.
         pixels: (low, high) of the pixels that it gives.
+        guessed: Whether its images alone told them.
         beyond: Share of its pixels that may lie outside of them.
         fixed: Values of its further inputs, by name.
         codes: Kind of codes that it takes, or None where nothing tells.
@@ -67,6 +68,7 @@ class Generator(NamedTuple):
     size: int
     image: tuple[int, int, int]
     pixels: tuple[float, float]
+    guessed: bool
     beyond: float
     fixed: dict[str, Any]
     codes: str | None
@@ -133,7 +135,8 @@ def generator(
         crop: Side of the centre square that is cut from its image; 0 for none.
 
     Raises:
-        UsageError: It does not give one image from one code, or the image is smaller than the crop.
+        UsageError: It does not give one image from one code, or the image is smaller than the crop;
+            or nothing tells its pixels.
     """
     model, entries = opened.model, opened.entries
     fixed, stored = fixed or {}, entries.get("codes") or {}
@@ -142,8 +145,10 @@ def generator(
     if codes is None and stored.get("bounds"):
         bounds = bounds or tuple(stored["bounds"])
     share = check.SHARE if pixels is None else check.CLIPPED
-    if pixels is None and not entries:
+    guessed = pixels is None and not entries
+    if guessed:
         free = adapters.generator(model, fixed=fixed)
+        guessed = check.told_range(free) is None
         pixels = check.likely_range(free, size, kind or "normal")
     pixels = pixel_words.expected("range", pixels or adapters.PIXELS)
     # A folder's generator keeps to the conventions, and may overshoot as it has learned to.
@@ -152,7 +157,9 @@ def generator(
         crop = (entries.get("generator") or {}).get("crop")
     crop = crop or None
     image = _cropped(image, crop)
-    return Generator(model, size, image, pixels, beyond, fixed, kind, bounds, crop, entries)
+    return Generator(
+        model, size, image, pixels, guessed, beyond, fixed, kind, bounds, crop, entries
+    )
 
 
 def _cropped(image: tuple[int, int, int], crop: int | None) -> tuple[int, int, int]:

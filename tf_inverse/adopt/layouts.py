@@ -75,9 +75,17 @@ def code_size(model: Model, fixed: Fixings = None) -> int:
     """Entries of a code of a generator.
 
     Raises:
-        UsageError: It has an input that is neither the code nor fixed, or leaves the size open.
+        UsageError: It has an input that is neither the code nor fixed, or leaves the size open; or
+            codes are whole numbers.
     """
-    shape = free(model, fixed or {}, "generator").shape[1:]
+    code = free(model, fixed or {}, "generator")
+    shape = code.shape[1:]
+    if not keras.backend.is_float_dtype(code.dtype):
+        raise UsageError(
+            f"expected codes that have gradients, {model.name} takes whole numbers {list(shape)} "
+            f"({keras.backend.standardize_dtype(code.dtype)}), as tokens of a VQ-VAE: save the "
+            f"part of it that takes what its embedding gives"
+        )
     if None in shape:
         raise UsageError(
             f"expected codes of a fixed size, {model.name} takes {list(shape)}: save it with one, "
@@ -108,15 +116,32 @@ def output_shape(model: Model) -> tuple[int, ...]:
     """
     shapes = [tuple(out.shape[1:]) for out in model.outputs]
     shape = shapes[0]
-    own = shape[0] if channels_first((None, *shape)) else shape[-1]
+    own = shape[0] if channels_first((None, *shape)) else shape[-1] if shape else None
     is_image = len(shape) == 2 or len(shape) == 3 and own in CHANNELS
     if len(shapes) == 1 and is_image and None not in shape:
         return shape
     raise UsageError(
         f"expected a generator whose output is an image [rows, columns, 1 or 3] or "
         f"[rows, columns], {model.name} gives {', '.join(str(list(one)) for one in shapes)}; "
-        f"save a model that gives the image alone, keras.Model(G.inputs, IMAGE)"
+        f"save a model that gives the image alone, {_image_alone(shapes)}"
     )
+
+
+def _image_alone(shapes: list[tuple[int | None, ...]]) -> str:
+    """How a model of the image alone is made of a generator that gives these shapes."""
+    if len(shapes) > 1:
+        return "keras.Model(G.inputs, G.outputs[0]), say, if that is the first of them"
+    sides = [side for side in shapes[0] if side is not None]
+    if len(sides) < len(shapes[0]):
+        return "with sides that are fixed: keras.Model(x, G(x)) for an x = keras.Input(SIZE)"
+    if len(sides) == 1:
+        roots = [(math.isqrt(sides[0] // one), one) for one in CHANNELS]
+        squares = [f"{n}, {n}, {one}" for n, one in roots if n * n * one == sides[0]]
+        text = squares[0] if squares else "ROWS, COLUMNS, CHANNELS"
+        return f"keras.Model(G.inputs, keras.layers.Reshape(({text}))(G.outputs[0]))"
+    if len(sides) == 3 and sides[-1] > 3:
+        return "keras.Model(G.inputs, G.outputs[0][..., :3]) if these are the first channels"
+    return "keras.Model(G.inputs, IMAGE)"
 
 
 def free(model: Model, fixed: Mapping[str, Any], role: str) -> keras.KerasTensor:

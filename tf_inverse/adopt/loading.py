@@ -22,7 +22,7 @@ from tf_inverse.errors import UsageError, reason
 from tf_inverse.grammar import meant
 from tf_inverse.layers import frozen_inputs, signatures
 from tf_inverse.networks import hub, storage
-from tf_inverse.tensors import Model
+from tf_inverse.tensors import Model, Tensor
 
 FORMS = (
     "a .keras or .h5 file, a SavedModel's folder, a frozen graph (.pb), an ONNX file "
@@ -110,6 +110,12 @@ def _opened_from(
 ) -> Opened:
     if isinstance(source, keras.Model):
         return _opened(source, {}, size, role)
+    if not isinstance(source, str | os.PathLike):
+        raise UsageError(
+            f"expected a Keras model for the {role}, or text or a path that tells one, got "
+            f"{type(source).__name__}; a layer becomes a model by x = keras.Input(SIZE); "
+            f"keras.Model(x, layer(x))"
+        )
     text, path = str(source), pathlib.Path(source)
     entries = about(source)
     with frozen_inputs.trust(trust):
@@ -245,8 +251,9 @@ def application(
 def built(model: Model, size: tuple[int, ...] | None = None, role: str = "classifier") -> Model:
     """The model with known shapes: a subclassed one is called once, inside a functional one.
 
-    Pictures of whole numbers become floats: see `integer_input`. Outputs that are no numbers with
-    gradients, as names of classes, are left out where others are left.
+    Pictures of whole numbers become floats: see `integer_input`; a generator's codes do not, which
+    are tokens then. Outputs that are no numbers with gradients, as names of classes, are left out
+    where others are left.
 
     Args:
         model: Any; what comes back holds the same weights.
@@ -255,9 +262,9 @@ def built(model: Model, size: tuple[int, ...] | None = None, role: str = "classi
 
     Raises:
         UsageError: Its input is known to nobody, or of another size; or it takes one number of
-            images alone.
+            images alone, or gives words alone.
     """
-    model = _of_floats(integer_input.as_floats(model))
+    model = _of_floats(model if role == "generator" else integer_input.as_floats(model))
     inputs = getattr(model, "inputs", None)
     if inputs and (size is None or None not in inputs[0].shape[1:]):
         _expect_any_number(model)
@@ -290,9 +297,26 @@ def _of_floats(model: Model) -> Model:
     """The model without outputs of whole numbers and words, where it has others."""
     outputs = list(getattr(model, "outputs", None) or []) if private.is_functional(model) else []
     kept = [one for one in outputs if keras.backend.is_float_dtype(one.dtype)]
+    if outputs and not kept and _gives_words(model):
+        raise UsageError(
+            f"expected a model that gives numbers, {model.name} gives words, as of a StringLookup: "
+            f"save a model of a layer before them, keras.Model(f.inputs, f.get_layer(NAME).output)"
+        )
     if not kept or len(kept) == len(outputs):
         return model
     return keras.Model(private.functional(model).input, kept, name=model.name)
+
+
+def _gives_words(model: Model) -> bool:
+    """Whether all that a model gives are strings. Keras takes those of a StringLookup for int64."""
+    specs = [tf.TensorSpec(one.shape, one.dtype) for one in model.inputs]
+
+    @tf.function(autograph=False)
+    def run(*x: Tensor) -> Any:
+        return model(keras.tree.pack_sequence_as(adapters.inputs(model), x), training=False)
+
+    given = run.get_concrete_function(*specs).structured_outputs
+    return all(one.dtype == tf.string for one in keras.tree.flatten(given))
 
 
 def _expect_any_number(model: Model) -> None:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tf_inverse.adopt import defaults, ends, layouts
 from tf_inverse.errors import UsageError
 from tf_inverse.layers import taps
 from tf_inverse.networks import logits
 
 if TYPE_CHECKING:
+    from tf_inverse.adopt.check import Seen
     from tf_inverse.adopt.facts import Classifier, Generator
     from tf_inverse.networks.networks import Networks
 
 NARROW = 8
 """A side of fewer pixels is more likely the number of channels of a series than a picture's."""
+
+STRETCHED = 0.02
+"""Sides that differ in proportion by this share are told: what is rounded differs by less."""
+
+FILLED = 0.55
+"""Share of a range that images in its inner half fill at most, and a little."""
 
 
 def read(f: Classifier) -> str:
@@ -41,18 +50,70 @@ def read(f: Classifier) -> str:
     return text
 
 
-def generator(G: Generator) -> list[str]:
-    """A sentence that doubts a generator of images from images, as a whole autoencoder is one.
+def generator(G: Generator, f: Classifier) -> list[str]:
+    """Sentences that doubt how codes and images of a generator are read, where they need it.
 
     Args:
         G: Facts of the generator.
+        f: Facts of the classifier, which its images are brought to the size of.
     """
-    taken = [list(one.shape[1:]) for one in G.model.inputs if one.name not in G.fixed]
-    if taken != [list(layouts.output_shape(G.model))]:
+    said, shape = [], layouts.output_shape(G.model)
+    (taken,) = (tuple(one.shape[1:]) for one in G.model.inputs if one.name not in G.fixed)
+    if _is_picture(taken) and _is_picture(shape):
+        said.append(
+            f"codes are of the shape {list(taken)} of pictures, and begin as noise: of a whole "
+            f"autoencoder give the decoder alone; of a network that makes pictures of other "
+            f"pictures, as CycleGAN's, samples begin at noise too"
+        )
+    rows, columns, _ = layouts.image_shape(G.model)
+    if len(shape) == 2 or min(rows, columns) < NARROW:
+        said.append(
+            f"an output {list(shape)} is read as a picture, {rows} pixels high and {columns} wide; "
+            f"tokens or patches are none: save a model that puts the picture together"
+        )
+    own, size = G.image[:2], [side for side in f.picture.size if side is not None]
+    if len(size) == 2 and abs(own[0] * size[1] / (own[1] * size[0]) - 1.0) > STRETCHED:
+        square = G.crop is None and size[0] == size[1]
+        said.append(
+            f"images of {own[0]} x {own[1]} pixels (rows, columns) are stretched to the "
+            f"classifier's {size[0]} x {size[1]}, which has other proportions"
+            + f"; --crop={min(own)} takes the centre square"
+            * square
+        )
+    return said
+
+
+def _is_picture(shape: tuple[int | None, ...]) -> bool:
+    """Whether a shape is one of pictures, and not of a grid of a few codes."""
+    sizes = [side for side in shape if side is not None]
+    if len(shape) != 3 or len(sizes) < 3:
+        return False
+    first = layouts.channels_first((None, *shape))
+    *sides, channels = (*sizes[1:], sizes[0]) if first else sizes
+    return channels in layouts.CHANNELS and min(sides) >= NARROW
+
+
+def guessed(G: Generator, seen: Seen) -> list[str]:
+    """A sentence that doubts a range that was told from a generator's images, and not by its end.
+
+    Half of a range is filled by images that learned from others, as -0.5:0.5, and by those of a
+    generator that has learned little.
+
+    Args:
+        G: Facts of the generator.
+        seen: What its random codes gave.
+    """
+    if not G.guessed:
         return []
+    least, most = np.percentile(seen.images, (1, 99)) / 255.0
+    if most - least > FILLED:
+        return []
+    low, high = G.pixels
+    own = [low + float(x) * (high - low) for x in (least, most)]
     return [
-        f"codes are of the shape {taken[0]} of the generator's own images: of a whole autoencoder "
-        f"give the decoder alone"
+        f"the generator's pixels lie from {own[0]:.2g} to {own[1]:.2g} and are read in the range "
+        f"{low:g}:{high:g}, of which they fill {most - least:.0%}: --range=LOW:HIGH tells which of "
+        f"them are black and white, where it learned from others"
     ]
 
 

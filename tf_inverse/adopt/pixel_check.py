@@ -2,15 +2,15 @@
 
 A classifier that had its pictures divided by 255 outside of the model takes pictures of 0..255 as
 well, and gives numbers that mean nothing. Two things in a trained classifier tell: how many images
-it gives to their own class, and the means and variances that its first batch normalisation has
-kept of the training images. Both are looked at under each usual range.
+it gives to their own class, and the means and variances that its first normalisation, by batches or
+as of `Normalization`, has kept of the training images. Both are looked at under each usual range.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Iterator
+from typing import TYPE_CHECKING, TypeAlias
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from tf_inverse.adopt import defaults, pixels
 from tf_inverse.layers import taps
-from tf_inverse.tensors import Array, Tensor
+from tf_inverse.tensors import Array, Model, Tensor
 
 if TYPE_CHECKING:
     from tf_inverse.adopt.facts import Classifier
@@ -83,12 +83,12 @@ def _of_normalisation(
     images: Array,
     limits: tuple[float, float],
 ) -> list[str]:
-    norm = _first_normalisation(networks)
+    norm = first_normalisation(networks.classifier, networks.shapes)
     if norm is None:
         return []
     path, layer = norm
     x, read = images[_spread(len(images), BATCH)], _reader(networks, path)
-    apart = {name: _divergence(layer, read(way, x)) for name, way in ways.items()}
+    apart = {name: divergence(layer, read(way, x)) for name, way in ways.items()}
     best, (least, share) = min(apart, key=lambda name: apart[name]), limits
     if apart[said] <= least or apart[best] >= share * apart[said]:
         return []
@@ -182,28 +182,39 @@ def _reader(networks: Networks, layer: str) -> Callable[[Change, Array], Array]:
     return outputs
 
 
-def _first_normalisation(
-    networks: Networks,
-) -> tuple[str, keras.layers.BatchNormalization] | None:
-    """The first batch normalisation that has learned from images, with its path; None for none."""
-    for path, layer in taps.walk(networks.classifier):
-        if isinstance(layer, keras.layers.BatchNormalization) and path in networks.shapes:
-            mean, variance = (np.asarray(v) for v in (layer.moving_mean, layer.moving_variance))
+Normalising: TypeAlias = keras.layers.BatchNormalization | keras.layers.Normalization
+
+
+def first_normalisation(model: Model, paths: Collection[str]) -> tuple[str, Normalising] | None:
+    """The first normalisation that has learned, with its path; None for none.
+
+    Args:
+        model: Classifier or generator.
+        paths: Of the layers whose outputs can be had.
+    """
+    for path, layer in taps.walk(model):
+        if isinstance(layer, Normalising) and path in paths:
+            kept = ("moving_mean", "moving_variance")
+            names = kept if hasattr(layer, kept[0]) else ("mean", "variance")
+            mean, variance = (np.asarray(getattr(layer, name)) for name in names)
             return (path, layer) if mean.any() or (variance != 1.0).any() else None
     return None
 
 
-def _divergence(layer: keras.layers.BatchNormalization, y: Array) -> float:
+def divergence(layer: Normalising, y: Array) -> float:
     """Kullback-Leibler divergence of N(0, 1) from what a layer normalises, mean of channels.
 
     Args:
-        layer: The batch normalisation.
+        layer: The normalisation.
         y: What it gives, with its channels last.
     """
     y = np.asarray(y, np.float64).reshape(-1, y.shape[-1])
     gamma, beta = (
         start if v is None else np.asarray(v, np.float64)
-        for v, start in ((layer.gamma, np.ones(y.shape[-1])), (layer.beta, np.zeros(y.shape[-1])))
+        for v, start in (
+            (getattr(layer, "gamma", None), np.ones(y.shape[-1])),
+            (getattr(layer, "beta", None), np.zeros(y.shape[-1])),
+        )
     )
     live = np.abs(gamma) > 1e-3
     if not live.any():

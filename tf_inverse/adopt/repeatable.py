@@ -41,7 +41,8 @@ def expect_generator(networks: Networks, seen: check.Seen) -> None:
     """
     c = codes.draw(networks, COUNT, codes.generator(0, 0))[: COUNT // 2]
     x = np.asarray(networks.cropped(check.tried(networks.generator, c)), np.float32)
-    expect_same(f"the generator {networks.generator.name}", "codes", seen.images, x)
+    name = f"the generator {networks.generator.name}"
+    expect_same(name, "codes", seen.images, x, "; of a variational autoencoder give the decoder")
 
 
 def expect_classifier(networks: Networks, images: Array) -> None:
@@ -61,7 +62,7 @@ def expect_classifier(networks: Networks, images: Array) -> None:
         expect_same(name, "images", before.numpy(), after.numpy())
 
 
-def expect_same(name: str, inputs: str, before: Array, after: Array) -> None:
+def expect_same(name: str, inputs: str, before: Array, after: Array, way: str = "") -> None:
     """Refuses numbers that are not those which the same inputs gave before.
 
     Args:
@@ -69,6 +70,7 @@ def expect_same(name: str, inputs: str, before: Array, after: Array) -> None:
         inputs: What it takes, in words.
         before: What it gave, [N, ...].
         after: What it gave for the first of the same inputs, [n, ...].
+        way: What else can be done, as the end of a sentence.
 
     Raises:
         UsageError: They are others.
@@ -82,5 +84,5 @@ def expect_same(name: str, inputs: str, before: Array, after: Array) -> None:
         f"expected {name} to give the same for the same {inputs}, it gave numbers {apart:.2g} "
         f"apart: something in it is random, or looks at the whole batch, outside of training. "
         f"Call Dropout, noise and BatchNormalization without training=True, and export "
-        f"augmentation with training=False (docs/own_network.md)"
+        f"augmentation with training=False (docs/own_network.md){way}"
     )

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inverse.errors import RefusedInput, UsageError, reason
-from tf_inverse.layers import fixed_batch, frozen_graph, graph_tensors, signatures
+from tf_inverse.layers import fixed_batch, frozen_graph, graph_tensors, saved_tags, signatures
 from tf_inverse.tensors import StrPath, Tensor
 
 register = keras.saving.register_keras_serializable("tf_inverse")
@@ -127,7 +127,7 @@ class Graph(keras.layers.Layer):
         """Keras's hook: the SavedModel comes out of the file."""
         _expect_trust()
         own = pathlib.Path(folder) / "model"
-        loaded = tf.saved_model.load(str(own))
+        loaded = _loaded(own)
         inside: graph_tensors.Inside | None = None
         if self.sizes is not None:
             opened = _inside(loaded.signatures[self.endpoint], self.sizes, self.rows)
@@ -268,7 +268,7 @@ def _outputs(function: Any, specs: dict[str, tf.TensorSpec], source: StrPath) ->
 
 def _loaded(folder: StrPath) -> Any:
     try:
-        return tf.saved_model.load(str(folder))
+        return tf.saved_model.load(str(folder), saved_tags.chosen(folder))
     except (OSError, ValueError, AttributeError, tf.errors.OpError) as error:
         raise RefusedInput(f"cannot load a SavedModel from {folder}: {reason(error)}") from error
 
