@@ -209,7 +209,9 @@ def ladder(
     for archive, nature in zip(steps, natures or [None] * len(steps), strict=True):
         chosen = _chosen(archive, columns, "activation")
         texts = text.captions(archive.activations[:][chosen], archive.targets)
-        rows.append(sheet.Row(heading(archive), page_data.shown_images(archive)[chosen], texts))
+        share = standing.share(archive)
+        line = heading(archive) + (f": {share}" if share else "")
+        rows.append(sheet.Row(line, page_data.shown_images(archive)[chosen], texts))
         rows += natural_rows(archive, nature, columns)
     neurons = list(dict.fromkeys(text.neuron(t) for a in steps for t in a.targets))
     lines = [f"{', '.join(neurons)} of {steps[0].network}", "most different samples of each range"]
