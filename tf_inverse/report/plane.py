@@ -34,11 +34,11 @@ def tally(shown: cells.Cells) -> str:
     return line + (f"; {left} (grey) still open: the run was stopped" if left else "")
 
 
-def legend(archive: Archive) -> str:
+def legend(archive: Archive) -> list[str]:
     """What a cell shows, and what the numbers beside it are."""
     known = any(standing.quantiles(archive, i) is not None for i in range(2))
-    line = "In each cell the most typical of its samples, the medoid"
-    return line + ("; p99 is the 99th percentile of natural images" if known else "")
+    lines = ["in each cell the most typical of its samples, the medoid"]
+    return lines + (["p99 is the 99th percentile of natural images"] if known else [])
 
 
 def picture(archive: Archive, summary: dict | None = None) -> bytes:
@@ -54,12 +54,12 @@ def picture(archive: Archive, summary: dict | None = None) -> bytes:
     rows, columns = shown.grid.shape
     images = page_data.shown_images(archive)
     high = max(1, round(TILE * images.shape[1] / images.shape[2]))
-    top = MARGIN + 7 * LINE
+    top = MARGIN + 8 * LINE
     left = MARGIN + LEFT
     size = left + columns * (TILE + GAP) + MARGIN, top + rows * (high + GAP) + 5 * LINE + MARGIN
     drawn = Image.new("RGB", (max(size[0], 460), size[1]), sheet.PAPER)
     draw = ImageDraw.Draw(drawn)
-    notes = ((2, tally(shown)), (3, legend(archive)))
+    notes = enumerate([tally(shown), *legend(archive)], 2)
     lines = [(0, title(archive), 20, sheet.INK), *((i, note, 13, sheet.FAINT) for i, note in notes)]
     for line, words, height, ink in lines:
         font, room = sheet.typeface(height), drawn.width - 2 * MARGIN
@@ -134,7 +134,7 @@ def page(archive: Archive, summary: dict | None = None) -> str:
     axes = [cells.axis(archive, i, edges) for i, edges in enumerate(shown.grid)]
     data = {
         "title": title(archive),
-        "tally": f"{tally(shown)}. {legend(archive)}.",
+        "tally": f"{'; '.join([tally(shown), *legend(archive)])}.",
         "neurons": [text.neuron(target) for target in archive.targets],
         "axes": axes,
         "rows": shown.grid.shape[0],

@@ -187,7 +187,7 @@ def natural_rows(
     count = len(nature.images)
     at = diversity.evenly(np.arange(count), most or count)
     captions = text.captions(nature.activations[at], archive.targets)
-    return [sheet.Row(nature.title, nature.images[at], captions)]
+    return [sheet.Row(nature.titled(len(at)), nature.images[at], captions)]
 
 
 def ladder(
