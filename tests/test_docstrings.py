@@ -1,7 +1,9 @@
 """What docstrings and comments refer to exists: modules, what is in them, and files."""
 
 import ast
+import doctest
 import functools
+import importlib
 import pathlib
 import re
 import tokenize
@@ -143,3 +145,16 @@ def test_files_that_docstrings_name_exist():
 )
 def test_a_reference_that_leads_nowhere_is_found(text, found, known):
     assert list(unknown(text, {"layer"}, known)) == found
+
+
+SHOWING = [
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path, text in sources().items()
+    if "    >>> " in text and "dev" not in path.parts
+]
+
+
+@pytest.mark.parametrize("name", SHOWING)
+def test_what_docstrings_show_comes_out(name):
+    failed, attempted = doctest.testmod(importlib.import_module(name.removesuffix(".__init__")))
+    assert attempted and not failed

@@ -1,5 +1,6 @@
 """Arrays in memory are the oracle of the file; h5py alone reads the finished one."""
 
+import errno
 import json
 import os
 import pathlib
@@ -416,6 +417,16 @@ def test_a_file_whose_writing_was_stopped_leaves_nothing(tmp_path, monkeypatch, 
     monkeypatch.undo()
     atomic.copy(tmp_path / "b", tmp_path / "a")
     assert (tmp_path / "a").read_bytes() == b"other"
+
+
+def test_a_disk_that_was_full_from_the_first_leaves_nothing_to_go_on_with(tmp_path):
+    with (
+        archive.Writer(tmp_path / "a.h5", header(4)) as out,
+        pytest.raises(StorageError, match="none stored. Put that right, then give the same comm"),
+        out._safely("store a batch"),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize(("limit", "act"), [(50_000, "append"), (200_000, "finish")])

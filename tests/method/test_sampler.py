@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import json
 import math
+import types
 
 import drawing
 import keras
@@ -423,3 +424,15 @@ def test_a_step_suits_the_size_of_codes(method, d, beta):
     assert settings.sized(d) == dataclasses.replace(settings, beta=beta)
     assert settings.sized(d).sized(7) == settings.sized(d)
     assert Settings(beta=0.3).sized(d).beta == 0.3
+
+
+@pytest.mark.parametrize(
+    "reached, said", [(0.0, "let the range go a bit beyond"), (-1.0, "nearer")]
+)
+def test_what_reached_the_end_of_its_range_is_not_told_to_go_nearer(reached, said):
+    """The 0 of a dead unit lies in a range from 0, and is not taken, for it is the very end."""
+    scale = types.SimpleNamespace(natural=False, z_mean=[0.0], z_sd=[1.0], flat=[True])
+    bands, best = Bands([Band(Neuron("relu", 3), 0.0, 0.5)]), np.array([reached], np.float32)
+    error = sampler.explained(Unreachable("no sample", best, 9), bands, scale, best, 0)
+    assert said in str(error)
+    assert ("Choose a range" in str(error)) == (reached < 0)

@@ -110,6 +110,9 @@ def test_overwrite_replaces_the_whole_folder(tiny, copy):
 
 def test_unknown_network(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.keras").write_bytes(b"")
+    with pytest.raises(UsageError, match="got '.*my.keras', a file: tf-inverse adopt makes a"):
+        storage.load(tmp_path / "my.keras")
     with pytest.raises(UsageError, match="or a folder with network.json; got 'volcano'"):
         storage.load("volcano")
     (tmp_path / "empty").mkdir()

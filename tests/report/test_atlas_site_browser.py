@@ -90,6 +90,9 @@ def test_nothing_is_wider_than_the_screen(browser, folder, page, width):
 
 
 def test_units_are_searched_by_label_number_and_name(first):
+    said = by_id(first, "tally").text
+    assert "Samples may fall into facets, groups that show" in said and "Vendi: how many" in said
+    assert "Polysemanticity: how many" in said
     everything = shown(first)
     assert everything == ["ship", "truck", "fc6:3", "fc6:5", HOSTILE]
     assert search(first, "SHI") == ["ship"]

@@ -97,6 +97,13 @@ def test_sheets_have_rows_of_maps_and_of_nature(archive):
     assert ladder[1] > sized(png.ladder([archive, archive]))[1]
 
 
+def test_a_row_of_nature_says_how_many_of_them_it_has(archive):
+    natural = nature()
+    assert len(natural.images) > 2
+    (row,) = png.natural_rows(archive, natural, 2)
+    assert len(row.images) == 2 and row.heading.endswith(", 2 of them here")
+
+
 def test_what_lies_beside_is_checked_before_it_is_shown(archive):
     """Sections that hold other arrays or facts than ours are refused in one line."""
     maps = np.zeros((6, 1, 4, 4), np.float32)

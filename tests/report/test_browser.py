@@ -387,7 +387,20 @@ def test_a_click_on_a_cell_of_a_plane_shows_its_samples(browser, tmp_path):
     # The page's first line is the highest range of the second neuron.
     assert np.reshape(shown, (3, 3))[::-1].tolist() == counts.tolist() and sum(shown) == 30
     assert "<b>truck</b>" in browser.find_element(By.ID, "where").text
+    tally, empty = by_id(browser, "tally").text, int((counts == 0).sum())
+    assert "p99 is the 99th percentile of natural images" in tally and "the medoid" in tally
+    assert (f"; {empty} (grey) still open" in tally) == (empty > 0)
     assert browser.get_log("browser") == []
+
+
+def test_the_figures_of_a_ladder_fit_a_screen(browser, tmp_path):
+    """Its rungs have long names, which are to take several lines, not to push the rest away."""
+    rungs = [specimen.write(tmp_path / f"{i}.h5", 12, seed=i) for i in range(4)]
+    names = [f"fc8:8 (ship) from {i}.123 to {i + 1}.123" for i in range(4)]
+    (tmp_path / "a.html").write_text(html.render(rungs, names), encoding="utf-8")
+    opened(browser, tmp_path / "a.html")
+    box = by_id(browser, "metrics").find_element(By.XPATH, "..")
+    assert int(box.get_property("scrollWidth")) <= int(box.get_property("clientWidth"))
 
 
 @pytest.mark.parametrize("columns", [6, 40])

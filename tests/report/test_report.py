@@ -122,6 +122,12 @@ def test_command_reproduces_the_sample(archive):
     )
 
 
+def test_a_page_that_calls_an_archive_otherwise_shows_a_command_that_is_taken(archive):
+    """A ladder calls its rungs by their ranges, and no command writes to such a file."""
+    facts = dict(page_data.page([archive], ["fc8:8 (ship) from 8 to 10"])["archives"][0]["facts"])
+    assert facts["Command"] == [["", page_data.command(archive, "a.h5")]]
+
+
 def test_the_command_has_all_digits_of_a_range(tmp_path):
     """A range in percentiles has more digits than the six of its text."""
     z1, z2 = float(np.float32(13.2035)), 15.5

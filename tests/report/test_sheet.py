@@ -212,6 +212,10 @@ def test_a_range_stands_among_all_images_of_the_network_where_the_archive_tells_
     assert f"p99, {(low - z.mean()) / z.std():+.1f} sd" in line and "is p99.8, " in line
     assert "keeps 100 chosen at random and 10 that lie in the range" in kept
     assert standing.quantiles(archive, 0)[0] == levels
+    assert standing.share(archive) == "about 0.8 % of natural images"
+    above = [target | {"z1": 50.0, "z2": 60.0}]
+    above = specimen.write(tmp_path / "c.h5", targets=above, nature=nature)
+    assert standing.share(above) == "no natural image"
     beyond = specimen.write(
         tmp_path / "b.h5", targets=[target | {"z1": -99.0, "z2": 99.0}], nature=nature
     )
@@ -226,8 +230,20 @@ def test_a_range_stands_among_all_images_of_the_network_where_the_archive_tells_
         targets=[target, target],
         nature=nature | {"targets": [unit, unit]},
     )
+    assert standing.share(both) is None
     first, second, kept = standing.lines(both)
     assert first == second == line and "10 that lie in all the ranges" in kept
+
+
+@pytest.mark.parametrize("low, high", [(0.0, 1.0), (0.0, 0.0), (0.5, 2.0), (-1.0, 0.0)])
+def test_all_images_at_which_a_relu_is_zero_lie_in_a_range_that_has_zero(low, high):
+    z = np.maximum(np.random.default_rng(0).normal(-0.25, 1.0, 10_000), 0)
+    levels = np.arange(0, 100.5, 0.5)
+    unit = {"mean": 0.3, "sd": 0.5, "percentiles": np.percentile(z, levels).tolist()}
+    told = {"images": 10_000, "of": "photographs", "levels": levels.tolist()}
+    line = standing.whole(specimen.TARGET | {"z1": low, "z2": high}, told, unit)
+    share = 100 * np.mean((z >= low) & (z <= high))
+    assert float(line.split()[1]) == pytest.approx(share, abs=0.6)
 
 
 def test_a_sheet_of_very_many_images_has_smaller_ones():

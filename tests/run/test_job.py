@@ -1,5 +1,6 @@
 """A job: what its archive says, that it verifies, and what is left when it fails."""
 
+import itertools
 import json
 import os
 import platform
@@ -8,6 +9,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+import specimen
 import tensorflow as tf
 import worlds
 
@@ -16,7 +18,7 @@ from tf_inverse.archive import atomic
 from tf_inverse.band import Band, Neuron, parse
 from tf_inverse.errors import Stalled, Unreachable
 from tf_inverse.method.settings import Settings
-from tf_inverse.run import command, verify
+from tf_inverse.run import command, printed, verify
 
 
 @pytest.fixture(scope="module")
@@ -165,3 +167,15 @@ def test_progress_keeps_to_one_line_of_the_terminal(capsys, monkeypatch, columns
     monkeypatch.setenv("TERM", "dumb")
     monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True, raising=False)
     assert not progress.on_terminal()
+
+
+def test_each_histogram_of_an_intersection_says_whose_it_is(tmp_path, capsys):
+    other = specimen.TARGET | {"unit": 9, "label": None, "z1": 0.0, "z2": 1.0}
+    for targets, named in (([specimen.TARGET], []), ([specimen.TARGET, other], ["fc8:9"])):
+        made = specimen.write(tmp_path / f"{len(targets)}.h5", targets=targets)
+        printed.tell(made, {"archive": str(made.path)}, as_json=False)
+        lines = capsys.readouterr().out.splitlines()
+        heads = [above for above, line in itertools.pairwise(lines) if " ..  " in line]
+        assert [head for head in heads if head and " .. " not in head] == (
+            ["fc8:8 (ship)", *named] if named else []
+        )

@@ -143,6 +143,8 @@ def test_refused_before_anything_runs(called, capsys, arguments, words):
         (["--store=nothing"], "expected --store=images or --store=codes, got 'nothing'"),
         (["--targets=fc3:9@1:2"], "expected a unit of fc3 from 0 to 3, got 9"),
         (["--targets=fc3:shop@1:2"], "did you mean ship"),
+        # As of a shell's variable that is not set: the default neuron is not meant.
+        (["--targets="], "expected targets of the form LAYER:UNIT@Z1:Z2"),
     ],
 )
 def test_refusals_of_sample(network, capsys, arguments, words):
@@ -154,6 +156,10 @@ def test_refusals_of_sample(network, capsys, arguments, words):
 
 def test_refusals_of_networks(tmp_path, tiny, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken.h5").mkdir()
+    for more in ([], ["--overwrite"]):
+        assert run("sample", "taken.h5", *more) == 2
+        assert "expected the name of an archive, taken.h5 is a folder" in capsys.readouterr().err
     assert run("sample", "--network=nowhere") == 2
     assert "or a folder with network.json; got 'nowhere'" in capsys.readouterr().err
     parts = {name: getattr(tiny, name) for name in ("classifier", "generator", "encoder", "codes")}

@@ -183,14 +183,15 @@ class Writer:
         except (FileExistsError, InverseSetError):
             raise
         except OSError as error:
-            safe = (
-                f"{self.found} samples are safe in {self.folder}" if self.found else "none stored"
-            )
+            if self.found:
+                rest = (
+                    f"{self.found} samples are safe in {self.folder}. Put that right, then carry "
+                    f"on with: tf-inverse resume {self.path}"
+                )
+            else:
+                rest = "none stored. Put that right, then give the same command again"
             reason = error.strerror or str(error)
-            raise StorageError(
-                f"cannot {what} at {self.path}: {reason}; {safe}. Put that right, then carry on "
-                f"with: tf-inverse resume {self.path}"
-            ) from error
+            raise StorageError(f"cannot {what} at {self.path}: {reason}; {rest}") from error
 
     def _columns(self, samples: schema.Samples) -> dict:
         arrays = merge.columns_of(samples, self.header["settings"].get("store", "images"))

@@ -110,8 +110,15 @@ def explained(
             parts[-1] += ", the same for all random codes: a dead unit, or one they do not reach"
     if len(bands) > 1 and not found:
         parts.append(_missed(bands, best))
-    text = f"{error}; found {found}. {'; '.join(parts)}. Choose a range nearer to those values"
-    text += ", other starting codes (--seed) or more --patience"
+    advice = (
+        "Choose a range nearer to those values, other starting codes (--seed) or more --patience"
+    )
+    if len(bands) == 1 and not found and bands[0].z1 <= best[0] <= bands[0].z2:
+        # As the 0 of a ReLU in a range from 0: `Keeper` leaves a last digit's width to both ends.
+        advice = (
+            "This is an end of the range, where rounding decides: let the range go a bit beyond"
+        )
+    text = f"{error}; found {found}. {'; '.join(parts)}. {advice}"
     return type(error)(text, best, error.steps, found)
 
 

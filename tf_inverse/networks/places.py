@@ -48,9 +48,12 @@ def find(
         )
     if str(network) in others:
         return others[str(network)]()
+    told = f"{str(network)!r}"
+    if os.path.isfile(network):
+        told += ", a file: tf-inverse adopt makes a network's folder of a model and a generator"
     raise UsageError(
         f"expected a network: one of {', '.join([*shipped(), *others])}, or a folder with "
-        f"{MANIFEST}; got {str(network)!r}"
+        f"{MANIFEST}; got {told}"
     )
 
 

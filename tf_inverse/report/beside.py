@@ -40,8 +40,11 @@ class Nature(NamedTuple):
     @property
     def title(self) -> str:
         """Which of the images are shown, as a heading."""
+        return self.titled(len(self.images))
+
+    def titled(self, shown: int) -> str:
+        """The heading where so many of them are shown."""
         title = f"Natural images in the range: {self.inside} of {self.looked_at} of {self.source}"
-        shown = len(self.images)
         return title if shown == self.inside else f"{title}, {shown} of them here"
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tf_inverse import metrics
+from tf_inverse.archive import run_folder
 from tf_inverse.archive.atlas_index import GROUP
 from tf_inverse.archive.columns import Rows
 from tf_inverse.report import (
@@ -134,15 +135,21 @@ def shown_images(archive: Archive) -> Rows:
     return archive.columns["images" if "images" in archive.columns else "thumbnails"]
 
 
-def command(archive: Archive, path: StrPath = "samples.h5") -> str:
+def command(archive: Archive, path: StrPath | None = None) -> str:
     """The command line that draws this sample again, or in words what drew it.
 
     No command line draws one neuron of an atlas alone as its group did, or a rival's images.
+
+    Args:
+        archive: archive.Archive.
+        path: What the command line writes; the archive's own file by default.
     """
     if GROUP in archive.settings:
         return "tf-inverse atlas: drawn together with the other targets of its group, see Settings"
     if "K" not in archive.settings:
         return f"tf-inverse experiment: drawn by a rival, {archive.settings.get('method')}"
+    # A report may show an archive by another name, which no command would take.
+    out = pathlib.Path(path or archive.path).name.removesuffix(run_folder.SUFFIX)
     targets = " ".join(map(_exactly, archive.targets))
     # From the archive's own folder a network of the user's own is where it was, relative to that.
     place = archive.header.get("folder", {}).get("relative", archive.network)
@@ -154,14 +161,14 @@ def command(archive: Archive, path: StrPath = "samples.h5") -> str:
         flags |= {"n": plane.get("each"), "rows": rows, "columns": columns}
         flags |= {name: settings.get(name) for name in ("K", "patience", "starts")}
         parts = [f"--{key}={value}" for key, value in flags.items()]
-        return shlex.join(["tf-inverse", "plane", pathlib.Path(path).name, *parts])
+        return shlex.join(["tf-inverse", "plane", out, *parts])
     flags |= {
         key: value
         for key, value in settings.items()
         if key not in flags and isinstance(value, (str, int, float)) and value != ""
     }
     parts = [f"--{key}={value}" for key, value in flags.items()]
-    return shlex.join(["tf-inverse", "sample", pathlib.Path(path).name, *parts])
+    return shlex.join(["tf-inverse", "sample", out, *parts])
 
 
 def _exactly(target: dict[str, Any]) -> str:
@@ -185,7 +192,7 @@ def _archive(
         "size": list(images.shape[1:3]),
         "targets": [_target(archive, i) for i in range(len(archive.targets))],
         "metrics": _metrics(measured),
-        "facts": _facts(archive, name),
+        "facts": _facts(archive),
         "samples": {
             "activations": _short(z, _digits(archive)),
             "captions": text.captions(z, archive.targets),
@@ -254,10 +261,10 @@ def _metrics(measured: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _facts(archive: Archive, name: str) -> list[list[Any]]:
+def _facts(archive: Archive) -> list[list[Any]]:
     settings = archive.settings | {"seed": archive.seed, "network": archive.network}
     return [
-        ["Command", [["", command(archive, name)]]],
+        ["Command", [["", command(archive)]]],
         ["Settings", _pairs(settings)],
         ["Versions", _pairs(archive.versions)],
         ["Checksums (SHA-256)", _pairs(archive.checksums)],

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
-from tf_inverse.report import cells, encode, html, page_data, png, sheet, text
+from tf_inverse.report import cells, encode, html, page_data, png, sheet, standing, text
 
 if TYPE_CHECKING:
     from tf_inverse.archive import Archive
@@ -30,8 +30,15 @@ def tally(shown: cells.Cells) -> str:
     line = f"{filled} of {len(shown.members)} cells have samples"
     out = sum(word.startswith(cells.UNREACHABLE) for word in shown.words)
     left = len(shown.members) - filled - out
-    line += f"; {out} were not reached in the steps they were given" if out else ""
-    return line + (f"; {left} are open: the run was stopped" if left else "")
+    line += f"; {out} (hatched) not reached in the steps they were given" if out else ""
+    return line + (f"; {left} (grey) still open: the run was stopped" if left else "")
+
+
+def legend(archive: Archive) -> list[str]:
+    """What a cell shows, and what the numbers beside it are."""
+    known = any(standing.quantiles(archive, i) is not None for i in range(2))
+    lines = ["in each cell the most typical of its samples, the medoid"]
+    return lines + (["p99 is the 99th percentile of natural images"] if known else [])
 
 
 def picture(archive: Archive, summary: dict | None = None) -> bytes:
@@ -47,12 +54,13 @@ def picture(archive: Archive, summary: dict | None = None) -> bytes:
     rows, columns = shown.grid.shape
     images = page_data.shown_images(archive)
     high = max(1, round(TILE * images.shape[1] / images.shape[2]))
-    top = MARGIN + 6 * LINE
+    top = MARGIN + 8 * LINE
     left = MARGIN + LEFT
     size = left + columns * (TILE + GAP) + MARGIN, top + rows * (high + GAP) + 5 * LINE + MARGIN
     drawn = Image.new("RGB", (max(size[0], 460), size[1]), sheet.PAPER)
     draw = ImageDraw.Draw(drawn)
-    lines = ((0, title(archive), 20, sheet.INK), (2, tally(shown), 13, sheet.FAINT))
+    notes = enumerate([tally(shown), *legend(archive)], 2)
+    lines = [(0, title(archive), 20, sheet.INK), *((i, note, 13, sheet.FAINT) for i, note in notes)]
     for line, words, height, ink in lines:
         font, room = sheet.typeface(height), drawn.width - 2 * MARGIN
         draw.text((MARGIN, MARGIN + line * LINE), sheet.fitted(words, font, room), ink, font)
@@ -126,7 +134,7 @@ def page(archive: Archive, summary: dict | None = None) -> str:
     axes = [cells.axis(archive, i, edges) for i, edges in enumerate(shown.grid)]
     data = {
         "title": title(archive),
-        "tally": tally(shown),
+        "tally": f"{'; '.join([tally(shown), *legend(archive)])}.",
         "neurons": [text.neuron(target) for target in archive.targets],
         "axes": axes,
         "rows": shown.grid.shape[0],

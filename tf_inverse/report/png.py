@@ -187,7 +187,7 @@ def natural_rows(
     count = len(nature.images)
     at = diversity.evenly(np.arange(count), most or count)
     captions = text.captions(nature.activations[at], archive.targets)
-    return [sheet.Row(nature.title, nature.images[at], captions)]
+    return [sheet.Row(nature.titled(len(at)), nature.images[at], captions)]
 
 
 def ladder(
@@ -209,7 +209,9 @@ def ladder(
     for archive, nature in zip(steps, natures or [None] * len(steps), strict=True):
         chosen = _chosen(archive, columns, "activation")
         texts = text.captions(archive.activations[:][chosen], archive.targets)
-        rows.append(sheet.Row(heading(archive), page_data.shown_images(archive)[chosen], texts))
+        share = standing.share(archive)
+        line = heading(archive) + (f": {share}" if share else "")
+        rows.append(sheet.Row(line, page_data.shown_images(archive)[chosen], texts))
         rows += natural_rows(archive, nature, columns)
     neurons = list(dict.fromkeys(text.neuron(t) for a in steps for t in a.targets))
     lines = [f"{', '.join(neurons)} of {steps[0].network}", "most different samples of each range"]

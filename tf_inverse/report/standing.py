@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tf_inverse.networks.natural import counted
 from tf_inverse.report.text import neuron, number, numbers, share_of_images
@@ -47,6 +48,32 @@ def line(archive: Archive, i: int) -> str | None:
         return whole(target, told, told["targets"][i])
     kept = activations(archive, i)
     return None if kept is None else natural_band(target, kept)
+
+
+def share(archive: Archive) -> str | None:
+    """How many natural images lie in the range of an archive's one target, in a few words.
+
+    None where none are known, and of an intersection, of which only each range's share is.
+    """
+    known = quantiles(archive, 0) if len(archive.targets) == 1 else None
+    if known is None:
+        return None
+    percent = _between(archive.targets[0], *known)
+    return f"about {percent:.3g} % of natural images" if percent > 0 else "no natural image"
+
+
+def _between(target: dict, levels: Sequence[float], percentiles: ArrayLike) -> float:
+    """Percent of natural images in a target's range, whose ends belong to it.
+
+    Where many images give the same, as all at which a ReLU is 0, several levels have that
+    activation: a range that begins there has all these images, and not those of the last level.
+    """
+    places = np.asarray(percentiles, np.float64)
+    low, high = np.interp((target["z1"], target["z2"]), places, levels)
+    first = int(np.searchsorted(places, target["z1"]))
+    if first < len(places) and places[first] == target["z1"]:
+        low = levels[first]
+    return float(high - low)
 
 
 def compared(archive: Archive) -> str | None:
@@ -105,7 +132,8 @@ def whole(target: dict, told: dict, unit: dict) -> str:
         places.append(
             f"{number(z)} is {place}" + (f", {(z - mean) / sd:+.1f} sd" if sd > 0 else "")
         )
-    return _sentence(levels[1] - levels[0], target, places, mean, sd, _over(told, unit))
+    percent = _between(target, told["levels"], unit["percentiles"])
+    return _sentence(percent, target, places, mean, sd, _over(told, unit))
 
 
 def _sentence(

@@ -112,7 +112,7 @@ def digits(low: float, high: float, least: int = 4) -> int:
     """Digits with which both ends of a range are told apart, `least` or more, nine at most.
 
     >>> digits(13.2, 15.49), digits(1000.01, 1000.02)
-    (4, 7)
+    (4, 8)
     """
     if not low < high:
         return least
@@ -175,16 +175,20 @@ def variety(figures: Mapping[str, float]) -> list[str]:
     >>> variety({"vendi": 78.7, "vendi_equal_count": 32.7, "natural": 49, "vendi_natural": 25.4})
     ['as varied as 78.7 wholly different images (Vendi score); 49 of them as 32.7, and the 49 \
 natural images in the range as 25.4']
+    >>> variety({"vendi": 9.5, "vendi_equal_count": 9.5, "natural": 12, "vendi_natural": 8.1, \
+"vendi_count": 12})
+    ['as varied as 9.5 wholly different images (Vendi score), and the 12 natural images in the \
+range as 8.1']
     """
     if "vendi" not in figures:
         return []
     line = f"as varied as {number(figures['vendi'], 3)} wholly different images (Vendi score)"
     if {"vendi_natural", "vendi_equal_count", "natural"} <= set(figures):
         of = number(figures["natural"])
-        line += (
-            f"; {of} of them as {number(figures['vendi_equal_count'], 3)}, and the {of} natural "
-            f"images in the range as {number(figures['vendi_natural'], 3)}"
-        )
+        if figures["natural"] != figures.get("vendi_count"):
+            line += f"; {of} of them as {number(figures['vendi_equal_count'], 3)}"
+        line += f", and the {of} natural images in the range as "
+        line += number(figures["vendi_natural"], 3)
     return [line]
 
 

@@ -57,8 +57,9 @@ def sample(
         png.expect_ours(out.with_suffix(".png"))
     natures.expect_source(more.get("nature"), more.get("store_nature", False))
     entries = storage.manifest(published.find(network))
-    targets = targets or entries.get("default")
-    if not targets:
+    # No targets are a question of their own: an empty one may be a shell's unset variable.
+    targets = entries.get("default") if targets is None else targets
+    if targets is None:
         raise UsageError(f"expected --targets={band.FORM}: network {network} names no default")
     automatic = options["K"] == "auto"
     settings, where = placed(options | {"K": capacity.LEAST if automatic else options["K"]}, **how)

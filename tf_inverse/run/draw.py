@@ -84,7 +84,7 @@ def draw(
                 f"{out} exists; give overwrite=True to replace it, or another name"
             ) from None
     networks = _networks(network, generator, pairing)
-    bands = _bands(targets or networks.default or "", networks)
+    bands = _bands((networks.default or "") if targets is None else targets, networks)
     with Progress(settings.n) as bar:
         result = job.run(
             networks,

@@ -37,13 +37,15 @@ def expect_free(out: StrPath, store: str, overwrite: bool) -> pathlib.Path:
     """The path of an archive that can be written; asked before networks are loaded.
 
     Raises:
-        UsageError: A name that does not end in .h5, or an unknown store.
+        UsageError: A name that does not end in .h5, or of a folder; or an unknown store.
         FileExistsError: A finished archive is there, and overwrite is False.
         FileNotFoundError: There is no such folder.
     """
     out = pathlib.Path(out)
     if out.suffix != ".h5":
         raise UsageError(f"expected an archive's name to end in .h5, got {out}")
+    if out.is_dir():
+        raise UsageError(f"expected the name of an archive, {out} is a folder: give another name")
     if out.exists() and not overwrite:
         raise FileExistsError(f"{out} exists; give --overwrite to replace it, or another name")
     if store not in STORES:

@@ -182,5 +182,7 @@ def tell(finished: archive.Archive, figures: dict[str, Any], as_json: bool) -> N
         print(f"{line[0].upper()}{line[1:]}")
     print(f"Look at {pathlib.Path(figures['archive']).with_suffix('.png')}\n")
     for target, z in zip(finished.targets, finished.activations[:].T, strict=True):
+        if len(finished.targets) > 1:
+            print(text.neuron(target))
         print(text.histogram(z, target["z1"], target["z2"]))
     print(figure_table.table({figures["archive"]: figures}))

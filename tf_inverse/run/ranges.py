@@ -52,7 +52,7 @@ def rungs(networks: Networks, targets: str | None, ranges: int) -> list[Bands]:
         UsageError: Fewer than two ranges, a target that cannot be read, or a neuron that is the
             same for all images.
     """
-    parts = band.split(targets or networks.default or "")
+    parts = band.split((networks.default or "") if targets is None else targets)
     if len(parts) > 1:
         alone = [band.parse(part, networks) for part in parts]
         return [*alone, band.Bands(one for bands in alone for one in bands)]

@@ -184,8 +184,8 @@ def command(
     _enough(particles)
     devices.choose(device)
     networks = published.load(network, trust)
-    targets = targets or networks.default
-    if not targets:
+    targets = networks.default if targets is None else targets
+    if targets is None:
         raise UsageError(f"expected --targets={band.FORM}: network {network} names no default")
     bands = band.parse(targets, networks)
     with signals.deferred(lambda text: print(text, file=sys.stderr)) as stop, Climb(stop) as climb:

@@ -20,9 +20,9 @@ function outcome({ metrics: m, complete }) {
   const known = (text, value) => (value === "-" ? "" : text);
   return `${m.found} of ${m.asked} samples found${known(` in ${m.steps} steps`, m.steps)}` +
     `${known(`, ${m.seconds} s`, m.seconds)}; ${m.in_range} in range` +
-    `${known(`; Vendi score, the effective number of different images, ${m.vendi}`, m.vendi)}` +
-    `${known(` (nature: ${m.vendi_natural} of ${m.natural} images in the range; ` +
-      `${m.vendi_equal_count} of ${m.natural} samples)`, m.vendi_natural)}.` +
+    `${known(`; as varied as ${m.vendi} wholly different images (Vendi score)`, m.vendi)}` +
+    `${known(m.natural === m.vendi_count ? "" : `; ${m.natural} of them as ${m.vendi_equal_count}`, m.vendi_natural)}` +
+    `${known(`, and the ${m.natural} natural images in the range as ${m.vendi_natural}`, m.vendi_natural)}.` +
     `${complete ? "" : " The run is not complete."}`;
 }
 

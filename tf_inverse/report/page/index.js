@@ -98,7 +98,21 @@ function tally() {
   const names = new Set(units.flatMap((unit) => unit.layers)), lacking = units.filter((unit) => !unit.place).length;
   const words = `${many(units.length, "unit")} of ${many(names.size, "layer")}`;
   return `${words}, each by samples of what excites it to a range` +
-    `${lacking ? `; ${lacking} without samples` : ""}. A picture shows the most typical sample of each facet, or samples as unlike as can be.`;
+    `${lacking ? `; ${lacking} without samples` : ""}. ${legend().join(" ")}`;
+}
+
+// What the words and numbers of the tiles mean, of those that there are.
+function legend() {
+  const lines = ["A picture shows samples as unlike as can be."];
+  if (units.some((unit) => unit.facets > 1)) {
+    lines[0] = "Samples may fall into facets, groups that show unlike things: a picture has the most " +
+      "typical sample of each facet, or of a unit with one facet samples as unlike as can be.";
+  }
+  if (units.some((unit) => unit.vendi !== null)) lines.push("Vendi: how many wholly different images the samples are worth.");
+  if (units.some((unit) => unit.facets > 1 && unit.poly !== null)) {
+    lines.push("Polysemanticity: how many wholly unlike things the unit answers to, 1 where it has one facet.");
+  }
+  return lines;
 }
 
 for (const name of new Set(units.flatMap((unit) => unit.layers))) {
