@@ -71,14 +71,14 @@ def test_one_trace_however_many_neurons(band, method):
     for unit in (0, 2):
         settings = Settings(n=6, K=4, method=method, seed=unit)
         list(sample(networks, (band(Neuron("fc3", unit)),), settings))
-    # The yardstick is one for all neurons, and so is what it reads: encodings alone. Whether a layer
-    # repeats itself is no graph, but what was found; it was looked at once.
+    # The yardstick is one for all neurons, and so is what it reads: encodings alone. Whether a
+    # layer repeats itself is no graph, but what was found; it was looked at once.
     others = ("probabilities", "yardstick", "repeats")
     kept = {key: one for key, one in networks._compiled.items() if key[0] not in others}
     assert kept.pop(("look", ())).experimental_get_tracing_count() == 1
     kept = {key[0]: one for key, one in kept.items()}
     kinds = {"read", "look"} | GRAPHS[method]
-    assert set(kept) == kinds and len(networks._compiled) == len(kinds) + 4
+    assert set(kept) == kinds and len(networks._compiled) == len(kinds) + 5
     for kind, one in kept.items():
         function = one[0] if isinstance(one, tuple) else one
         assert function.experimental_get_tracing_count() == 1, kind
