@@ -12,6 +12,7 @@ from tf_inverse.compute import device as devices
 from tf_inverse.errors import UsageError
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import starts
+from tf_inverse.report import site
 
 if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
@@ -42,6 +43,7 @@ def prepared(folder: pathlib.Path, asked: dict, overwrite: bool) -> plan.Plan | 
     there = plan.read(folder)
     if there is not None and overwrite:
         plan.clear(folder, there)
+        site.remove(folder)
         there = None
     elif there is not None:
         plan.expect_same(folder, there, asked)

@@ -15,7 +15,7 @@ from tf_inverse.grammar import say
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage
 from tf_inverse.report import png
-from tf_inverse.run import job, natures, plane_command, ranges, signals
+from tf_inverse.run import job, natures, plane_command, printed, ranges, signals
 from tf_inverse.run import resume as resuming
 from tf_inverse.run.printed import run, told
 from tf_inverse.tensors import StrPath
@@ -125,14 +125,16 @@ def climb(
     """`tf-inverse ladder`: samples its rungs; returns the exit code, 3 where one lacks samples."""
     with signals.deferred(say) as stop:
         try:
-            one = functools.partial(told, stop=stop, volume=volume)
-            troubles = ranges.climb(out, networks, steps, settings, overwrite, one, nature)
+            one = functools.partial(told, stop=stop, volume=volume, brief=True)
+            found = ranges.climb(out, networks, steps, settings, overwrite, one, nature)
         except KeyboardInterrupt:
             return stop.exit_code
-    for line in troubles:
+    for line in found.troubles:
         say(line)
-    print(f"{out}/ladder.png, {out}/ladder.html")
-    return Unreachable.exit_code if troubles else 0
+    if found.archives:
+        printed.compared(found.archives)
+        print(f"{out}/ladder.png, {out}/ladder.html")
+    return Unreachable.exit_code if found.troubles else 0
 
 
 def placed(options: dict[str, Any], **how: Any) -> tuple[Settings, str]:
