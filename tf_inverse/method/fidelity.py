@@ -105,6 +105,7 @@ def measure(networks: Networks, neurons: tuple[Neuron, ...], precision: str) -> 
             # Only in a graph does half precision compute them as the search does: from logits.
             read = traced(read)
         e_lower, z_lower = read(x_lower, layers, where)
+        _differentiated(lower, c[:1], layers, where)
     except Exception as error:  # a layer of the user's own may raise anything
         nothing = np.full(len(neurons), np.nan)
         return Errors(np.nan, np.nan, nothing, nothing, reason(error))
@@ -117,6 +118,16 @@ def measure(networks: Networks, neurons: tuple[Neuron, ...], precision: str) -> 
     size = np.sqrt(np.mean(np.square(z), axis=0))
     apart = np.sqrt(np.mean(np.square(z_lower - z), axis=0))
     return Errors(_share(x_lower, x), _share(e_lower, e), apart, size)
+
+
+def _differentiated(
+    networks: Networks, c: tf.Tensor, layers: tuple[str, ...], where: tf.Tensor
+) -> None:
+    """Goes back from activations and encodings to a code: some layers fail on that way alone."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(c)
+        read = networks.read(networks.images(c), layers, where)
+    tape.gradient(read, c)
 
 
 def _share(found: ArrayLike, expected: ArrayLike) -> float:
