@@ -71,7 +71,9 @@ def made(networks: Networks, asked: dict, options: dict, targets_file: str | Non
         found = targets.of_file(networks, targets_file)
     layers = [target.told["layer"] for target in found]
     K = _codes(networks, layers) if options["K"] == "auto" else options["K"]
-    wanted = precision.resolve(options["precision"])
+    # A half precision draws other pixels of a code than float32, which draws them again.
+    codes = asked["store"] == "codes"
+    wanted = "float32" if codes else precision.resolve(options["precision"])
     settings = starts.alone(networks, Settings(**options | {"precision": wanted, "K": K}))
     return plan.make(networks, asked, settings, asked["store"], found, of)
 

@@ -60,6 +60,8 @@ def sample(
     targets = targets or entries.get("default")
     if not targets:
         raise UsageError(f"expected --targets={band.FORM}: network {network} names no default")
+    if store == "codes" and options["precision"] == "auto":
+        options = options | {"precision": "float32"}  # as `job.run` has it
     automatic = options["K"] == "auto"
     settings, where = placed(options | {"K": capacity.LEAST if automatic else options["K"]}, **how)
     networks = published.load(network, trust)
