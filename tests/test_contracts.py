@@ -78,7 +78,7 @@ def test_one_trace_however_many_neurons(band, method):
     assert kept.pop(("look", ())).experimental_get_tracing_count() == 1
     kept = {key[0]: one for key, one in kept.items()}
     kinds = {"read", "look"} | GRAPHS[method]
-    assert set(kept) == kinds and len(networks._compiled) == len(kinds) + 4
+    assert set(kept) == kinds and len(networks._compiled) == len(kinds) + 5
     for kind, one in kept.items():
         function = one[0] if isinstance(one, tuple) else one
         assert function.experimental_get_tracing_count() == 1, kind

@@ -24,7 +24,7 @@ def units(
         trust: Load a SavedModel in the network, where it is not one that you adopted.
     """
     from tf_inverse.caffe import published
-    from tf_inverse.networks import unit_statistics
+    from tf_inverse.networks import repeats, unit_statistics
     from tf_inverse.report import tables
 
     networks = published.load(network, trust)
@@ -32,6 +32,7 @@ def units(
     if layer is None:
         print(tables.layers(unit_statistics.layers(networks)))
         return
+    repeats.expect_layers(networks, (layer,))
     chosen = unit_statistics.found(networks, layer, search)
     natural = unit_statistics.natural(networks, layer, images)
     random = unit_statistics.measure(

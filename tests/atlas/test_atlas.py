@@ -16,7 +16,7 @@ from commands import Child, run
 
 from tf_inverse import archive
 from tf_inverse.archive import atlas_index, atomic, side_file
-from tf_inverse.atlas import index, plan, targets, work
+from tf_inverse.atlas import index, plan, request, targets, work
 from tf_inverse.caffe import published
 from tf_inverse.networks import codes, storage
 from tf_inverse.neuron import Neuron
@@ -312,6 +312,11 @@ def test_overwriting_removes_what_the_plan_before_named_and_nothing_else(
     assert not side_file.beside(told).exists() and "left out" not in capsys.readouterr().err
     assert not list(folder.glob("conv1/*.h5")) and mine.read_bytes() == b"mine"
     assert {unit["found"] for unit in atlas_index.read(folder)["units"]} == {0, 3}
+    # The pages of what was sampled before go at once, not when the next ones are made.
+    emptied = shutil.copytree(whole, tmp_path / "emptied")
+    assert (emptied / "site").is_dir()
+    request.prepared(emptied, {}, overwrite=True)
+    assert not (emptied / "site").exists()
     # Stopped before the new plan is there, it is still known to be an atlas's folder.
     (folder / plan.NAME).unlink()
     assert sampled(folder, network, "--layers=fc3", "--n=3") == 0

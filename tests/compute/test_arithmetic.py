@@ -225,6 +225,22 @@ def test_what_is_seen_of_weights_holds_for_them_alone():
     assert served == ["bfloat16", "float32", "bfloat16"]
 
 
+class OneWay(keras.layers.Layer):
+    """Fails in half precision, but only where its gradient is asked for."""
+
+    def call(self, x):
+        @tf.custom_gradient
+        def halved(x):
+            def back(slope):
+                if slope.dtype != tf.float32:
+                    raise TypeError("slopes come in float32")
+                return 0.5 * slope
+
+            return 0.5 * x, back
+
+        return halved(x)
+
+
 class Stubborn(keras.layers.Layer):
     """A layer that adds a float32 constant, which TensorFlow adds to nothing else."""
 
@@ -258,8 +274,9 @@ def test_a_digest_is_that_of_the_bytes_of_all_variables(dtype):
     assert arithmetic.digest(model) != before
 
 
-def test_a_layer_that_cannot_compute_in_half_precision():
-    networks, bands = pair(of_a(Stubborn()))
+@pytest.mark.parametrize("layer", [Stubborn, OneWay])
+def test_a_layer_that_cannot_compute_in_half_precision(layer):
+    networks, bands = pair(of_a(layer()))
     kept, why = fidelity.settled(networks, bands, Settings(precision="bfloat16"))
     assert kept.precision == "float32"
     assert "does not compute in bfloat16" in why and "\n" not in why and "float32" in why

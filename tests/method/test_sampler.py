@@ -305,6 +305,29 @@ def test_rows_that_overflow_do_not_spoil_the_others(encoder, layer):
     assert errors.encodings < 0.5 and errors.activations[0] < scale.z_sd[0]
 
 
+def test_a_seed_without_numbers_begins_anew():
+    """It would stay where it is, and of the paper's K seeds all have to be feasible."""
+    networks, neuron = overflowing("before"), Neuron("fc4", 2)
+
+    def begins(seed):
+        c = Stream(networks, seed, 1, K).rows(0, K)[0]
+        return np.isfinite(networks.encode(worlds.images(networks, c))).all(axis=1)
+
+    # The first seed of random numbers with which one of the K codes overflows.
+    seed = next(seed for seed in range(100) if K > begins(seed).sum() > 0)
+    c = draw(networks, 200, generator(1, 0))
+    z = networks.activations(worlds.images(networks, c), (neuron,))
+    ends = np.quantile(z[np.isfinite(z)], (0.3, 0.95))
+    bands, options = (Band(neuron, *map(float, ends)),), {"method": "paper", "seed": seed}
+    batches, whole = run(networks, bands, n=12, **options)
+    assert batches[-1].info.restarts >= K - begins(seed).sum()
+    assert np.isfinite(whole.encodings).all() and len(whole.images) == 12
+    # What is told of where a sample began is the same of a run that was stopped.
+    parts, first = run(networks, bands, n=5, **options)
+    _, rest = run(networks, bands, parts[-1].state, n=12, **options)
+    assert equal(Samples.joined([first, rest]), whole)
+
+
 def test_of_a_range_below_the_smallest_activation_is_told(tiny, band, activations):
     below, usual = Band(Neuron("fc3", 1), -2e3, -1e3), band(worlds.NEURON, 0.1, 0.9)
     with pytest.raises(Unreachable, match=rf"never reached: {below}\. Choose") as ended:

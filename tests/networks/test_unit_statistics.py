@@ -139,7 +139,7 @@ def test_climb_draws_what_was_found(networks, tmp_path):
     near = f"fc3:cat@{low - (high - low) / 12:g}:{low + (high - low) / 12:g}"
     steps = ranges.rungs(networks, f"{near}, fc3:dog@1e6:2e6", 2)
     settings = Settings(n=4, K=2, patience=20)
-    troubles = ranges.climb(tmp_path / "out", networks, steps[:2], settings)
+    troubles = ranges.climb(tmp_path / "out", networks, steps[:2], settings).troubles
     assert len(troubles) == 1 and "fc3:1@1e+06:2e+06" in troubles[0]
     assert len(archive.open(tmp_path / "out" / "rung-1.h5")) == 4
     assert (tmp_path / "out" / "ladder.png").stat().st_size > 1000
@@ -150,12 +150,15 @@ def test_climb_draws_what_was_found(networks, tmp_path):
     # A rung that is out of reach now is not shown by what an earlier ladder found under its name.
     again = [steps[1], steps[1], steps[0]]
     settings = Settings(n=4, K=2, patience=20)
-    troubles = ranges.climb(tmp_path / "out", networks, again, settings, overwrite=True)
+    troubles = ranges.climb(tmp_path / "out", networks, again, settings, overwrite=True).troubles
     shown = (tmp_path / "out" / "ladder.html").read_text()
     # Nor does it stay in the folder.
     left = [name for name in os.listdir(tmp_path / "out") if name.endswith(".h5")]
     assert left == ["rung-3.h5"]
     assert len(troubles) == 2 and shown.count('"captions":') == page.count('"captions":') == 1
+    # Of a ladder without a rung, nothing is left to be taken for it.
+    none = ranges.climb(tmp_path / "out", networks, steps[1:2], settings, overwrite=True)
+    assert not none.archives and not os.listdir(tmp_path / "out")
 
 
 def test_a_stopped_climb_goes_on_to_the_same_bytes(networks, tmp_path):
@@ -175,7 +178,7 @@ def test_a_stopped_climb_goes_on_to_the_same_bytes(networks, tmp_path):
     whole = (tmp_path / "cut" / "rung-1.h5").stat()
     assert not (tmp_path / "cut" / "ladder.png").exists()
     for folder in ("cut", "straight"):
-        assert ranges.climb(tmp_path / folder, networks, steps, settings) == []
+        assert not ranges.climb(tmp_path / folder, networks, steps, settings).troubles
     assert (tmp_path / "cut" / "rung-1.h5").stat().st_mtime_ns == whole.st_mtime_ns
     for i in range(1, len(steps) + 1):
         rungs = [tmp_path / folder / f"rung-{i}.h5" for folder in ("cut", "straight")]

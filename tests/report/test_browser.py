@@ -7,6 +7,8 @@ import pytest
 import specimen
 
 from tf_inverse.archive import side_file
+from tf_inverse.experiments import page as experiment
+from tf_inverse.experiments.recipes import Outcome
 from tf_inverse.report import beside, html, judged, plane
 
 pytest.importorskip("selenium.webdriver", reason="needs selenium")
@@ -419,5 +421,26 @@ def test_a_plane_is_no_wider_than_a_phone(browser, tmp_path, columns):
         widths = f"{box} return [document.documentElement.scrollWidth, box.scrollWidth]"
         page, grid = browser.execute_script(widths)
         assert page <= 390 and (grid <= 390) == (columns == 6)
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_the_table_of_an_experiment_fits_into_a_laptops_window(browser, tmp_path):
+    """Every column but those of the experiment `size`, which has few others."""
+    figures = {key: 1234.5 for key in experiment.COLUMNS if not key.startswith("seconds_")}
+    figures |= dict.fromkeys(experiment.SHARES, 0.1234) | {"steps": 123456, "passes": 1234567}
+    words = {"neuron": "fc8:862 (toilet seat) in [24.31, 36.7]", "method": "PPGN, kept in range"}
+    outcome = Outcome("Table 1", "text", [figures | words], [])
+    told = experiment.page(outcome, "table1", "tf-inverse experiment table1", "caffenet", None)
+    (tmp_path / "table1.html").write_text(told, encoding="utf-8")
+    window = {"width": 1280, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", window)
+    try:
+        browser.get((tmp_path / "table1.html").as_uri())
+        box = (
+            "const box = document.querySelector('.wide'); return [box.scrollWidth, box.clientWidth]"
+        )
+        wide, room = browser.execute_script(box)
+        assert wide <= room <= 1280
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

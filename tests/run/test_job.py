@@ -179,3 +179,13 @@ def test_each_histogram_of_an_intersection_says_whose_it_is(tmp_path, capsys):
         assert [head for head in heads if head and " .. " not in head] == (
             ["fc8:8 (ship)", *named] if named else []
         )
+
+
+def test_an_archive_of_codes_is_true_whatever_the_precision(tiny, tmp_path, capsys):
+    """A half precision draws other pixels of a code, and the images are drawn again in float32."""
+    run(tmp_path / "c.h5", tiny, "fc3:dog@-1e3:1e3", store="codes", precision="bfloat16")
+    assert "an archive of codes is of the images that float32 draws" in capsys.readouterr().err
+    with archive.open(tmp_path / "c.h5") as opened:
+        assert opened.settings["precision"] == "float32"
+        opened.rendered(lambda codes: verify.render(tiny, codes))
+        assert verify.verify(opened, tiny).problems == ()

@@ -1,6 +1,7 @@
 """Natural images beside samples, by the commands: in the sheet, the ladder, and the report."""
 
 import pathlib
+import re
 
 import atlases
 import numpy as np
@@ -77,9 +78,13 @@ def test_a_site_scores_images_for_all_its_units_together(capsys):
     assert run("site", "units", "--nature=nowhere") == 2
 
 
-def test_a_ladder_has_a_row_of_nature_below_each_rung():
+def test_a_ladder_has_a_row_of_nature_below_each_rung(capsys):
     flags = ["--network=tiny", "--targets=fc3:2", "--ranges=2", "--n=3"]
     assert run("ladder", "plain", *flags) in (0, 3)
+    out = capsys.readouterr().out
+    # One table of all rungs, and a heading of each.
+    assert out.count("pair distance per dimension") == 1 and out.count("images found with") == 2
+    assert re.search(r"^ +rung-1 +rung-2$", out, re.MULTILINE)
     assert run("ladder", "with", *flags, "--nature=photos") in (0, 3)
     heights = [Image.open(f"{name}/ladder.png").height for name in ("plain", "with")]
     assert heights[0] < heights[1]

@@ -233,8 +233,8 @@ def test_what_overflows_the_encoding_is_in_no_cell(monkeypatch, tmp_path):
     networks = box()
     score = networks.score
 
-    def overflowing(x, neurons, **options):
-        e, z = score(x, neurons, **options)
+    def overflowing(x, neurons, batch):
+        e, z = score(x, neurons, batch)
         return np.where(z[:, :1] > 0.5, np.inf, e), z
 
     monkeypatch.setattr(networks, "score", overflowing)

@@ -82,6 +82,22 @@ def trained(data, tmp_path_factory):
 # Images
 
 
+def test_nobody_trains_on_what_another_is_tested_on(tmp_path, monkeypatch):
+    x, y = world(40, 0)
+    np.savez(tmp_path / "whole.npz", images=x, labels=y)
+    kept = {}
+
+    def recorded(model, parts, *_, seed, **more):
+        kept[seed] = parts.test.tobytes()
+        raise UsageError("enough")
+
+    monkeypatch.setattr(runs, "train_classifier", recorded)
+    for kind, seed in (("classifier", 0), ("judge", 0), ("classifier", 7)):
+        asked = (kind, tmp_path / "whole.npz", tmp_path / kind, "--size=8", f"--seed={seed}")
+        assert run(*asked) == 2
+    assert len(kept) == 3 and len({*kept.values()}) == 1
+
+
 def test_images_from_arrays_by_split(data):
     x, y = image_files.load(data, SIZE)
     np.testing.assert_array_equal(x, world(128, 0)[0])

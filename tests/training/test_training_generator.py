@@ -456,7 +456,7 @@ def test_images_are_divided_once_or_as_their_folders_say(tmp_path):
         path = tmp_path / "photos" / f"class{label}"
         path.mkdir(parents=True, exist_ok=True)
         Image.fromarray(one).save(path / f"{i}.png")
-    parts = data.load(tmp_path / "photos", SIZE, 3, 0)
+    parts = data.load(tmp_path / "photos", SIZE, 3)
     assert len(parts.train) == 36 and len(parts.test) == len(parts.labels) == 4
     both = {one.tobytes() for one in (*parts.train, *parts.test)}
     assert both == {one.tobytes() for one in x} == {one.tobytes() for one in parts.natural}
@@ -468,14 +468,18 @@ def test_images_are_divided_once_or_as_their_folders_say(tmp_path):
     (tmp_path / "parts").mkdir()
     for part in ("train", "test"):
         (tmp_path / "parts" / part).symlink_to(tmp_path / "photos")
-    parts = data.load(tmp_path / "parts", SIZE, 3, 0)
+    parts = data.load(tmp_path / "parts", SIZE, 3)
     assert len(parts.train) == len(parts.test) == len(parts.natural) == 40
+    # Of other parts, the natural images are counted where the training counted them.
+    (tmp_path / "parts" / "test").rename(tmp_path / "parts" / "dev")
+    natural = image_files.load(tmp_path / "parts", SIZE, "test")[0]
+    np.testing.assert_array_equal(natural, data.load(tmp_path / "parts", SIZE, 3).natural)
     assert image_files.names(tmp_path / "parts") == ("class0", "class1")
     Image.fromarray(x[0]).save(tmp_path / "photos" / "loose.png")
     assert image_files.names(tmp_path / "photos") == ()
     np.savez(tmp_path / "few.npz", images=x[:5])
     with pytest.raises(UsageError, match="at least 20 images to train on in .*, got 5"):
-        data.load(tmp_path / "few.npz", SIZE, 3, 0)
+        data.load(tmp_path / "few.npz", SIZE, 3)
 
 
 def test_statistics_against_numpy(monkeypatch):

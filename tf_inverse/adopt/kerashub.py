@@ -10,10 +10,8 @@ import importlib
 import pathlib
 from typing import Any
 
-import h5py
-
 from tf_inverse.adopt import preprocessing
-from tf_inverse.archive import json_file
+from tf_inverse.archive import hdf5, json_file
 from tf_inverse.errors import RefusedInput, UsageError, reason
 from tf_inverse.networks import keras_file
 from tf_inverse.networks.keras_file import config
@@ -81,7 +79,7 @@ def check(folder: pathlib.Path) -> None:
 
 
 def _stored(path: pathlib.Path) -> int:
-    with h5py.File(path, "r") as file:
+    with hdf5.opened(path) as file:
         return count(file, path, path.stat().st_size)
 
 

@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 import h5py
 import numpy as np
 
-from tf_inverse.archive import object_checks, schema, walk
+from tf_inverse.archive import lock, object_checks, schema, walk
 from tf_inverse.archive.lock import LockedError
 from tf_inverse.errors import RefusedInput
 from tf_inverse.tensors import StrPath
@@ -60,6 +60,8 @@ def open_file(path: StrPath) -> h5py.File:
         with open(path, "rb", opener=lambda p, flags: os.open(p, flags | os.O_NONBLOCK)) as file:
             regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
             start = file.read(len(SIGNATURE)) if regular else None
+            # HDF5 opens no file where there are no locks, unless it is told to ask for none.
+            lockless = lock.missing(file.fileno())
             # What another program has only begun to write has no signature yet.
             if regular and start != SIGNATURE and _is_locked(file):
                 raise LockedError(LOCKED.format(path))
@@ -71,6 +73,8 @@ def open_file(path: StrPath) -> h5py.File:
         raise RefusedInput(f"{path}: not an HDF5 file")
     access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
     access.set_fapl_sec2()
+    if lockless:
+        access.set_file_locking(False, False)
     try:
         return h5py.File(h5py.h5f.open(os.fsencode(path), h5py.h5f.ACC_RDONLY, access))
     except (OSError, RuntimeError) as error:

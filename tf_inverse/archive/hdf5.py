@@ -12,7 +12,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tf_inverse.archive import schema
+from tf_inverse.archive import lock, schema
+from tf_inverse.tensors import StrPath
 
 COMPACT = 1024  # bytes: below it an array goes into the object's header
 
@@ -25,6 +26,14 @@ def create(file: Any) -> h5py.File:
     creation = h5py.h5p.create(h5py.h5p.FILE_CREATE)
     creation.set_obj_track_times(False)
     return h5py.File(h5py.h5f.create(b"archive", h5py.h5f.ACC_TRUNC, creation, access))
+
+
+def opened(path: StrPath, mode: str = "r") -> h5py.File:
+    """`h5py.File`, also on a file system without locks, where HDF5 refuses to open any file."""
+    with open(path, "rb" if mode == "r" else "ab") as file:
+        # Nothing else than this would do: HDF5 refuses a second handle with another choice.
+        locking = False if lock.missing(file.fileno()) else None
+    return h5py.File(path, mode, locking=locking)
 
 
 def group(parent: h5py.Group, name: str) -> h5py.Group:

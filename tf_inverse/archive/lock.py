@@ -1,8 +1,17 @@
 """One writer at a time; the lock dies with the process that holds it."""
 
+import errno
 import fcntl
 import os
 import pathlib
+
+from tf_inverse.grammar import say
+
+MISSING = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
+"""What a file system without locks answers: NFS without its lock daemon, some FUSE and volumes."""
+
+_told: set[int] = set()
+"""Devices without locks of which the user has been told."""
 
 
 class LockedError(FileExistsError):
@@ -35,7 +44,7 @@ def _acquire(path: pathlib.Path, archive: pathlib.Path) -> int:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            exclusive(descriptor, archive, fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
             os.close(descriptor)
@@ -54,3 +63,38 @@ def _still_there(descriptor: int, path: pathlib.Path) -> bool:
         return os.path.samestat(os.fstat(descriptor), os.stat(path))
     except FileNotFoundError:
         return False
+
+
+def exclusive(descriptor: int, what: pathlib.Path, how: int = 0) -> None:
+    """Locks an open file; where the file system has no locks, says so once and goes on without.
+
+    Args:
+        descriptor: Of the file.
+        what: What it stands for, for the message.
+        how: `fcntl.LOCK_NB`, or 0 to wait for the process that holds the lock.
+
+    Raises:
+        BlockingIOError: Another process holds it, and is not waited for.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | how)
+    except OSError as error:
+        if error.errno not in MISSING:
+            raise
+        device = os.fstat(descriptor).st_dev
+        if device not in _told:
+            _told.add(device)
+            say(
+                f"the file system of {what} has no locks ({os.strerror(error.errno)}): let no "
+                f"other process write there meanwhile"
+            )
+
+
+def missing(descriptor: int) -> bool:
+    """Whether the file system of an open file has no locks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in MISSING
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    return False

@@ -14,13 +14,13 @@ group alone: not on who samples it, nor on how often that was begun.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import pathlib
 import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from tf_inverse.archive import atlas_index, atomic, attributes, side_file
+from tf_inverse.archive.lock import exclusive
 from tf_inverse.atlas import kept_directions
 from tf_inverse.atlas.targets import Target
 from tf_inverse.band import Band, Bands
@@ -147,7 +147,7 @@ def settle(folder: pathlib.Path, plan: Plan) -> Plan:
 def locked(folder: pathlib.Path) -> Iterator[None]:
     """Inside, no other process makes the plan or the index of the atlas."""
     with open(folder / GROUPS / LOCK, "a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        exclusive(lock.fileno(), folder)
         yield
 
 

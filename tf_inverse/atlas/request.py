@@ -12,6 +12,7 @@ from tf_inverse.compute import device as devices
 from tf_inverse.errors import UsageError
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import starts
+from tf_inverse.report import site
 
 if TYPE_CHECKING:
     from tf_inverse.networks.networks import Networks
@@ -42,6 +43,7 @@ def prepared(folder: pathlib.Path, asked: dict, overwrite: bool) -> plan.Plan | 
     there = plan.read(folder)
     if there is not None and overwrite:
         plan.clear(folder, there)
+        site.remove(folder)
         there = None
     elif there is not None:
         plan.expect_same(folder, there, asked)
@@ -69,7 +71,9 @@ def made(networks: Networks, asked: dict, options: dict, targets_file: str | Non
         found = targets.of_file(networks, targets_file)
     layers = [target.told["layer"] for target in found]
     K = _codes(networks, layers) if options["K"] == "auto" else options["K"]
-    wanted = precision.resolve(options["precision"])
+    # A half precision draws other pixels of a code than float32, which draws them again.
+    codes = asked["store"] == "codes"
+    wanted = "float32" if codes else precision.resolve(options["precision"])
     settings = starts.alone(networks, Settings(**options | {"precision": wanted, "K": K}))
     return plan.make(networks, asked, settings, asked["store"], found, of)
 

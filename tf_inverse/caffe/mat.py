@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import h5py
 import numpy as np
 
-from tf_inverse.archive import walk
+from tf_inverse.archive import hdf5, walk
 from tf_inverse.caffe import mat_levels
 from tf_inverse.errors import RefusedInput, UsageError, reason
 from tf_inverse.tensors import Array
@@ -76,7 +76,7 @@ def _from_scipy(value: object) -> Content:
 
 
 def _read_hdf5(path: pathlib.Path) -> dict[str, Content]:
-    with h5py.File(path, "r") as file:
+    with hdf5.opened(path) as file:
         # Whatever the variables refer to lies in the file too, in a group of its own.
         found = walk.bearable(file, path, MOST_BYTES)
         stored = _Stored(file, sum(item.size * item.dtype.itemsize for item in found.values()))

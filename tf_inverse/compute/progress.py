@@ -104,7 +104,7 @@ class Counted:
     """
 
     def __init__(self, things: str, before: float = 0):
-        self.things, self.before = things, before
+        self.things, self.before, self.ended = things, before, False
         self.began = self.last = time.monotonic()
         self.terminal = on_terminal()
 
@@ -123,9 +123,10 @@ class Counted:
             total: All of them.
         """
         now = time.monotonic()
-        if now - self.last < (0.2 if self.terminal else EVERY) and done != total:
+        # That all are done may be told more than once, and is shown once.
+        if self.ended or now - self.last < (0.2 if self.terminal else EVERY) and done != total:
             return
-        self.last = now
+        self.last, self.ended = now, done == total
         text = f"{int(done)}/{total} {self.things}"
         if done > self.before:
             speed = (done - self.before) / max(now - self.began, 1e-9)

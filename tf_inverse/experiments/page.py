@@ -61,9 +61,11 @@ _STYLE = (
     "th,td{border-bottom:1px solid light-dark(#d8dae0,#353a45);padding:.3rem .6rem;"
     "text-align:right}"
     "th:first-child,td:first-child,th:nth-child(2),td:nth-child(2){text-align:left}"
-    ".wide{overflow-x:auto}.wide td:first-child{min-width:9rem}"
-    ".wide td+td+td{white-space:nowrap}"
-    ".wide table{font-size:.8rem;line-height:1.3}img{max-width:100%}"
+    # All columns of figures fit into a window of 1,280 pixels; in a narrower one they are pushed.
+    ".wide{overflow-x:auto}.wide td:first-child{min-width:6rem}"
+    ".wide td+td+td{white-space:nowrap}.wide th{hyphens:auto;vertical-align:bottom}"
+    ".wide th,.wide td{padding:.25rem}"
+    ".wide table{font-size:.7rem;line-height:1.3}img{max-width:100%}"
     "code span{display:inline-block;max-width:100%;overflow-wrap:anywhere}"
     # On paper nothing can be pushed aside: the table has to fit, on a wide sheet in small letters.
     "@media print{@page{size:landscape}:root{color-scheme:light}.wide{overflow:visible}"

@@ -15,7 +15,7 @@ from tf_inverse.archive import side_file
 from tf_inverse.archive.side_file import ATTRIBUTION, RESIDUAL
 from tf_inverse.errors import RefusedInput, UsageError
 from tf_inverse.explain import attribution
-from tf_inverse.networks import codes
+from tf_inverse.networks import codes, repeats
 from tf_inverse.report import text
 from tf_inverse.version import versions
 
@@ -79,10 +79,12 @@ def explain(
         progress: Told after every sample how many are done, of how many.
 
     Raises:
-        UsageError: An unknown method or baseline, or an archive of vectors or without images.
+        UsageError: An unknown method or baseline, or an archive of vectors or without images,
+            or networks that give others each time.
         RefusedInput: Its activations are not what the networks give.
     """
     methods = _checked(archive, methods, baseline)
+    repeats.expect_neurons(networks, neurons, attribution.ROWS)
     facts = {
         "baseline": baseline,
         "seed": seed,

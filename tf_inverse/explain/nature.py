@@ -16,12 +16,14 @@ import numpy as np
 
 from tf_inverse import metrics
 from tf_inverse.errors import UsageError
-from tf_inverse.networks import codes, image_files, unit_nature
+from tf_inverse.networks import codes, image_files, repeats, unit_nature
+from tf_inverse.networks.networks import BATCH
 from tf_inverse.report.beside import Nature
 
 if TYPE_CHECKING:
     from tf_inverse.band import Bands
     from tf_inverse.networks.networks import Networks
+    from tf_inverse.neuron import Neuron
     from tf_inverse.tensors import Array, StrPath
 
 MOST = 60
@@ -75,7 +77,7 @@ def each(
     pixels, numbers = _read(networks, source)
     for start in range(0, len(several), AT_A_TIME):
         part = several[start : start + AT_A_TIME]
-        z = networks.activations(pixels, tuple(n for bands in part for n in bands.neurons))
+        z = _scored(networks, pixels, tuple(n for bands in part for n in bands.neurons))
         widths = np.cumsum([len(bands) for bands in part])
         for bands, own in zip(part, np.split(z, widths[:-1], axis=1), strict=True):
             yield _chosen(bands, pixels, own, numbers, source, most, seed)
@@ -101,7 +103,7 @@ def remembered(
     if within is None:
         return None
     pixels, numbers = _read(networks, source, natural.indices[within])
-    z = networks.activations(pixels, bands.neurons)
+    z = _scored(networks, pixels, bands.neurons)
     found = _chosen(bands, pixels, z, numbers, source, most, seed)
     return found._replace(
         looked_at=len(natural.indices), source=f"{found.source} that the network remembers"
@@ -118,6 +120,11 @@ def _read(networks: Networks, source: StrPath, only: Array | None = None) -> tup
     height, width, channels = networks.image_shape
     pixels, _ = image_files.load(source, (height, width), "test", channels, only)
     return pixels, np.arange(len(pixels)) if only is None else np.asarray(only)
+
+
+def _scored(networks: Networks, pixels: Array, neurons: tuple[Neuron, ...]) -> Array:
+    repeats.expect_neurons(networks, neurons, BATCH)
+    return networks.activations(pixels, neurons)
 
 
 def _chosen(

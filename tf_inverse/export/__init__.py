@@ -21,7 +21,7 @@ from tf_inverse.export.inputs import question as question
 from tf_inverse.layers import taps
 from tf_inverse.method import normalization
 from tf_inverse.method.settings import Settings
-from tf_inverse.networks import odds, unit_statistics
+from tf_inverse.networks import odds, repeats, unit_statistics
 from tf_inverse.networks import starts as begin
 from tf_inverse.tensors import StrPath
 from tf_inverse.version import versions
@@ -155,7 +155,8 @@ def gather(
     """What is fixed at export, measured where it has to be; arguments as of `write`.
 
     Raises:
-        UsageError: No such layer, or settings that a graph without Python cannot follow.
+        UsageError: No such layer, networks that give others each time, or settings that a graph
+            without Python cannot follow.
     """
     settings = begin.alone(networks, settings)
     for name, value in ONLY.items():
@@ -173,6 +174,7 @@ def gather(
     layers = tuple(dict.fromkeys([*layers, *(one.layer for one in given)]))
     for layer in layers:
         networks.layer_shape(layer)
+    repeats.expect_layers(networks, layers)
     along = tuple(further(given, layer) for layer in layers)
     images = unit_statistics.random_images(networks, normalization.COUNT)
     return Exported(

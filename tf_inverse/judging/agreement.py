@@ -16,7 +16,7 @@ from tf_inverse.archive import Archive
 from tf_inverse.band import Bands
 from tf_inverse.judging import matching
 from tf_inverse.judging.judges import Judge
-from tf_inverse.networks import codes, unit_nature
+from tf_inverse.networks import codes, repeats, unit_nature
 from tf_inverse.report import judged
 from tf_inverse.run import verify
 from tf_inverse.tensors import Array
@@ -93,8 +93,12 @@ def others(
     Returns:
         Those kinds of which there are images. Random codes whose image lies in the bands are left
         out.
+
+    Raises:
+        UsageError: The networks give others each time: see `repeats.expect_neurons`.
     """
     found, neurons = [], bands.neurons
+    repeats.expect_neurons(networks, neurons, BATCH)
     if images is not None:
         inside = np.flatnonzero(_inside(networks.activations(images, neurons, batch=BATCH), bands))
         found.append(Others("natural images in range", images[diversity.evenly(inside, MOST)]))

@@ -11,12 +11,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_inverse.adopt import adapters, loading, repeatable
+from tf_inverse.adopt import adapters, loading
 from tf_inverse.adopt import pixels as pixel_words
 from tf_inverse.adopt.pixels import Pixels
 from tf_inverse.archive import atomic
 from tf_inverse.compute import arithmetic
 from tf_inverse.errors import UsageError, reason
+from tf_inverse.networks import repeats
 from tf_inverse.networks.resize import resize
 from tf_inverse.tensors import Array, Model
 from tf_inverse.zoo.labels import for_classes
@@ -182,7 +183,7 @@ def load(
         some, again = judge.outputs(x), judge.outputs(x[:3])
     except (ValueError, TypeError, tf.errors.OpError) as error:
         raise UsageError(f"the judge {name} fails on an image: {reason(error)}") from error
-    repeatable.expect_same(f"the judge {name}", "images", some, again)
+    repeats.expect_same(f"the judge {name}", "images", some, again)
     return judge
 
 

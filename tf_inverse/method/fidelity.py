@@ -15,8 +15,8 @@ from tf_inverse.band import Bands
 from tf_inverse.compute import arithmetic
 from tf_inverse.compute.device import traced
 from tf_inverse.compute.precision import resolve
-from tf_inverse.errors import UsageError, reason
-from tf_inverse.networks import codes
+from tf_inverse.errors import reason
+from tf_inverse.networks import codes, repeats
 from tf_inverse.networks.networks import index
 
 if TYPE_CHECKING:
@@ -41,13 +41,6 @@ SPREAD = 1 / 4
 
 Both only steer a search, since what is stored comes from float32. A copy that has lost a part of
 itself is wrong by the whole of it.
-"""
-
-
-SAME = 1e-3
-"""Largest change of an activation from one look to the next, as a share of the largest one.
-
-Sums that a device takes in another order change it by far less.
 """
 
 
@@ -83,31 +76,13 @@ def settled(
         (settings, None), or (settings in float32, a line that says why).
 
     Raises:
-        UsageError: A layer gives others each time, so that no sample of it would stay true.
+        UsageError: The networks give others each time, so that no sample would stay true.
     """
     bands, wanted = Bands(bands), resolve(settings.precision)
-    layers = tuple(dict.fromkeys(n.layer for n in bands.neurons))
-    networks.compiled(("repeats", layers), lambda: _expect_same(networks, bands.neurons, settings))
+    repeats.expect_neurons(networks, bands.neurons, settings.K)
     why = wanted != "float32" and _against(networks, bands, wanted)
     kept = dataclasses.replace(settings, precision="float32" if why else wanted)
     return kept, f"searching in float32: {why}" if why else None
-
-
-def _expect_same(networks: Networks, neurons: tuple[Neuron, ...], settings: Settings) -> None:
-    """Refuses layers that draw random numbers, as of an encoder that samples."""
-    c = tf.constant(codes.draw(networks, COUNT, codes.generator(0, 0)))
-    x = np.asarray(networks.images(c)).astype(networks.stored)
-    # The graph is the one that scores what a run finds.
-    z, again = (networks.score(x, neurons, settings.K)[1].astype(np.float64) for _ in range(2))
-    with np.errstate(invalid="ignore"):  # of what overflows, nothing is told here
-        apart, size = np.abs(again - z), np.abs(z).max(axis=0)
-    for neuron, off, most in zip(neurons, np.nanmax(apart, axis=0, initial=0.0), size, strict=True):
-        if off > SAME * most:
-            raise UsageError(
-                f"expected a layer that gives an image the same numbers each time, {neuron.layer} "
-                f"of {networks.name} gives others, as layers do that draw random numbers: take "
-                f"a layer before it"
-            )
 
 
 def measure(networks: Networks, neurons: tuple[Neuron, ...], precision: str) -> Errors:
@@ -130,6 +105,7 @@ def measure(networks: Networks, neurons: tuple[Neuron, ...], precision: str) -> 
             # Only in a graph does half precision compute them as the search does: from logits.
             read = traced(read)
         e_lower, z_lower = read(x_lower, layers, where)
+        _differentiated(lower, c[:1], layers, where)
     except Exception as error:  # a layer of the user's own may raise anything
         nothing = np.full(len(neurons), np.nan)
         return Errors(np.nan, np.nan, nothing, nothing, reason(error))
@@ -142,6 +118,16 @@ def measure(networks: Networks, neurons: tuple[Neuron, ...], precision: str) -> 
     size = np.sqrt(np.mean(np.square(z), axis=0))
     apart = np.sqrt(np.mean(np.square(z_lower - z), axis=0))
     return Errors(_share(x_lower, x), _share(e_lower, e), apart, size)
+
+
+def _differentiated(
+    networks: Networks, c: tf.Tensor, layers: tuple[str, ...], where: tf.Tensor
+) -> None:
+    """Goes back from activations and encodings to a code: some layers fail on that way alone."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(c)
+        read = networks.read(networks.images(c), layers, where)
+    tape.gradient(read, c)
 
 
 def _share(found: ArrayLike, expected: ArrayLike) -> float:

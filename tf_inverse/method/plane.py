@@ -26,7 +26,7 @@ from tf_inverse.method.keeper import digest
 from tf_inverse.method.normalization import Scale
 from tf_inverse.method.problem import Target
 from tf_inverse.method.settings import Settings
-from tf_inverse.networks import starts
+from tf_inverse.networks import repeats, starts
 from tf_inverse.networks.codes import draw as draw_codes
 from tf_inverse.networks.codes import generator
 from tf_inverse.tensors import Array, Tensor
@@ -72,6 +72,9 @@ class Search:
         patience: Steps of a row that a cell is tried without a sample, counted anew whenever one
             is found in it, or in a cell nearer to it than all before.
 
+    Raises:
+        UsageError: The networks give others each time: see `repeats.expect_neurons`.
+
     Attributes:
         kept: Samples of each cell, [cells].
         tried: Row-steps that were spent on each cell, [cells].
@@ -90,6 +93,7 @@ class Search:
         each: int,
         patience: int,
     ) -> None:
+        repeats.expect_neurons(networks, bands.neurons, settings.K)
         self.networks, self.grid, self.settings, self.scale = networks, grid, settings, scale
         self.each, self.patience, self.neurons = each, patience, bands.neurons
         self.apart = unit_distances(grid)

@@ -32,7 +32,7 @@ class SeedState(NamedTuple):
         mu: Penalty weight, scalar.
         step: Gradient steps taken, int64.
         short: How far short of the middle a row was at its last look, in bands, [K, p].
-        stride: Its last step as a share of beta, [K].
+        stride: Its last step as a share of beta, [K]; negative where it has begun anew.
         slots: Variables of an optimizer, where there is one.
     """
 
@@ -46,7 +46,7 @@ class SeedState(NamedTuple):
 
 
 class SeedInfo(NamedTuple):
-    """Of a round's last look: z and s [K, p], feasible [K], and how many rows were finite."""
+    """Of a round's last look: z and s [K, p], and which rows are feasible, and finite, [K]."""
 
     z: Any
     s: Any
@@ -65,6 +65,25 @@ def init(c: Array, p: int, m: int, mu0: float, slots: tuple = ()) -> SeedState:
         tf.zeros((K, p)),
         tf.ones((K,)),
         slots,
+    )
+
+
+def anew(state: SeedState, rows: Array, c: Array) -> SeedState:
+    """The state with fresh codes for some rows, as `init` has them; mu is the round's.
+
+    A row whose gradient is no number would never move again, and all K have to be feasible. Where
+    a seed begins the paper leaves open.
+
+    Args:
+        state: After a round.
+        rows: Mask, [K].
+        c: Codes, [K, d], of which those of the rows are taken.
+    """
+    column = rows[:, tf.newaxis]
+    return state._replace(
+        c=tf.where(column, c, state.c),
+        lam=tf.where(column, 0.0, state.lam),
+        stride=tf.where(rows, -1.0, state.stride),
     )
 
 
@@ -90,11 +109,10 @@ def paced(
         return before, stride
     epsilon0 = (target.z2 - target.z1) / 2.0
     short = target.short(s, target.z1 + epsilon0, epsilon0) / 2.0
-    new = tf.fill(tf.shape(stride), first)
     if target.likely is None:
-        return short, step_size.landing(short, before, stride, new, ROOM)
+        return short, step_size.landing(short, before, stride, first, ROOM)
     off = tf.reduce_max(tf.abs(short), axis=1)
-    return short, step_size.strides(short, off, before, stride, new, SHORTEST)
+    return short, step_size.strides(short, off, before, stride, first, SHORTEST)
 
 
 def make_step(
@@ -121,10 +139,12 @@ def make_step(
 
         view, g, finite = problem.descend(c, target, lagrangian)
         feasible = problem.feasible(view.z, target)
-        short, stride = paced(view.s, target, problem.bound, before, stride, i == 0)
+        first = (i == 0) | (stride < 0.0)
+        short, stride = paced(view.s, target, problem.bound, before, tf.abs(stride), first)
         moved, slots = problem.move(c, g, beta * stride[:, tf.newaxis], slots)
-        c = tf.where(tf.reduce_all(feasible), c, moved)
-        info = SeedInfo(view.z, view.s, feasible, tf.reduce_sum(tf.cast(finite, tf.int32)))
+        # A row without numbers has no length of a step either: its code would be none.
+        c = tf.where(tf.reduce_all(feasible) | ~finite[:, tf.newaxis], c, moved)
+        info = SeedInfo(view.z, view.s, feasible, finite)
         return SeedState(c, lam, mu, i + 1, short, stride, slots), info
 
     return step
@@ -144,7 +164,8 @@ def make_round(
     def round_(state: SeedState, target: Target) -> tuple[SeedState, SeedInfo]:
         K, p = state.c.shape[0], target.z1.shape[0]
         end = state.step + steps
-        info = SeedInfo(tf.zeros((K, p)), tf.zeros((K, p)), tf.zeros((K,), tf.bool), tf.constant(0))
+        none = tf.zeros((K,), tf.bool)
+        info = SeedInfo(tf.zeros((K, p)), tf.zeros((K, p)), none, none)
         while state.step < end and not tf.reduce_all(info.feasible):
             state, info = step(state, target)
         if not tf.reduce_all(info.feasible):

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 from PIL import Image
 
-from tf_inverse.archive import walk
+from tf_inverse.archive import hdf5, walk
 from tf_inverse.errors import InverseSetError, RefusedInput, UsageError, reason
 from tf_inverse.networks import npz, picture
 from tf_inverse.networks.image_stack import stacked
@@ -110,7 +110,7 @@ def _opened(path: pathlib.Path) -> Iterator[Any]:
     if path.exists() and not path.is_file():  # a pipe would wait for somebody who writes into it
         raise RefusedInput(f"{path}: expected a plain file of images")
     try:
-        with npz.Arrays(path) if path.suffix == ".npz" else h5py.File(path, "r") as file:
+        with npz.Arrays(path) if path.suffix == ".npz" else hdf5.opened(path) as file:
             yield file
     except InverseSetError:
         raise

@@ -39,7 +39,7 @@ def load(
         path: The folder or file.
         size: Height and width to resize to (antialiased), in pixels.
         split: Sub-folder, group of an .h5 file or prefix of an .npz file's arrays, where there are
-            such splits.
+            such splits; of a folder of others alone, as train and val, the part train is taken.
         channels: 3 for RGB, 1 for grey.
         only: Numbers of the images to read, counted in the order of the whole source; all of them
             if None.
@@ -55,7 +55,8 @@ def load(
     """
     path = pathlib.Path(path)
     if path.is_dir():
-        part = path / split if _is_part(path, split) else path
+        # Without a part of that name it is the training part's images that are counted.
+        part = next((path / one for one in (split, "train") if _is_part(path, one)), path)
         return _from_folder(part, size, channels, classes(part) and names(path), only)
     images, labels = image_arrays.read(path, size, split, channels, only)
     if only is None and not len(images):

@@ -21,7 +21,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tf_inverse.archive import walk
+from tf_inverse.archive import hdf5, walk
 from tf_inverse.errors import InverseSetError, RefusedInput, reason
 from tf_inverse.networks import half
 from tf_inverse.networks.natural import Natural
@@ -39,7 +39,7 @@ def read(path: StrPath) -> Natural:
             belong together, or one that declares more than 1 GB.
     """
     try:
-        with h5py.File(path, "r") as file:
+        with hdf5.opened(path) as file:
             if file.attrs.get("format") != FORMAT or file.attrs.get("version") != VERSION:
                 raise RefusedInput(
                     f"expected {FORMAT} version {VERSION} in {pathlib.Path(path).name}, "
@@ -126,7 +126,7 @@ def _layer(name: str) -> str:
 def write(path: StrPath, natural: Natural) -> None:
     """Write `natural.h5`; everything per image in half precision where that holds it (`half`)."""
     options = {"compression": "gzip", "compression_opts": 9, "shuffle": True, "track_times": False}
-    with h5py.File(path, "w") as file:
+    with hdf5.opened(path, "w") as file:
         file.attrs.update(
             format=FORMAT, version=VERSION, images=natural.images, description=natural.description
         )

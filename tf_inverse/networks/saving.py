@@ -13,6 +13,7 @@ import h5py
 import keras
 
 from tf_inverse import private
+from tf_inverse.archive import hdf5
 from tf_inverse.networks import half
 from tf_inverse.tensors import Model, StrPath, Tensor
 
@@ -42,7 +43,7 @@ class Frugal:
         config = keras.saving.serialize_keras_object(self.model)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".weights.") as folder:
             weights = pathlib.Path(folder) / "model.weights.h5"
-            with h5py.File(weights, "w") as file:
+            with hdf5.opened(weights, "w") as file:
                 _write_weights(file, self.model)
             with zipfile.ZipFile(path, "w") as archive:
                 archive.writestr("metadata.json", json.dumps(metadata))

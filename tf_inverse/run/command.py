@@ -15,7 +15,7 @@ from tf_inverse.grammar import say
 from tf_inverse.method.settings import Settings
 from tf_inverse.networks import storage
 from tf_inverse.report import png
-from tf_inverse.run import job, natures, plane_command, ranges, signals
+from tf_inverse.run import job, natures, plane_command, printed, ranges, signals
 from tf_inverse.run import resume as resuming
 from tf_inverse.run.printed import run, told
 from tf_inverse.tensors import StrPath
@@ -61,6 +61,8 @@ def sample(
     targets = entries.get("default") if targets is None else targets
     if targets is None:
         raise UsageError(f"expected --targets={band.FORM}: network {network} names no default")
+    if store == "codes" and options["precision"] == "auto":
+        options = options | {"precision": "float32"}  # as `job.run` has it
     automatic = options["K"] == "auto"
     settings, where = placed(options | {"K": capacity.LEAST if automatic else options["K"]}, **how)
     networks = published.load(network, trust)
@@ -126,14 +128,16 @@ def climb(
     """`tf-inverse ladder`: samples its rungs; returns the exit code, 3 where one lacks samples."""
     with signals.deferred(say) as stop:
         try:
-            one = functools.partial(told, stop=stop, volume=volume)
-            troubles = ranges.climb(out, networks, steps, settings, overwrite, one, nature)
+            one = functools.partial(told, stop=stop, volume=volume, brief=True)
+            found = ranges.climb(out, networks, steps, settings, overwrite, one, nature)
         except KeyboardInterrupt:
             return stop.exit_code
-    for line in troubles:
+    for line in found.troubles:
         say(line)
-    print(f"{out}/ladder.png, {out}/ladder.html")
-    return Unreachable.exit_code if troubles else 0
+    if found.archives:
+        printed.compared(found.archives)
+        print(f"{out}/ladder.png, {out}/ladder.html")
+    return Unreachable.exit_code if found.troubles else 0
 
 
 def placed(options: dict[str, Any], **how: Any) -> tuple[Settings, str]:

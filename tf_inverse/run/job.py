@@ -7,6 +7,7 @@ line (`run.printed`) prints, a program (`run.draw`) warns.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import pathlib
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -97,6 +98,7 @@ def run(
         FileExistsError: `out` is there, and neither overwrite nor resume fits.
         StorageError: The disk is full or read-only; what was found before stays in the run.
     """
+    from tf_inverse.compute.precision import resolve
     from tf_inverse.method.fidelity import settled
     from tf_inverse.method.normalization import measure
     from tf_inverse.networks import starts
@@ -105,8 +107,13 @@ def run(
     settings = starts.settled(networks, settings.sized(networks.codes.size))
     # Before half precision makes room for itself: a generator's kernels may rest from then on.
     scale = measure(networks, bands.neurons)
-    settings, why = settled(networks, bands, settings)
-    if why:
+    why = None
+    if store == "codes" and resolve(settings.precision) != "float32":
+        # A half precision draws other pixels of a code than float32, which draws them again.
+        settings = dataclasses.replace(settings, precision="float32")
+        why = "searching in float32: an archive of codes is of the images that float32 draws"
+    settings, narrow = settled(networks, bands, settings)
+    if why := why or narrow:
         say(why)
     if lacking := starts.lacking(networks, settings):
         say(lacking)

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import json
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from tf_inverse import archive
@@ -69,6 +69,7 @@ def told(
     nature: str | None = None,
     store_nature: bool = False,
     volume: bool = False,
+    brief: bool = False,
 ) -> Result:
     """Samples into an archive; prints progress, notes and the outcome, and draws the sheet.
 
@@ -87,6 +88,7 @@ def told(
         nature: As of `natures.of_each`, for a group of natural images in the sheet; or None.
         store_nature: Keep them beside the archive.
         volume: Tell how probable the bands are, too.
+        brief: Leave out histograms and figures, as of a run that is one of several.
 
     Returns:
         The result of `job.run`.
@@ -130,7 +132,7 @@ def told(
             beside.store(finished.path, natural)
         sheet = png.contact(finished, rows, columns, nature=natural)
         png.save(pathlib.Path(out).with_suffix(".png"), sheet, overwrite=True)
-        tell(finished, figures, as_json)
+        tell(finished, figures, as_json, brief)
     if cost and not as_json:
         print(cost.told())
     return result
@@ -171,7 +173,9 @@ def _unfinished(
         say(f"stopped with {found} samples{how}")
 
 
-def tell(finished: archive.Archive, figures: dict[str, Any], as_json: bool) -> None:
+def tell(
+    finished: archive.Archive, figures: dict[str, Any], as_json: bool, brief: bool = False
+) -> None:
     """Prints the outcome: one JSON object, or in words what was found, and then all figures."""
     if as_json:
         print(json.dumps(figures))
@@ -181,8 +185,19 @@ def tell(finished: archive.Archive, figures: dict[str, Any], as_json: bool) -> N
     for line in (*text.variety(text.numbers(figures)), *standing.lines(finished)):
         print(f"{line[0].upper()}{line[1:]}")
     print(f"Look at {pathlib.Path(figures['archive']).with_suffix('.png')}\n")
+    if brief:
+        return
     for target, z in zip(finished.targets, finished.activations[:].T, strict=True):
         if len(finished.targets) > 1:
             print(text.neuron(target))
         print(text.histogram(z, target["z1"], target["z2"]))
     print(figure_table.table({figures["archive"]: figures}))
+
+
+def compared(paths: Iterable[pathlib.Path]) -> None:
+    """Prints the figures of several finished runs side by side, under the names of their files."""
+    columns = {}
+    for path in paths:
+        with archive.open(path) as finished:
+            columns[path.stem] = finished.summary
+    print(figure_table.table(columns))

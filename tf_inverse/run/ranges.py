@@ -8,7 +8,7 @@ from __future__ import annotations
 import pathlib
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -108,6 +108,18 @@ def extent(networks: Networks, neuron: Neuron) -> tuple[float, float]:
     return low, high
 
 
+class Climbed(NamedTuple):
+    """What became of a ladder.
+
+    Attributes:
+        archives: Of the rungs that have samples.
+        troubles: A line for each rung with fewer samples than asked for.
+    """
+
+    archives: tuple[pathlib.Path, ...]
+    troubles: list[str]
+
+
 def climb(
     out: StrPath,
     networks: Networks,
@@ -116,7 +128,7 @@ def climb(
     overwrite: bool = False,
     run: Callable[..., Result] = job.run,
     nature: str | None = None,
-) -> list[str]:
+) -> Climbed:
     """Samples every rung into OUT/rung-1.h5 ... and draws OUT/ladder.png and OUT/ladder.html.
 
     A ladder that was stopped goes on: rungs that are whole stay, one that is not is carried on.
@@ -129,9 +141,6 @@ def climb(
         overwrite: Replace archives and pictures that exist.
         nature: As of `natures.of_each`, for a row of natural images below each rung; or None.
         run: Samples one rung, as `job.run` does; the command's own tells of it, too.
-
-    Returns:
-        A line for each rung with fewer samples than asked for.
 
     Raises:
         KeyboardInterrupt: Stopped within a rung; the same call goes on.
@@ -168,11 +177,14 @@ def climb(
         draw(out, [archive.open(path) for path in sampled], shown)
     if overwrite:
         _tidy(out, sampled)
-    return troubles
+    return Climbed(tuple(sampled), troubles)
 
 
 def _tidy(out: pathlib.Path, sampled: Iterable[pathlib.Path]) -> None:
     """Removes what an earlier ladder has left in the folder and is no rung of this one."""
+    if not sampled:
+        for name in ("ladder.png", "ladder.html"):
+            (out / name).unlink(missing_ok=True)
     for path in sorted({*out.glob("rung-*.h5")} - {*sampled}):
         if re.fullmatch(r"rung-\d+\.h5", path.name) and file_checks.is_archive(path):
             for old in (path, path.with_suffix(".png"), side_file.beside(path)):

@@ -171,7 +171,7 @@ def _classifying(
         raise UsageError(f"expected images of {own[0]},{own[1]} as --start takes, got {sides}")
     work.expect_ours(state)
     with work.alone(out), work.alone(state):
-        parts = training_data.load(data, sides, 3, seed)
+        parts = training_data.load(data, sides, 3)
         classes = training_data.classes(parts, data)
         keras.utils.set_random_seed(seed)
         made = network(classes, sides, dtype)
@@ -229,7 +229,7 @@ def _train_generator(
     **more: Any,
 ) -> int:
     f = _classifier(classifier, more)
-    networks, parts, said = _begun(f, out, seed, more)
+    networks, parts, said = _begun(f, out, more)
     options: dict[str, Any] = {"batch": batch or 64, "rate": rate or 5e-4}
     options |= {"seed": seed, "overwrite": overwrite}
     options |= {name: more[name] for name in GENERATING}
@@ -268,7 +268,7 @@ def make_pair(
     G = facts.generator(opened, adapters.PIXELS)
     if smooth:
         G = G._replace(model=smoothing.smoothed(G.model, smooth))
-    networks, parts, said = _begun(f, out, seed, more, G)
+    networks, parts, said = _begun(f, out, more, G)
     options: dict[str, Any] = {"half": True, "seed": seed, "overwrite": overwrite}
     _write(networks, parts, out, (f, G), said, **options, **more)
 
@@ -288,7 +288,6 @@ def _opening(more: dict[str, Any]) -> loading.Opening:
 def _begun(
     f: facts.Classifier,
     out: pathlib.Path,
-    seed: int,
     more: dict[str, Any],
     G: facts.Generator | None = None,
 ) -> tuple[Networks, training_data.Data, list[str]]:
@@ -306,7 +305,7 @@ def _begun(
             saving.rounded(model)
     path, given = more["data"], _names(more["labels"])
     h, w, channels = networks.image_shape
-    parts = training_data.load(path, (h, w), channels, seed)
+    parts = training_data.load(path, (h, w), channels)
     known = (None, given) if given else f.labels
     labels, said = own.labels_of(networks, known, image_files.names(path))
     networks.name, networks.labels = more["name"] or out.name, labels

@@ -16,6 +16,9 @@ from tf_inverse.tensors import Array, StrPath
 HELD = 10
 """One in so many images is kept apart, where the data are not in parts."""
 
+DIVISION = 0
+"""Seed of that choice, one for all trainings."""
+
 LEAST = 20
 AT_A_TIME = 256
 """Images that are copied or digested at a time."""
@@ -39,14 +42,16 @@ class Data(NamedTuple):
     natural: Array
 
 
-def load(path: StrPath, size: tuple[int, int], channels: int, seed: int) -> Data:
+def load(path: StrPath, size: tuple[int, int], channels: int) -> Data:
     """Images from what `image_files.load` reads, in parts `train` and `test` or divided at random.
+
+    Which images are kept apart depends on their number alone: a classifier, a generator and a
+    judge of the same images, whatever their seeds, are tested on what none of them trained on.
 
     Args:
         path: Folder or file.
         size: Height and width, in pixels.
         channels: 1 or 3.
-        seed: Of the division.
 
     Raises:
         UsageError: There are fewer than `LEAST` images.
@@ -58,7 +63,7 @@ def load(path: StrPath, size: tuple[int, int], channels: int, seed: int) -> Data
     if image_files.in_parts(path):
         test, labels = image_files.load(path, size, "test", channels)
         return Data(x, test, y, labels, test)
-    order = codes.generator(seed, 3).permutation(len(x))
+    order = codes.generator(DIVISION, 3).permutation(len(x))
     held, rest = np.split(order, [len(x) // HELD])
     train, test = _chosen(x, rest), _chosen(x, held)
     mine, theirs = (None, None) if y is None else (y[rest], y[held])

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import h5py
 
 from tf_inverse import private
+from tf_inverse.archive import hdf5
 from tf_inverse.errors import InverseSetError, RefusedInput, UsageError, reason
 from tf_inverse.networks import npz
 from tf_inverse.networks.keras_file import weights
@@ -166,7 +167,7 @@ def _of_archive(path: StrPath, trust: bool) -> Contents:
 
 def _of_hdf5(path: StrPath) -> Contents:
     size = pathlib.Path(path).stat().st_size
-    with h5py.File(path, "r") as file:
+    with hdf5.opened(path) as file:
         if _text(file, "format").startswith("tf_inverse"):
             raise RefusedInput(f"{path}: holds samples, expected the file of a model")
         weights.count(file, path, size)

@@ -11,12 +11,14 @@ Pages share a style and scripts. The site is made of the archives alone, again a
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import json
 import os
 import pathlib
 import re
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from tf_inverse.report.beside import Nature
     from tf_inverse.report.site.catalogue import Catalogue, Unit
 
-__all__ = ["Written", "write"]
+__all__ = ["Written", "remove", "write"]
 
 FORMAT, ABOUT, MOST_ABOUT = "tf_inverse site", "site.json", 1 << 16
 STYLE, LIST = "site.css", "units.js"
@@ -100,6 +102,15 @@ def write(
         pages = sum(1 for _ in made.rglob("unit/*/*.html"))
         size = sum(path.stat().st_size for path in made.rglob("*") if path.is_file())
     return Written(to / "index.html", len(found.units), pages, size, left_out)
+
+
+def remove(folder: StrPath) -> None:
+    """Removes FOLDER/site, which shows archives that are there no more; what is no site stays."""
+    to = pathlib.Path(folder) / catalogue.FOLDER
+    with contextlib.suppress(FileExistsError):
+        atomic_folder.expect_free(to, _ours, overwrite=True)
+        if to.is_dir() and not to.is_symlink():
+            shutil.rmtree(to)
 
 
 def _ours(folder: pathlib.Path) -> list[str] | None:
