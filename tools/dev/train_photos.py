@@ -126,7 +126,7 @@ def main(arguments: list[str]) -> int:
             raise FileExistsError(f"{file}.keras exists; give --overwrite, or another OUT")
         work.expect_ours(state)
         with work.alone(state):
-            parts = data.load(options.data, grammar.sides("size", options.size), 3, options.seed)
+            parts = data.load(options.data, grammar.sides("size", options.size), 3)
             kinds = {"classifier": classifier, "generator": generator}
             code = kinds[options.kind](options, parts, state)
             if not code:
