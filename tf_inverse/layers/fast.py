@@ -100,7 +100,7 @@ def _interleaved(layer: keras.layers.Layer, x: Tensor) -> Tensor:
 
 def _dense(layer: keras.layers.Layer, x: Tensor, training: bool | None = None) -> Tensor:
     kernel = tf.convert_to_tensor(ops.convert_to_tensor(layer.kernel))
-    if len(x.shape) == 2 and math.prod(kernel.shape) >= LARGE and onednn():
+    if len(x.shape) == 2 and is_large(kernel):
         y = ops.matmul(x[None], kernel[None])[0]
     elif len(x.shape) == 2 and kernel.dtype == tf.float32:
         y = product(x, kernel)
@@ -109,6 +109,12 @@ def _dense(layer: keras.layers.Layer, x: Tensor, training: bool | None = None) -
     if layer.bias is not None:
         y = ops.add(y, layer.bias)
     return y if layer.activation is None else layer.activation(y)
+
+
+def is_large(kernel: Tensor) -> bool:
+    """Whether few rows times this matrix [I, O] are quicker as the product of a batch of one."""
+    known = kernel.shape.rank == 2 and None not in kernel.shape
+    return known and math.prod(kernel.shape) >= LARGE and onednn()
 
 
 def onednn() -> bool:

@@ -7,7 +7,6 @@ of TensorFlow that open scopes of their own are not used, for a scope is a layer
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -103,8 +102,7 @@ def _leaky(attributes: Attributes, x: Tensor) -> Tensor:
 
 def _product(A: Tensor, B: Tensor, **turned: bool) -> Tensor:
     """The product of two matrices: of a large one, that of a batch of one (`layers.fast`)."""
-    large = None not in B.shape and math.prod(B.shape) >= fast.LARGE and fast.onednn()
-    if not large or A.shape.rank != 2 or B.shape.rank != 2:
+    if A.shape.rank != 2 or not fast.is_large(B):
         return tf.matmul(A, B, **turned)
     return tf.squeeze(tf.matmul(tf.expand_dims(A, 0), tf.expand_dims(B, 0), **turned), 0)
 
